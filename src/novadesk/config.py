@@ -1,0 +1,233 @@
+"""Settings: typed, kept as TOML, validated, with the standard environment names on top."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
+
+DEFAULT_MODEL = "amazon.nova-2-sonic-v1:0"
+DEFAULT_PROMPT = (
+    "You are a warm, concise voice partner. Answer in short spoken sentences and ask when something is unclear."
+)
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+
+
+class TalkModeSetting(Enum):
+    """How the person talks."""
+
+    HOLD = "hold"
+    HANDS_FREE = "hands_free"
+
+
+class SensitivitySetting(Enum):
+    """How short a pause ends a turn: 1.5 s, 1.75 s, 2.0 s."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """Where the voice leads. Empty endpoints mean AWS's own."""
+
+    kind: BackendKind = BackendKind.PRACTICE
+    profile: str = ""
+    region: str = "us-east-1"
+    model: str = DEFAULT_MODEL
+    bedrock_endpoint: str = ""
+    agent_runtime_endpoint: str = ""
+    ca_bundle: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSettings:
+    """What the model is told at the start of each wire session."""
+
+    voice: str = "matthew"
+    prompt: str = DEFAULT_PROMPT
+    sensitivity: SensitivitySetting = SensitivitySetting.MEDIUM
+    max_tokens: int = 1024
+    temperature: float = 0.7
+    top_p: float = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSettings:
+    """Preferred devices by name, "host API: device"; empty means the system's default."""
+
+    microphone: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkSettings:
+    """Push-to-talk. `key` is a name such as "f9"; empty means none. The tail keeps the gate open after release."""
+
+    mode: TalkModeSetting = TalkModeSetting.HOLD
+    key: str = "f9"
+    release_tail_ms: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """The local server's timers, in seconds, so that tests can shorten them together."""
+
+    connection_s: float = 480.0
+    silence_s: float = 55.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeSettings:
+    """The practice partner. `llm` is the base URL of an OpenAI-compatible local endpoint, or empty."""
+
+    llm: str = ""
+    llm_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a person can set."""
+
+    backend: BackendSettings = field(default_factory=BackendSettings)
+    voice: VoiceSettings = field(default_factory=VoiceSettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    talk: TalkSettings = field(default_factory=TalkSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    practice: PracticeSettings = field(default_factory=PracticeSettings)
+
+
+_ENVIRONMENT: dict[str, tuple[str, str]] = {
+    "AWS_PROFILE": ("backend", "profile"),
+    "AWS_REGION": ("backend", "region"),
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": ("backend", "bedrock_endpoint"),
+    "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": ("backend", "agent_runtime_endpoint"),
+    "AWS_CA_BUNDLE": ("backend", "ca_bundle"),
+    "BEDROCK_MODEL_ID": ("backend", "model"),
+}
+
+
+def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of a file (defaults where it does not exist) with the environment on top.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` for a file that is not TOML, an unknown name or a wrong value; the file is left alone.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    if file.exists():
+        try:
+            document = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
+        except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+            raise _bad(file, "is not readable as TOML") from error
+        for section, values in document.items():
+            if not isinstance(values, dict):
+                raise _bad(file, f"has a value outside any section: {section}")
+            table[section] = dict(values)
+    for variable, (section, name) in _ENVIRONMENT.items():
+        if environment.get(variable):
+            table.setdefault(section, {})[name] = environment[variable]
+    return check_settings(_build(table, file), file)
+
+
+def check_settings(settings: Settings, file: Path) -> Settings:
+    """Return `settings` when its values make sense.
+
+    Raises:
+        KnownError: `BAD_REGION`, `BAD_MODEL` or `BAD_SETTINGS`.
+    """
+    if not _REGION.fullmatch(settings.backend.region):
+        raise KnownError(
+            Reason.BAD_REGION,
+            f"“{settings.backend.region}” is not an AWS region.",
+            "Set AWS_REGION or [backend] region to a name such as us-east-1.",
+        )
+    if not settings.backend.model.strip():
+        raise KnownError(Reason.BAD_MODEL, "No model id is set.", f"Set [backend] model, for example {DEFAULT_MODEL}.")
+    checks = {
+        "[voice] temperature must be between 0 and 1": 0 <= settings.voice.temperature <= 1,
+        "[voice] top_p must be between 0 and 1": 0 <= settings.voice.top_p <= 1,
+        "[voice] max_tokens must be at least 1": settings.voice.max_tokens >= 1,
+        "[talk] release_tail_ms must be between 0 and 2000": 0 <= settings.talk.release_tail_ms <= 2000,
+        "[limits] values must be positive": min(
+            settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale
+        )
+        > 0,
+    }
+    for sentence, holds in checks.items():
+        if not holds:
+            raise _bad(file, f"is wrong: {sentence}")
+    return settings
+
+
+def save_settings(settings: Settings, file: Path) -> None:
+    """Write the values that differ from the defaults, keeping the file's comments; atomic, mode 0600."""
+    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+    defaults = Settings()
+    for section in dataclasses.fields(Settings):
+        value, default = getattr(settings, section.name), getattr(defaults, section.name)
+        for entry in dataclasses.fields(value):
+            item, plain = getattr(value, entry.name), getattr(default, entry.name)
+            known = section.name in document and entry.name in document[section.name]
+            if item == plain and not known:
+                continue
+            if section.name not in document:
+                document[section.name] = tomlkit.table()
+            document[section.name][entry.name] = item.value if isinstance(item, Enum) else item
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(tomlkit.dumps(document))
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+
+
+def _build(table: Mapping[str, Mapping[str, Any]], file: Path) -> Settings:
+    sections = {entry.name: type(getattr(Settings(), entry.name)) for entry in dataclasses.fields(Settings)}
+    for section in table:
+        if section not in sections:
+            raise _bad(file, f"has an unknown section: [{section}]")
+    return Settings(**{name: _build_section(kind, table.get(name, {}), name, file) for name, kind in sections.items()})
+
+
+def _build_section(kind: Any, values: Mapping[str, Any], section: str, file: Path) -> Any:
+    hints = get_type_hints(kind)
+    converted: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise _bad(file, f"has an unknown name: [{section}] {name}")
+        converted[name] = _convert(hints[name], value, f"[{section}] {name}", file)
+    return kind(**converted)
+
+
+def _convert(hint: Any, value: object, where: str, file: Path) -> object:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        choices = [choice.value for choice in hint]
+        if value not in choices:
+            raise _bad(file, f"is wrong: {where} must be one of {', '.join(choices)}")
+        return hint(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise _bad(file, f"is wrong: {where} must be of kind {hint.__name__}")
+    return value
+
+
+def _bad(file: Path, why: str) -> KnownError:
+    return KnownError(
+        Reason.BAD_SETTINGS,
+        f"The settings file {file} {why}.",
+        "Mend that line, or move the file away to start afresh.",
+    )

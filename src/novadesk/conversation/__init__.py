@@ -1,0 +1,1 @@
+"""What lasts longer than a wire session: lifecycle, controller, and the one interface the window sees."""

@@ -1,0 +1,194 @@
+"""The only file of the core that a window may see: state down, wishes up, questions with answers.
+
+A `Snapshot` is frozen and complete: window, tray, `novadesk ctl status` and diagnostics draw the same one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from novadesk.models import BackendKind, Conversation, Role, Turn
+
+
+class Phase(Enum):
+    """Where the conversation stands."""
+
+    OFFLINE = "offline"
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    READY = "ready"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    TOOL = "tool"
+    SPEAKING = "speaking"
+    INTERRUPTED = "interrupted"
+    RENEWING = "renewing"
+    RECONNECTING = "reconnecting"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+class MicrophoneState(Enum):
+    """What the microphone does: audio reaches the service only when OPEN; GATED and MUTED send silence."""
+
+    OPEN = "open"
+    GATED = "gated"
+    MUTED = "muted"
+    ABSENT = "absent"
+
+
+class TalkMode(Enum):
+    """How the person talks."""
+
+    HOLD = "hold"
+    HANDS_FREE = "hands_free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorNote:
+    """A known error in words. `retry` is true when "Try now" makes sense."""
+
+    layer: str
+    reason: str
+    what: str
+    advice: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveText:
+    """Text in the making, never stored: `spoken` has been played, `planned` has not yet."""
+
+    role: Role
+    spoken: str
+    planned: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTotals:
+    """Tokens of the open conversation since the program started, by modality."""
+
+    speech_in: int = 0
+    text_in: int = 0
+    speech_out: int = 0
+    text_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything there is to draw.
+
+    Attributes:
+        backend_name: honest words for the backend, such as "Practice partner (local)".
+        turns: the newest turns of the open conversation as stored on disk, at most 200, in order.
+        live: text in the making, the user's first.
+        notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
+        answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
+        store_revision: grows whenever the list of conversations changed on disk.
+        recovered_turns: turns loaded from disk when the conversation was opened.
+    """
+
+    phase: Phase = Phase.IDLE
+    microphone: MicrophoneState = MicrophoneState.ABSENT
+    talk_mode: TalkMode = TalkMode.HOLD
+    talking: bool = False
+    backend: BackendKind = BackendKind.PRACTICE
+    backend_name: str = ""
+    model: str = ""
+    voice: str = ""
+    conversation: Conversation | None = None
+    turns: tuple[Turn, ...] = ()
+    live: tuple[LiveText, ...] = ()
+    microphone_level: float = 0.0
+    speaker_level: float = 0.0
+    microphone_name: str = ""
+    speaker_name: str = ""
+    device_note: str = ""
+    attempt: int = 0
+    retry_in_s: float | None = None
+    error: ErrorNote | None = None
+    pending_sync: int = 0
+    recovered_turns: int = 0
+    keyring_note: str = ""
+    hotkey: str = ""
+    hotkey_note: str = ""
+    notices: tuple[str, ...] = ()
+    answer_s: float | None = None
+    tokens: TokenTotals = TokenTotals()
+    store_revision: int = 0
+
+
+class Intents(Protocol):
+    """The person's wishes. Every call returns at once; its effect shows in the next snapshot."""
+
+    def press_talk(self) -> None:
+        """Begin to talk: the gate opens, an answer being played stops."""
+        ...
+
+    def release_talk(self) -> None:
+        """Stop talking: the gate closes after the release tail."""
+        ...
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        """Choose between hold-to-talk and hands-free."""
+        ...
+
+    def set_muted(self, muted: bool) -> None:
+        """Mute or unmute; muted sends silence."""
+        ...
+
+    def stop_speaking(self) -> None:
+        """Silence the answer being played and discard its rest."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Send typed text as a user turn."""
+        ...
+
+    def new_conversation(self) -> None:
+        """End the open conversation and start an empty one."""
+        ...
+
+    def open_conversation(self, handle: str) -> None:
+        """End the open conversation and resume another one with its history."""
+        ...
+
+    def end_conversation(self) -> None:
+        """End the wire session and release the devices; the conversation stays in the list."""
+        ...
+
+    def try_now(self) -> None:
+        """Connect at once instead of waiting for the next attempt."""
+        ...
+
+    def quit(self) -> None:
+        """Finish what is being written, close everything, leave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """Names of the sound devices, as the settings store them; the first of each is the system's default."""
+
+    microphones: tuple[str, ...]
+    speakers: tuple[str, ...]
+
+
+class Requests(Protocol):
+    """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
+
+    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+        """Return stored conversations, newest first."""
+        ...
+
+    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
+        """Return stored turns below position `before` (None: the newest), in order."""
+        ...
+
+    async def devices(self) -> Devices:
+        """Return the sound devices as they are now."""
+        ...
+
+
+type SnapshotSink = Callable[[Snapshot], None]

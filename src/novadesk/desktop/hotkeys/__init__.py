@@ -1,0 +1,1 @@
+"""Global push-to-talk keys, one contract and a backend for each desktop."""

@@ -1,0 +1,1 @@
+"""What the program measures about itself."""

@@ -1,0 +1,116 @@
+"""Frozen values shared by every part: conversations, turns, and the identity rules of design."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+
+from novadesk.errors import KnownError, Reason
+
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_HANDLE = re.compile(r"session_([0-9]{13})_([0-9a-z]{9,64})")
+_EARLIEST_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
+_AHEAD_MS = 60_000
+_RANDOM_CHARACTERS = 26
+
+
+class Role(Enum):
+    """Who said a turn."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class SyncState(Enum):
+    """Where a turn or conversation stands on its way to the remote session store."""
+
+    LOCAL = "local"
+    PENDING = "pending"
+    SYNCED = "synced"
+    FAILED = "failed"
+
+
+class BackendKind(Enum):
+    """Where a link leads."""
+
+    PRACTICE = "practice"
+    BEDROCK = "bedrock"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One side's finished utterance.
+
+    Attributes:
+        turn_id: random UUID made with the turn; it is also the remote step id.
+        conversation: handle of the conversation.
+        position: 0-based order within the conversation, given by the store.
+        text: FINAL text verbatim, or the heard part of SPECULATIVE text when `unconfirmed`.
+        heard_chars: characters of `text` that the person heard; None means all.
+        at_ms: Unix milliseconds at which the turn ended.
+        wire_session: UUID of the wire session (the remote invocation) that carried it.
+    """
+
+    turn_id: str
+    conversation: str
+    position: int
+    role: Role
+    text: str
+    at_ms: int
+    wire_session: str
+    heard_chars: int | None = None
+    interrupted: bool = False
+    unconfirmed: bool = False
+    typed: bool = False
+    sync: SyncState = SyncState.PENDING
+
+    @property
+    def heard_text(self) -> str:
+        """Return the text cut at what the person heard."""
+        return self.text if self.heard_chars is None else self.text[: self.heard_chars]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """What the person sees, names and comes back to.
+
+    Attributes:
+        handle: local session id, see `make_handle`.
+        label: readable name such as "caring-king-275"; only a label.
+        title: the person's own words, or empty.
+        turns: number of stored turns.
+        pending: stored turns not yet acknowledged remotely.
+    """
+
+    handle: str
+    label: str
+    title: str
+    backend: BackendKind
+    created_ms: int
+    updated_ms: int
+    turns: int = 0
+    pending: int = 0
+    sync: SyncState = SyncState.LOCAL
+
+
+def make_handle(now_ms: int) -> str:
+    """Make a local session id: `session_{unix ms, 13 digits}_{26 base-36 characters}`, securely random."""
+    random = "".join(secrets.choice(_BASE36) for _ in range(_RANDOM_CHARACTERS))
+    return f"session_{now_ms:013d}_{random}"
+
+
+def check_handle(text: str, now_ms: int) -> str:
+    """Return `text` when it is a valid local session id.
+
+    Raises:
+        KnownError: `UNKNOWN_CONVERSATION` for anything else; nothing is guessed or repaired.
+    """
+    match = _HANDLE.fullmatch(text)
+    if match is None or not _EARLIEST_MS <= int(match[1]) <= now_ms + _AHEAD_MS:
+        raise KnownError(
+            Reason.UNKNOWN_CONVERSATION,
+            "That is not a conversation id of NovaDesk.",
+            "Run `novadesk history list` to see the ids.",
+        )
+    return text

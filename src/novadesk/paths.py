@@ -1,0 +1,94 @@
+"""Where NovaDesk keeps its files: one private root per profile."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """The folders of one profile. `profile` is empty for the ordinary one; it also names keyring and socket."""
+
+    config: Path
+    data: Path
+    state: Path
+    cache: Path
+    runtime: Path
+    profile: str = ""
+
+    @property
+    def settings_file(self) -> Path:
+        """Return the settings file."""
+        return self.config / "settings.toml"
+
+    @property
+    def database(self) -> Path:
+        """Return the SQLite file that is the truth."""
+        return self.data / "novadesk.db"
+
+    @property
+    def core_lock(self) -> Path:
+        """Return the lock file held by the one running core."""
+        return self.data / "core.lock"
+
+    @property
+    def control_socket(self) -> Path:
+        """Return the control socket of the running core (unused on Windows, which has a named pipe)."""
+        return self.runtime / "control.sock"
+
+    @property
+    def practice(self) -> Path:
+        """Return the folder of the practice server."""
+        return self.data / "practice"
+
+    @property
+    def log_file(self) -> Path:
+        """Return the log file."""
+        return self.state / "novadesk.log"
+
+    @property
+    def keyring_service(self) -> str:
+        """Return the service name of the keyring entries."""
+        return f"novadesk-{self.profile}" if self.profile else "novadesk"
+
+    def make(self) -> "Folders":
+        """Create the folders, readable by the user only; return self."""
+        for folder in (self.config, self.data, self.state, self.cache, self.runtime, self.practice):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.name == "posix":
+                folder.chmod(0o700)
+        return self
+
+
+def find_folders(*, home: str | None = None, profile: str = "") -> Folders:
+    """Return the folders of a profile.
+
+    Args:
+        home: put everything below this folder (NOVADESK_HOME); None asks the platform.
+        profile: name of a separate set of folders.
+    """
+    home = home or os.environ.get("NOVADESK_HOME") or None
+    if home is not None:
+        root = Path(home).expanduser().absolute()
+        if profile:
+            root = root / "profiles" / profile
+        return Folders(
+            config=root / "config",
+            data=root / "data",
+            state=root / "state",
+            cache=root / "cache",
+            runtime=root / "run",
+            profile=profile,
+        )
+    dirs = platformdirs.PlatformDirs("novadesk", appauthor=False)
+    below = Path("profiles") / profile if profile else Path()
+    return Folders(
+        config=Path(dirs.user_config_dir) / below,
+        data=Path(dirs.user_data_dir) / below,
+        state=Path(dirs.user_state_dir) / below,
+        cache=Path(dirs.user_cache_dir) / below,
+        runtime=Path(dirs.user_runtime_dir) / below,
+        profile=profile,
+    )

@@ -1,0 +1,1 @@
+"""Nova Sonic, sans-IO: the wire's events, order and limits; standard library only."""

@@ -1,0 +1,1 @@
+"""The local server: Bedrock's real wire on loopback."""

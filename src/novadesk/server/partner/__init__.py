@@ -1,0 +1,1 @@
+"""The practice partner: listens, thinks, speaks, with no account."""

@@ -1,0 +1,1 @@
+"""Local first, remote later: SQLite is the truth, Bedrock Agent Runtime the copy."""

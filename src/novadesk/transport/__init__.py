@@ -1,0 +1,1 @@
+"""Links: event payloads in and out, and honest reasons for closing."""

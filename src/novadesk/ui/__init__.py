@@ -1,0 +1,1 @@
+"""Qt widgets: state in, intents out."""
