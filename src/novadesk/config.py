@@ -122,7 +122,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     """Return the settings of a file (defaults where it does not exist) with the environment on top.
 
     Raises:
-        KnownError: `BAD_SETTINGS` for a file that is not TOML, an unknown name or a wrong value; the file is left alone.
+        KnownError: `BAD_SETTINGS` for a file that is not TOML, an unknown name or a wrong value; nothing is changed.
     """
     table: dict[str, dict[str, Any]] = {}
     if file.exists():
