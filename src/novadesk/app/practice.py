@@ -1,0 +1,94 @@
+"""The practice server's process: started when first needed, shared by every core of the folder, ended with its owner."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from novadesk.errors import KnownError, Reason
+
+_log = logging.getLogger(__name__)
+
+START_S = 20.0
+STOP_S = 4.0
+
+
+class PracticeServer:
+    """Keeps one local server running.
+
+    Args:
+        command: starts the server; its first line on standard output is its address as JSON, and it ends when its
+            standard input closes, so that it cannot outlive this process.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._process: asyncio.subprocess.Process | None = None
+        self._address: dict[str, Any] = {}
+        self._starting = asyncio.Lock()
+        self._errors: asyncio.Task[None] | None = None
+
+    async def address(self) -> dict[str, Any]:
+        """Return the running server's address, starting one where there is none.
+
+        Raises:
+            KnownError: `PRACTICE_FAILED` when it does not start within `START_S`.
+        """
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                await self._start()
+            return self._address
+
+    async def stop(self) -> None:
+        """End the server that this process started. Idempotent, bounded in time."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        if self._errors is not None:
+            await self._errors
+            self._errors = None
+
+    async def _start(self) -> None:
+        await self.stop()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise _failed() from error
+        self._process = process
+        self._errors = asyncio.create_task(_log_errors(process), name="practice-errors")
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(START_S):
+                line = await process.stdout.readline()
+            self._address = json.loads(line)
+        except (TimeoutError, ValueError) as error:
+            await self.stop()
+            raise _failed() from error
+
+
+async def _log_errors(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        _log.info("practice server: %s", line.decode(errors="replace").rstrip())
+
+
+def _failed() -> KnownError:
+    return KnownError(
+        Reason.PRACTICE_FAILED,
+        "The practice server did not start.",
+        "Run `novadesk serve` to see why; `novadesk doctor` checks its parts.",
+    )

@@ -1,0 +1,41 @@
+"""`novadesk serve`: the local server in front, until SIGTERM."""
+
+import asyncio
+from pathlib import Path
+
+from novadesk.config import load_settings
+from novadesk.paths import find_folders
+from novadesk.protocol.limits import Limits
+from novadesk.server.partner import make_partner
+from novadesk.server.runner import ServerOptions, serve
+
+
+def run_serve(
+    *,
+    profile: str,
+    folder: Path | None,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    persona: Path | None,
+    llm: str,
+    llm_model: str,
+    until_stdin_closes: bool,
+) -> int:
+    """Serve until told to stop; return the exit code."""
+    folders = find_folders(profile=profile).make()
+    settings = load_settings(folders.settings_file)
+    scale = settings.limits.scale
+    options = ServerOptions(
+        folder=folder or folders.practice,
+        host=host,
+        port=port,
+        names=names,
+        limits=Limits(connection_s=settings.limits.connection_s * scale, silence_s=settings.limits.silence_s * scale),
+        persona=persona,
+        llm=llm or settings.practice.llm,
+        llm_model=llm_model or settings.practice.llm_model,
+    )
+    partner = make_partner(persona=options.persona, llm=options.llm, llm_model=options.llm_model)
+    asyncio.run(serve(options, partner, until_stdin_closes=until_stdin_closes))
+    return 0

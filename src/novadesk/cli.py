@@ -1,0 +1,213 @@
+"""The commands: one table, one place. Standard output carries data only; an error is one sentence on standard error.
+
+Exit codes: 0 ok, 1 internal error, 2 bad input or known error, 3 and 4 as for `talk`. Everything heavy is imported by
+the command that needs it: `ctl` can be bound to a key.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from novadesk import __version__
+from novadesk.errors import KnownError
+
+OK = 0
+INTERNAL = 1
+KNOWN = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parsed = _parser().parse_args(sys.argv[1:] if arguments is None else list(arguments))
+    if parsed.home:
+        os.environ["NOVADESK_HOME"] = parsed.home
+    try:
+        return int(parsed.run(parsed))
+    except KnownError as error:
+        _report(error, as_json=getattr(parsed, "json", False))
+        return KNOWN
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes and closes it at exit
+        return OK
+
+
+def _report(error: KnownError, *, as_json: bool) -> None:
+    layer = error.layer.value
+    print(f"novadesk: {layer}: {error.what} {error.advice}".rstrip(), file=sys.stderr)
+    if as_json:
+        row = {"type": "error", "layer": layer, "reason": error.reason.value, "what": error.what}
+        print(json.dumps({**row, "advice": error.advice}), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="novadesk",
+        description="Desktop voice client for Amazon Nova Sonic whose conversations survive everything.",
+    )
+    parser.add_argument("--version", action="version", version=f"novadesk {__version__}")
+    parser.add_argument("--profile", default="", help="use a separate set of settings and conversations")
+    parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
+    parser.set_defaults(run=_window, json=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    window = commands.add_parser("window", help="open the window (the default)")
+    window.set_defaults(run=_window)
+
+    talk = commands.add_parser("talk", help="hold one conversation without a window")
+    talk.add_argument("--in", dest="read", type=Path, required=True, metavar="WAV", help="16-bit PCM, 8-48 kHz")
+    talk.add_argument("--out", dest="write", type=Path, metavar="WAV", help="the answer: 24 kHz mono")
+    talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"))
+    which = talk.add_mutually_exclusive_group()
+    which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
+    which.add_argument("--new", action="store_true", help="begin a new one")
+    talk.add_argument("--json", action="store_true", help="one JSON line per event")
+    talk.set_defaults(run=_talk)
+
+    serve = commands.add_parser("serve", help="run the local server in front, until SIGTERM")
+    serve.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
+    serve.add_argument("--port", type=int, default=0, help="port of the HTTP/2 endpoint; 0 chooses one")
+    serve.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
+    serve.add_argument("--san", action="append", default=[], metavar="NAME", help="a further name in the certificate")
+    serve.add_argument("--persona", type=Path, metavar="FILE", help="play this script instead of the practice partner")
+    serve.add_argument("--llm", default="", metavar="URL", help="OpenAI-compatible local endpoint for the answers")
+    serve.add_argument("--llm-model", default="", metavar="NAME")
+    serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    serve.set_defaults(run=_serve)
+
+    history = commands.add_parser("history", help="list and show stored conversations")
+    actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="newest first")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_history_list)
+    show = actions.add_parser("show", help="the turns of one conversation")
+    show.add_argument("handle", metavar="HANDLE")
+    show.add_argument("--json", action="store_true")
+    show.set_defaults(run=_history_show)
+
+    _add_ctl(commands)
+
+    doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+
+    devices = commands.add_parser("devices", help="list microphones and speakers")
+    devices.add_argument("--json", action="store_true")
+    devices.set_defaults(run=_devices)
+
+    engine = commands.add_parser("engine")
+    engine.set_defaults(run=_engine)
+    return parser
+
+
+def _add_ctl(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    ctl = commands.add_parser("ctl", help="drive the running NovaDesk")
+    actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true")
+    common.add_argument("--deadline", type=float, default=5.0, metavar="SECONDS")
+    for name, words in {
+        "status": "what the window shows",
+        "mute": "send silence",
+        "unmute": "send the microphone again",
+        "stop": "silence the answer",
+        "new": "begin a new conversation",
+        "end": "end the conversation",
+        "quit": "leave",
+    }.items():
+        actions.add_parser(name, help=words, parents=[common]).set_defaults(run=_ctl, request={"do": name})
+    talk = actions.add_parser("talk", help="the talk key", parents=[common])
+    talk.add_argument("what", choices=("start", "stop", "toggle"))
+    talk.set_defaults(run=_ctl, request={"do": "talk"})
+    say = actions.add_parser("say", help="send typed text", parents=[common])
+    say.add_argument("text")
+    say.set_defaults(run=_ctl, request={"do": "say"})
+    resume = actions.add_parser("open", help="resume a conversation", parents=[common])
+    resume.add_argument("handle")
+    resume.set_defaults(run=_ctl, request={"do": "open"})
+
+
+def _ctl(parsed: argparse.Namespace) -> int:
+    from novadesk.desktop.control import send
+    from novadesk.paths import find_folders
+
+    request = dict(parsed.request)
+    request.update({name: getattr(parsed, name) for name in ("what", "text", "handle") if hasattr(parsed, name)})
+    answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)
+    if parsed.json:
+        print(json.dumps(answer))
+    elif request["do"] == "status":
+        for name, value in answer.items():
+            print(f"{name}: {'-' if value is None else value}")
+    return OK
+
+
+def _window(parsed: argparse.Namespace) -> int:
+    from novadesk.app.window import run_window
+
+    return run_window(profile=parsed.profile)
+
+
+def _talk(parsed: argparse.Namespace) -> int:
+    from novadesk.app.talk import run_talk
+
+    return run_talk(
+        profile=parsed.profile,
+        read=parsed.read,
+        write=parsed.write,
+        backend=parsed.backend,
+        handle=parsed.conversation,
+        fresh=parsed.new,
+        as_json=parsed.json,
+    )
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    from novadesk.app.serve import run_serve
+
+    return run_serve(
+        profile=parsed.profile,
+        folder=parsed.folder,
+        host=parsed.host,
+        port=parsed.port,
+        names=tuple(parsed.san),
+        persona=parsed.persona,
+        llm=parsed.llm,
+        llm_model=parsed.llm_model,
+        until_stdin_closes=parsed.until_stdin_closes,
+    )
+
+
+def _history_list(parsed: argparse.Namespace) -> int:
+    from novadesk.app.listing import list_conversations
+
+    return list_conversations(profile=parsed.profile, as_json=parsed.json)
+
+
+def _history_show(parsed: argparse.Namespace) -> int:
+    from novadesk.app.listing import show_conversation
+
+    return show_conversation(profile=parsed.profile, handle=parsed.handle, as_json=parsed.json)
+
+
+def _devices(parsed: argparse.Namespace) -> int:
+    from novadesk.app.listing import list_devices
+
+    return list_devices(as_json=parsed.json)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from novadesk.app.doctor import run_doctor
+
+    return run_doctor(profile=parsed.profile, as_json=parsed.json)
+
+
+def _engine(_parsed: argparse.Namespace) -> int:
+    from novadesk.audio.engine import main as run_engine
+
+    return run_engine()

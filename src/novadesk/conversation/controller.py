@@ -1,0 +1,403 @@
+"""The asyncio shell of a conversation: carries out what the lifecycle decides and publishes snapshots.
+
+Everything here runs on the core loop. Wishes (`Intents`) and device reports (`SoundListener`) return at once; what
+takes time is a chore, done one after another, or a task of the present link.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from novadesk.config import Settings
+from novadesk.conversation import lifecycle
+from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
+from novadesk.conversation.background import Background
+from novadesk.conversation.downlink import Downlink, DownlinkListener
+from novadesk.conversation.lifecycle import Lifecycle
+from novadesk.conversation.ports import Archive, Clock, Linker, Sound
+from novadesk.conversation.record import Record
+from novadesk.conversation.soundswitch import SoundSwitch
+from novadesk.conversation.supervisor import Policy
+from novadesk.conversation.toolbox import Toolbox
+from novadesk.conversation.uplink import Uplink
+from novadesk.conversation.view import View
+from novadesk.conversation.wire import WireListener, WireSession
+from novadesk.errors import KnownError, Layer
+from novadesk.models import Role
+from novadesk.protocol.session import Setup
+from novadesk.protocol.session_events import SessionEvent, ToolRequested
+from novadesk.protocol.transcript import TurnText
+
+_log = logging.getLogger(__name__)
+
+PUBLISH_S = 1 / 30
+
+
+class Controller:
+    """Runs the open conversation; fits `Intents` and `SoundListener`.
+
+    Args:
+        settings: backend, voice and talk settings.
+        setup: makes the opening of a wire session.
+        linker: makes links.
+        sound: microphone and speaker.
+        archive: the local truth.
+        clock: time.
+        toolbox: what the model may ask for.
+        publish: takes every new snapshot, on the core loop.
+        on_saved: called after a turn reached the disk.
+        on_quit: called when the person wants to leave.
+        policy: the numbers of reconnecting.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        setup: Callable[[], Setup],
+        linker: Linker,
+        sound: Sound,
+        archive: Archive,
+        clock: Clock,
+        toolbox: Toolbox,
+        publish: SnapshotSink,
+        on_saved: Callable[[], None],
+        on_quit: Callable[[], None],
+        policy: Policy | None = None,
+    ) -> None:
+        self._settings, self._setup, self._linker, self._clock = settings, setup, linker, clock
+        self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
+        self._sound, self._toolbox, self._policy = sound, toolbox, policy or Policy()
+        self._state = Lifecycle()
+        self._record = Record(
+            archive=archive,
+            clock=clock,
+            on_changed=self._on_record_changed,
+            on_stored=lambda turn_id: self._downlink.stored(turn_id),
+            on_trouble=self._on_store_trouble,
+        )
+        self._uplink = Uplink(
+            mode=TalkMode(settings.talk.mode.value),
+            release_tail_s=settings.talk.release_tail_ms / 1000,
+            held_s=self._policy.held_s,
+        )
+        self._downlink = Downlink(
+            DownlinkListener(
+                play=sound.play, flush=sound.flush, keep=self._keep, tell=self._dispatch, ask_tool=self._ask_tool
+            )
+        )
+        self._switch = SoundSwitch(sound=sound, listener=self, on_error=self.on_lost)
+        self._wire: WireSession | None = None
+        self._wire_listener = WireListener(
+            on_ready=self._on_wire_ready, on_event=self._on_wire_event, on_ended=self._on_wire_ended
+        )
+        self._view = View(settings=settings, backend=linker.kind)
+        self._typed: dict[str, str] = {}
+        self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
+        self._wake: asyncio.TimerHandle | None = None
+        self._publishing: asyncio.TimerHandle | None = None
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def start(self, *, handle: str | None = None, fresh: bool = False) -> None:
+        """Load the conversation: `handle`, or an empty one when `fresh`, or the one that was open last.
+
+        Raises:
+            KnownError: no such conversation, or the store cannot be read.
+        """
+        if handle is not None:
+            await self._record.load(handle)
+        elif fresh or not await self._record.load_current():
+            self._record.begin(self._linker.kind)
+        self._record.start()
+        self._switch.start()
+        self._background.start()
+        if self._record.recovered:
+            self._view.notice(f"{self._record.recovered} turns carried over.")
+        self._changed()
+
+    def connect(self) -> None:
+        """Open the conversation's link."""
+        self._dispatch(lifecycle.StartRequested())
+
+    async def stop(self) -> None:
+        """End the wire session, write what waits, release everything. The conversation stays the current one."""
+        self._dispatch(lifecycle.EndRequested())
+        await self._background.stop()
+        await self._switch.stop()
+        await self._record.stop()
+        for timer in (self._wake, self._publishing):
+            if timer is not None:
+                timer.cancel()
+        self._wake = self._publishing = None
+
+    def snapshot(self) -> Snapshot:
+        """Return what there is to draw now."""
+        return self._view.draw(
+            state=self._state,
+            record=self._record,
+            uplink=self._uplink,
+            downlink=self._downlink,
+            now=self._clock.now(),
+        )
+
+    def set_extra(self, **values: Any) -> None:
+        """Set snapshot fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""
+        self._view.extra(**values)
+        self._changed()
+
+    # --- Intents ---------------------------------------------------------------------------------
+
+    def press_talk(self) -> None:
+        """Begin to talk: the gate opens, an answer being played stops."""
+        if self._uplink.talking:
+            return
+        self._uplink.press()
+        if self._state.phase in lifecycle.LIVE:
+            self._downlink.stop()
+            self._dispatch(lifecycle.SpeechBegan())
+        else:
+            self._dispatch(lifecycle.StartRequested())
+        self._changed()
+
+    def release_talk(self) -> None:
+        """Stop talking: the gate closes after the release tail."""
+        if not self._uplink.talking:
+            return
+        now = self._clock.now()
+        self._uplink.release(now)
+        self._downlink.speech_ended(now)
+        self._dispatch(lifecycle.SpeechEnded())
+        self._changed()
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        """Choose between hold-to-talk and hands-free."""
+        self._uplink.mode = mode
+        self._changed()
+
+    def set_muted(self, muted: bool) -> None:
+        """Mute or unmute; muted sends silence."""
+        self._uplink.muted = muted
+        self._changed()
+
+    def stop_speaking(self) -> None:
+        """Silence the answer being played and discard its rest."""
+        self._downlink.stop()
+        self._changed()
+
+    def say(self, text: str) -> None:
+        """Send typed text as a user turn."""
+        if not (text := text.strip()):
+            return
+        self._downlink.stop()
+        turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
+        self._keep(turn, typed=True)
+        self._typed[turn.turn_id] = text
+        if self._state.phase in lifecycle.LIVE:
+            self._send_typed()
+        else:
+            self._dispatch(lifecycle.StartRequested())
+
+    def new_conversation(self) -> None:
+        """End the open conversation and start an empty one."""
+
+        async def begin() -> None:
+            await self._end_fully()
+            await self._record.leave()
+            self._record.begin(self._linker.kind)
+            self._dispatch(lifecycle.StartRequested())
+
+        self._background.queue(begin)
+
+    def open_conversation(self, handle: str) -> None:
+        """End the open conversation and resume another one with its history."""
+
+        async def resume() -> None:
+            await self._end_fully()
+            await self._record.load(handle)
+            self._view.notice(f"{self._record.recovered} turns carried over.")
+            self._dispatch(lifecycle.StartRequested())
+
+        self._background.queue(resume)
+
+    def end_conversation(self) -> None:
+        """End the wire session and release the devices; the conversation stays in the list."""
+
+        async def end() -> None:
+            await self._end_fully()
+            await self._record.leave()
+
+        self._background.queue(end)
+
+    def try_now(self) -> None:
+        """Connect at once instead of waiting for the next attempt."""
+        self._dispatch(lifecycle.TryNowRequested())
+
+    def quit(self) -> None:
+        """Finish what is being written, close everything, leave."""
+        self._on_quit()
+
+    # --- SoundListener ---------------------------------------------------------------------------
+
+    def on_frame(self, pcm: bytes, level: float) -> None:
+        """Take 32 ms of microphone."""
+        self._view.microphone_level = level
+        frame = self._uplink.take(pcm, self._clock.now())
+        if frame is not None and self._wire is not None:
+            self._wire.send_audio(frame)
+        self._changed()
+
+    def on_played(self, generation: int, samples: int, level: float) -> None:
+        """Take the speaker's count of samples played."""
+        self._view.speaker_level = level
+        self._downlink.played(generation, samples, self._clock.now())
+        self._changed()
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        """Take the devices now in use."""
+        self._view.devices(microphone, speaker, note)
+        self._uplink.present = bool(microphone)
+        self._downlink.set_speaker(present=bool(speaker))
+        self._view.trouble(Layer.AUDIO, None)
+        self._changed()
+
+    def on_lost(self, error: KnownError) -> None:
+        """Take the loss of the devices; typed text still works."""
+        self._uplink.present = False
+        self._downlink.set_speaker(present=False)
+        self._view.trouble(error.layer, error)
+        self._changed()
+
+    # --- the wire session ------------------------------------------------------------------------
+
+    def _on_wire_ready(self, generation: int) -> None:
+        self._dispatch(lifecycle.LinkReady(generation=generation))
+        if self._state.phase is Phase.READY and self._uplink.talking:
+            self._dispatch(lifecycle.SpeechBegan())
+        self._send_typed()
+
+    def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
+        if generation == self._state.generation:
+            self._downlink.take(event, self._clock.now())
+            self._changed()
+
+    def _on_wire_ended(self, generation: int, error: KnownError | None) -> None:
+        if error is not None:
+            _log.info("link %d ended: %s", generation, error.reason.value)
+        self._dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
+
+    def _send_typed(self) -> None:
+        if self._wire is None:
+            return
+        for turn_id, text in list(self._typed.items()):
+            self._wire.send_text(text)
+            del self._typed[turn_id]
+            self._downlink.speech_ended(self._clock.now())
+            self._dispatch(lifecycle.UserUnderstood())
+
+    def _ask_tool(self, request: ToolRequested) -> None:
+        async def answer() -> None:
+            result = await self._toolbox.call(request.name, request.arguments)
+            if (wire := self._wire) is None:
+                return
+            if wire is asked:
+                wire.send_tool_result(request.tool_use_id, result)
+            else:  # tool ids do not outlive their wire session
+                wire.send_text(f"The result of {request.name} is {result}")
+
+        asked = self._wire
+        self._background.spawn(answer(), "tool")
+
+    # --- the lifecycle ---------------------------------------------------------------------------
+
+    def _dispatch(self, event: lifecycle.Event) -> None:
+        self._state, actions = lifecycle.step(self._state, event, self._clock.now(), self._policy)
+        for action in actions:
+            self._perform(action)
+        self._changed()
+
+    def _perform(self, action: lifecycle.Action) -> None:
+        match action:
+            case lifecycle.OpenLink(generation=generation):
+                self._open_link(generation)
+            case lifecycle.DropLink(goodbye=goodbye):
+                self._drop_link(goodbye=goodbye)
+            case lifecycle.OpenSound():
+                self._switch.set(wanted=True)
+            case lifecycle.CloseSound():
+                self._uplink.stop()
+                self._uplink.present = False
+                self._switch.set(wanted=False)
+            case lifecycle.FlushSpeaker():
+                self._downlink.flush()
+            case lifecycle.HoldMicrophone():
+                self._uplink.hold()
+            case lifecycle.ReplayMicrophone():
+                for frame in self._uplink.go_live():
+                    if self._wire is not None:
+                        self._wire.send_audio(frame)
+            case lifecycle.WaitUntil(at=at):
+                self._arm(at)
+            case lifecycle.Tell(message=message):
+                self._view.notice(message)
+
+    def _open_link(self, generation: int) -> None:
+        self._wire = WireSession(
+            generation=generation,
+            linker=self._linker,
+            setup=self._setup(),
+            history=lambda: self._record.history(without=frozenset(self._typed)),
+            clock=self._clock,
+            listener=self._wire_listener,
+        )
+        self._wire.start()
+
+    def _drop_link(self, *, goodbye: bool) -> None:
+        wire, self._wire = self._wire, None
+        self._downlink.link_over()
+        if wire is not None:
+            self._background.spawn(wire.finish() if goodbye else wire.drop(), "wire-closing")
+
+    def _arm(self, at: float | None) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if at is not None:
+            delay_s = max(0.0, at - self._clock.now())
+            self._wake = asyncio.get_running_loop().call_later(delay_s, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        self._wake = None
+        self._dispatch(lifecycle.DeadlinePassed(jitter=random.random()))
+
+    async def _end_fully(self) -> None:
+        self._dispatch(lifecycle.EndRequested())
+        await self._background.settle()
+        await self._record.settle()
+        self._typed.clear()
+        self._view.clear_notices()
+
+    # --- turns, chores, snapshots ----------------------------------------------------------------
+
+    def _keep(self, text: TurnText, *, typed: bool = False) -> None:
+        wire_id = self._wire.wire_id if self._wire else str(uuid.uuid4())
+        self._record.keep(text, wire_session=wire_id, typed=typed)
+
+    def _on_record_changed(self) -> None:
+        self._on_saved()
+        self._changed()
+
+    def _on_store_trouble(self, error: KnownError | None) -> None:
+        self._view.trouble(Layer.STORE, error)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._publishing is None:
+            self._publishing = asyncio.get_running_loop().call_later(PUBLISH_S, self._publish_now)
+
+    def _publish_now(self) -> None:
+        self._publishing = None
+        self._publish(self.snapshot())

@@ -1,0 +1,155 @@
+"""What the service sends, turned into turns to keep, sound to play, and events of the lifecycle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from novadesk.conversation import lifecycle
+from novadesk.conversation.api import LiveText, TokenTotals
+from novadesk.conversation.playback import Answer, Playback
+from novadesk.protocol.session_events import (
+    Interrupted,
+    SessionEvent,
+    SpeechReceived,
+    TextPlanned,
+    TextSpoken,
+    ToolRequested,
+    TurnEnded,
+    UsageReported,
+    UserSpeechEnded,
+    UserTextReceived,
+)
+from novadesk.protocol.transcript import Transcript, TurnText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownlinkListener:
+    """Where a downlink's results go; every call returns at once."""
+
+    play: Callable[[bytes, int], None]
+    flush: Callable[[int], None]
+    keep: Callable[[TurnText], None]
+    tell: Callable[[lifecycle.Event], None]
+    ask_tool: Callable[[ToolRequested], None]
+
+
+class Downlink:
+    """Follows the service's events of one conversation, across wire sessions."""
+
+    def __init__(self, listener: DownlinkListener) -> None:
+        self.answer_s: float | None = None
+        self.tokens = TokenTotals()
+        self._listener = listener
+        self._playback = Playback()
+        self._transcript = Transcript()
+        self._speech_ended_at: float | None = None
+
+    def live(self) -> tuple[LiveText, ...]:
+        """Return the text in the making, split at what has been heard."""
+        return tuple(
+            LiveText(role=piece.role, spoken=piece.spoken, planned=piece.planned)
+            for piece in self._transcript.live()
+            if piece.spoken or piece.planned
+        )
+
+    def set_speaker(self, *, present: bool) -> None:
+        """Note whether there is a speaker; without one an answer is over when all of it was sent."""
+        self._playback.present = present
+        if not present:
+            self.flush()
+
+    def speech_ended(self, now: float) -> None:
+        """Note the end of the person's speech, from which the answer's delay is measured."""
+        self._speech_ended_at = now
+
+    def take(self, event: SessionEvent, now: float) -> None:
+        """Follow one event of the wire session."""
+        playback, tell = self._playback, self._listener.tell
+        match event:
+            case UserTextReceived():
+                self._next_exchange(now)
+            case UserSpeechEnded():
+                self._speech_ended_at = now
+            case TextPlanned() | TextSpoken():
+                self._begin_answer(event, now)
+            case SpeechReceived(pcm=pcm):
+                self._begin_answer(event, now)
+                if playback.speech(pcm, now):
+                    self._listener.play(pcm, playback.generation)
+            case Interrupted():
+                playback.forget()
+                tell(lifecycle.AnswerInterrupted())
+            case ToolRequested():
+                tell(lifecycle.ToolAsked())
+                self._listener.ask_tool(event)
+            case UsageReported(delta=delta):
+                total = self.tokens
+                self.tokens = TokenTotals(
+                    speech_in=total.speech_in + delta.speech_in,
+                    text_in=total.text_in + delta.text_in,
+                    speech_out=total.speech_out + delta.speech_out,
+                    text_out=total.text_out + delta.text_out,
+                )
+            case _:
+                pass
+        for turn in self._transcript.feed(event):
+            self._listener.keep(turn)
+        if isinstance(event, UserTextReceived):
+            tell(lifecycle.UserUnderstood())
+        elif isinstance(event, TurnEnded):
+            self._turn_ended(now)
+
+    def played(self, generation: int, samples: int, now: float) -> None:
+        """Take the speaker's count of samples played."""
+        playback = self._playback
+        if not playback.played(generation, samples):
+            return
+        if playback.heard > 0 and self._speech_ended_at is not None:
+            self.answer_s = now - self._speech_ended_at
+            self._speech_ended_at = None
+        self._transcript.played(samples)
+        if playback.finished(now):
+            playback.forget()
+            self._listener.tell(lifecycle.AnswerFinished())
+
+    def stop(self) -> bool:
+        """Silence the answer and discard its rest; return False when there is none."""
+        if self._playback.answer not in (Answer.ARRIVING, Answer.DRAINING):
+            return False
+        for turn in self._transcript.stop():
+            self._listener.keep(turn)
+        self._playback.discard()
+        self._listener.tell(lifecycle.AnswerInterrupted())
+        return True
+
+    def stored(self, turn_id: str) -> None:
+        """Note that a turn is on disk: it is live no more."""
+        self._transcript.stored(turn_id)
+
+    def flush(self) -> None:
+        """Silence the speaker."""
+        self._listener.flush(self._playback.flush())
+
+    def link_over(self) -> None:
+        """Keep what was heard of an answer that the lost link will never confirm."""
+        for turn in self._transcript.close():
+            self._listener.keep(turn)
+        self._playback.forget()
+        self._transcript = Transcript()
+
+    def _next_exchange(self, now: float) -> None:
+        if self._playback.answer is Answer.DISCARDED:
+            self._playback.forget()
+        if self._speech_ended_at is None:
+            self._speech_ended_at = now
+
+    def _begin_answer(self, event: SessionEvent, now: float) -> None:
+        if isinstance(event, TextSpoken) or not self._playback.begin(now):
+            return
+        self._listener.tell(lifecycle.AnswerBegan())
+
+    def _turn_ended(self, now: float) -> None:
+        discarded = self._playback.answer is Answer.DISCARDED
+        self._playback.all_sent()
+        if discarded or self._playback.finished(now):
+            self._playback.forget()
+            self._listener.tell(lifecycle.AnswerFinished())

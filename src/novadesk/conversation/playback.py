@@ -1,0 +1,93 @@
+"""What of an answer reaches the speaker, and how much of it the person has heard. Pure.
+
+Samples are s16le mono at 24 kHz. A generation is what one flush silences together.
+"""
+
+from enum import Enum
+
+_SAMPLE_BYTES = 2
+_STALLED_S = 4.0
+
+
+class Answer(Enum):
+    """Where the newest answer stands."""
+
+    NONE = "none"
+    ARRIVING = "arriving"
+    DRAINING = "draining"  # the service has sent all of it; the speaker still plays
+    DISCARDED = "discarded"  # stopped locally: the rest is thrown away until the turn is over
+
+
+class Playback:
+    """Follows answers from the wire to the speaker. `present` says whether there is a speaker."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.answer = Answer.NONE
+        self.present = False
+        self._queued = 0
+        self._played = 0
+        self._base = 0
+        self._last_at = float("-inf")
+
+    @property
+    def heard(self) -> int:
+        """Return how many samples of the newest answer the speaker has played."""
+        return max(0, self._played - self._base)
+
+    @property
+    def audible(self) -> bool:
+        """Return whether sound of the newest answer is still to be played."""
+        return self.answer in (Answer.ARRIVING, Answer.DRAINING) and self._played < self._queued
+
+    def begin(self, now: float) -> bool:
+        """Note the first sign of an answer; return True when it is a new one."""
+        self._last_at = now
+        if self.answer in (Answer.ARRIVING, Answer.DISCARDED):
+            return False
+        self.answer = Answer.ARRIVING
+        self._base = self._queued
+        return True
+
+    def speech(self, pcm: bytes, now: float) -> bool:
+        """Note arriving speech; return True when it is to be played: there is a speaker, and nobody said stop."""
+        self._last_at = now
+        if self.answer is Answer.DISCARDED or not self.present:
+            return False
+        self._queued += len(pcm) // _SAMPLE_BYTES
+        return True
+
+    def all_sent(self) -> None:
+        """Note that the service has sent the whole answer."""
+        self.answer = Answer.NONE if self.answer in (Answer.DISCARDED, Answer.NONE) else Answer.DRAINING
+
+    def flush(self) -> int:
+        """Begin a new generation; return its number."""
+        self.generation += 1
+        self._queued = self._played = self._base = 0
+        return self.generation
+
+    def discard(self) -> None:
+        """Throw away the rest of the answer, until `all_sent` or `forget`."""
+        if self.answer is Answer.ARRIVING:
+            self.answer = Answer.DISCARDED
+        elif self.answer is Answer.DRAINING:
+            self.answer = Answer.NONE
+
+    def forget(self) -> None:
+        """Expect nothing more of the newest answer."""
+        self.answer = Answer.NONE
+
+    def played(self, generation: int, samples: int) -> bool:
+        """Take the speaker's count of a generation; return True when it is of the present one."""
+        if generation != self.generation:
+            return False
+        self._played = max(self._played, samples)
+        return True
+
+    def finished(self, now: float) -> bool:
+        """Return whether the answer is over for the person: all sent and played, or stalled on the wire."""
+        if self._played < self._queued:
+            return False
+        stalled = self.answer is Answer.ARRIVING and now - self._last_at > _STALLED_S
+        return self.answer is Answer.DRAINING or stalled

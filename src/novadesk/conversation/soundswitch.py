@@ -1,0 +1,69 @@
+"""Opens and closes the sound devices as the conversation wants them; one change at a time, tried again on failure."""
+
+import asyncio
+from collections.abc import Callable
+
+from novadesk.conversation.ports import Sound, SoundListener
+from novadesk.errors import KnownError
+
+RETRY_S = 3.0
+
+
+class SoundSwitch:
+    """Brings the devices to the wanted state.
+
+    Args:
+        sound: the devices.
+        listener: given to the devices while they are open.
+        on_error: called with the error of a failed open; the switch goes on trying while the devices are wanted.
+    """
+
+    def __init__(self, *, sound: Sound, listener: SoundListener, on_error: Callable[[KnownError], None]) -> None:
+        self._sound = sound
+        self._listener = listener
+        self._on_error = on_error
+        self._wanted = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._task = asyncio.create_task(self._follow(), name="sound-switch")
+
+    async def stop(self) -> None:
+        """Stop following and release the devices."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._sound.close()
+
+    def set(self, *, wanted: bool) -> None:
+        """Say whether the devices are wanted."""
+        if wanted:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+        self._changed.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._changed.clear()
+            try:
+                await self._sound.open(self._listener)
+            except KnownError as error:
+                self._on_error(error)
+                await self._change_within(RETRY_S)
+                continue
+            while self._wanted.is_set():
+                await self._changed.wait()
+                self._changed.clear()
+            await self._sound.close()
+
+    async def _change_within(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return

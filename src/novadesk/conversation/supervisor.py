@@ -1,0 +1,75 @@
+"""Policy as values: what each failure means, how long to wait, when to give up waiting."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from novadesk.errors import KnownError, Reason
+
+
+class Verdict(Enum):
+    """What a failed or closed link means for the conversation."""
+
+    RENEW = "renew"  # the wire session is used up: open the next one at once
+    RETRY = "retry"  # the world may mend itself: try again with backoff
+    FAIL = "fail"  # only the person can mend it: say so and stop
+
+
+VERDICTS: dict[Reason, Verdict] = {
+    Reason.SESSION_LIMIT: Verdict.RENEW,
+    Reason.INPUT_SILENCE: Verdict.RENEW,
+    Reason.STREAM_CLOSED: Verdict.RENEW,
+    Reason.UNREACHABLE: Verdict.RETRY,
+    Reason.LINK_LOST: Verdict.RETRY,
+    Reason.TIMED_OUT: Verdict.RETRY,
+    Reason.UNSTABLE: Verdict.RETRY,
+    Reason.THROTTLED: Verdict.RETRY,
+    Reason.UNAVAILABLE: Verdict.RETRY,
+    Reason.PROTOCOL_ORDER: Verdict.RETRY,
+    Reason.BAD_EVENT_BYTES: Verdict.RETRY,
+    Reason.PRACTICE_FAILED: Verdict.RETRY,
+    Reason.QUOTA: Verdict.FAIL,
+    Reason.TLS_REFUSED: Verdict.FAIL,
+    Reason.PROXY_REFUSED: Verdict.FAIL,
+    Reason.NO_CREDENTIALS: Verdict.FAIL,
+    Reason.CREDENTIALS_EXPIRED: Verdict.FAIL,
+    Reason.ACCESS_DENIED: Verdict.FAIL,
+    Reason.BAD_SIGNATURE: Verdict.FAIL,
+    Reason.MODEL_NOT_FOUND: Verdict.FAIL,
+    Reason.BAD_REQUEST: Verdict.FAIL,
+    Reason.BAD_REGION: Verdict.FAIL,
+    Reason.BAD_MODEL: Verdict.FAIL,
+    Reason.PRACTICE_PARTS_MISSING: Verdict.FAIL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The numbers of reconnecting, in seconds.
+
+    Attributes:
+        backoff_first_s: longest wait before the second attempt; doubles from attempt to attempt.
+        backoff_most_s: ceiling of the wait.
+        connect_s: longest time from opening a link until audio may flow.
+        held_s: longest stretch of microphone kept for replay while no link is live.
+        answer_s: longest time without an answer before the conversation is simply ready again.
+        renewals: wire sessions that may end at once, without an exchange, before backoff applies to renewal too.
+    """
+
+    backoff_first_s: float = 0.5
+    backoff_most_s: float = 30.0
+    connect_s: float = 25.0
+    held_s: float = 3.0
+    answer_s: float = 30.0
+    renewals: int = 2
+
+    def wait_s(self, attempt: int, jitter: float) -> float:
+        """Return the wait before `attempt` (1-based), for a random `jitter` in [0, 1]."""
+        ceiling = min(self.backoff_most_s, self.backoff_first_s * 2.0 ** min(attempt - 1, 16))
+        return max(ceiling * (0.5 + 0.5 * jitter), min(0.5, self.backoff_first_s))
+
+
+def judge(error: KnownError | None) -> Verdict:
+    """Return what the end of a link means; None is an end without an error, which nobody asked for."""
+    if error is None:
+        return Verdict.RENEW
+    return VERDICTS.get(error.reason, Verdict.FAIL)

@@ -1,0 +1,108 @@
+"""Draws the snapshot: what no machine keeps (devices, levels, troubles, passing lines) beside what they do."""
+
+from collections import deque
+from typing import Any
+
+from novadesk.config import Settings
+from novadesk.conversation.api import ErrorNote, MicrophoneState, Snapshot
+from novadesk.conversation.downlink import Downlink
+from novadesk.conversation.lifecycle import Lifecycle
+from novadesk.conversation.record import Record
+from novadesk.conversation.supervisor import VERDICTS, Verdict
+from novadesk.conversation.uplink import Uplink
+from novadesk.errors import KnownError, Layer
+from novadesk.models import BackendKind
+
+BACKEND_NAMES = {
+    BackendKind.PRACTICE: "Practice partner (local)",
+    BackendKind.BEDROCK: "Amazon Bedrock",
+    BackendKind.GATEWAY: "Gateway",
+}
+_NOTICES = 8
+
+
+def note_error(error: KnownError | None) -> ErrorNote | None:
+    """Return an error as the window shows it."""
+    if error is None:
+        return None
+    return ErrorNote(
+        layer=error.layer.value,
+        reason=error.reason.value,
+        what=error.what,
+        advice=error.advice,
+        retry=VERDICTS.get(error.reason, Verdict.FAIL) is not Verdict.RENEW,
+    )
+
+
+class View:
+    """Gathers what the snapshot shows.
+
+    Args:
+        settings: names of model and voice.
+        backend: where links lead.
+    """
+
+    def __init__(self, *, settings: Settings, backend: BackendKind) -> None:
+        self.microphone_level = 0.0
+        self.speaker_level = 0.0
+        self._settings = settings
+        self._backend = backend
+        self._notices: deque[str] = deque(maxlen=_NOTICES)
+        self._troubles: dict[Layer, KnownError] = {}
+        self._devices = ("", "", "")
+        self._extras: dict[str, Any] = {}
+
+    def notice(self, line: str) -> None:
+        """Add a passing line; the oldest of too many goes."""
+        self._notices.append(line)
+
+    def clear_notices(self) -> None:
+        """Forget every passing line."""
+        self._notices.clear()
+
+    def trouble(self, layer: Layer, error: KnownError | None) -> None:
+        """Show a lasting trouble of a layer, or none any more."""
+        if error is None:
+            self._troubles.pop(layer, None)
+        else:
+            self._troubles[layer] = error
+
+    def devices(self, microphone: str, speaker: str, note: str) -> None:
+        """Show the devices in use."""
+        self._devices = (microphone, speaker, note)
+
+    def extra(self, **values: Any) -> None:
+        """Show fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""
+        self._extras.update(values)
+
+    def draw(self, *, state: Lifecycle, record: Record, uplink: Uplink, downlink: Downlink, now: float) -> Snapshot:
+        """Return the snapshot of this moment."""
+        microphone = uplink.state(now)
+        name, speaker, note = self._devices
+        return Snapshot(
+            phase=state.phase,
+            microphone=microphone,
+            talk_mode=uplink.mode,
+            talking=uplink.talking,
+            backend=self._backend,
+            backend_name=BACKEND_NAMES[self._backend],
+            model=self._settings.backend.model,
+            voice=self._settings.voice.voice,
+            conversation=record.conversation,
+            turns=record.turns,
+            live=downlink.live(),
+            microphone_level=0.0 if microphone is MicrophoneState.ABSENT else self.microphone_level,
+            speaker_level=self.speaker_level,
+            microphone_name=name,
+            speaker_name=speaker,
+            device_note=note,
+            attempt=state.attempt,
+            retry_in_s=None if state.retry_at is None else max(0.0, state.retry_at - now),
+            error=note_error(state.error or next(iter(self._troubles.values()), None)),
+            recovered_turns=record.recovered,
+            notices=tuple(self._notices),
+            answer_s=downlink.answer_s,
+            tokens=downlink.tokens,
+            store_revision=record.revision,
+            **self._extras,
+        )

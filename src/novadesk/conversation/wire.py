@@ -1,0 +1,205 @@
+"""One wire session on one link: a short asyncio shell around the protocol core.
+
+Feed, drain, send, dispatch. Made for one generation and thrown away with it.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from novadesk.conversation.ports import Clock, Link, Linker
+from novadesk.errors import KnownError, Reason
+from novadesk.protocol.history import HistoryMessage
+from novadesk.protocol.link import Accepted, Arrived, Closed
+from novadesk.protocol.session import NovaSession, Setup, Side, State
+from novadesk.protocol.session_events import SessionEvent, Violated
+
+_log = logging.getLogger(__name__)
+
+STALE_PAYLOADS = 96
+"""Payloads waiting to be sent beyond which microphone frames are dropped: about 3 s of 32 ms frames."""
+
+FINISH_S = 2.0
+"""Longest wait for the service's goodbye after ours."""
+
+_BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireListener:
+    """What a wire session tells its owner; every call is made on the loop and returns at once."""
+
+    on_ready: Callable[[int], None]
+    on_event: Callable[[int, SessionEvent], None]
+    on_ended: Callable[[int, KnownError | None], None]
+
+
+class WireSession:
+    """Runs one wire session from opening to closing.
+
+    Args:
+        generation: the number that its events carry.
+        linker: makes the link.
+        setup: session, prompt and system prompt.
+        history: called once, when the history is to be sent.
+        clock: monotonic time.
+        listener: told what happens; `on_ended` exactly once, and never after `drop`.
+    """
+
+    def __init__(
+        self,
+        *,
+        generation: int,
+        linker: Linker,
+        setup: Setup,
+        history: Callable[[], Sequence[HistoryMessage]],
+        clock: Clock,
+        listener: WireListener,
+    ) -> None:
+        self.generation = generation
+        self.wire_id = str(uuid.uuid4())
+        self.frames_dropped = 0
+        self._linker = linker
+        self._setup = setup
+        self._history = history
+        self._clock = clock
+        self._listener = listener
+        self._session = NovaSession(Side.CLIENT)
+        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._sender: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to open the link."""
+        self._task = asyncio.create_task(self._run(), name=f"wire-{self.generation}")
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Send a microphone frame; dropped and counted when the link does not keep up."""
+        if self._outgoing.qsize() > STALE_PAYLOADS:
+            self.frames_dropped += 1
+            return
+        self._session.send_audio(pcm, self._clock.now())
+        self._drain()
+
+    def send_text(self, text: str) -> None:
+        """Send typed text; it waits in the core until audio is open."""
+        self._session.send_text(text, self._clock.now())
+        self._drain()
+
+    def send_tool_result(self, tool_use_id: str, result: str) -> None:
+        """Send the JSON text of a tool's answer."""
+        self._session.send_tool_result(tool_use_id, result, self._clock.now())
+        self._drain()
+
+    async def finish(self) -> None:
+        """End the wire session in order, within `FINISH_S`, then drop it."""
+        if self._task is not None and not self._task.done() and self._session.state in _BEGUN:
+            self._session.end(self._clock.now())
+            self._drain()
+            await asyncio.wait({self._task}, timeout=FINISH_S)
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Tear everything down at once; nothing is told any more. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        error: KnownError | None = None
+        link: Link | None = None
+        try:
+            link = await self._linker.link()
+            await link.open()
+            self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
+            self._session.start(self._setup, self._history(), self._clock.now())
+            self._drain()
+            error = await self._receive_all(link)
+        except KnownError as known:
+            error = known
+        except Exception as bug:
+            _log.exception("wire session ended by a bug")
+            error = KnownError(Reason.LINK_LOST, "NovaDesk lost the connection by its own fault.", "It tries again.")
+            error.__cause__ = bug
+        finally:
+            await self._clean_up(link)
+        self._listener.on_ended(self.generation, error)
+
+    async def _receive_all(self, link: Link) -> KnownError | None:
+        while True:
+            message = await link.receive()
+            now = self._clock.now()
+            match message:
+                case Accepted():
+                    self._session.accepted(now)
+                    self._session.open_audio(now)
+                    self._drain()
+                    self._listener.on_ready(self.generation)
+                case Arrived(payload=payload):
+                    self._session.receive(payload, now)
+                    if (violation := self._dispatch()) is not None:
+                        return violation
+                    self._drain()
+                case Closed(failure=failure):
+                    asked = self._session.state in (State.ENDING, State.CLOSED)
+                    self._session.link_closed(now)
+                    self._dispatch()
+                    if failure is None and not asked:
+                        return KnownError(
+                            Reason.STREAM_CLOSED, "The service ended the session.", "NovaDesk opens the next one."
+                        )
+                    return None if asked else failure
+
+    async def _send_all(self, link: Link) -> None:
+        while True:
+            payload = await self._outgoing.get()
+            try:
+                await link.send(payload)
+            except KnownError:
+                _log.info("sending stopped: the link is over")
+                return
+            if self._session.state is State.CLOSED and self._outgoing.empty():
+                await link.finish()
+                return
+
+    def _dispatch(self) -> KnownError | None:
+        violation = None
+        for event in self._session.events_received():
+            if isinstance(event, Violated):
+                violation = KnownError(
+                    Reason.PROTOCOL_ORDER, "The service sent events in an impossible order.", "NovaDesk tries again."
+                )
+            else:
+                self._listener.on_event(self.generation, event)
+        return violation
+
+    def _drain(self) -> None:
+        for payload in self._session.events_to_send():
+            self._outgoing.put_nowait(payload)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if (at := self._session.next_deadline()) is not None:
+            delay_s = max(0.0, at - self._clock.now())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        self._session.handle_deadline(self._clock.now())
+        self._dispatch()
+        self._drain()
+
+    async def _clean_up(self, link: Link | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+        if link is not None:
+            await link.close()
