@@ -1,0 +1,115 @@
+"""Gate, mute, release tail and the held stretch."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novadesk.conversation.api import MicrophoneState, TalkMode
+from novadesk.conversation.uplink import FRAME_BYTES, FRAME_S, Uplink
+
+VOICE = bytes(range(256)) * 4
+SILENCE = bytes(FRAME_BYTES)
+
+
+def make(mode: TalkMode = TalkMode.HOLD) -> Uplink:
+    uplink = Uplink(mode=mode, release_tail_s=0.2, held_s=3.0)
+    uplink.present = True
+    return uplink
+
+
+def test_a_closed_gate_sends_silence_never_nothing() -> None:
+    uplink = make()
+    uplink.go_live()
+    assert uplink.take(VOICE, 0.0) == SILENCE
+    uplink.press()
+    assert uplink.take(VOICE, 0.1) == VOICE
+    uplink.release(1.0)
+    assert uplink.take(VOICE, 1.19) == VOICE
+    assert uplink.take(VOICE, 1.21) == SILENCE
+
+
+def test_mute_wins_over_everything_and_sends_silence() -> None:
+    uplink = make(TalkMode.HANDS_FREE)
+    uplink.go_live()
+    uplink.press()
+    uplink.muted = True
+    assert uplink.take(VOICE, 0.0) == SILENCE
+    assert uplink.state(0.0) is MicrophoneState.MUTED
+
+
+def test_what_is_said_before_the_link_is_live_is_replayed_once() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.hold()
+    frames = [bytes([n]) * FRAME_BYTES for n in range(1, 6)]
+    assert [uplink.take(frame, 0.0) for frame in frames] == [None] * 5
+    assert uplink.go_live() == frames
+    assert uplink.go_live() == []
+
+
+def test_the_held_stretch_is_bounded_and_counts_what_it_drops() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.hold()
+    most = round(3.0 / FRAME_S)
+    for n in range(most + 7):
+        uplink.take(n.to_bytes(2, "big") * (FRAME_BYTES // 2), 0.0)
+    held = uplink.go_live()
+    assert len(held) == most
+    assert uplink.held_frames_dropped == 7
+    assert held[-1] == (most + 6).to_bytes(2, "big") * (FRAME_BYTES // 2)
+
+
+def test_a_gated_microphone_is_not_held() -> None:
+    uplink = make()
+    uplink.hold()
+    uplink.take(VOICE, 0.0)
+    assert uplink.go_live() == []
+
+
+def test_stop_forgets_everything() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.hold()
+    uplink.take(VOICE, 0.0)
+    uplink.stop()
+    assert uplink.take(VOICE, 0.0) is None
+    assert not uplink.talking
+    assert uplink.go_live() == []
+
+
+wishes = st.lists(
+    st.sampled_from(["press", "release", "mute", "unmute", "hold", "live", "stop", "gone", "back", "frame"]),
+    max_size=60,
+)
+
+
+@given(wishes=wishes)
+def test_no_order_of_wishes_sends_a_voice_through_a_closed_gate(wishes: list[str]) -> None:
+    uplink, pressed, muted, now = make(), False, False, 0.0
+    released_at = float("-inf")
+    for wish in wishes:
+        now += 0.3
+        match wish:
+            case "press":
+                uplink.press()
+                pressed = True
+            case "release":
+                uplink.release(now)
+                pressed = False
+                released_at = now
+            case "mute" | "unmute":
+                muted = uplink.muted = wish == "mute"
+            case "hold":
+                uplink.hold()
+            case "live":
+                uplink.go_live()
+            case "stop":
+                uplink.stop()
+                pressed = False
+                released_at = float("-inf")
+            case "gone" | "back":
+                uplink.present = wish == "back"
+            case _:
+                sent = uplink.take(VOICE, now)
+                if muted or not uplink.present or not (pressed or now < released_at + 0.2):
+                    assert sent in (None, SILENCE)
