@@ -1,0 +1,33 @@
+# make run    install what is missing, open NovaDesk (no display: talk to it headless)
+# make test   install what is missing, check and test everything
+.DEFAULT_GOAL := run
+.PHONY: run setup check test package lock clean
+PY := .venv/bin/python
+
+run:
+	@bash scripts/setup.sh run
+	@bash scripts/run.sh
+
+setup:
+	@bash scripts/setup.sh run
+
+# Under two minutes: format, lint, types, import contracts, house rules, fast tests.
+check:
+	@bash scripts/setup.sh run
+	@bash scripts/check.sh lint
+	@bash scripts/check.sh fast
+
+test:
+	@bash scripts/setup.sh test
+	@bash scripts/check.sh lint
+	@bash scripts/check.sh all
+
+package:
+	@bash scripts/setup.sh run
+	@$(PY) packaging/build.py
+
+lock:
+	@bash scripts/lock.sh
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

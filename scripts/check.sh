@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# scripts/check.sh lint   format, lint, types, import contracts, house rules
+# scripts/check.sh fast   the tests that need no private desktop and no running program
+# scripts/check.sh all    every test but the live ones
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+BIN=.venv/bin
+FAILED=()
+
+step() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1 </dev/null); then printf 'ok      %s\n' "$name"; else
+    printf 'FAILED  %s\n%s\n' "$name" "$output"
+    FAILED+=("$name")
+  fi
+}
+
+lint() {
+  step "ruff format" "$BIN/ruff" format --check .
+  step "ruff check" "$BIN/ruff" check .
+  step "house rules" "$BIN/python" scripts/house_rules.py
+  step "import contracts" "$BIN/lint-imports"
+  step "mypy --strict" "$BIN/mypy"
+  [ ${#FAILED[@]} = 0 ] || { printf 'check: failed: %s\n' "${FAILED[*]}" >&2; exit 1; }
+}
+
+case ${1:-} in
+  lint) lint ;;
+  fast) exec "$BIN/python" -m pytest -q -m "not rig and not live" tests/unit tests/contract ;;
+  all) exec "$BIN/python" -m pytest -q -m "not live" --durations=10 tests ;;
+  *) echo "usage: scripts/check.sh lint|fast|all" >&2; exit 64 ;;
+esac

@@ -1,0 +1,1 @@
+"""What the tests stand on: a private desktop and the checks that nothing leaks."""
