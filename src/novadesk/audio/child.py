@@ -1,0 +1,133 @@
+"""One audio process as the app holds it: its pipes, its last words, its end."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import subprocess
+from collections.abc import Sequence
+
+from novadesk.audio.wire import HEADER, Command, FramingError, Report, decode_report, encode, payload_bytes
+from novadesk.errors import KnownError, Reason
+
+_LOG = logging.getLogger(__name__)
+
+_SLICE_S = 0.5
+_END_S = 0.8
+_STDERR_BYTES = 4096
+_CREATION_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only
+
+
+class Child:
+    """A running audio process. Made by `start`; `end` it in every case."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self._header: bytes | None = None
+        self._listening = asyncio.create_task(self._log_stderr(process.stderr), name="engine-stderr")
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> "Child":
+        """Start the process.
+
+        Raises:
+            KnownError: `ENGINE_DIED` when the system does not start it.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                creationflags=_CREATION_FLAGS,
+            )
+        except OSError as error:
+            raise engine_died("does not start") from error
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    def send(self, command: Command) -> None:
+        """Queue a command; returns at once. What a dead process does not take is dropped."""
+        if not self._stdin.is_closing():
+            self._stdin.write(encode(command))
+
+    async def receive(self, deadline_s: float) -> Report | None:
+        """Return the next report, or None when none came in time.
+
+        The time is taken in slices, of which each must find nothing: a loop that was held up itself does not mistake
+        its own pause for the process's.
+
+        Raises:
+            KnownError: `ENGINE_DIED` at the end of the pipe or when the bytes make no sense.
+        """
+        for _ in range(max(1, math.ceil(deadline_s / _SLICE_S))):
+            try:
+                async with asyncio.timeout(min(_SLICE_S, deadline_s)):
+                    return await self._next()
+            except TimeoutError:
+                continue
+            except (asyncio.IncompleteReadError, FramingError, OSError) as error:
+                raise engine_died("has stopped") from error
+        return None
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def end(self) -> None:
+        """Let the process leave, end it if it does not, and take everything of it away. Bounded in time."""
+        self._stdin.close()
+        draining = asyncio.create_task(self._drain(), name="engine-drain")
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_END_S):
+                    await self._process.wait()
+        finally:
+            if self._process.returncode is None:
+                self.kill()
+            for task in (draining, self._listening):
+                task.cancel()
+            await asyncio.gather(draining, self._listening, return_exceptions=True)
+            with contextlib.suppress(OSError):
+                await self._stdin.wait_closed()
+
+    async def _next(self) -> Report:
+        if self._header is None:  # kept between calls: the payload may be waited for in several slices
+            self._header = await self._stdout.readexactly(HEADER.size)
+        payload = await self._stdout.readexactly(payload_bytes(self._header))
+        header, self._header = self._header, None
+        return decode_report(header, payload)
+
+    async def _drain(self) -> None:
+        while await self._stdout.read(_STDERR_BYTES):
+            pass
+
+    async def _log_stderr(self, stream: asyncio.StreamReader) -> None:
+        while text := await stream.read(_STDERR_BYTES):
+            for line in text.decode("utf-8", "replace").splitlines():
+                _LOG.debug("engine: %s", line)
+
+
+def engine_died(what: str) -> KnownError:
+    """Return the error of an audio process that is not there."""
+    return KnownError(
+        Reason.ENGINE_DIED,
+        f"The audio process {what}.",
+        "NovaDesk starts it again by itself; if that does not help, start NovaDesk again.",
+    )

@@ -1,0 +1,327 @@
+"""The audio process's handle in the app: starts it, starts it again, and remembers what was not played yet."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from novadesk.audio.child import Child, engine_died
+from novadesk.audio.formats import SAMPLE_BYTES
+from novadesk.audio.wire import (
+    Failed,
+    Flush,
+    Frame,
+    List,
+    Listed,
+    Open,
+    Opened,
+    Play,
+    Played,
+    Ready,
+    Statistics,
+)
+from novadesk.config import AudioSettings
+from novadesk.errors import BugError, KnownError, Reason
+
+_LOG = logging.getLogger(__name__)
+
+START_S = 10.0
+"""For the process to start, on a very busy computer; usually half a second."""
+
+OPEN_S = 3.0
+_SILENT_S = 2.0  # a running engine sends a frame every 32 ms
+_BACKOFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+_STEADY_S = 5.0
+_LATENCIES = 2_000
+_REMEMBERED = 8
+
+
+class Listener(Protocol):
+    """Hears from the devices, on the loop that opened them."""
+
+    def on_frame(self, pcm: bytes, level: float) -> None:
+        """Take 512 samples of s16le mono at 16 kHz."""
+        ...
+
+    def on_played(self, generation: int, samples: int, level: float) -> None:
+        """Take the count of 24 kHz samples of this generation that the speaker has played so far."""
+        ...
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        """Take the devices now in use."""
+        ...
+
+    def on_lost(self, error: KnownError) -> None:
+        """Take the loss of the devices."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundStatistics:
+    """Figures of the open devices.
+
+    Attributes:
+        engine: the process's own counts since it opened the devices.
+        frames: microphone frames received since `open`.
+        respawns: audio processes that replaced another since `open`.
+        capture_ms_p50: from the callback with a frame's last sample to `on_frame`; likewise `capture_ms_p99`.
+        opened: what is open, or None.
+    """
+
+    engine: Statistics = field(default_factory=Statistics)
+    frames: int = 0
+    respawns: int = 0
+    capture_ms_p50: float = 0.0
+    capture_ms_p99: float = 0.0
+    opened: Opened | None = None
+
+
+class _Unplayed:
+    """The newest generation's sound that the speaker has not played, and how much of it has been played."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.pcm = bytearray()
+        self._totals = {0: 0}
+        self._bases = {0: 0}
+
+    def flush(self, generation: int) -> bool:
+        if generation <= self.generation:
+            return False
+        self.generation = generation
+        self.pcm.clear()
+        self._totals[generation] = self._bases[generation] = 0
+        for old in [known for known in self._totals if known < generation - _REMEMBERED]:
+            del self._totals[old], self._bases[old]
+        return True
+
+    def played(self, generation: int, samples: int) -> int:
+        """Take an engine's own count; return the count over all engines."""
+        before = self._totals.get(generation, 0)
+        total = max(before, self._bases.get(generation, 0) + samples)
+        if generation in self._totals:
+            self._totals[generation] = total
+        if generation == self.generation:
+            del self.pcm[: (total - before) * SAMPLE_BYTES]
+        return total
+
+    def begin_anew(self) -> None:
+        """Expect the next engine to count from zero."""
+        self._bases = dict(self._totals)
+
+
+class EngineSound:
+    """Microphone and speaker in a process of their own, replaced whenever it dies or stalls.
+
+    Args:
+        command: starts the audio process.
+        settings: preferred devices.
+    """
+
+    def __init__(self, command: Sequence[str], settings: AudioSettings) -> None:
+        self._command = tuple(command)
+        self._microphone = settings.microphone
+        self._speaker = settings.speaker
+        self._task: asyncio.Task[None] | None = None
+        self._child: Child | None = None
+        self._unplayed = _Unplayed()
+        self._requests: set[asyncio.Task[tuple[tuple[str, ...], tuple[str, ...]]]] = set()
+        self._engine = Statistics()
+        self._opened: Opened | None = None
+        self._frames = 0
+        self._respawns = 0
+        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
+
+    @property
+    def engine_pid(self) -> int | None:
+        """Return the process id of the audio process that is open, or None."""
+        return self._child.pid if self._child is not None else None
+
+    def statistics(self) -> SoundStatistics:
+        """Return the figures so far."""
+        p50, p99 = np.percentile(self._latencies_ms, (50, 99)) if self._latencies_ms else (0.0, 0.0)
+        return SoundStatistics(
+            engine=self._engine,
+            frames=self._frames,
+            respawns=self._respawns,
+            capture_ms_p50=float(p50),
+            capture_ms_p99=float(p99),
+            opened=self._opened,
+        )
+
+    async def open(self, listener: Listener) -> None:
+        """Start capture and playout on the devices of the settings.
+
+        Raises:
+            KnownError: `NO_MICROPHONE`, `NO_SPEAKER`, `UNKNOWN_DEVICE`, `SOUND_SERVER_GONE`, `DEVICE_STALLED` or
+                `ENGINE_DIED`; nothing is left running then.
+        """
+        if self._task is not None:
+            raise BugError("the sound devices are open already")
+        self._frames = self._respawns = 0
+        self._latencies_ms.clear()
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._supervise(listener, first), name="engine-sound")
+        try:
+            await asyncio.wait((self._task, first), return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                raise engine_died("was ended while it started")
+            first.result()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Release both devices and end the process, within two seconds. Idempotent, never raises."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._unplayed.pcm.clear()
+
+    async def shutdown(self) -> None:
+        """Release everything, pending device lists included. Bounded in time, idempotent, never raises."""
+        for request in self._requests:
+            request.cancel()
+        await asyncio.gather(*self._requests, self.close(), return_exceptions=True)
+
+    def play(self, pcm: bytes, generation: int) -> None:
+        """Queue s16le mono at 24 kHz; dropped when `generation` is not the newest one flushed to, or when closed."""
+        if len(pcm) % SAMPLE_BYTES:
+            raise BugError("half a sample cannot be played")
+        if generation != self._unplayed.generation or self._task is None:
+            return
+        self._unplayed.pcm += pcm
+        if self._child is not None:
+            self._child.send(Play(generation=generation, pcm=pcm))
+
+    def flush(self, generation: int) -> None:
+        """Silence everything older than `generation` within one block."""
+        if self._unplayed.flush(generation) and self._child is not None:
+            self._child.send(Flush(generation=generation))
+
+    async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of microphones and speakers as they are now, the default first.
+
+        A fresh process is asked: PortAudio's list never changes within one.
+
+        Raises:
+            KnownError: `SOUND_SERVER_GONE` or `ENGINE_DIED`.
+        """
+        request = asyncio.create_task(self._list(), name="engine-devices")
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)
+        try:
+            return await request
+        finally:
+            request.cancel()
+
+    async def _list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        child = await Child.start(self._command)
+        try:
+            child.send(List())
+            while True:
+                report = await child.receive(START_S)
+                match report:
+                    case None:
+                        raise engine_died("does not answer")
+                    case Listed():
+                        return report.microphones, report.speakers
+                    case Failed():
+                        raise report.error()
+        finally:
+            await child.end()
+
+    async def _supervise(self, listener: Listener, first: asyncio.Future[None]) -> None:
+        attempt = 0
+        told: Reason | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            self._opened = None
+            started = loop.time()
+            try:
+                await self._run(listener, first)
+            except KnownError as error:
+                trouble = error
+            except Exception:
+                _LOG.exception("the audio client has failed")
+                trouble = engine_died("could not be followed")
+            if not first.done():
+                first.set_exception(trouble)
+                return
+            if self._opened is not None:
+                told = None
+                attempt = 0 if loop.time() - started >= _STEADY_S else attempt
+            if trouble.reason is not told:
+                told = trouble.reason
+                listener.on_lost(trouble)
+            await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            attempt += 1
+            self._respawns += 1
+
+    async def _run(self, listener: Listener, first: asyncio.Future[None]) -> None:
+        """Follow one audio process until it is of no more use.
+
+        Raises:
+            KnownError: why it is.
+        """
+        child = await Child.start(self._command)
+        try:
+            await self._open_on(child, listener, first)
+            while True:
+                report = await child.receive(_SILENT_S)
+                match report:
+                    case Frame():
+                        self._latencies_ms.append((time.monotonic_ns() - report.captured_ns) / 1e6)
+                        self._frames += 1
+                        listener.on_frame(report.pcm, report.level)
+                    case Played():
+                        self._take_played(report, listener)
+                    case Statistics():
+                        self._engine = report
+                    case Failed():
+                        raise report.error()
+                    case None:
+                        raise engine_died("does not answer")
+        except KnownError:
+            child.kill()
+            raise
+        finally:
+            self._child = None
+            self._unplayed.begin_anew()
+            await child.end()
+
+    async def _open_on(self, child: Child, listener: Listener, first: asyncio.Future[None]) -> None:
+        if not isinstance(await child.receive(START_S), Ready):
+            raise engine_died("does not start in time")
+        unplayed = self._unplayed
+        child.send(Open(microphone=self._microphone, speaker=self._speaker, generation=unplayed.generation))
+        if unplayed.pcm:
+            child.send(Play(generation=unplayed.generation, pcm=bytes(unplayed.pcm)))
+        self._child = child
+        report = await child.receive(OPEN_S)
+        if isinstance(report, Failed):
+            raise report.error()
+        if not isinstance(report, Opened):
+            raise KnownError(
+                Reason.DEVICE_STALLED,
+                "The sound device does not open in time.",
+                "Choose another device in Settings, or connect this one again.",
+            )
+        self._opened = report
+        if not report.note:
+            # From now on the full name: a device known to exist is fallen back from when it is unplugged.
+            self._microphone = report.microphone if self._microphone else ""
+            self._speaker = report.speaker if self._speaker else ""
+        listener.on_opened(report.microphone, report.speaker, report.note)
+        if not first.done():
+            first.set_result(None)
+
+    def _take_played(self, report: Played, listener: Listener) -> None:
+        total = self._unplayed.played(report.generation, report.samples)
+        listener.on_played(report.generation, total, report.level)

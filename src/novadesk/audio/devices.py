@@ -1,0 +1,231 @@
+"""Sound devices by name and host API, never by index: the index of PortAudio changes with every plug.
+
+PortAudio's list is frozen when the library starts: a fresh process sees a fresh list.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from novadesk.errors import KnownError, Reason
+
+_SEPARATOR = ": "
+_WINDOWS_ORDER = ("Windows WASAPI", "Windows DirectSound", "MME", "Windows WDM-KS")
+_MME_NAME_LENGTH = 31  # MME cuts names here
+_PLUGINS = re.compile(  # ALSA's own plugins, which are ways to a card and not devices that a person has
+    r"(sysdefault|front|rear|center_lfe|side|surround\d+|iec958|spdif|dmix|dsnoop|lavrate|samplerate|speexrate|speex"
+    r"|upmix|vdownmix|oss)(:.*)?"
+)
+_MONITOR = re.compile(r"(?i)^monitor of |\.monitor$")
+
+
+class Direction(Enum):
+    """Which way a device is used; the value is the word for it."""
+
+    MICROPHONE = "microphone"
+    SPEAKER = "speaker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device as this process sees it.
+
+    Attributes:
+        index: PortAudio's number, valid in this process only.
+        inputs: channels to capture.
+        outputs: channels to play.
+        rate_hz: the device's own rate.
+    """
+
+    index: int
+    host_api: str
+    name: str
+    inputs: int
+    outputs: int
+    rate_hz: int
+
+    @property
+    def title(self) -> str:
+        """Return the name as settings store it."""
+        return f"{self.host_api}{_SEPARATOR}{self.name}"
+
+    def serves(self, direction: Direction) -> bool:
+        """Return whether the device can be used this way; the monitor of a speaker is no microphone."""
+        if direction is Direction.SPEAKER:
+            return self.outputs > 0
+        return self.inputs > 0 and not _MONITOR.search(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList:
+    """What PortAudio listed when the process started.
+
+    Attributes:
+        devices: all of them; names are unique within a host API.
+        default_microphone: index, or -1.
+        default_speaker: index, or -1.
+        host_apis: names of all host APIs, with or without devices.
+    """
+
+    devices: tuple[Device, ...]
+    default_microphone: int
+    default_speaker: int
+    host_apis: tuple[str, ...]
+
+    def default(self, direction: Direction) -> Device | None:
+        """Return the system's default, or the first device, or None."""
+        index = self.default_microphone if direction is Direction.MICROPHONE else self.default_speaker
+        usable = [device for device in self.devices if device.serves(direction)]
+        return next((device for device in usable if device.index == index), usable[0] if usable else None)
+
+    def titles(self, direction: Direction) -> tuple[str, ...]:
+        """Return the names to offer, the default first, each physical device once."""
+        first = self.default(direction)
+        if first is None:
+            return ()
+        offered = [first]
+        for device in sorted(self.devices, key=_rank):
+            usable = device.serves(direction) and not _PLUGINS.fullmatch(device.name)
+            if usable and not any(_same(device, known) for known in offered):
+                offered.append(device)
+        return tuple(device.title for device in offered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The device to use, and why it is not the preferred one, in words, or empty."""
+
+    device: Device
+    note: str
+
+
+def list_devices() -> DeviceList:
+    """Return what PortAudio listed when this process first used it.
+
+    Raises:
+        KnownError: `SOUND_SERVER_GONE` when PortAudio does not start or finds nothing at all.
+    """
+    try:
+        import sounddevice
+    except OSError as error:
+        raise KnownError(
+            Reason.SOUND_SERVER_GONE,
+            "The sound library PortAudio is missing or does not start.",
+            "Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.",
+        ) from error
+    try:
+        apis = [dict(api) for api in sounddevice.query_hostapis()]
+        rows = [dict(device) for device in sounddevice.query_devices()]
+        defaults = list(sounddevice.default.device)
+    except sounddevice.PortAudioError as error:
+        raise no_sound() from error
+    found = list_from(rows, [str(api["name"]) for api in apis], defaults)
+    if not found.devices:
+        raise no_sound()
+    return found
+
+
+def list_from(rows: Sequence[dict[str, object]], host_apis: Sequence[str], defaults: Sequence[int]) -> DeviceList:
+    """Build the list from PortAudio's own rows; devices of the same name within a host API are numbered."""
+    devices: list[Device] = []
+    seen: dict[tuple[str, str], int] = {}
+    for index, row in enumerate(rows):
+        host_api, name = host_apis[int(str(row["hostapi"]))], " ".join(str(row["name"]).split())
+        count = seen[host_api, name] = seen.get((host_api, name), 0) + 1
+        devices.append(
+            Device(
+                index=index,
+                host_api=host_api,
+                name=name if count == 1 else f"{name} ({count})",
+                inputs=int(str(row["max_input_channels"])),
+                outputs=int(str(row["max_output_channels"])),
+                rate_hz=round(float(str(row["default_samplerate"]))),
+            )
+        )
+    return DeviceList(
+        devices=tuple(devices),
+        default_microphone=int(defaults[0]),
+        default_speaker=int(defaults[1]),
+        host_apis=tuple(host_apis),
+    )
+
+
+def choose(found: DeviceList, direction: Direction, preferred: str) -> Choice:
+    """Return the preferred device, or the default with a note when the preferred one is not there now.
+
+    Args:
+        found: the devices.
+        direction: how it will be used.
+        preferred: "host API: device", or a bare device name that only one device has, or empty for the default.
+
+    Raises:
+        KnownError: `UNKNOWN_DEVICE` for a bare name that no device or several devices have, or for a host API that
+            this system does not have; `NO_MICROPHONE` or `NO_SPEAKER` when there is none at all.
+    """
+    default = found.default(direction)
+    if not preferred.strip():
+        return Choice(device=_existing(default, direction), note="")
+    usable = [device for device in found.devices if device.serves(direction)]
+    exact = [device for device in usable if device.title == preferred]
+    if exact:
+        return Choice(device=exact[0], note="")
+    bare = [device for device in usable if device.name == preferred]
+    if len(bare) == 1:
+        return Choice(device=bare[0], note="")
+    if bare:
+        several = ", ".join(f"“{device.title}”" for device in bare)
+        raise _unknown(direction, f"Several {direction.value}s are named “{preferred}”: {several}.")
+    if not preferred.startswith(tuple(f"{api}{_SEPARATOR}" for api in found.host_apis)):
+        raise _unknown(direction, f"There is no {direction.value} named “{preferred}”.")
+    device = _existing(default, direction)
+    return Choice(device=device, note=f"The {direction.value} “{preferred}” is not connected; using “{device.title}”.")
+
+
+def no_sound() -> KnownError:
+    """Return the error of a system without any sound device."""
+    server = (
+        "Start the sound server (PulseAudio or PipeWire)" if sys.platform == "linux" else "Check the sound settings"
+    )
+    return KnownError(
+        Reason.SOUND_SERVER_GONE,
+        "There is no sound on this system: no device and no sound server answers.",
+        f"{server}, then try again.",
+    )
+
+
+def none_of(direction: Direction) -> KnownError:
+    """Return the error of a system without a device of this direction."""
+    reason = Reason.NO_MICROPHONE if direction is Direction.MICROPHONE else Reason.NO_SPEAKER
+    return KnownError(reason, f"There is no {direction.value}.", f"Connect a {direction.value}, then try again.")
+
+
+def _existing(device: Device | None, direction: Direction) -> Device:
+    if device is None:
+        raise none_of(direction)
+    return device
+
+
+def _unknown(direction: Direction, what: str) -> KnownError:
+    return KnownError(
+        Reason.UNKNOWN_DEVICE,
+        what,
+        f"Run `novadesk devices` and set [audio] {direction.value} to a name from its list.",
+    )
+
+
+def _rank(device: Device) -> tuple[int, int]:
+    order = _WINDOWS_ORDER.index(device.host_api) if device.host_api in _WINDOWS_ORDER else 0
+    return order, device.index
+
+
+def _same(device: Device, known: Device) -> bool:
+    """Return whether two rows are one physical device seen through two host APIs, or one row."""
+    if device.index == known.index:
+        return True
+    if device.host_api == known.host_api or not {device.host_api, known.host_api} <= set(_WINDOWS_ORDER):
+        return False
+    if "MME" in (device.host_api, known.host_api):
+        return device.name[:_MME_NAME_LENGTH] == known.name[:_MME_NAME_LENGTH]
+    return device.name == known.name

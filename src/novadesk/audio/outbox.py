@@ -1,0 +1,77 @@
+"""Messages on their way to the app, written by a thread of their own: a busy app never holds up the sound."""
+
+import os
+import threading
+from collections import deque
+
+from novadesk.audio.wire import Frame, Report, encode
+
+WAITING_FRAMES = 320
+"""Microphone frames kept for an app that does not read: ten seconds."""
+
+
+class Outbox:
+    """A queue and the thread that writes it.
+
+    Args:
+        descriptor: the pipe to write to.
+        waiting_frames: beyond this the oldest microphone frame is dropped and counted.
+    """
+
+    def __init__(self, descriptor: int, waiting_frames: int = WAITING_FRAMES) -> None:
+        self.dropped_frames = 0
+        self._descriptor = descriptor
+        self._waiting_frames = waiting_frames
+        self._frames = 0
+        self._queue: deque[Report] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, report: Report) -> None:
+        """Queue a message; never waits for the app."""
+        with self._changed:
+            if isinstance(report, Frame):
+                if self._frames >= self._waiting_frames:
+                    self._drop_oldest_frame()
+                self._frames += 1
+            self._queue.append(report)
+            self._changed.notify()
+
+    def end(self, deadline_s: float) -> None:
+        """Write what is queued and stop, within the deadline."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join(deadline_s)
+
+    def _drop_oldest_frame(self) -> None:
+        for place, report in enumerate(self._queue):
+            if isinstance(report, Frame):
+                del self._queue[place]
+                self._frames -= 1
+                self.dropped_frames += 1
+                return
+
+    def _write(self) -> None:
+        while (report := self._next()) is not None:
+            data = memoryview(encode(report))
+            while data:
+                try:
+                    data = data[os.write(self._descriptor, data) :]
+                except OSError:
+                    return
+
+    def _next(self) -> Report | None:
+        with self._changed:
+            while not self._queue:
+                if self._ended:
+                    return None
+                self._changed.wait()
+            report = self._queue.popleft()
+            self._frames -= isinstance(report, Frame)
+            return report

@@ -1,0 +1,99 @@
+"""Streaming change of rate by a polyphase filter: nothing held back but the filter's own delay.
+
+Block splits do not matter: the output of a signal fed in pieces is the output of the whole.
+"""
+
+from math import gcd
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from novadesk.audio.formats import Samples
+
+_CROSSINGS = 48
+_KAISER_BETA = 8.0
+_CUTOFF = 0.92
+_CHUNK_FRAMES = 16_384
+
+
+class Resampler:
+    """One channel from one rate to another, by a Kaiser-windowed sinc.
+
+    Args:
+        from_hz: rate of what is fed.
+        to_hz: rate of what comes out.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        divisor = gcd(from_hz, to_hz)
+        self.from_hz = from_hz
+        self.to_hz = to_hz
+        self._up = to_hz // divisor
+        self._down = from_hz // divisor
+        self._phases = _filter_phases(self._up, self._down)
+        self._taps = self._phases.shape[1]
+        self._centre = _CROSSINGS * max(self._up, self._down) // 2
+        self.reset()
+
+    @property
+    def delay_frames(self) -> int:
+        """Return how many output frames the output lies behind, rounded."""
+        return 0 if self._up == self._down else round(self._centre / self._down)
+
+    @property
+    def tail_frames(self) -> int:
+        """Return how many more input frames must follow until the last one has come out whole."""
+        return 0 if self._up == self._down else -(-(self._centre + self._down) // self._up)
+
+    def reset(self) -> None:
+        """Forget the signal so far."""
+        self._history = np.zeros(self._taps - 1, np.float32)
+        self._next = 0  # where the next output lies, in input frames times `up`, from the next block's begin
+
+    def feed(self, samples: Samples) -> Samples:
+        """Return the outputs that `samples` complete.
+
+        After n frames in total, exactly ceil(n * to_hz / from_hz) frames have come out.
+        """
+        if self._up == self._down:
+            return samples
+        if len(samples) <= _CHUNK_FRAMES:
+            return self._feed(samples)
+        chunks = range(0, len(samples), _CHUNK_FRAMES)
+        return np.concatenate([self._feed(samples[start : start + _CHUNK_FRAMES]) for start in chunks])
+
+    def _feed(self, samples: Samples) -> Samples:
+        joined = np.concatenate((self._history, samples))
+        end = len(samples) * self._up
+        places = np.arange(self._next, end, self._down)
+        self._next += len(places) * self._down - end
+        self._history = joined[len(samples) :].copy()
+        if not len(places):
+            return np.zeros(0, np.float32)
+        windows = sliding_window_view(joined, self._taps)
+        if self._up == 1:
+            result: Samples = windows[places] @ self._phases[0]
+        else:
+            result = np.einsum("ij,ij->i", windows[places // self._up], self._phases[places % self._up])
+        return result
+
+
+def convert(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """Return a whole signal at another rate, its filter delay removed: ceil(n * to_hz / from_hz) frames."""
+    resampler = Resampler(from_hz, to_hz)
+    frames = -(-len(samples) * to_hz // from_hz)
+    tail = np.zeros(resampler.tail_frames, np.float32)
+    late = resampler.delay_frames
+    return resampler.feed(np.concatenate((samples, tail)))[late : late + frames]
+
+
+def _filter_phases(up: int, down: int) -> NDArray[np.float32]:
+    """Return the filter as (phase, tap), taps reversed so that a window of the signal can be multiplied by it."""
+    widest = max(up, down)
+    length = _CROSSINGS * widest + 1
+    centred = np.arange(length) - (length - 1) / 2
+    taps = np.sinc(centred * _CUTOFF / widest) * np.kaiser(length, _KAISER_BETA)
+    taps *= up / taps.sum()
+    padded = np.concatenate((taps, np.zeros(-length % up)))
+    return np.ascontiguousarray(padded.reshape(-1, up).T[:, ::-1], dtype=np.float32)
