@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from novadesk.models import Role
-from novadesk.server.partner.phrases import RECALLS, Intent, content_words, plain, understand
+from novadesk.server.partner.phrasebook import RECALLS, Intent
+from novadesk.server.partner.phrases import content_words, plain, understand
 
 _LOOK_BACK = 60
 _MOST_WORDS = 14

@@ -42,14 +42,14 @@ _MAN, _WOMAN = "+m3", "+f3"
 TIMBRES = {
     "matthew": Timbre(language="en-us", variant=_MAN),
     "tiffany": Timbre(language="en-us", variant=_WOMAN),
-    "amy": Timbre(language="en-gb", variant=_WOMAN),
-    "olivia": Timbre(language="en-gb", variant="+f2"),
-    "arjun": Timbre(language="en-gb", variant="+m1"),
-    "kiara": Timbre(language="en-gb", variant="+f4"),
+    "amy": Timbre(language="en", variant=_WOMAN),
+    "olivia": Timbre(language="en", variant="+f2"),
+    "arjun": Timbre(language="en", variant="+m1"),
+    "kiara": Timbre(language="en", variant="+f4"),
     "lupe": Timbre(language="es-419", variant=_WOMAN),
     "carlos": Timbre(language="es-419", variant=_MAN),
-    "ambre": Timbre(language="fr-fr", variant=_WOMAN),
-    "florian": Timbre(language="fr-fr", variant=_MAN),
+    "ambre": Timbre(language="fr", variant=_WOMAN),
+    "florian": Timbre(language="fr", variant=_MAN),
     "tina": Timbre(language="de", variant=_WOMAN),
     "greta": Timbre(language="de", variant=_WOMAN),
     "lennart": Timbre(language="de", variant=_MAN),
@@ -178,7 +178,7 @@ def _declare(library: Any) -> None:
 def _shape(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     """Return speech without its silent ends, at another rate and the usual level, followed by a short pause."""
     pause = bytes(2 * (to_hz * _PAUSE_MS // 1_000))
-    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32_768
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
     audible = np.flatnonzero(np.abs(samples) > _AUDIBLE)
     if not len(audible):
         return pause

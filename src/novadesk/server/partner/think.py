@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import Enum
 
 from novadesk.models import Role
-from novadesk.server.partner.phrases import Intent, find_name, plain, understand
+from novadesk.server.partner.phrasebook import Intent
+from novadesk.server.partner.phrases import find_name, plain, understand
 from novadesk.server.partner.recall import Said, partner_said, quote, talked_about, user_said
 from novadesk.server.partner.sums import find_sum, say_sum
 

@@ -1,12 +1,14 @@
 """One thread of its own for work that would hold up the event loop."""
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from functools import partial
 
-_LEAVE_S = 1.5
+_log = logging.getLogger(__name__)
+_LEAVE_S = 1.0
 
 
 class Worker:
@@ -39,8 +41,11 @@ class Worker:
         self._post(work)
         return await answer
 
-    async def close(self) -> None:
-        """Drop the jobs that have not begun and end the thread. Bounded in time, idempotent, never raises."""
+    async def close(self, last: Callable[[], object] | None = None) -> None:
+        """Drop the jobs that have not begun, do a `last` one, end the thread. Bounded, idempotent, never raises.
+
+        A thread that hangs in a job is left behind; as a daemon it dies with the process.
+        """
         if self._closed:
             return
         self._closed = True
@@ -48,11 +53,14 @@ class Worker:
             return
         while not self._jobs.empty():
             self._jobs.get()
+        if last is not None:
+            self._jobs.put(partial(_quietly, last))
         self._jobs.put(None)
         try:
             async with asyncio.timeout(_LEAVE_S):
                 await self._left.wait()
         except TimeoutError:
+            _log.warning("a worker of the practice partner did not end in time")
             return
         self._thread.join(_LEAVE_S)
 
@@ -88,3 +96,10 @@ def _finish[T](answer: asyncio.Future[T], value: T) -> None:
 def _fail[T](answer: asyncio.Future[T], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
+
+
+def _quietly(job: Callable[[], object]) -> None:
+    try:
+        job()
+    except Exception as error:
+        _log.warning("the last job of a worker failed: %s", type(error).__name__)
