@@ -1,0 +1,366 @@
+"""The remote session store: boto3's Agent Runtime client, asked on daemon threads, each call with a deadline."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from novadesk.daemon import DaemonCall
+from novadesk.errors import KnownError, Reason
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+MAX_PARALLEL = 16
+"""Calls in flight at once; also the size of the connection pool."""
+
+_PAGE = 1_000
+_MAX_STUCK = 2 * MAX_PARALLEL
+_CONNECT_S = 5.0
+_OPEN_S = 30.0
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAccess:
+    """Where the service is and the frozen credentials for it. Empty endpoint and CA mean the usual ones."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    region: str = "us-east-1"
+    endpoint: str = ""
+    ca_bundle: str = ""
+
+
+class RemoteStatus(Enum):
+    """State of a remote session; only an ACTIVE one takes changes."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSession:
+    """A remote session. Lists carry no metadata."""
+
+    session_id: str = field(repr=False)
+    status: RemoteStatus
+    created_ms: int
+    updated_ms: int
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSummary:
+    """A step without its content."""
+
+    step_id: str
+    invocation: str
+    step_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStep:
+    """A step's content: its first text block, empty when it has none."""
+
+    text: str = field(repr=False)
+    step_ms: int
+
+
+type AccessSource = Callable[[], Awaitable[RemoteAccess]]
+
+
+class RemoteSessions:
+    """The session operations that NovaDesk uses. Every method raises only `KnownError`, and is safe to cancel.
+
+    Reasons: `SYNC_UNREACHABLE` (also: too slow, unusable answer), `SYNC_DENIED`, `SYNC_CONFLICT`,
+    `SYNC_SESSION_CLOSED` (not found), `CREDENTIALS_EXPIRED`, `NO_CREDENTIALS`, `THROTTLED`, `QUOTA`, `BAD_REQUEST`,
+    `UNAVAILABLE`, `TLS_REFUSED`, `PROXY_REFUSED`.
+
+    Args:
+        access: returns credentials and place; asked at the first call and again after a failure that they may explain.
+        deadline_s: longest wait for one call.
+        kms_key: ARN of the key that new sessions are encrypted with, or empty.
+    """
+
+    def __init__(self, access: AccessSource, *, deadline_s: float = 10.0, kms_key: str = "") -> None:
+        self._access = access
+        self._deadline_s = deadline_s
+        self._kms_key = kms_key
+        self._slots = asyncio.Semaphore(MAX_PARALLEL)
+        self._opening = asyncio.Lock()
+        self._client: Any = None
+        self._opened_with: RemoteAccess | None = None
+        self._stale = False
+        self._calls: set[DaemonCall[Any]] = set()
+
+    async def create(self, metadata: Mapping[str, str]) -> RemoteSession:
+        """Create a session. A lost answer may leave one behind: look it up by its metadata."""
+        given: dict[str, Any] = {"sessionMetadata": dict(metadata)}
+        if self._kms_key:
+            given["encryptionKeyArn"] = self._kms_key
+        return await self._call("create_session", _session, **given)
+
+    async def session(self, session_id: str) -> RemoteSession:
+        """Return a session with its metadata."""
+        return await self._call("get_session", _session, sessionIdentifier=session_id)
+
+    async def sessions(self) -> tuple[RemoteSession, ...]:
+        """Return all sessions of the account, without metadata."""
+        return tuple(await self._pages("list_sessions", "sessionSummaries", _session))
+
+    async def update(self, session_id: str, metadata: Mapping[str, str]) -> None:
+        """Replace the metadata of a session."""
+        await self._call("update_session", _nothing, sessionIdentifier=session_id, sessionMetadata=dict(metadata))
+
+    async def delete(self, session_id: str) -> None:
+        """End and delete a session; one that is gone already is no error."""
+        with contextlib.suppress(_Gone):
+            with contextlib.suppress(_Conflict):
+                await self._call("end_session", _nothing, sessionIdentifier=session_id)
+            await self._call("delete_session", _nothing, sessionIdentifier=session_id)
+
+    async def open_invocation(self, session_id: str, invocation: str) -> None:
+        """Create an invocation under our UUID; one that is there already is no error.
+
+        A closed session is told by the next step, since both are a conflict here.
+        """
+        with contextlib.suppress(_Conflict):
+            await self._call("create_invocation", _nothing, sessionIdentifier=session_id, invocationId=invocation)
+
+    async def put_step(self, session_id: str, invocation: str, step_id: str, step_ms: int, text: str) -> None:
+        """Add a step of one text block (at least 1 character) at `step_ms` Unix milliseconds."""
+        await self._call(
+            "put_invocation_step",
+            _nothing,
+            sessionIdentifier=session_id,
+            invocationIdentifier=invocation,
+            invocationStepId=step_id,
+            invocationStepTime=_EPOCH + timedelta(milliseconds=step_ms),
+            payload={"contentBlocks": [{"text": text}]},
+        )
+
+    async def step(self, session_id: str, invocation: str, step_id: str) -> RemoteStep | None:
+        """Return a step, or None when it is not there."""
+        try:
+            return await self._call(
+                "get_invocation_step",
+                _step,
+                sessionIdentifier=session_id,
+                invocationIdentifier=invocation,
+                invocationStepId=step_id,
+            )
+        except _Gone:
+            return None
+
+    async def steps(self, session_id: str) -> tuple[StepSummary, ...]:
+        """Return all steps of a session in order of their time, whatever order the service lists them in."""
+        steps = await self._pages(
+            "list_invocation_steps", "invocationStepSummaries", _summary, sessionIdentifier=session_id
+        )
+        return tuple(sorted(steps, key=lambda step: (step.step_ms, step.step_id)))
+
+    async def close(self, *, deadline_s: float = 2.0) -> None:
+        """Close the connections; calls that are stuck are left to their threads."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(TimeoutError):
+                await DaemonCall(client.close, name="novadesk-sync-close").result(deadline_s=deadline_s)
+        running = [call.result(deadline_s=deadline_s) for call in self._calls if call.running]
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _pages[T](
+        self, operation: str, key: str, read: Callable[[Mapping[str, Any]], T], **given: Any
+    ) -> list[T]:
+        def read_page(answer: Mapping[str, Any]) -> tuple[list[T], str]:
+            return [read(item) for item in answer[key]], answer.get("nextToken", "")
+
+        items, token = await self._call(operation, read_page, maxResults=_PAGE, **given)
+        while token:
+            more, token = await self._call(operation, read_page, maxResults=_PAGE, nextToken=token, **given)
+            items += more
+        return items
+
+    async def _call[T](self, operation: str, read: Callable[[Mapping[str, Any]], T], **given: Any) -> T:
+        async with self._slots:
+            client = await self._ready_client()
+            try:
+                return await self._on_thread(lambda: read(getattr(client, operation)(**given)), self._deadline_s)
+            except KnownError as error:
+                self._stale = self._stale or error.reason in _ACCESS_MAY_HELP
+                raise
+
+    async def _on_thread[T](self, work: Callable[[], T], deadline_s: float) -> T:
+        self._calls = {call for call in self._calls if call.running}
+        if len(self._calls) >= _MAX_STUCK:
+            raise _unreachable("The remote session store does not answer any more.")
+        call = DaemonCall(lambda: _translated(work), name="novadesk-sync")
+        self._calls.add(call)
+        try:
+            return await call.result(deadline_s=deadline_s)
+        except TimeoutError as error:
+            raise _unreachable("The remote session store takes too long to answer.") from error
+
+    async def _ready_client(self) -> Any:
+        if self._client is not None and not self._stale:
+            return self._client
+        async with self._opening:
+            if self._client is not None and not self._stale:
+                return self._client
+            access = await self._access()
+            if self._client is None or access != self._opened_with:
+                old, timeout_s = self._client, self._deadline_s
+                self._client = await self._on_thread(lambda: _open_client(access, timeout_s), _OPEN_S)
+                self._opened_with = access
+                if old is not None:
+                    await self._on_thread(old.close, self._deadline_s)
+            self._stale = False
+            return self._client
+
+
+class _Gone(KnownError):
+    """What was asked for does not exist."""
+
+
+class _Conflict(KnownError):
+    """An id is taken, or the session takes no changes."""
+
+
+_ACCESS_MAY_HELP = {
+    Reason.SYNC_DENIED,
+    Reason.SYNC_UNREACHABLE,
+    Reason.CREDENTIALS_EXPIRED,
+    Reason.NO_CREDENTIALS,
+    Reason.TLS_REFUSED,
+}
+
+_CHECK_RIGHTS = (
+    "Give your AWS identity the bedrock session permissions; conversations stay on this computer until then."
+)
+_WAIT = "Nothing to do: NovaDesk tries again by itself, and conversations are safe on this computer."
+
+
+def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
+    import boto3  # Late: 200 ms.
+    from botocore.config import Config
+
+    session = boto3.session.Session(
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        aws_session_token=access.session_token,
+        region_name=access.region,
+    )
+    config = Config(
+        connect_timeout=min(_CONNECT_S, deadline_s),
+        read_timeout=deadline_s,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=MAX_PARALLEL,
+    )
+    return session.client(
+        "bedrock-agent-runtime", endpoint_url=access.endpoint or None, verify=access.ca_bundle or None, config=config
+    )
+
+
+def _translated[T](work: Callable[[], T]) -> T:
+    """Run `work`; what boto3 raises becomes a `KnownError`."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return work()
+    except ClientError as error:
+        raise _refused(error) from error
+    except BotoCoreError as error:
+        raise _failed(error) from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _unreachable("The remote session store gave an unusable answer.") from error
+    except Exception as error:
+        if type(error).__name__ != "ResponseParserError":  # No base class of its own in botocore.
+            raise
+        raise _unreachable("The remote session store gave an unusable answer.") from error
+
+
+def _refused(error: "ClientError") -> KnownError:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    match code:
+        case "ConflictException":
+            return _Conflict(Reason.SYNC_CONFLICT, "The remote session store has this id already.", _WAIT)
+        case "ResourceNotFoundException":
+            return _Gone(Reason.SYNC_SESSION_CLOSED, "The remote session is gone.", "NovaDesk starts a new one.")
+        case "ThrottlingException" | "TooManyRequestsException":
+            return KnownError(Reason.THROTTLED, "The remote session store asks to slow down.", _WAIT)
+        case "ServiceQuotaExceededException":
+            return KnownError(Reason.QUOTA, "A quota of the remote session store is used up.", _WAIT)
+        case "ExpiredTokenException" | "ExpiredToken":
+            return KnownError(
+                Reason.CREDENTIALS_EXPIRED,
+                "Your AWS credentials have expired.",
+                "Sign in again, for example with `aws sso login`.",
+            )
+        case "ValidationException":
+            return KnownError(
+                Reason.BAD_REQUEST, "The remote session store refuses the request.", "Report this to the makers."
+            )
+    if status in (401, 403):
+        return KnownError(Reason.SYNC_DENIED, "You have no access to the remote session store.", _CHECK_RIGHTS)
+    return KnownError(Reason.UNAVAILABLE, "The remote session store has a fault of its own.", _WAIT)
+
+
+def _failed(error: "BotoCoreError") -> KnownError:
+    from botocore import exceptions
+
+    match error:
+        case exceptions.SSLError():
+            return KnownError(
+                Reason.TLS_REFUSED,
+                "The remote session store shows a certificate that is not trusted.",
+                "Set [backend] ca_bundle to your organisation's certificates.",
+            )
+        case exceptions.ProxyConnectionError():
+            return KnownError(Reason.PROXY_REFUSED, "The proxy refuses the connection.", "Check HTTPS_PROXY.")
+        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
+            return KnownError(Reason.NO_CREDENTIALS, "There are no AWS credentials.", "Sign in to AWS.")
+        case exceptions.ParamValidationError():
+            return KnownError(
+                Reason.BAD_REQUEST, "The remote session store would refuse the request.", "Report this to the makers."
+            )
+    return _unreachable("The remote session store cannot be reached.")
+
+
+def _unreachable(what: str) -> KnownError:
+    return KnownError(Reason.SYNC_UNREACHABLE, what, _WAIT)
+
+
+def _nothing(_answer: Mapping[str, Any]) -> None:
+    return None
+
+
+def _session(item: Mapping[str, Any]) -> RemoteSession:
+    return RemoteSession(
+        session_id=item["sessionId"],
+        status=RemoteStatus(item["sessionStatus"]),
+        created_ms=_ms(item["createdAt"]),
+        updated_ms=_ms(item.get("lastUpdatedAt", item["createdAt"])),
+        metadata=item.get("sessionMetadata", {}),
+    )
+
+
+def _summary(item: Mapping[str, Any]) -> StepSummary:
+    return StepSummary(
+        step_id=item["invocationStepId"], invocation=item["invocationId"], step_ms=_ms(item["invocationStepTime"])
+    )
+
+
+def _step(answer: Mapping[str, Any]) -> RemoteStep:
+    found = answer["invocationStep"]
+    texts = [block["text"] for block in found["payload"].get("contentBlocks", ()) if "text" in block]
+    return RemoteStep(text=texts[0] if texts else "", step_ms=_ms(found["invocationStepTime"]))
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

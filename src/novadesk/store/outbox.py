@@ -1,0 +1,222 @@
+"""The outbox: wishes for the remote side, written with what they are about, leased, acknowledged or put off.
+
+Rules over an open transaction; no loop, no clock. Within one conversation the order of writing is the order of
+delivery: a row that waits or is leased holds back those behind it. A parked row (refused for good) holds back nothing.
+"""
+
+import secrets
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from novadesk.models import Turn
+from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, turn_of
+
+
+class OutboxKind(Enum):
+    """What is wished for: that the session exists, a step, the session's metadata renewed, everything deleted."""
+
+    SESSION = "session"
+    TURN = "turn"
+    METADATA = "metadata"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One row in somebody's hands.
+
+    Attributes:
+        number: the row; rows of one conversation are delivered in this order.
+        token: tells this lease from later ones of the same row.
+        revision: version of the turn's content that this lease carries.
+        attempts: earlier tries that failed.
+    """
+
+    number: int
+    token: int
+    conversation: str
+    kind: OutboxKind
+    revision: int
+    attempts: int
+    step_id: str | None = None
+    turn: Turn | None = None
+
+
+def new_step_id() -> str:
+    """Return a random UUID for a step."""
+    return str(uuid.uuid4())
+
+
+def add(db: sqlite3.Connection, handle: str, kind: OutboxKind) -> None:
+    """Add a wish that is not about a turn, unless the same one waits untouched."""
+    same = "SELECT 1 FROM outbox WHERE conversation = ? AND kind = ? AND lease IS NULL AND parked IS NULL"
+    if db.execute(same, (handle, kind.value)).fetchone() is None:
+        db.execute("INSERT INTO outbox (conversation, kind) VALUES (?, ?)", (handle, kind.value))
+
+
+def add_turn(db: sqlite3.Connection, handle: str, turn: int, step_id: str, revision: int) -> None:
+    """Add the delivery of a turn, given by its row number."""
+    db.execute(
+        "INSERT INTO outbox (conversation, kind, turn, step_id, revision) VALUES (?, 'turn', ?, ?, ?)",
+        (handle, turn, step_id, revision),
+    )
+
+
+def renew_turn(
+    db: sqlite3.Connection, handle: str, turn: int, revision: int, make_id: Callable[[], str] = new_step_id
+) -> None:
+    """Have the new content of a turn delivered: in its waiting row, or in a new row under a new step id."""
+    changed = db.execute(
+        "UPDATE outbox SET revision = ?, parked = NULL, due_ms = CASE WHEN parked IS NULL THEN due_ms ELSE 0 END"
+        " WHERE turn = ?",
+        (revision, turn),
+    ).rowcount
+    if not changed:
+        add_turn(db, handle, turn, make_id(), revision)
+
+
+def lease(db: sqlite3.Connection, count: int, now_ms: int, lease_ms: int) -> tuple[Lease, ...]:
+    """Lease up to `count` of the oldest rows that nothing holds back, for `lease_ms`."""
+    rows = db.execute(
+        "SELECT * FROM outbox AS o WHERE parked IS NULL AND NOT EXISTS ("
+        " SELECT 1 FROM outbox AS p WHERE p.conversation = o.conversation AND p.number <= o.number"
+        " AND p.parked IS NULL AND (p.due_ms > :now OR p.leased_until_ms > :now)"
+        ") ORDER BY number LIMIT :count",
+        {"now": now_ms, "count": count},
+    ).fetchall()
+    leases = []
+    for row in rows:
+        token = secrets.randbits(62)
+        db.execute(
+            "UPDATE outbox SET lease = ?, leased_until_ms = ? WHERE number = ?",
+            (token, now_ms + lease_ms, row["number"]),
+        )
+        leases.append(_lease(db, row, token))
+    return tuple(leases)
+
+
+def acknowledge(
+    db: sqlite3.Connection,
+    held: Lease,
+    *,
+    generation: int = 0,
+    step_ms: int = 0,
+    make_id: Callable[[], str] = new_step_id,
+) -> bool:
+    """Take note that what `held` carries was delivered; late and repeated calls do no harm.
+
+    A turn whose content changed meanwhile stays in the outbox under a new step id.
+
+    Returns:
+        Whether the row left the outbox by this call.
+    """
+    if held.turn is not None and held.step_id is not None:
+        note_step(db, held.conversation, held.step_id, held.turn.turn_id, generation, step_ms)
+    gone = db.execute("DELETE FROM outbox WHERE number = ? AND revision = ?", (held.number, held.revision)).rowcount
+    if gone:
+        if held.turn is not None:
+            db.execute("UPDATE turn SET sync = 'synced' WHERE turn_id = ?", (held.turn.turn_id,))
+        return True
+    db.execute(
+        "UPDATE outbox SET step_id = ?, attempts = 0, due_ms = 0, lease = NULL, leased_until_ms = 0"
+        " WHERE number = ? AND step_id = ? AND (lease IS NULL OR lease = ?)",
+        (make_id(), held.number, held.step_id, held.token),
+    )
+    return False
+
+
+def note_step(
+    db: sqlite3.Connection, handle: str, step_id: str, turn_id: str | None, generation: int, step_ms: int
+) -> None:
+    """Remember a remote step and the newest remote time of its session."""
+    fresh = db.execute(
+        "INSERT OR IGNORE INTO step (step_id, handle, turn_id, generation, step_ms) VALUES (?,?,?,?,?)",
+        (step_id, handle, turn_id, generation, step_ms),
+    ).rowcount
+    db.execute(
+        "UPDATE remote_session SET last_step_ms = max(last_step_ms, ?), steps = steps + ?"
+        " WHERE handle = ? AND generation = ?",
+        (step_ms, fresh, handle, generation),
+    )
+
+
+def change_step_id(db: sqlite3.Connection, held: Lease, step_id: str) -> None:
+    """Record another step id for a turn, because the old one is taken by different content."""
+    db.execute("UPDATE outbox SET step_id = ? WHERE number = ? AND lease = ?", (step_id, held.number, held.token))
+
+
+def fail(db: sqlite3.Connection, held: Lease, due_ms: int) -> None:
+    """Put a row off until `due_ms`; nothing happens when the lease has passed to somebody else."""
+    db.execute(
+        "UPDATE outbox SET attempts = attempts + 1, due_ms = ?, lease = NULL, leased_until_ms = 0"
+        " WHERE number = ? AND lease = ?",
+        (due_ms, held.number, held.token),
+    )
+
+
+def release(db: sqlite3.Connection, leases: Iterable[Lease]) -> None:
+    """Give rows back untried."""
+    for held in leases:
+        db.execute(
+            "UPDATE outbox SET lease = NULL, leased_until_ms = 0 WHERE number = ? AND lease = ?",
+            (held.number, held.token),
+        )
+
+
+def park(db: sqlite3.Connection, held: Lease, reason: str) -> None:
+    """Set a row aside that is refused for good, with the reason; it blocks nothing and is never dropped.
+
+    A turn whose content changed meanwhile is given back instead.
+    """
+    parked = db.execute(
+        "UPDATE outbox SET parked = ?, lease = NULL, leased_until_ms = 0"
+        " WHERE number = ? AND lease = ? AND revision = ?",
+        (reason, held.number, held.token, held.revision),
+    ).rowcount
+    if parked and held.turn is not None:
+        db.execute("UPDATE turn SET sync = 'failed' WHERE turn_id = ?", (held.turn.turn_id,))
+    release(db, (held,))
+
+
+def recover(db: sqlite3.Connection) -> None:
+    """Free what a process that is gone had leased. Only for the one process that delivers."""
+    db.execute("UPDATE outbox SET lease = NULL, leased_until_ms = 0")
+
+
+def retry_all(db: sqlite3.Connection) -> None:
+    """Make every row due now, parked ones too."""
+    db.execute("UPDATE turn SET sync = 'pending' WHERE number IN (SELECT turn FROM outbox WHERE parked IS NOT NULL)")
+    db.execute("UPDATE outbox SET due_ms = 0, parked = NULL")
+
+
+def next_due_ms(db: sqlite3.Connection) -> int | None:
+    """Return when the next row may be leased; None when nothing waits."""
+    query = "SELECT min(max(due_ms, leased_until_ms)) FROM outbox WHERE parked IS NULL"
+    found: int | None = db.execute(query).fetchone()[0]
+    return found
+
+
+def pending_turns(db: sqlite3.Connection) -> int:
+    """Return the number of turns not acknowledged, parked ones included."""
+    (count,) = db.execute("SELECT count(*) FROM outbox WHERE kind = 'turn'").fetchone()
+    return int(count)
+
+
+def _lease(db: sqlite3.Connection, row: sqlite3.Row, token: int) -> Lease:
+    turn = None
+    if row["turn"] is not None:
+        query = f"SELECT {TURN_COLUMNS} FROM {TURN_TABLES} WHERE turn.number = ?"
+        turn = turn_of(db.execute(query, (row["turn"],)).fetchone())
+    return Lease(
+        number=row["number"],
+        token=token,
+        conversation=row["conversation"],
+        kind=OutboxKind(row["kind"]),
+        revision=row["revision"],
+        attempts=row["attempts"],
+        step_id=row["step_id"],
+        turn=turn,
+    )

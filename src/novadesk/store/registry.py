@@ -1,0 +1,174 @@
+"""Which remote session stands behind a handle: kept in the keyring, one entry a conversation, never in SQLite."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from novadesk.errors import KnownError, Reason
+from novadesk.store.database import Database
+
+_MAX_GENERATIONS = 24
+"""Sessions of one chain kept in an entry: a Windows keyring entry holds 1,280 characters, an id takes 42."""
+
+_FOR_THIS_RUN = "NovaDesk remembers its remote sessions for this run only, and looks them up again next time."
+
+
+class Keychain(Protocol):
+    """What the registry needs of the system's keyring. Every method may raise `KnownError`, reason `KEYRING_…`."""
+
+    async def get(self, name: str) -> str | None:
+        """Return the value kept under `name`, or None."""
+        ...
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Forget `name`."""
+        ...
+
+
+class Registry:
+    """Remote session ids by handle and generation (place in the chain of sessions).
+
+    The keyring is touched only when an id is needed that this run has not seen, and left alone for a while after it
+    failed; meanwhile ids are kept in memory, and `note` says so.
+
+    Args:
+        database: remembers that an entry exists, nothing of its content.
+        keychain: the keyring, or None for memory only.
+        now: monotonic seconds.
+        deadline_s: longest wait for one keyring call.
+        rest_s: how long a failing keyring is left alone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keychain: Keychain | None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        deadline_s: float = 8.0,
+        rest_s: float = 300.0,
+    ) -> None:
+        self._database = database
+        self._keychain = keychain
+        self._now = now
+        self._deadline_s = deadline_s
+        self._rest_s = rest_s
+        self._resting_until = 0.0
+        self._known: dict[str, dict[int, str]] = {}
+        self._note = f"There is no keyring. {_FOR_THIS_RUN}" if keychain is None else ""
+
+    @property
+    def note(self) -> str:
+        """Return in words why session ids are kept for this run only, or an empty string."""
+        return self._note
+
+    async def find(self, handle: str, generation: int) -> str | None:
+        """Return the remote session id, or None when neither memory nor keyring has it."""
+        known = self._known.get(handle, {}).get(generation)
+        if known is not None or not await self._database.read(lambda db: _in_keyring(db, handle)):
+            return known
+        entry = _decode(await self._read_entry(handle))
+        self._known[handle] = entry | self._known.get(handle, {})
+        return self._known[handle].get(generation)
+
+    async def remember(self, handle: str, generation: int, session_id: str) -> None:
+        """Keep an id, in the keyring if that works and in memory in any case."""
+        await self.find(handle, generation)
+        entry = self._known.setdefault(handle, {})
+        if entry.get(generation) == session_id:
+            return
+        entry[generation] = session_id
+        if await self._change_entry(handle, _encode(entry)):
+            await self._database.run(lambda db: _note_entry(db, handle, True))
+
+    async def forget(self, handle: str) -> None:
+        """Remove the entry of a conversation."""
+        self._known.pop(handle, None)
+        if await self._database.read(lambda db: _in_keyring(db, handle)):
+            await self._change_entry(handle, None)
+
+    async def forget_all(self) -> int:
+        """Remove every entry that NovaDesk made; return how many. The conversations stay.
+
+        Raises:
+            KnownError: the keyring does not let go of an entry; the ones before it are gone.
+        """
+        query = "SELECT DISTINCT handle FROM remote_session WHERE in_keyring"
+        handles: list[str] = await self._database.read(lambda db: [row["handle"] for row in db.execute(query)])
+        for handle in handles:
+            await self._forget_entry(handle)
+        self._known.clear()
+        return len(handles)
+
+    async def _forget_entry(self, handle: str) -> None:
+        if self._keychain is None:
+            raise KnownError(Reason.KEYRING_ABSENT, "There is no keyring.", "Set up a keyring and try again.")
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._keychain.delete(handle)
+        except TimeoutError as error:
+            raise KnownError(
+                Reason.KEYRING_TIMED_OUT, "The keyring does not answer.", "Unlock it and try again."
+            ) from error
+        await self._database.run(lambda db: _note_entry(db, handle, False))
+
+    async def _read_entry(self, handle: str) -> str | None:
+        if (keychain := self._awake()) is None:
+            return None
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                text = await keychain.get(handle)
+        except (KnownError, TimeoutError) as error:
+            self._rest(error)
+            return None
+        self._note = ""
+        return text
+
+    async def _change_entry(self, handle: str, value: str | None) -> bool:
+        """Write (or with None delete) an entry; say whether the keyring did it."""
+        if (keychain := self._awake()) is None:
+            return False
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await (keychain.delete(handle) if value is None else keychain.set(handle, value))
+        except (KnownError, TimeoutError) as error:
+            self._rest(error)
+            return False
+        self._note = ""
+        return True
+
+    def _awake(self) -> Keychain | None:
+        return self._keychain if self._now() >= self._resting_until else None
+
+    def _rest(self, error: KnownError | TimeoutError) -> None:
+        self._resting_until = self._now() + self._rest_s
+        what = error.what if isinstance(error, KnownError) else "The keyring does not answer."
+        self._note = f"{what} {_FOR_THIS_RUN}"
+
+
+def _in_keyring(db: sqlite3.Connection, handle: str) -> bool:
+    return db.execute("SELECT 1 FROM remote_session WHERE handle = ? AND in_keyring", (handle,)).fetchone() is not None
+
+
+def _note_entry(db: sqlite3.Connection, handle: str, exists: bool) -> None:
+    db.execute("UPDATE remote_session SET in_keyring = ? WHERE handle = ?", (exists, handle))
+
+
+def _encode(entry: dict[int, str]) -> str:
+    newest = sorted(entry)[-_MAX_GENERATIONS:]
+    return json.dumps({str(generation): entry[generation] for generation in newest}, separators=(",", ":"))
+
+
+def _decode(text: str | None) -> dict[int, str]:
+    try:
+        content = json.loads(text or "{}")
+        return {int(generation): str(session_id) for generation, session_id in content.items()}
+    except (ValueError, AttributeError):
+        return {}

@@ -1,0 +1,68 @@
+"""How rows of the store become values."""
+
+import sqlite3
+
+from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
+
+TURN_COLUMNS = "turn.*, conversation.handle AS handle"
+TURN_TABLES = "turn JOIN conversation ON conversation.number = turn.conversation"
+
+CONVERSATION_QUERY = """
+SELECT c.*,
+  (SELECT count(*) FROM outbox o WHERE o.conversation = c.handle AND o.kind = 'turn') AS pending,
+  EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = c.handle AND o.parked IS NOT NULL) AS parked,
+  EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = c.handle) AS waiting,
+  EXISTS (SELECT 1 FROM remote_session r WHERE r.handle = c.handle AND r.state <> 'intended') AS remote
+FROM conversation c
+"""
+
+
+def turn_of(row: sqlite3.Row) -> Turn:
+    """Return the turn of a row with `TURN_COLUMNS`."""
+    return Turn(
+        turn_id=row["turn_id"],
+        conversation=row["handle"],
+        position=row["position"],
+        role=Role(row["role"]),
+        text=row["text"],
+        at_ms=row["at_ms"],
+        wire_session=row["wire_session"],
+        heard_chars=row["heard_chars"],
+        interrupted=bool(row["interrupted"]),
+        unconfirmed=bool(row["unconfirmed"]),
+        typed=bool(row["typed"]),
+        sync=SyncState(row["sync"]),
+    )
+
+
+def conversation_of(row: sqlite3.Row) -> Conversation:
+    """Return the conversation of a row of `CONVERSATION_QUERY`."""
+    if row["parked"]:
+        sync = SyncState.FAILED
+    elif row["waiting"]:
+        sync = SyncState.PENDING
+    else:
+        sync = SyncState.SYNCED if row["remote"] else SyncState.LOCAL
+    return Conversation(
+        handle=row["handle"],
+        label=row["label"],
+        title=row["title"],
+        backend=BackendKind(row["backend"]),
+        created_ms=row["created_ms"],
+        updated_ms=row["updated_ms"],
+        turns=row["turns"],
+        pending=row["pending"],
+        sync=sync,
+    )
+
+
+def find_conversation(db: sqlite3.Connection, handle: str) -> Conversation | None:
+    """Return one conversation."""
+    row = db.execute(f"{CONVERSATION_QUERY} WHERE c.handle = ?", (handle,)).fetchone()
+    return None if row is None else conversation_of(row)
+
+
+def find_turn(db: sqlite3.Connection, turn_id: str) -> Turn | None:
+    """Return one turn."""
+    row = db.execute(f"SELECT {TURN_COLUMNS} FROM {TURN_TABLES} WHERE turn_id = ?", (turn_id,)).fetchone()
+    return None if row is None else turn_of(row)

@@ -1,0 +1,108 @@
+"""The schema of the store and its forward-only migrations, one script a version (`PRAGMA user_version`)."""
+
+import sqlite3
+
+_VERSION_1 = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- `titled_ms` and `starred_ms` let the last writer win when two machines name one conversation.
+CREATE TABLE conversation (
+  number INTEGER PRIMARY KEY,
+  handle TEXT NOT NULL UNIQUE,
+  label TEXT NOT NULL,
+  title TEXT NOT NULL,
+  titled_ms INTEGER NOT NULL DEFAULT 0,
+  starred INTEGER NOT NULL DEFAULT 0,
+  starred_ms INTEGER NOT NULL DEFAULT 0,
+  backend TEXT NOT NULL,
+  origin TEXT NOT NULL DEFAULT 'local' CHECK (origin IN ('local', 'remote')),
+  created_ms INTEGER NOT NULL,
+  updated_ms INTEGER NOT NULL,
+  pulled_ms INTEGER NOT NULL DEFAULT 0,
+  turns INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX conversation_newest ON conversation (updated_ms DESC, number DESC);
+
+-- `number` is the row id of a later full-text index. `revision` grows when an unconfirmed turn is replaced.
+CREATE TABLE turn (
+  number INTEGER PRIMARY KEY,
+  turn_id TEXT NOT NULL UNIQUE,
+  conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+  text TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  wire_session TEXT NOT NULL,
+  heard_chars INTEGER,
+  interrupted INTEGER NOT NULL DEFAULT 0,
+  unconfirmed INTEGER NOT NULL DEFAULT 0,
+  typed INTEGER NOT NULL DEFAULT 0,
+  sync TEXT NOT NULL CHECK (sync IN ('local', 'pending', 'synced', 'failed')),
+  revision INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX turn_order ON turn (conversation, position);
+
+-- Every remote step known of, delivered or read; a torn or foreign one has no turn.
+CREATE TABLE step (
+  step_id TEXT PRIMARY KEY,
+  handle TEXT NOT NULL,
+  turn_id TEXT,
+  generation INTEGER NOT NULL,
+  step_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX step_of_conversation ON step (handle, step_ms);
+
+-- One row a wish for the remote side. `conversation` is a handle, not a key: a deletion outlives the conversation.
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  conversation TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('session', 'turn', 'metadata', 'delete')),
+  turn INTEGER REFERENCES turn ON DELETE CASCADE,
+  step_id TEXT,
+  revision INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  due_ms INTEGER NOT NULL DEFAULT 0,
+  lease INTEGER,
+  leased_until_ms INTEGER NOT NULL DEFAULT 0,
+  parked TEXT
+) STRICT;
+CREATE INDEX outbox_order ON outbox (conversation, number);
+CREATE UNIQUE INDEX outbox_turn ON outbox (turn) WHERE turn IS NOT NULL;
+
+-- The chain of remote sessions of a conversation. Their ids lie in the keyring: here is only that they exist.
+CREATE TABLE remote_session (
+  handle TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intended', 'bound', 'closed')),
+  in_keyring INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL,
+  steps INTEGER NOT NULL DEFAULT 0,
+  last_step_ms INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (handle, generation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tombstone (handle TEXT PRIMARY KEY, deleted_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+_SCRIPTS: tuple[str, ...] = (_VERSION_1,)
+
+NEWEST = len(_SCRIPTS)
+"""The schema version that this program writes."""
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return the schema version of a file; 0 for an empty one."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    return int(found)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema up to `NEWEST`, each version in one transaction; one that fails leaves the file as it was."""
+    for number in range(version(db), NEWEST):
+        script = f"BEGIN IMMEDIATE; {_SCRIPTS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+        try:
+            db.executescript(script)
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
