@@ -188,7 +188,7 @@ class CompletionStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputStart:
-    """An output block began. `stage` is known for text only."""
+    """An output block began. `stage` is known for text only, `rate_hz` means something for audio only."""
 
     session_id: str
     prompt_name: str
@@ -197,6 +197,7 @@ class OutputStart:
     type: ContentType
     role: WireRole
     stage: Stage | None = None
+    rate_hz: int = 24_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

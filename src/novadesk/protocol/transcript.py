@@ -1,11 +1,28 @@
-"""The client's record of a wire session: what is being said now, and what was said."""
+"""The client's record of a wire session: what is being said now, and what was said.
+
+Planned texts, blocks of speech and FINAL texts carry unrelated identifiers; they are paired by order. A block of speech
+belongs to the oldest planned text that has none yet. A FINAL text belongs to the planned text that it resembles, else
+to the oldest piece without one. What was heard of a piece is its samples played ÷ samples received.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 from novadesk.models import Role
-from novadesk.protocol.session_events import SessionEvent
+from novadesk.protocol.answer import Answer
+from novadesk.protocol.session_events import (
+    Interrupted,
+    SessionEvent,
+    SpeechEnded,
+    SpeechReceived,
+    TextPlanned,
+    TextSpoken,
+    TurnEnded,
+    UserTextReceived,
+)
+
+_SAMPLE_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +32,7 @@ class TurnText:
     Attributes:
         heard_chars: characters of `text` that the person heard; None means all.
         interrupted: the user spoke over it, or the person stopped it.
-        unconfirmed: `text` is planned text cut at the heard position; the service never confirmed it.
+        unconfirmed: `text` has planned text cut at the heard position; the service never confirmed it.
     """
 
     turn_id: str
@@ -35,38 +52,159 @@ class LivePiece:
     planned: str = ""
 
 
-class Transcript:
-    """Pairs planned text, the speech after it and final text by their order."""
+def _random_id() -> str:
+    return str(uuid4())
 
-    def __init__(self, new_id: Callable[[], str] = lambda: str(uuid4())) -> None:
-        raise NotImplementedError
+
+class Transcript:
+    """The record of one wire session. Knows neither clock nor disk."""
+
+    def __init__(self, new_id: Callable[[], str] = _random_id) -> None:
+        self._new_id = new_id
+        self._present: Answer | None = None
+        self._earlier: Answer | None = None
+        self._told: dict[str, TurnText] = {}
+        self._unstored: dict[str, TurnText] = {}
+        self._received = 0
+        self._counted = 0
+        self._count_base = 0
+        self._playing_known = False
+
+    # --- what happens ------------------------------------------------------------------------
 
     def feed(self, event: SessionEvent) -> tuple[TurnText, ...]:
         """Take an event of the client side (others are ignored); return the turns that it finished or replaced."""
-        raise NotImplementedError
+        match event:
+            case UserTextReceived():
+                return self._tell(TurnText(turn_id=self._new_id(), role=Role.USER, text=event.text.strip()))
+            case TextPlanned():
+                self._answer().plan(event.content_id, event.text)
+            case SpeechReceived():
+                self._hear(event)
+            case SpeechEnded():
+                if self._present is not None:
+                    self._present.end_audio(event.content_id)
+            case TextSpoken():
+                return self._confirm(event.text.strip())
+            case TurnEnded():
+                return self._finish()
+            case Interrupted():
+                return self._interrupt()
+            case _:
+                pass
+        return ()
 
     def played(self, samples: int) -> None:
         """Take the 24 kHz samples played since the last `Interrupted` or `stop()` (the engine's count of a generation).
 
-        A count that begins anew with each answer works as well: a falling count means the current answer's beginning.
+        A count that begins anew with each answer works as well: a falling count means the newest answer's beginning.
         """
-        raise NotImplementedError
+        if samples < self._counted:
+            starts = [answer.first_sample() for answer in self._answers()]
+            self._count_base = max((start for start in starts if start is not None), default=self._received)
+        self._counted = samples
+        self._playing_known = True
+        for answer in self._answers():
+            answer.hear_until(self._count_base + samples)
 
     def stop(self) -> tuple[TurnText, ...]:
         """Note that the person stopped playback: what is not played by now is never heard.
 
-        The turn goes on; its FINAL texts are still collected, and `heard_chars` says how far the person heard it.
+        The turn goes on; its FINAL texts are still collected, and `heard_chars` says how far the person heard it. A
+        turn that was finished and still played is returned anew.
         """
-        raise NotImplementedError
+        cut = self._cut_off()
+        if self._present is not None:
+            self._present.interrupted = self._present.muted = True
+        return tuple(turn for answer in cut if answer is not self._present for turn in self._retell(answer))
 
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
-        raise NotImplementedError
-
-    def live(self) -> tuple[LivePiece, ...]:
-        """Return the text in the making, the user's first."""
-        raise NotImplementedError
+        self._unstored.pop(turn_id, None)
 
     def close(self) -> tuple[TurnText, ...]:
-        """Note that the link is over; return what is left: FINAL texts, or heard planned text as unconfirmed."""
-        raise NotImplementedError
+        """Note that the link is over; return what is left: FINAL texts, and heard planned text as unconfirmed."""
+        answer, self._present = self._present, None
+        return self._retell(answer, with_planned=True) if answer is not None else ()
+
+    # --- what there is to see ----------------------------------------------------------------
+
+    def live(self) -> tuple[LivePiece, ...]:
+        """Return the text in the making, oldest first, after finished turns that are not on disk yet."""
+        pieces = [LivePiece(turn.role, turn.text) for turn in self._unstored.values()]
+        if self._present is not None:
+            spoken, planned = self._present.split()
+            if spoken or planned:
+                pieces.append(LivePiece(Role.ASSISTANT, spoken, planned))
+        return tuple(pieces)
+
+    # --- within ------------------------------------------------------------------------------
+
+    def _answer(self) -> Answer:
+        if self._present is None:
+            self._present = Answer(self._new_id())
+            self._present.hear_until(self._count_base + self._counted)
+        return self._present
+
+    def _answers(self) -> list[Answer]:
+        return [answer for answer in (self._earlier, self._present) if answer is not None]
+
+    def _hear(self, event: SpeechReceived) -> None:
+        answer = self._answer()
+        samples = len(event.pcm) // _SAMPLE_BYTES
+        answer.hear(event.content_id, samples, self._received)
+        if not answer.muted:
+            self._received += samples
+
+    def _confirm(self, text: str) -> tuple[TurnText, ...]:
+        if not text:
+            return ()
+        earlier, present = self._earlier, self._present
+        if earlier is not None and earlier.owes():
+            late = present is None or (earlier.resembles(text) and not present.resembles(text))
+            if late:
+                earlier.confirm(text)
+                return self._retell(earlier)
+        self._answer().confirm(text)
+        return ()
+
+    def _finish(self) -> tuple[TurnText, ...]:
+        answer, self._present = self._present, None
+        if answer is None:
+            return ()
+        self._earlier = answer
+        return self._retell(answer)
+
+    def _interrupt(self) -> tuple[TurnText, ...]:
+        cut = self._cut_off()
+        if self._present is not None:
+            self._present.interrupted = True
+            cut = [answer for answer in cut if answer is not self._present]
+        return (*(turn for answer in cut for turn in self._retell(answer)), *self._finish())
+
+    def _cut_off(self) -> list[Answer]:
+        cut = [answer for answer in self._answers() if answer.cut_off()]
+        self._received = self._counted = self._count_base = 0
+        return cut
+
+    def _retell(self, answer: Answer, *, with_planned: bool = False) -> tuple[TurnText, ...]:
+        text, heard_chars, unconfirmed = answer.record(with_planned=with_planned)
+        if not text:
+            return ()
+        known = answer.interrupted and self._playing_known
+        return self._tell(
+            TurnText(
+                turn_id=answer.turn_id,
+                role=Role.ASSISTANT,
+                text=text,
+                interrupted=answer.interrupted,
+                heard_chars=heard_chars if known else None,
+                unconfirmed=unconfirmed,
+            )
+        )
+
+    def _tell(self, turn: TurnText) -> tuple[TurnText, ...]:
+        if self._told.get(turn.turn_id) == turn:
+            return ()
+        self._told[turn.turn_id] = self._unstored[turn.turn_id] = turn
+        return (turn,)
