@@ -181,8 +181,8 @@ class Answer:
             if not piece.finals:
                 text = piece.plan[: piece.heard_length(piece.plan, piece.share)] if with_planned else ""
                 unconfirmed |= bool(text)
-            elif heard_chars is None and piece.share < 1.0:
-                heard_chars = self._heard_before(parts, piece.heard_length(text, piece.share))
+            elif heard_chars is None and (heard := piece.heard_length(text, piece.share)) < len(text):
+                heard_chars = self._heard_before(parts, heard)
             if text:
                 parts.append(text)
         return " ".join(parts), heard_chars, unconfirmed
@@ -207,14 +207,11 @@ class Answer:
         for piece in self._pieces:
             if content_id in piece.audio_ids:
                 return piece
-        piece = next((piece for piece in self._pieces if piece.plans and not piece.audio_ids), None)
-        if piece is None:
-            last = self._pieces[-1] if self._pieces else None
-            if last is not None and last.plans and not last.finals:
-                piece = last
-            else:
-                piece = _Piece()
-                self._pieces.append(piece)
+        waiting = [piece for piece in self._pieces if piece.plans and not piece.audio_ids]
+        continued = [piece for piece in self._pieces[-1:] if piece.plans and not piece.finals]
+        if not (waiting or continued):
+            self._pieces.append(_Piece())
+        piece = (waiting or self._pieces[-1:])[0]
         piece.audio_ids.add(content_id)
         piece.audio_open = True
         return piece
