@@ -84,7 +84,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="bare-noqa",
-        pattern=_pattern(r"#\s*noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +\S|:[A-Z]+[0-9]+ +\S)"),
+        # An override's name and documentation are its base's: D102 and N802 need no further word.
+        pattern=_pattern(r"#\s*noqa(?!: ((D102|N802)(, )?)+$)(?!: ?[A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +\S)"),
         reason="say which rule is set aside and why: noqa: CODE - reason",
         where=_PYTHON,
     ),

@@ -61,6 +61,7 @@ def test_a_breach_is_found(path: str, line: str, rule: str) -> None:
         (MODULE, "self._task = asyncio.create_task(work())"),
         (MODULE, "group.create_task(work())"),
         (MODULE, "x = 1  # type: ignore[attr-defined]"),
+        (MODULE, "def rowCount(self) -> int:  # noqa: N802, D102"),
         (MODULE, "x = open(f)  # noqa: SIM115 - the caller owns it"),
         (MODULE, 'log.info("wire session over after %d turns", turns)'),
         (MODULE, 'log.warning("lost text of %d bytes", size)'),
