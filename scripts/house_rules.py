@@ -50,6 +50,9 @@ class Breach:
         return f"{self.path}:{self.line}: {self.rule}: {self.reason}"
 
 
+_DROPPED_TASK = "a task that nobody keeps can vanish and its error with it; keep, await and cancel it"
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
 
@@ -70,11 +73,6 @@ RULES: tuple[Rule, ...] = (
         name="sleep",
         pattern=_pattern(r"\btime\.sleep\(|\bfrom time import .*\bsleep\b"),
         reason="a thread that sleeps cannot be stopped; wait on an event with a deadline",
-    ),
-    Rule(
-        name="dropped-task",
-        pattern=_pattern(r"^\s*(asyncio|loop|self\._loop)\.(create_task|ensure_future)\("),
-        reason="a task that nobody keeps can vanish and its error with it; keep, await and cancel it",
     ),
     Rule(
         name="bare-ignore",
@@ -136,11 +134,22 @@ def check_shape(path: str, text: str) -> Iterator[Breach]:
         reason = f"{lines} lines, at most {MAX_MODULE_LINES}: it is two things"
         yield Breach(path=path, line=1, rule="long-module", reason=reason)
     for node in ast.walk(ast.parse(text, filename=path)):
+        if path.startswith(_SOURCE) and isinstance(node, ast.Expr) and _starts_task(node.value):
+            yield Breach(path=path, line=node.lineno, rule="dropped-task", reason=_DROPPED_TASK)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > MAX_FUNCTION_LINES:
                 reason = f"{node.name} has {length} lines, at most {MAX_FUNCTION_LINES}: it is two things"
                 yield Breach(path=path, line=node.lineno, rule="long-function", reason=reason)
+
+
+def _starts_task(call: ast.expr) -> bool:
+    """Say whether an expression starts a task that only its result would keep; a task group keeps its own."""
+    if not isinstance(call, ast.Call):
+        return False
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    group = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("group")
+    return name in {"create_task", "ensure_future"} and not group
 
 
 def tracked_files(root: Path) -> list[str]:

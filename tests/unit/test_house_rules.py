@@ -32,8 +32,6 @@ def broken(path: str, text: str) -> list[str]:
         (MODULE, "print(1)", "print"),
         (MODULE, "time.sleep(1)", "sleep"),
         (MODULE, "from time import monotonic, sleep", "sleep"),
-        (MODULE, "asyncio.create_task(work())", "dropped-task"),
-        (MODULE, "    loop.create_task(work())", "dropped-task"),
         (MODULE, "x = 1  # type: ignore", "bare-ignore"),
         (MODULE, "x = 1  # noqa", "bare-noqa"),
         (MODULE, "x = 1  # noqa: E501", "bare-noqa"),
@@ -61,7 +59,7 @@ def test_a_breach_is_found(path: str, line: str, rule: str) -> None:
         (MODULE, "self._task = asyncio.create_task(work())"),
         (MODULE, "group.create_task(work())"),
         (MODULE, "x = 1  # type: ignore[attr-defined]"),
-        (MODULE, "def rowCount(self) -> int:  # noqa: N802, D102"),
+        (MODULE, "def rowCount(self) -> int: return 0  # noqa: N802, D102"),
         (MODULE, "x = open(f)  # noqa: SIM115 - the caller owns it"),
         (MODULE, 'log.info("wire session over after %d turns", turns)'),
         (MODULE, 'log.warning("lost text of %d bytes", size)'),
@@ -69,6 +67,13 @@ def test_a_breach_is_found(path: str, line: str, rule: str) -> None:
 )
 def test_the_right_way_passes(path: str, line: str) -> None:
     assert broken(path, line) == []
+
+
+@pytest.mark.parametrize("call", ["asyncio.create_task(work())", "loop.create_task(work())", "ensure_future(work())"])
+def test_a_task_must_be_kept(call: str) -> None:
+    assert broken(MODULE, f"async def f():\n    {call}\n") == ["dropped-task"]
+    assert broken(MODULE, f"async def f():\n    return [\n    {call}\n    ]\n") == []
+    assert broken(MODULE, f"async def f():\n    task = {call}\n") == []
 
 
 @pytest.mark.parametrize("path", ["src/novadesk/utils.py", "src/novadesk/common/wave.py", "tests/support/helpers.py"])
