@@ -1,9 +1,12 @@
-"""One core: everything but the window, started and stopped in order on one asyncio loop."""
+"""One core: everything but the window, built by constructor arguments, started and stopped in order on one loop."""
 
 import asyncio
 import logging
+import os
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +14,8 @@ from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
 from novadesk.app.control import ControlHandler
 from novadesk.app.practice import PracticeServer
+from novadesk.app.remote import make_access
+from novadesk.app.talkkey import TalkKey
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
 from novadesk.conversation.api import Devices, Snapshot
@@ -24,6 +29,7 @@ from novadesk.models import BackendKind, Conversation, Turn, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
@@ -33,13 +39,214 @@ from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 _log = logging.getLogger(__name__)
 
 
-class SoundDevices(Sound, Protocol):
-    """Sound that can also list its devices and be shut down."""
+class DeviceList(Protocol):
+    """Lists the sound devices as they are now."""
 
     async def devices(self) -> tuple[Sequence[str], Sequence[str]]:
         """Return the names of microphones and speakers."""
         ...
 
-    async def shutdown(self) -> None:
-        """End whatever process serves the devices."""
-        ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How a core begins.
+
+    Attributes:
+        role: names the core to others who want the folder.
+        handle: the conversation to go on with, or None.
+        fresh: begin an empty conversation.
+        connect: open the link at once.
+        sound: takes the place of the sound engine.
+        talk_key: watch the global push-to-talk key.
+    """
+
+    role: str
+    handle: str | None = None
+    fresh: bool = False
+    connect: bool = True
+    sound: Sound | None = None
+    talk_key: bool = False
+
+
+class Core:
+    """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
+
+    Args:
+        settings: what the person has set.
+        folders: where files are.
+        publish: takes every snapshot, on the core loop.
+        on_quit: called when the person wants to leave.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        folders: Folders,
+        publish: Callable[[Snapshot], None],
+        on_quit: Callable[[], None],
+    ) -> None:
+        self._settings, self._folders = settings, folders
+        self._publish, self._on_quit = publish, on_quit
+        self._stack = AsyncExitStack()
+        self._clock = SystemClock()
+        self._stored = asyncio.Event()
+        self._lister: DeviceList | None = None
+        self._archive: Conversations
+        self.controller: Controller
+
+    async def start(self, start: Start) -> None:
+        """Build everything and begin.
+
+        Raises:
+            KnownError: another core holds the folder, the store cannot be opened, there is no such conversation.
+        """
+        try:
+            await self._build(start)
+        except BaseException:
+            await self.stop()
+            raise
+        if start.connect:
+            self.controller.connect()
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order. Idempotent."""
+        await self._stack.aclose()
+
+    async def _build(self, start: Start) -> None:
+        settings, folders, stack = self._settings, self._folders, self._stack
+        lock = CoreLock(folders.core_lock)
+        lock.acquire(start.role)
+        stack.callback(lock.release)
+
+        database = Database(folders.database)
+        await database.open()
+        stack.push_async_callback(database.close)
+        self._archive = Conversations(database)
+
+        practice = make_practice(folders)
+        stack.push_async_callback(practice.stop)
+
+        registry = Registry(database, Keychain(folders.keyring_service))
+        remote = RemoteSessions(make_access(settings, practice.address))
+        stack.push_async_callback(remote.close)
+        sync = Sync(database, self._archive, registry, remote, self._clock, self._stored.set)
+
+        sound = start.sound
+        if sound is None:
+            engine = EngineSound(own_command("engine"), settings.audio)
+            stack.push_async_callback(engine.shutdown)
+            self._lister, sound = engine, engine
+
+        toolbox = Toolbox([CurrentTime(lambda: datetime.now().astimezone())])
+        self.controller = Controller(
+            settings=settings,
+            setup=lambda: make_setup(settings, toolbox),
+            linker=make_linker(settings, practice),
+            sound=sound,
+            archive=self._archive,
+            clock=self._clock,
+            toolbox=toolbox,
+            publish=self._publish,
+            on_saved=lambda: self._on_saved(sync),
+            on_quit=self._on_quit,
+        )
+        await self.controller.start(handle=_checked(start.handle, self._clock), fresh=start.fresh)
+        stack.push_async_callback(self.controller.stop)
+        sync.start()
+        stack.push_async_callback(sync.stop)
+        stack.push_async_callback(cancelled, asyncio.create_task(self._show_sync(sync), name="sync-shown"))
+
+        if start.talk_key:
+            talk_key = TalkKey(settings.talk.key, self.controller)
+            talk_key.start()
+            stack.push_async_callback(talk_key.stop)
+
+        control = ControlServer(folders.control_socket, ControlHandler(self.controller))
+        await control.start()
+        stack.push_async_callback(control.stop)
+
+    # --- Requests --------------------------------------------------------------------------------
+
+    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+        """Return stored conversations, newest first."""
+        return await self._archive.conversations(offset=offset, limit=limit)
+
+    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
+        """Return stored turns below position `before` (None: the newest), in order."""
+        return await self._archive.turns(handle, before=before, limit=limit)
+
+    async def devices(self) -> Devices:
+        """Return the sound devices as they are now."""
+        if self._lister is None:
+            return Devices(microphones=(), speakers=())
+        microphones, speakers = await self._lister.devices()
+        return Devices(microphones=tuple(microphones), speakers=tuple(speakers))
+
+    def _on_saved(self, sync: Sync) -> None:
+        sync.kick()
+        self._stored.set()
+
+    async def _show_sync(self, sync: Sync) -> None:
+        """Keep the number of turns on their way, and what the person should know of it, in the snapshot."""
+        while True:
+            await self._stored.wait()
+            self._stored.clear()
+            try:
+                pending = await self._archive.pending()
+            except KnownError:
+                _log.warning("the number of waiting turns could not be read")
+                continue
+            self.controller.set_extra(pending_sync=pending, keyring_note=sync.note)
+
+
+def make_practice(folders: Folders) -> PracticeServer:
+    """Return the practice server of a profile's folder."""
+    command = ["--home", os.environ["NOVADESK_HOME"]] if os.environ.get("NOVADESK_HOME") else []
+    command += ["--profile", folders.profile] if folders.profile else []
+    return PracticeServer(own_command(*command, "serve", "--until-stdin-closes"), folders.practice)
+
+
+def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
+    """Return the maker of links for the chosen backend.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` for a backend that this version does not have.
+    """
+    match settings.backend.kind:
+        case BackendKind.PRACTICE:
+            return PracticeLinker(practice.address, model=settings.backend.model)
+        case BackendKind.BEDROCK:
+            return BedrockLinker(settings)
+        case BackendKind.GATEWAY:
+            raise KnownError(
+                Reason.BAD_SETTINGS,
+                "This version has no gateway backend yet.",
+                "Choose practice or bedrock, in the settings or with --backend.",
+            )
+
+
+def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
+    """Return how a wire session opens."""
+    voice = settings.voice
+    del toolbox  # NovaDesk declares no tools by default; an unexpected request is still answered
+    return Setup(
+        session=SessionStart(
+            max_tokens=voice.max_tokens,
+            top_p=voice.top_p,
+            temperature=voice.temperature,
+            sensitivity=Sensitivity[voice.sensitivity.name],
+        ),
+        prompt=PromptStart(prompt_name=str(uuid.uuid4()), voice_id=voice.voice),
+        system_prompt=voice.prompt,
+    )
+
+
+def _checked(handle: str | None, clock: SystemClock) -> str | None:
+    return None if handle is None else check_handle(handle, clock.unix_ms())
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

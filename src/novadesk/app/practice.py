@@ -1,12 +1,15 @@
-"""The practice server's process: started when first needed, shared by every core of the folder, ended with its owner."""
+"""The practice server's process: started when first needed, ended with the process that started it."""
 
 import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from novadesk.errors import KnownError, Reason
+from novadesk.server.address import find_server
 
 _log = logging.getLogger(__name__)
 
@@ -20,10 +23,12 @@ class PracticeServer:
     Args:
         command: starts the server; its first line on standard output is its address as JSON, and it ends when its
             standard input closes, so that it cannot outlive this process.
+        folder: the server's folder; one that runs there already is used as it is.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
         self._command = list(command)
+        self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
         self._address: dict[str, Any] = {}
         self._starting = asyncio.Lock()
@@ -36,8 +41,11 @@ class PracticeServer:
             KnownError: `PRACTICE_FAILED` when it does not start within `START_S`.
         """
         async with self._starting:
-            if self._process is None or self._process.returncode is not None:
-                await self._start()
+            if self._process is not None and self._process.returncode is None:
+                return self._address
+            if (running := find_server(self._folder)) is not None:
+                return asdict(running)
+            await self._start()
             return self._address
 
     async def stop(self) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from novadesk.config import load_settings
 from novadesk.paths import find_folders
 from novadesk.protocol.limits import Limits
-from novadesk.server.partner import make_partner
 from novadesk.server.runner import ServerOptions, serve
 
 
@@ -35,7 +34,7 @@ def run_serve(
         persona=persona,
         llm=llm or settings.practice.llm,
         llm_model=llm_model or settings.practice.llm_model,
+        until_stdin_closes=until_stdin_closes,
     )
-    partner = make_partner(persona=options.persona, llm=options.llm, llm_model=options.llm_model)
-    asyncio.run(serve(options, partner, until_stdin_closes=until_stdin_closes))
+    asyncio.run(serve(options))
     return 0

@@ -41,6 +41,23 @@ class Background:
         """Do a chore after those before."""
         self._chores.put_nowait(chore)
 
+    async def do(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """Do a chore after those before and return once it is done; its errors are raised here."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def watched() -> None:
+            try:
+                await chore()
+            except KnownError as error:
+                if not done.cancelled():
+                    done.set_exception(error)
+            else:
+                if not done.cancelled():
+                    done.set_result(None)
+
+        self.queue(watched)
+        await done
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do something at once, beside everything else."""
         task = asyncio.create_task(work, name=name)

@@ -173,6 +173,13 @@ class Controller:
         self._dispatch(lifecycle.SpeechEnded())
         self._changed()
 
+    def toggle_talk(self) -> None:
+        """Begin to talk, or stop when talking."""
+        if self._uplink.talking:
+            self.release_talk()
+        else:
+            self.press_talk()
+
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Choose between hold-to-talk and hands-free."""
         self._uplink.mode = mode
@@ -203,34 +210,15 @@ class Controller:
 
     def new_conversation(self) -> None:
         """End the open conversation and start an empty one."""
-
-        async def begin() -> None:
-            await self._end_fully()
-            await self._record.leave()
-            self._record.begin(self._linker.kind)
-            self._dispatch(lifecycle.StartRequested())
-
-        self._background.queue(begin)
+        self._background.queue(self._begin_anew)
 
     def open_conversation(self, handle: str) -> None:
         """End the open conversation and resume another one with its history."""
-
-        async def resume() -> None:
-            await self._end_fully()
-            await self._record.load(handle)
-            self._view.notice(f"{self._record.recovered} turns carried over.")
-            self._dispatch(lifecycle.StartRequested())
-
-        self._background.queue(resume)
+        self._background.queue(lambda: self._resume(handle))
 
     def end_conversation(self) -> None:
         """End the wire session and release the devices; the conversation stays in the list."""
-
-        async def end() -> None:
-            await self._end_fully()
-            await self._record.leave()
-
-        self._background.queue(end)
+        self._background.queue(self._end)
 
     def try_now(self) -> None:
         """Connect at once instead of waiting for the next attempt."""
@@ -239,6 +227,24 @@ class Controller:
     def quit(self) -> None:
         """Finish what is being written, close everything, leave."""
         self._on_quit()
+
+    # --- the same wishes, for those who wait for their end ---------------------------------------
+
+    async def begin_anew(self) -> None:
+        """Do as `new_conversation`, and return once the old one is torn down."""
+        await self._background.do(self._begin_anew)
+
+    async def resume(self, handle: str) -> None:
+        """Do as `open_conversation`, and return once it is loaded.
+
+        Raises:
+            KnownError: `UNKNOWN_CONVERSATION`; the open one goes on.
+        """
+        await self._background.do(lambda: self._resume(handle))
+
+    async def end(self) -> None:
+        """Do as `end_conversation`, and return once everything is released."""
+        await self._background.do(self._end)
 
     # --- SoundListener ---------------------------------------------------------------------------
 
@@ -373,10 +379,23 @@ class Controller:
         self._wake = None
         self._dispatch(lifecycle.DeadlinePassed(jitter=random.random()))
 
-    async def _end_fully(self) -> None:
+    async def _begin_anew(self) -> None:
+        await self._end()
+        self._record.begin(self._linker.kind)
+        self.connect()
+
+    async def _resume(self, handle: str) -> None:
+        await self._record.check(handle)
+        await self._end()
+        await self._record.load(handle)
+        self._view.notice(f"{self._record.recovered} turns carried over.")
+        self.connect()
+
+    async def _end(self) -> None:
         self._dispatch(lifecycle.EndRequested())
         await self._background.settle()
         await self._record.settle()
+        await self._record.leave()
         self._typed.clear()
         self._view.clear_notices()
 

@@ -91,6 +91,20 @@ class Record:
         Raises:
             KnownError: `UNKNOWN_CONVERSATION` when there is none of this handle.
         """
+        conversation = await self.check(handle)
+        self.turns = tuple(await self._archive.turns(handle, limit=SHOWN_TURNS))
+        self.conversation = conversation
+        self.recovered = conversation.turns
+        self._stored = True
+        await self._archive.set_current(handle)
+        self._on_changed()
+
+    async def check(self, handle: str) -> Conversation:
+        """Return a stored conversation.
+
+        Raises:
+            KnownError: `UNKNOWN_CONVERSATION` when there is none of this handle.
+        """
         conversation = await self._archive.find(handle)
         if conversation is None:
             raise KnownError(
@@ -98,12 +112,7 @@ class Record:
                 "There is no such conversation here.",
                 "Run `novadesk history list` to see those that are.",
             )
-        self.turns = tuple(await self._archive.turns(handle, limit=SHOWN_TURNS))
-        self.conversation = conversation
-        self.recovered = conversation.turns
-        self._stored = True
-        await self._archive.set_current(handle)
-        self._on_changed()
+        return conversation
 
     def begin(self, backend: BackendKind) -> None:
         """Begin an empty conversation; it reaches the disk with its first turn."""

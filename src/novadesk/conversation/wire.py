@@ -25,6 +25,7 @@ FINISH_S = 2.0
 """Longest wait for the service's goodbye after ours."""
 
 _BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
+_OVER = frozenset({State.ENDING, State.CLOSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ class WireSession:
                         return violation
                     self._drain()
                 case Closed(failure=failure):
-                    asked = self._session.state in (State.ENDING, State.CLOSED)
+                    asked = self._session.state in _OVER
                     self._session.link_closed(now)
                     self._dispatch()
                     if failure is None and not asked:
@@ -161,7 +162,7 @@ class WireSession:
             except KnownError:
                 _log.info("sending stopped: the link is over")
                 return
-            if self._session.state is State.CLOSED and self._outgoing.empty():
+            if self._session.state in _OVER and self._outgoing.empty():
                 await link.finish()
                 return
 

@@ -1,0 +1,89 @@
+"""What the control channel answers: `novadesk ctl` and end-to-end tests drive the running core through here."""
+
+from typing import Any
+
+from novadesk.conversation.api import Snapshot
+from novadesk.conversation.controller import Controller
+from novadesk.errors import KnownError, Reason
+
+PROTOCOL = 1
+
+
+class ControlHandler:
+    """Answers one request after another.
+
+    Args:
+        controller: the running conversation.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a request.
+
+        Raises:
+            KnownError: `BAD_INPUT` for a request that makes no sense.
+        """
+        match request:
+            case {"do": "status"}:
+                return status(self._controller.snapshot())
+            case {"do": "open", "handle": str(handle)}:
+                await self._controller.resume(handle)
+            case {"do": "new"}:
+                await self._controller.begin_anew()
+            case {"do": "end"}:
+                await self._controller.end()
+            case {"do": str(what)}:
+                _wish(self._controller, what, request)
+            case _:
+                raise _senseless()
+        return {"protocol": PROTOCOL, "done": True}
+
+
+def status(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as `novadesk ctl status --json` prints it."""
+    conversation = snapshot.conversation
+    return {
+        "protocol": PROTOCOL,
+        "phase": snapshot.phase.value,
+        "microphone": snapshot.microphone.value,
+        "backend": snapshot.backend.value,
+        "conversation": None if conversation is None else conversation.handle,
+        "attempt": snapshot.attempt,
+        "retry_in_s": None if snapshot.retry_in_s is None else round(snapshot.retry_in_s, 1),
+        "error": None
+        if snapshot.error is None
+        else {
+            "layer": snapshot.error.layer,
+            "reason": snapshot.error.reason,
+            "what": snapshot.error.what,
+            "advice": snapshot.error.advice,
+        },
+        "pending_sync": snapshot.pending_sync,
+        "recovered_turns": snapshot.recovered_turns,
+    }
+
+
+def _wish(intents: Controller, what: str, request: dict[str, Any]) -> None:
+    match what, request:
+        case "talk", {"what": "start"}:
+            intents.press_talk()
+        case "talk", {"what": "stop"}:
+            intents.release_talk()
+        case "talk", {"what": "toggle"}:
+            intents.toggle_talk()
+        case "mute" | "unmute", _:
+            intents.set_muted(what == "mute")
+        case "stop", _:
+            intents.stop_speaking()
+        case "say", {"text": str(text)} if text.strip():
+            intents.say(text)
+        case "quit", _:
+            intents.quit()
+        case _:
+            raise _senseless()
+
+
+def _senseless() -> KnownError:
+    return KnownError(Reason.BAD_INPUT, "NovaDesk does not know that request.", "See `novadesk ctl --help`.")

