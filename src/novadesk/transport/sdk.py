@@ -1,0 +1,153 @@
+"""The border to the official SDK: shapes, signing, framing and typed errors are its own, the connection is ours.
+
+Importing this module takes about 0.4 s: do it on a worker thread. The SDK is pre-alpha and held to exact versions;
+nothing outside this module names it.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any, Literal, Self, cast
+
+from aws_sdk_bedrock_runtime.client import AsyncBedrockRuntimeClient
+from aws_sdk_bedrock_runtime.config import AsyncBedrockRuntimeConfig
+from aws_sdk_bedrock_runtime.models import (
+    BidirectionalInputPayloadPart,
+    InvokeModelWithBidirectionalStreamInputChunk,
+    InvokeModelWithBidirectionalStreamOperationInput,
+    InvokeModelWithBidirectionalStreamOutputChunk,
+)
+from smithy_http import Field, Fields
+from smithy_http.aio import HTTPResponse
+
+from novadesk.errors import KnownError, Reason
+from novadesk.transport.credentials import FrozenCredentials
+from novadesk.transport.http2 import Exchange, Fault
+
+_MAX_ERROR_BYTES = 65_536
+_ERROR_BODY_S = 5.0
+
+
+class DuplexTransport:
+    """Fits the SDK's `DuplexClientTransport` on one exchange, for one request."""
+
+    SUPPORTS_DUPLEX_STREAMING: Literal[True] = True
+    TIMEOUT_EXCEPTIONS: tuple[type[Exception], ...] = (TimeoutError,)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return this very transport: the client copies its configuration deeply, and a connection is not copied."""
+        return self
+
+    async def send(self, request: Any, *, request_config: object = None) -> HTTPResponse:
+        """Send the request; return when the response has begun. The bounds are those of the exchange."""
+        del request_config
+        to = request.destination
+        path = (to.path or "/") + (f"?{to.query}" if to.query else "")
+        headers = [
+            (field.name.lower(), value)
+            for field in request.fields
+            for value in field.values
+            if field.name.lower() not in ("host", "connection", "transfer-encoding")
+        ]
+        self._exchange.request(request.method, to.scheme or "https", to.netloc, path, headers, request.body)
+        response = await self._exchange.response()
+        fields = Fields()
+        for name, value in response.headers:
+            if not name.startswith(":"):
+                fields.set_field(Field(name=name, values=[value]))
+        if 200 <= response.status < 300:
+            return HTTPResponse(status=response.status, fields=fields, body=_Body(self._exchange))
+        return HTTPResponse(status=response.status, fields=fields, body=await _error_body(self._exchange))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._exchange.close()
+
+
+class _Body(AsyncIterator[bytes]):
+    """The body of the response, read as it is needed. No generator, so that nothing waits for a finalizer."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def __anext__(self) -> bytes:
+        part = await self._exchange.chunk()
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+
+async def _error_body(exchange: Exchange) -> bytes:
+    """Return the text of an error; an incomplete one is better than waiting for its end."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_ERROR_BODY_S):
+            while len(body) < _MAX_ERROR_BYTES and (part := await exchange.chunk()) is not None:
+                body += part
+    except (TimeoutError, Fault):
+        pass
+    return bytes(body)
+
+
+class SdkStream:
+    """One bidirectional stream of the SDK.
+
+    Only `open` makes it. `response` and `receive` must not be cancelled while they wait: close the exchange instead.
+    """
+
+    def __init__(self, client: AsyncBedrockRuntimeClient, stream: Any) -> None:
+        self._client = client
+        self._stream = stream
+        self._output: Any = None
+
+    @classmethod
+    async def open(
+        cls, exchange: Exchange, *, uri: str, region: str, model: str, credentials: FrozenCredentials
+    ) -> "SdkStream":
+        """Sign and send the request; return before the service has answered.
+
+        Neither the person's AWS files nor variables are read here: everything is given.
+        """
+        config = await AsyncBedrockRuntimeConfig.resolve(
+            profile="default",
+            config_file_path=os.devnull,
+            credentials_file_path=os.devnull,
+            region=region,
+            endpoint_uri=uri,
+            transport=cast(Any, DuplexTransport(exchange)),
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+        )
+        client = AsyncBedrockRuntimeClient(config)
+        stream = await client.invoke_model_with_bidirectional_stream(
+            InvokeModelWithBidirectionalStreamOperationInput(model_id=model)
+        )
+        return cls(client, stream)
+
+    async def response(self) -> None:
+        """Wait until the service has accepted the request; raises the SDK's typed error otherwise."""
+        _, self._output = await self._stream.await_output()
+        if self._output is None:
+            raise KnownError(Reason.BAD_EVENT_BYTES, "The service answered without a stream.", "NovaDesk tries again.")
+
+    async def receive(self) -> bytes | None:
+        """Return the bytes of the next event, or None at the end; unknown kinds of events are skipped."""
+        while True:
+            event = await self._output.receive()
+            if event is None:
+                return None
+            if isinstance(event, InvokeModelWithBidirectionalStreamOutputChunk) and event.value.bytes_ is not None:
+                return bytes(event.value.bytes_)
+
+    async def send(self, payload: bytes) -> None:
+        """Sign and send one event. Calls must not overlap: each signature continues the one before."""
+        part = BidirectionalInputPayloadPart(bytes_=payload)
+        await self._stream.input_stream.send(InvokeModelWithBidirectionalStreamInputChunk(part))
+
+    async def finish(self) -> None:
+        """Send the signed end, then END_STREAM."""
+        await self._stream.input_stream.close()
