@@ -178,6 +178,7 @@ class Database:
             self._check(db)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")  # What the person deletes is overwritten.
             schema.migrate(db)
         except BaseException:
             db.close()

@@ -1,0 +1,290 @@
+"""The outbox under retry, duplicate, delay and crash: nothing is lost, nothing is delivered as two turns."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from store_rig import START_MS, make_conversation, make_turn
+
+from novadesk.models import Turn
+from novadesk.store import outbox, schema
+from novadesk.store.conversations import _append, _create, _delete
+from novadesk.store.outbox import Lease, OutboxKind
+
+LEASE_MS = 1_000
+
+
+def open_memory() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    schema.migrate(db)
+    return db
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    db = open_memory()
+    yield db
+    db.close()
+
+
+def conversation(db: sqlite3.Connection, turns: int = 0) -> tuple[str, list[Turn]]:
+    """Return a conversation whose session row is delivered, with turns that are not."""
+    made = make_conversation()
+    _create(db, made)
+    db.execute("DELETE FROM outbox WHERE conversation = ?", (made.handle,))
+    return made.handle, [_append(db, make_turn(made.handle, str(number))) for number in range(turns)]
+
+
+def take(db: sqlite3.Connection, count: int = 100, now_ms: int = START_MS) -> tuple[Lease, ...]:
+    return outbox.lease(db, count, now_ms, LEASE_MS)
+
+
+def texts(leases: tuple[Lease, ...]) -> list[str]:
+    return [held.turn.text for held in leases if held.turn is not None]
+
+
+def test_rows_are_leased_oldest_first_and_once(db: sqlite3.Connection) -> None:
+    conversation(db, 3)
+    assert texts(take(db, 2)) == ["0", "1"]
+    assert take(db) == ()
+
+
+def test_a_lease_that_runs_out_is_given_again(db: sqlite3.Connection) -> None:
+    conversation(db, 1)
+    (first,) = take(db)
+    assert take(db, now_ms=START_MS + LEASE_MS - 1) == ()
+    (second,) = take(db, now_ms=START_MS + LEASE_MS)
+    assert second.token != first.token
+    assert dataclasses.replace(second, token=first.token) == first
+
+
+def test_a_row_that_waits_holds_back_its_conversation_only(db: sqlite3.Connection) -> None:
+    conversation(db, 2)
+    other, _ = conversation(db, 2)
+    first, rest = take(db)[0], take(db)
+    outbox.recover(db)
+    leases = take(db)
+    outbox.fail(db, leases[0], START_MS + 500)
+    outbox.release(db, leases[1:])
+    assert rest == ()
+    assert {held.conversation for held in take(db)} == {other}
+    outbox.recover(db)
+    again = take(db, now_ms=START_MS + 500)
+    assert [held.number for held in again] == sorted(held.number for held in again)
+    assert (again[0].number, again[0].attempts) == (first.number, 1)
+
+
+def test_a_parked_row_blocks_nothing_and_is_kept(db: sqlite3.Connection) -> None:
+    conversation(db, 2)
+    first, second = take(db)
+    outbox.park(db, first, "service.bad_request")
+    outbox.release(db, [second])
+    assert texts(take(db)) == ["1"]
+    assert outbox.pending_turns(db) == 2
+    outbox.retry_all(db)
+    outbox.recover(db)
+    assert texts(take(db)) == ["0", "1"]
+
+
+def test_a_stale_lease_can_neither_fail_nor_park_a_row(db: sqlite3.Connection) -> None:
+    conversation(db, 1)
+    (stale,) = take(db)
+    (held,) = take(db, now_ms=START_MS + LEASE_MS)
+    outbox.fail(db, stale, START_MS + 99_999)
+    outbox.park(db, stale, "why")
+    outbox.release(db, [stale])
+    outbox.change_step_id(db, stale, "other")
+    row = db.execute("SELECT * FROM outbox").fetchone()
+    assert (row["due_ms"], row["parked"], row["lease"], row["step_id"]) == (0, None, held.token, held.step_id)
+
+
+def test_a_late_acknowledgement_counts(db: sqlite3.Connection) -> None:
+    _, (turn,) = conversation(db, 1)
+    (stale,) = take(db)
+    (held,) = take(db, now_ms=START_MS + LEASE_MS)
+    assert outbox.acknowledge(db, stale, step_ms=5)
+    assert not outbox.acknowledge(db, held, step_ms=5)
+    assert outbox.pending_turns(db) == 0
+    assert [row["step_id"] for row in db.execute("SELECT step_id FROM step")] == [turn.turn_id]
+
+
+def test_a_turn_confirmed_while_under_way_is_delivered_again_under_a_new_id(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db)
+    heard = _append(db, make_turn(handle, "I think", unconfirmed=True))
+    (held,) = take(db)
+    _append(db, dataclasses.replace(heard, text="I think so.", unconfirmed=False))
+    assert not outbox.acknowledge(db, held, step_ms=5)
+    (again,) = take(db)
+    assert texts((again,)) == ["I think so."]
+    assert again.step_id != heard.turn_id
+    assert outbox.acknowledge(db, again, step_ms=6)
+    assert outbox.pending_turns(db) == 0
+
+
+def test_a_parked_turn_comes_back_when_its_content_changes(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db)
+    heard = _append(db, make_turn(handle, "", unconfirmed=True))
+    outbox.park(db, take(db)[0], "service.bad_request")
+    _append(db, dataclasses.replace(heard, text="Now.", unconfirmed=False))
+    assert texts(take(db)) == ["Now."]
+
+
+def test_a_wish_that_waits_is_not_repeated(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db)
+    outbox.add(db, handle, OutboxKind.METADATA)
+    outbox.add(db, handle, OutboxKind.METADATA)
+    take(db)
+    outbox.add(db, handle, OutboxKind.METADATA)
+    assert db.execute("SELECT count(*) FROM outbox").fetchone()[0] == 2
+
+
+def test_the_next_due_time_is_that_of_the_first_row_that_waits(db: sqlite3.Connection) -> None:
+    assert outbox.next_due_ms(db) is None
+    conversation(db, 1)
+    assert outbox.next_due_ms(db) == 0
+    (held,) = take(db)
+    assert outbox.next_due_ms(db) == START_MS + LEASE_MS
+    outbox.fail(db, held, START_MS + 70)
+    assert outbox.next_due_ms(db) == START_MS + 70
+    outbox.park(db, take(db, now_ms=START_MS + 70)[0], "why")
+    assert outbox.next_due_ms(db) is None
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """A store, couriers that crash, repeat and come late, and a remote side that keeps each step id once."""
+
+    handles = Bundle("handles")
+    leases = Bundle("leases")
+    unconfirmed = Bundle("unconfirmed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.db = open_memory()
+        self.now_ms = START_MS
+        self.remote: dict[str, tuple[str, str]] = {}
+        self.truth: dict[str, str] = {}
+        self.deleted: set[str] = set()
+
+    def teardown(self) -> None:
+        self.db.close()
+
+    def post(self, held: Lease) -> Lease:
+        """Carry a lease to the remote side as `Delivery` does; return what it may acknowledge."""
+        if held.turn is None or held.step_id is None:
+            return held
+        content = (held.turn.turn_id, held.turn.text)
+        while self.remote.setdefault(held.step_id, content) != content:
+            step_id = outbox.new_step_id()
+            outbox.change_step_id(self.db, held, step_id)
+            held = dataclasses.replace(held, step_id=step_id)
+        return held
+
+    @initialize(target=handles)
+    def first(self) -> str:
+        return self.begin()
+
+    @rule(target=handles)
+    def begin(self) -> str:
+        made = make_conversation()
+        _create(self.db, made)
+        return made.handle
+
+    @rule(target=unconfirmed, handle=handles, unconfirmed=st.booleans())
+    def append(self, handle: str, unconfirmed: bool) -> object:
+        if handle in self.deleted:
+            return multiple()
+        turn = make_turn(handle, f"text {len(self.truth)}", unconfirmed=unconfirmed)
+        _append(self.db, turn)
+        self.truth[turn.turn_id] = turn.text
+        return turn if unconfirmed else multiple()
+
+    @rule(turn=consumes(unconfirmed))
+    def confirm(self, turn: Turn) -> None:
+        if turn.conversation not in self.deleted:
+            text = turn.text + ", in full"
+            _append(self.db, dataclasses.replace(turn, text=text, unconfirmed=False))
+            self.truth[turn.turn_id] = text
+
+    @rule(target=leases, count=st.integers(1, 5))
+    def lease(self, count: int) -> object:
+        leases = outbox.lease(self.db, count, self.now_ms, LEASE_MS)
+        for handle in {held.conversation for held in leases}:
+            numbers = [held.number for held in leases if held.conversation == handle]
+            waiting = "SELECT number FROM outbox WHERE conversation = ? AND parked IS NULL ORDER BY number"
+            heads = [row["number"] for row in self.db.execute(waiting, (handle,))]
+            assert numbers == heads[: len(numbers)]
+        return multiple(*leases)
+
+    @rule(held=leases)
+    def deliver(self, held: Lease) -> None:
+        outbox.acknowledge(self.db, self.post(held), step_ms=self.now_ms)
+
+    @rule(held=leases)
+    def deliver_and_lose_the_answer(self, held: Lease) -> None:
+        self.post(held)
+        outbox.fail(self.db, held, self.now_ms + 300)
+
+    @rule(held=leases, delay_ms=st.integers(0, 2 * LEASE_MS))
+    def fail(self, held: Lease, delay_ms: int) -> None:
+        outbox.fail(self.db, held, self.now_ms + delay_ms)
+
+    @rule(held=leases)
+    def refuse(self, held: Lease) -> None:
+        outbox.park(self.db, held, "service.bad_request")
+
+    @rule(held=leases)
+    def release(self, held: Lease) -> None:
+        outbox.release(self.db, [held])
+
+    @rule(ms=st.integers(1, 3 * LEASE_MS))
+    def wait(self, ms: int) -> None:
+        self.now_ms += ms
+
+    @rule()
+    def restart(self) -> None:
+        outbox.recover(self.db)
+
+    @rule(handle=handles)
+    def delete(self, handle: str) -> None:
+        if handle not in self.deleted:
+            for row in self.db.execute(
+                "SELECT turn_id FROM turn JOIN conversation c ON c.number = conversation WHERE handle = ?", (handle,)
+            ).fetchall():
+                del self.truth[row["turn_id"]]
+            _delete(self.db, handle, self.now_ms)
+            self.deleted.add(handle)
+
+    @rule()
+    def heal(self) -> None:
+        """Let everything through: afterwards the remote side holds the truth, each content of a turn once."""
+        outbox.recover(self.db)
+        outbox.retry_all(self.db)
+        while leases := outbox.lease(self.db, 3, self.now_ms, LEASE_MS):
+            for held in leases:
+                outbox.acknowledge(self.db, self.post(held), step_ms=self.now_ms)
+        assert outbox.next_due_ms(self.db) is None
+        assert outbox.pending_turns(self.db) == 0
+        delivered = list(self.remote.values())
+        assert len(delivered) == len(set(delivered))
+        assert set(self.truth.items()) <= set(delivered)
+
+    @invariant()
+    def every_turn_is_delivered_or_waits(self) -> None:
+        stored = {row["turn_id"]: row for row in self.db.execute("SELECT * FROM turn")}
+        assert {turn_id: row["text"] for turn_id, row in stored.items()} == self.truth
+        waiting = {row["turn"] for row in self.db.execute("SELECT turn FROM outbox WHERE turn IS NOT NULL")}
+        delivered = set(self.remote.values())
+        for turn_id, row in stored.items():
+            assert (row["number"] in waiting) == (row["sync"] != "synced")
+            if row["sync"] == "synced":
+                assert (turn_id, row["text"]) in delivered
+
+
+TestOutboxMachine = OutboxMachine.TestCase
+TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
