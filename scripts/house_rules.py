@@ -82,8 +82,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="bare-noqa",
-        # An override's name and documentation are its base's: D102 and N802 need no further word.
-        pattern=_pattern(r"#\s*noqa(?!: ((D102|N802)(, )?)+$)(?!: ?[A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +\S)"),
+        # An override has the name, parameters and documentation of its base: these codes need no further word.
+        pattern=_pattern(r"#\s*noqa(?!: ((D102|N80[23]|ARG002)(, )?)+$)(?!: ?[A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +\S)"),
         reason="say which rule is set aside and why: noqa: CODE - reason",
         where=_PYTHON,
     ),

@@ -5,7 +5,8 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 ROOT=$PWD
-KIND=${1:-run}
+KIND=run
+[ "${BASH_SOURCE[0]}" != "$0" ] || KIND=${1:-run}
 VENV=$ROOT/.venv
 BUILD=$ROOT/build
 LOG=$BUILD/setup.log
@@ -212,4 +213,4 @@ main() {
   printf '%s\n' "$now" >"$STAMP"
   say "ready: .venv/bin/novadesk"
 }
-main
+[ "${BASH_SOURCE[0]}" != "$0" ] || main
