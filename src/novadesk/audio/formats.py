@@ -1,10 +1,13 @@
 """Rates, frame sizes, sample conversions and WAV files: PCM 16-bit, 8 to 48 kHz, one or two channels."""
 
 import contextlib
+import os
+import struct
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,7 @@ WAV_HIGHEST_HZ = 48_000
 _WAV_CHANNELS = (1, 2)
 _FULL_SCALE = 32_768.0
 _READ_FRAMES = 65_536
+_WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,28 +126,80 @@ def write_wav(file: Path, rate_hz: int, samples: Samples) -> None:
     Raises:
         KnownError: `BAD_INPUT` when the file cannot be written.
     """
-    with contextlib.closing(create_wav(file, rate_hz)) as wav:
-        wav.writeframes(to_pcm(samples))
+    writer = WavWriter(file, rate_hz)
+    writer.write(to_pcm(samples))
+    writer.close()
 
 
-def create_wav(file: Path, rate_hz: int) -> wave.Wave_write:
-    """Create a file for one channel of 16-bit PCM; the caller closes it.
+class WavWriter:
+    """Writes one channel of 16-bit PCM as it comes. After `close` the file is whole, and `resume` goes on with it.
+
+    Args:
+        file: is replaced.
+        rate_hz: samples per second.
 
     Raises:
         KnownError: `BAD_INPUT` when the file cannot be written.
     """
-    try:
-        wav = wave.open(str(file), "wb")  # noqa: SIM115 - the caller owns it
-    except OSError as error:
-        raise KnownError(
-            Reason.BAD_INPUT,
-            f"The file {file} cannot be written ({error.strerror or 'input/output error'}).",
-            "Choose another place for the recording.",
-        ) from error
-    wav.setnchannels(1)
-    wav.setsampwidth(SAMPLE_BYTES)
-    wav.setframerate(rate_hz)
-    return wav
+
+    def __init__(self, file: Path, rate_hz: int) -> None:
+        self._file = file
+        self._rate_hz = rate_hz
+        self._data_bytes = 0
+        self._stream: BinaryIO | None = self._opened("wb")
+        self._stream.write(self._header())
+
+    def write(self, pcm: bytes) -> None:
+        """Add s16le bytes; dropped when closed."""
+        if self._stream is not None:
+            self._stream.write(pcm)
+            self._data_bytes += len(pcm)
+
+    def resume(self) -> None:
+        """Go on after `close`.
+
+        Raises:
+            KnownError: `BAD_INPUT` when the file cannot be written any more.
+        """
+        if self._stream is None:
+            self._stream = self._opened("r+b")
+            self._stream.seek(0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Complete the file. Idempotent."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with stream:
+                stream.seek(0)
+                stream.write(self._header())
+
+    def _opened(self, mode: Literal["wb", "r+b"]) -> BinaryIO:
+        try:
+            return open(self._file, mode)
+        except OSError as error:
+            raise KnownError(
+                Reason.BAD_INPUT,
+                f"The file {self._file} cannot be written ({error.strerror or 'input/output error'}).",
+                "Choose another place for the recording.",
+            ) from error
+
+    def _header(self) -> bytes:
+        """Return the 44 bytes of RIFF, format and data headers."""
+        return _WAV_HEADER.pack(
+            b"RIFF",
+            _WAV_HEADER.size - 8 + self._data_bytes,
+            b"WAVE",
+            b"fmt ",
+            16,
+            1,
+            1,
+            self._rate_hz,
+            self._rate_hz * SAMPLE_BYTES,
+            SAMPLE_BYTES,
+            8 * SAMPLE_BYTES,
+            b"data",
+            self._data_bytes,
+        )
 
 
 def _check_header(file: Path, wav: wave.Wave_read) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import wave
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from novadesk.audio.formats import (
     LISTEN_HZ,
     SAMPLE_BYTES,
     SPEAK_HZ,
-    create_wav,
+    WavWriter,
     read_wav,
     to_pcm,
 )
@@ -40,27 +39,27 @@ class VirtualSpeaker:
         self.generation = 0
         self._queue = bytearray()
         self._played = {0: 0}
-        self._recording: wave.Wave_write | None = None
+        self._recording: WavWriter | None = None
         self._pause = 0
         self._begun = False
         self._loud = False
 
     def record(self, file: Path) -> None:
-        """Begin a recording.
+        """Begin a recording, or go on with it after `stop`.
 
         Raises:
             KnownError: the file cannot be written.
         """
-        self._recording = create_wav(file, SPEAK_HZ)
-        self._begun = False
-        self._pause = 0
+        if self._recording is None:
+            self._recording = WavWriter(file, SPEAK_HZ)
+        else:
+            self._recording.resume()
 
     def stop(self) -> None:
-        """Close the recording and drop what is queued."""
-        recording, self._recording = self._recording, None
+        """Complete the recording and drop what is queued."""
         self._queue.clear()
-        if recording is not None:
-            recording.close()
+        if self._recording is not None:
+            self._recording.close()
 
     def play(self, pcm: bytes, generation: int) -> None:
         """Queue s16le mono at 24 kHz."""
@@ -90,7 +89,7 @@ class VirtualSpeaker:
             return
         if pcm:
             self._begun = True
-            self._recording.writeframesraw(bytes(self._pause) + pcm)
+            self._recording.write(bytes(self._pause) + pcm)
             self._pause = 0
         if self._begun:
             self._pause += _TICK_BYTES - len(pcm)
@@ -139,21 +138,23 @@ class FileSound:
             self._input = await asyncio.to_thread(load_microphone, self._read) if self._read is not None else b""
         if self._write is not None:
             self._speaker.record(self._write)
-            self._write = None
         listener.on_opened(self._read.name if self._read is not None else "silence", "file", "")
         self._task = asyncio.create_task(self._run(listener), name="file-sound")
 
     async def close(self) -> None:
-        """Stop. The recording stays open for the next `open`, until `shutdown`. Idempotent, never raises."""
+        """Stop and complete the recording; the next `open` goes on with it. Idempotent, never raises."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        try:
+            self._speaker.stop()
+        except OSError as error:
+            _LOG.warning("the recording is not complete: %s", error.strerror)
 
     async def shutdown(self) -> None:
-        """Stop and finish the recording. Idempotent, never raises."""
+        """Stop and complete the recording. Idempotent, never raises."""
         await self.close()
-        self._speaker.stop()
 
     def play(self, pcm: bytes, generation: int) -> None:
         """Queue s16le mono at 24 kHz; dropped when `generation` is not the newest one flushed to, or when closed."""
