@@ -236,10 +236,8 @@ class Call:
         self._news.set()
 
     def hang_up(self) -> None:
-        """Tell the partner that the call is over; what is still unread is dropped."""
+        """Tell the partner, after what is still unread, that the call is over; nothing is sent from here on."""
         self._hung_up = True
-        self._inbox.clear()
-        self._held_bytes = 0
         self._news.set()
         self._room.set()
 

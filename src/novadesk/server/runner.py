@@ -34,6 +34,8 @@ __all__ = ["LocalServer", "ServerAddress", "ServerOptions", "find_server", "serv
 _LOG = logging.getLogger(__name__)
 _STOP_S = 1.5
 _API_GRACE_S = 0.2
+_LOCK_ATTEMPTS = 3
+_LOCK_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ class LocalServer:
             raise BugError("the local server runs already")
         options = self._options
         options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock.take()
+        await self._take_folder()
         try:
             self.address = await self._listen()
             publish(options.folder, self.address)
@@ -131,6 +133,14 @@ class LocalServer:
         if store is not None:
             store.close()
         self._lock.release()
+
+    async def _take_folder(self) -> None:
+        # Whoever asks for the running server tries the lock for a moment.
+        for _ in range(_LOCK_ATTEMPTS):
+            if self._lock.try_take():
+                return
+            await asyncio.sleep(_LOCK_PAUSE_S)
+        self._lock.take()
 
     async def _listen(self) -> ServerAddress:
         options = self._options
