@@ -23,6 +23,8 @@ from novadesk.protocol.session_events import (
 )
 
 _SAMPLE_BYTES = 2
+_COUNT_SLACK_SAMPLES = 6_000
+"""A quarter of a second at 24 kHz: what resampling and block sizes may add to a count of samples played."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Transcript:
         self._told: dict[str, TurnText] = {}
         self._unstored: dict[str, TurnText] = {}
         self._received = 0
+        self._position = 0
         self._counted = 0
         self._count_base = 0
         self._playing_known = False
@@ -98,14 +101,20 @@ class Transcript:
         """Take the 24 kHz samples played since the last `Interrupted` or `stop()` (the engine's count of a generation).
 
         A count that begins anew with each answer works as well: a falling count means the newest answer's beginning.
+        A count that has run since before this record began is corrected at the first report, exactly so when that one
+        comes before the first speech.
         """
         if samples < self._counted:
             starts = [answer.first_sample() for answer in self._answers()]
             self._count_base = max((start for start in starts if start is not None), default=self._received)
+        elif not self._received or self._count_base + samples > self._received + _COUNT_SLACK_SAMPLES:
+            # More than was received: the count has run since before this record began.
+            self._count_base = self._position - samples
         self._counted = samples
         self._playing_known = True
+        self._position = min(self._count_base + samples, self._received)
         for answer in self._answers():
-            answer.hear_until(self._count_base + samples)
+            answer.hear_until(self._position)
 
     def stop(self) -> tuple[TurnText, ...]:
         """Note that the person stopped playback: what is not played by now is never heard.
@@ -143,7 +152,7 @@ class Transcript:
     def _answer(self) -> Answer:
         if self._present is None:
             self._present = Answer(self._new_id())
-            self._present.hear_until(self._count_base + self._counted)
+            self._present.hear_until(self._position)
         return self._present
 
     def _answers(self) -> list[Answer]:
@@ -184,7 +193,7 @@ class Transcript:
 
     def _cut_off(self) -> list[Answer]:
         cut = [answer for answer in self._answers() if answer.cut_off()]
-        self._received = self._counted = self._count_base = 0
+        self._received = self._position = self._counted = self._count_base = 0
         return cut
 
     def _retell(self, answer: Answer, *, with_planned: bool = False) -> tuple[TurnText, ...]:
