@@ -1,6 +1,7 @@
 """Where NovaDesk keeps its files: one private root per profile."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,12 @@ def find_folders(*, home: str | None = None, profile: str = "") -> Folders:
         data=Path(dirs.user_data_dir) / below,
         state=Path(dirs.user_state_dir) / below,
         cache=Path(dirs.user_cache_dir) / below,
-        runtime=Path(dirs.user_runtime_dir) / below,
+        runtime=_runtime_folder(dirs) / below,
         profile=profile,
     )
+
+
+def _runtime_folder(dirs: platformdirs.PlatformDirs) -> Path:
+    if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(dirs.user_state_dir) / "run"
+    return Path(dirs.user_runtime_dir)

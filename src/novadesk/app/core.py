@@ -215,9 +215,9 @@ def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
     """
     match settings.backend.kind:
         case BackendKind.PRACTICE:
-            return PracticeLinker(practice.address, model=settings.backend.model)
+            return PracticeLinker(practice.address, settings)
         case BackendKind.BEDROCK:
-            return BedrockLinker(settings)
+            return BedrockLinker(settings, environment=os.environ)
         case BackendKind.GATEWAY:
             raise KnownError(
                 Reason.BAD_SETTINGS,

@@ -6,12 +6,13 @@ from typing import Any
 from novadesk.config import Settings
 from novadesk.models import BackendKind
 from novadesk.store.agentruntime import AccessSource, RemoteAccess
-from novadesk.transport.credentials import freeze_credentials
+from novadesk.transport.credentials import ProfileCredentials
 
 
 def make_access(settings: Settings, practice: Callable[[], Awaitable[dict[str, Any]]]) -> AccessSource:
     """Return how to reach the session store that belongs to the chosen backend."""
     backend = settings.backend
+    credentials = ProfileCredentials(backend.profile)
 
     async def of_practice() -> RemoteAccess:
         address = await practice()
@@ -23,7 +24,7 @@ def make_access(settings: Settings, practice: Callable[[], Awaitable[dict[str, A
         )
 
     async def of_bedrock() -> RemoteAccess:
-        frozen = await freeze_credentials(backend.profile)
+        frozen = await credentials.freeze()
         return RemoteAccess(
             access_key_id=frozen.access_key_id,
             secret_access_key=frozen.secret_access_key,

@@ -20,6 +20,7 @@ from novadesk.paths import Folders, find_folders
 
 QUIET_S = 3.0
 ANSWER_S = 30.0
+CONNECT_S = 60.0
 _SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 _REPLY_OPEN = frozenset({Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.RECONNECTING, Phase.RENEWING})
 
@@ -111,14 +112,15 @@ class _Talk:
         quiet_since: float | None = None
         asked_at: float | None = None
         loop = asyncio.get_running_loop()
+        began = loop.time()
         while not self._cancelled.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await self._changed.wait()
             self._changed.clear()
             snapshot, now = self._core.controller.snapshot(), loop.time()
-            if snapshot.phase is Phase.FAILED:
-                assert snapshot.error is not None
+            late = now - began > CONNECT_S and not sound.begin.is_set()
+            if (snapshot.phase is Phase.FAILED or late) and snapshot.error is not None:
                 raise KnownError(Reason(snapshot.error.reason), snapshot.error.what, snapshot.error.advice)
             if snapshot.phase is Phase.READY:
                 sound.begin.set()
