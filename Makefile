@@ -23,7 +23,7 @@ test:
 	@bash scripts/check.sh all
 
 package:
-	@bash scripts/setup.sh run
+	@bash scripts/setup.sh package
 	@$(PY) packaging/build.py
 
 lock:

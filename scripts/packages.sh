@@ -20,3 +20,6 @@ RIG_PACKAGES=(
 
 # What the program cannot start without; looked for when nothing can be installed.
 RUN_LIBRARIES=(libportaudio.so.2 libEGL.so.1 libGL.so.1 libfontconfig.so.1 libxkbcommon.so.0 libglib-2.0.so.0)
+
+# PyInstaller reads libraries with objdump.
+PACKAGE_PACKAGES=(binutils)

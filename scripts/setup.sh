@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv/ in the project root from requirements.lock, and install the system's libraries where that is possible.
-#   scripts/setup.sh [run|test]      test: also the packages of the private desktop that the tests use
+#   scripts/setup.sh [run|test|package]   test: also what the tests' private desktop uses; package: also what freezing uses
 # Quick when nothing has changed. PYTHON=/path/to/python chooses the interpreter.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -72,6 +72,7 @@ system_packages() {
   fi
   local wanted=("${RUN_PACKAGES[@]}") missing
   [ "$KIND" = test ] && wanted+=("${RIG_PACKAGES[@]}")
+  [ "$KIND" = package ] && wanted+=("${PACKAGE_PACKAGES[@]}")
   mapfile -t missing < <(missing_packages "${wanted[@]}")
   [ ${#missing[@]} = 0 ] && return 0
   say "installing ${#missing[@]} Debian packages"
@@ -200,7 +201,7 @@ python_packages() {
 }
 
 main() {
-  case $KIND in run | test) ;; *) fail "usage: scripts/setup.sh [run|test]" ;; esac
+  case $KIND in run | test | package) ;; *) fail "usage: scripts/setup.sh [run|test|package]" ;; esac
   mkdir -p "$BUILD" || exit 1
   if have flock; then exec 9>"$BUILD/.setup-lock" && flock 9; fi
   : >"$LOG"
