@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 from store_rig import START_MS, make_conversation, make_turn
 
 from novadesk.models import Turn
@@ -170,9 +179,13 @@ class OutboxMachine(RuleBasedStateMachine):
         self.remote: dict[str, tuple[str, str]] = {}
         self.truth: dict[str, str] = {}
         self.deleted: set[str] = set()
+        self.held_until_ms: dict[int, int] = {}
 
     def teardown(self) -> None:
-        self.db.close()
+        try:
+            self.heal()
+        finally:
+            self.db.close()
 
     def post(self, held: Lease) -> Lease:
         """Carry a lease to the remote side as `Delivery` does; return what it may acknowledge."""
@@ -186,23 +199,21 @@ class OutboxMachine(RuleBasedStateMachine):
         return held
 
     @initialize(target=handles)
-    def first(self) -> str:
-        return self.begin()
+    def begin(self) -> object:
+        made = [make_conversation() for _ in range(3)]
+        for one in made:
+            _create(self.db, one)
+        return multiple(*(one.handle for one in made))
 
-    @rule(target=handles)
-    def begin(self) -> str:
-        made = make_conversation()
-        _create(self.db, made)
-        return made.handle
-
-    @rule(target=unconfirmed, handle=handles, unconfirmed=st.booleans())
-    def append(self, handle: str, unconfirmed: bool) -> object:
-        if handle in self.deleted:
-            return multiple()
-        turn = make_turn(handle, f"text {len(self.truth)}", unconfirmed=unconfirmed)
-        _append(self.db, turn)
-        self.truth[turn.turn_id] = turn.text
-        return turn if unconfirmed else multiple()
+    @rule(target=unconfirmed, handle=handles, kinds=st.lists(st.booleans(), min_size=1, max_size=3))
+    def append(self, handle: str, kinds: list[bool]) -> object:
+        turns = []
+        for unconfirmed in kinds if handle not in self.deleted else ():
+            turn = make_turn(handle, f"text {len(self.truth)}", unconfirmed=unconfirmed)
+            _append(self.db, turn)
+            self.truth[turn.turn_id] = turn.text
+            turns += [turn] if unconfirmed else []
+        return multiple(*turns)
 
     @rule(turn=consumes(unconfirmed))
     def confirm(self, turn: Turn) -> None:
@@ -219,28 +230,36 @@ class OutboxMachine(RuleBasedStateMachine):
             waiting = "SELECT number FROM outbox WHERE conversation = ? AND parked IS NULL ORDER BY number"
             heads = [row["number"] for row in self.db.execute(waiting, (handle,))]
             assert numbers == heads[: len(numbers)]
+        for held in leases:
+            assert self.held_until_ms.get(held.number, 0) <= self.now_ms
+            self.held_until_ms[held.number] = self.now_ms + LEASE_MS
         return multiple(*leases)
 
     @rule(held=leases)
     def deliver(self, held: Lease) -> None:
         outbox.acknowledge(self.db, self.post(held), step_ms=self.now_ms)
+        self.let_go(held)
 
     @rule(held=leases)
     def deliver_and_lose_the_answer(self, held: Lease) -> None:
         self.post(held)
         outbox.fail(self.db, held, self.now_ms + 300)
+        self.let_go(held)
 
     @rule(held=leases, delay_ms=st.integers(0, 2 * LEASE_MS))
     def fail(self, held: Lease, delay_ms: int) -> None:
         outbox.fail(self.db, held, self.now_ms + delay_ms)
+        self.let_go(held)
 
     @rule(held=leases)
     def refuse(self, held: Lease) -> None:
         outbox.park(self.db, held, "service.bad_request")
+        self.let_go(held)
 
     @rule(held=leases)
     def release(self, held: Lease) -> None:
         outbox.release(self.db, [held])
+        self.let_go(held)
 
     @rule(ms=st.integers(1, 3 * LEASE_MS))
     def wait(self, ms: int) -> None:
@@ -249,7 +268,9 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         outbox.recover(self.db)
+        self.held_until_ms.clear()
 
+    @precondition(lambda self: not self.deleted)
     @rule(handle=handles)
     def delete(self, handle: str) -> None:
         if handle not in self.deleted:
@@ -260,7 +281,12 @@ class OutboxMachine(RuleBasedStateMachine):
             _delete(self.db, handle, self.now_ms)
             self.deleted.add(handle)
 
-    @rule()
+    def let_go(self, held: Lease) -> None:
+        """Forget who holds a row when the store says that nobody does."""
+        row = self.db.execute("SELECT lease FROM outbox WHERE number = ?", (held.number,)).fetchone()
+        if row is None or row["lease"] is None:
+            self.held_until_ms.pop(held.number, None)
+
     def heal(self) -> None:
         """Let everything through: afterwards the remote side holds the truth, each content of a turn once."""
         outbox.recover(self.db)
@@ -287,4 +313,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestOutboxMachine.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
