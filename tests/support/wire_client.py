@@ -160,6 +160,7 @@ class WireClient:
         self.closed = ""
         self.auto_window = True
         self.goaway: int | None = None
+        self._frames: bytearray | None = None
         self._changed = asyncio.Condition()
 
     async def connect(self, url: str, ca_file: str | None = None) -> "WireClient":
@@ -252,6 +253,23 @@ class WireClient:
             self.machine.end_stream(stream_id)
             self.flush()
 
+    def let_goaway_pass(self) -> None:
+        """Note GOAWAY and go on; `h2` closes its state machine on it, which HTTP/2 does not ask for."""
+        self._frames = bytearray()
+
+    def _without_goaway(self, data: bytes) -> bytes:
+        assert self._frames is not None
+        self._frames += data
+        kept = b""
+        while len(self._frames) >= 9 and len(self._frames) >= (size := 9 + int.from_bytes(self._frames[:3])):
+            frame = bytes(self._frames[:size])
+            del self._frames[:size]
+            if frame[3] == 7:
+                self.goaway = int.from_bytes(frame[13:17])
+            else:
+                kept += frame
+        return kept
+
     def flush(self) -> None:
         if data := self.machine.data_to_send():
             self.writer.write(data)
@@ -264,6 +282,8 @@ class WireClient:
         why = "closed"
         try:
             while data := await self.reader.read(65_536):
+                if self._frames is not None:
+                    data = self._without_goaway(data)
                 for event in self.machine.receive_data(data):
                     self._on(event)
                 self.flush()

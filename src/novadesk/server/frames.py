@@ -11,18 +11,23 @@ _MAX_FRAME_BYTES = 16_384  # RFC 9113, 6.5.2: SETTINGS_MAX_FRAME_SIZE that this 
 
 
 class GoawayFilter:
-    """Passes the bytes of a client on without its GOAWAY frames."""
+    """Passes the bytes of a client on without its GOAWAY frames.
+
+    Attributes:
+        leaving: a GOAWAY frame came.
+        oversized: a frame was announced that is longer than allowed; nothing passes any more.
+    """
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._preface_left = len(PREFACE)
-        self._broken = False
+        self.oversized = False
         self.leaving = False
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes; return those that the state machine may see, in whole frames."""
-        if self._broken:
-            return data
+        if self.oversized:
+            return b""
         self._held += data
         passed = bytearray()
         start = min(self._preface_left, len(self._held))
@@ -31,10 +36,9 @@ class GoawayFilter:
         while not self._preface_left and len(self._held) - start >= _HEADER_BYTES:
             length = int.from_bytes(self._held[start : start + 3])
             if length > _MAX_FRAME_BYTES:
-                self._broken = True
-                passed += self._held[start:]
-                start = len(self._held)
-                break
+                self.oversized = True
+                self._held.clear()
+                return bytes(passed)
             end = start + _HEADER_BYTES + length
             if len(self._held) < end:
                 break

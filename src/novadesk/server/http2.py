@@ -229,6 +229,9 @@ class Connection(asyncio.Protocol):
             self.shut()
             return
         self._flush()
+        if self._filter.oversized:
+            self.leave(h2.errors.ErrorCodes.FRAME_SIZE_ERROR, last_stream_id=0)
+            self.shut()
 
     def _on_event(self, event: h2.events.Event) -> None:
         match event:
