@@ -1,0 +1,125 @@
+"""Small building blocks: icon buttons that follow the palette, and labels that know their tone."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QLabel, QToolButton, QWidget
+
+from novadesk.ui import resources, tokens
+from novadesk.ui.theme import Theme
+from novadesk.ui.tokens import Tone
+
+
+class IconButton(QToolButton):
+    """A button with an icon, and a name for those who do not see it.
+
+    Args:
+        icon: name of the icon.
+        name: accessible name; also the tool tip, with the shortcut if there is one.
+        shown: text beside the icon; empty shows the icon only.
+        below: put the text under the icon.
+    """
+
+    def __init__(
+        self,
+        theme: Theme,
+        icon: str,
+        name: str,
+        *,
+        shown: str = "",
+        below: bool = False,
+        shortcut: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._icon = icon
+        self._colour: str | None = None
+        self._shortcut = shortcut
+        self.setText(shown)
+        style = Qt.ToolButtonStyle.ToolButtonTextUnderIcon if below else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        self.setToolButtonStyle(style if shown else Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.set_name(name)
+        theme.changed.connect(self._renew)
+        self._renew()
+
+    def set_name(self, name: str) -> None:
+        """Change what the button is called."""
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name} ({self._shortcut})" if self._shortcut else name)
+
+    def set_icon(self, icon: str) -> None:
+        """Change the icon."""
+        if icon != self._icon:
+            self._icon = icon
+            self._renew()
+
+    def _renew(self) -> None:
+        edge = self._theme.px(tokens.SPACE_4 + 2)
+        self.setIconSize(QSize(edge, edge))
+        self.setIcon(self._theme.icon(self._icon))
+
+
+class ShapeLabel(QLabel):
+    """An icon in the colour of a tone. It has no name: the word beside it says the same."""
+
+    def __init__(self, theme: Theme, size: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._size = size
+        self.shape_name = ""
+        self._tone = Tone.PLAIN
+        self.setSizePolicy(self.sizePolicy().Policy.Fixed, self.sizePolicy().Policy.Fixed)
+        theme.changed.connect(self._renew)
+
+    def set_shape(self, shape: str, tone: Tone) -> None:
+        """Show another icon or tone."""
+        if (shape, tone) != (self.shape_name, self._tone):
+            self.shape_name, self._tone = shape, tone
+            self._renew()
+
+    def _renew(self) -> None:
+        if self.shape_name:
+            edge = self._theme.px(self._size)
+            colour = self._theme.palette.of(self._tone)
+            self.setPixmap(resources.pixmap(self.shape_name, colour, edge, self.devicePixelRatioF()))
+            self.setFixedSize(edge, edge)
+
+
+class ElidedLabel(QLabel):
+    """A line of text that gives way to its neighbours, cut with an ellipsis; the whole is in the tool tip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def set_whole(self, text: str) -> None:
+        """Show a text."""
+        if text != self._whole:
+            self._whole = text
+            self.updateGeometry()
+            self._cut()
+
+    @property
+    def whole(self) -> str:
+        """Return the uncut text."""
+        return self._whole
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        margins = self.contentsMargins()
+        width = self.fontMetrics().horizontalAdvance(self._whole) + margins.left() + margins.right() + 2
+        return QSize(width, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        return QSize(
+            min(self.sizeHint().width(), self.fontMetrics().averageCharWidth() * 8), super().sizeHint().height()
+        )
+
+    def resizeEvent(self, event: object) -> None:  # noqa: ARG002, D102
+        self._cut()
+
+    def _cut(self) -> None:
+        room = self.contentsRect().width()
+        cut = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(0, room))
+        self.setText(cut)
+        self.setToolTip(self._whole if cut != self._whole else "")

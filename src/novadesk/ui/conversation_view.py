@@ -1,0 +1,317 @@
+"""The conversation: its turns as a list that follows the newest one."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QLabel,
+    QListView,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.conversation.api import Requests, Snapshot
+from novadesk.errors import KnownError
+from novadesk.models import Role, Turn
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.item_models import ConversationModel, ItemRole, RowKind, speaker
+from novadesk.ui.theme import Theme
+from novadesk.ui.turn_delegate import TurnDelegate
+
+PAGE = 200
+_NEAR_PX = 24
+
+
+class TurnList(QListView):
+    """Rows of a conversation. Stays at the newest one until the person scrolls up."""
+
+    following_changed = Signal(bool)
+    older_wanted = Signal()
+    newer_wanted = Signal()
+
+    def __init__(self, theme: Theme, model: ConversationModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._turns = model
+        self.following = True
+        self._anchoring = False
+        self._range = 0
+        self.delegate = TurnDelegate(theme, self)
+        self.setModel(model)
+        self.setItemDelegate(self.delegate)
+        self.setObjectName("turns")
+        self.setAccessibleName(self.tr("Conversation"))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._show_menu)
+        bar = self.verticalScrollBar()
+        bar.setSingleStep(theme.px(tokens.SPACE_5))
+        bar.rangeChanged.connect(self._on_range_changed)
+        bar.valueChanged.connect(self._on_scrolled)
+        model.rowsAboutToBeInserted.connect(self._on_rows_coming)
+        theme.changed.connect(self.scheduleDelayedItemsLayout)
+
+    def follow(self) -> None:
+        """Go to the newest row and stay there."""
+        if not self._turns.attached:
+            self._turns.reattach()
+        self._set_following(True)
+        self.scrollToBottom()
+
+    def copy(self) -> None:
+        """Copy the selected rows, or all, with their speakers."""
+        selected = sorted(self.selectedIndexes(), key=lambda index: index.row())
+        indexes = selected or [self._turns.index(number) for number in range(self._turns.rowCount())]
+        rows = [self._turns.row(index) for index in indexes]
+        lines = [
+            f"{row.text}{row.faded}".strip()
+            if len(rows) == 1
+            else f"{speaker(row.role)}: {row.text}{row.faded}".strip()
+            for row in rows
+            if row.kind is not RowKind.NOTICE
+        ]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+    def dataChanged(  # noqa: D102
+        self,
+        topLeft: QModelIndex | QPersistentModelIndex,
+        bottomRight: QModelIndex | QPersistentModelIndex,
+        roles: Sequence[int] = (),
+    ) -> None:
+        row = topLeft.row()
+        if row == bottomRight.row():
+            height = self.delegate.height(topLeft.data(ItemRole.ROW), self.viewport().width())
+            if height == self.visualRect(QModelIndex(topLeft)).height():
+                self.viewport().update()
+                return
+        super().dataChanged(topLeft, bottomRight, roles)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        if event.key() == Qt.Key.Key_Space:
+            event.ignore()
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self._turns.toggle(self.currentIndex())
+        elif event.key() == Qt.Key.Key_End and not event.modifiers():
+            self.follow()
+            self._make_current(self._turns.rowCount() - 1)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        super().focusInEvent(event)
+        by_key = event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+            Qt.FocusReason.ShortcutFocusReason,
+        )
+        if by_key and not self.selectedIndexes():
+            current = self.currentIndex()
+            self._make_current(current.row() if current.isValid() else self._turns.rowCount() - 1)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid():
+            self._turns.toggle(index)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        if self.following:
+            self.scrollToBottom()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        return QSize(120, 80)
+
+    def _make_current(self, number: int) -> None:
+        if number >= 0:
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect
+            self.selectionModel().setCurrentIndex(self._turns.index(number), flags)
+
+    def _show_menu(self, where: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.tr("Copy"), self.copy)
+        index = self.indexAt(where)
+        if index.isValid() and self._turns.row(index).unsaid:
+            row = QPersistentModelIndex(index)
+            menu.addAction(self.tr("Show or hide what was not spoken"), lambda: self._turns.toggle(row))
+        menu.popup(self.viewport().mapToGlobal(where))
+
+    def _on_rows_coming(self, _parent: QModelIndex, first: int, _last: int) -> None:
+        self._anchoring = first == 0 and self._turns.rowCount() > 0 and not self.following
+
+    def _on_range_changed(self, _low: int, high: int) -> None:
+        bar = self.verticalScrollBar()
+        if self.following:
+            bar.setValue(high)
+        elif self._anchoring:
+            self._anchoring = False
+            bar.setValue(bar.value() + high - self._range)
+        self._range = high
+
+    def _on_scrolled(self, value: int) -> None:
+        bar = self.verticalScrollBar()
+        at_end = value >= bar.maximum() - _NEAR_PX
+        self._set_following(at_end and self._turns.attached)
+        if value <= bar.pageStep() // 2 and bar.maximum() > 0:
+            self.older_wanted.emit()
+        if at_end and not self._turns.attached:
+            self.newer_wanted.emit()
+
+    def _set_following(self, following: bool) -> None:
+        if following != self.following:
+            self.following = following
+            self.following_changed.emit(following)
+
+
+class ConversationView(QWidget):
+    """The turns of the open conversation, or a calm page that says how to begin."""
+
+    def __init__(self, bridge: Bridge, requests: Requests, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._requests = requests
+        self._theme = theme
+        self._paging: QObject | None = None
+        self._complete = False
+        self._announced: str | None = None
+        self.model = ConversationModel(self)
+        self.turns = TurnList(theme, self.model, self)
+        self.turns.older_wanted.connect(self._ask_older)
+        self.turns.newer_wanted.connect(self._ask_newer)
+        self.turns.following_changed.connect(self._place_latest)
+        self._empty = _EmptyPage(theme, self)
+        self.latest = QPushButton(self.tr("Latest"), self)
+        self.latest.setObjectName("latest")
+        self.latest.setAccessibleName(self.tr("Go to the latest turn"))
+        self.latest.clicked.connect(self.turns.follow)
+        self.latest.hide()
+        self._stack = QStackedLayout(self)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.turns)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_snapshot(self, snapshot: Snapshot, hint: str) -> None:
+        """Draw the turns; `hint` says on the empty page how to begin."""
+        handle = snapshot.conversation.handle if snapshot.conversation is not None else None
+        if handle != self.model.handle:
+            self._forget_paging()
+            self._announced = snapshot.turns[-1].turn_id if snapshot.turns else None
+            self.turns.follow()
+        self.model.show(handle, snapshot.turns, snapshot.live, snapshot.notices)
+        empty = self.model.rowCount() == 0
+        self._empty.set_text(hint)
+        self._stack.setCurrentWidget(self._empty if empty else self.turns)
+        self._announce(snapshot.turns)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._place_latest()
+
+    def _announce(self, turns: tuple[Turn, ...]) -> None:
+        newest = turns[-1] if turns else None
+        if newest is None or newest.turn_id == self._announced:
+            return
+        self._announced = newest.turn_id
+        if newest.role is Role.ASSISTANT:
+            announce(self.turns, f"{speaker(newest.role)}: {newest.heard_text}")
+
+    def _dress(self) -> None:
+        self.latest.setIcon(self._theme.icon("down"))
+        self._place_latest()
+
+    def _place_latest(self) -> None:
+        self.latest.setVisible(not self.turns.following)
+        size = self.latest.sizeHint()
+        margin = self._theme.px(tokens.SPACE_3)
+        self.latest.setGeometry(
+            (self.width() - size.width()) // 2, self.height() - size.height() - margin, size.width(), size.height()
+        )
+        self.latest.raise_()
+
+    def _forget_paging(self) -> None:
+        self._complete = False
+        if self._paging is not None:
+            self._paging.deleteLater()
+            self._paging = None
+
+    def _ask_older(self) -> None:
+        turns = self.model.turns
+        if self._paging is not None or self._complete or not turns or turns[0].position == 0:
+            return
+        self._ask(turns[0].position, self._on_older)
+
+    def _ask_newer(self) -> None:
+        turns = self.model.turns
+        if self._paging is None and turns:
+            self._ask(turns[-1].position + 1 + PAGE, self._on_newer)
+
+    def _ask(self, before: int, take: Callable[[Sequence[Turn]], None]) -> None:
+        handle = self.model.handle
+        if handle is None:
+            return
+        owner = self._paging = QObject(self)
+
+        def on_answer(page: Sequence[Turn]) -> None:
+            self._paging = None
+            owner.deleteLater()
+            take(page)
+
+        def on_error(_error: KnownError) -> None:
+            self._paging = None
+            owner.deleteLater()
+
+        self._bridge.ask(
+            lambda: self._requests.turns(handle, before=before, limit=PAGE), on_answer, on_error, owner=owner
+        )
+
+    def _on_older(self, page: Sequence[Turn]) -> None:
+        self._complete = len(page) < PAGE
+        self.model.prepend(page)
+
+    def _on_newer(self, page: Sequence[Turn]) -> None:
+        self.model.append(page)
+
+
+class _EmptyPage(QWidget):
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._title = QLabel(self.tr("Nothing said yet"), self)
+        self._title.setObjectName("emptyTitle")
+        self._text = QLabel(self)
+        self._text.setObjectName("emptyText")
+        for label in (self._title, self._text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addStretch(3)
+        layout.addWidget(self._title)
+        layout.addSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(self._text)
+        layout.addStretch(4)
+
+    def set_text(self, text: str) -> None:
+        if text != self._text.text():
+            self._text.setText(text)

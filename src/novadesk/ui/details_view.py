@@ -1,0 +1,162 @@
+"""The details drawer: what is in use, and why."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from novadesk.conversation.api import MicrophoneState, Snapshot
+from novadesk.ui import tokens
+from novadesk.ui.controls import IconButton
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import counted, sync_words
+
+_NONE = "–"
+
+
+class DetailsView(QFrame):
+    """Names and numbers of the session, in groups; every value can be selected and copied."""
+
+    closed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("drawer")
+        self._theme = theme
+        self._values: dict[str, QLabel] = {}
+        title = QLabel(self.tr("Details"), self)
+        title.setObjectName("drawerTitle")
+        self.close_button = IconButton(theme, "close", self.tr("Close details"), shortcut="Ctrl+I", parent=self)
+        self.close_button.clicked.connect(self.closed)
+        top = QHBoxLayout()
+        edge = theme.px(tokens.SPACE_4)
+        top.setContentsMargins(edge, theme.px(10), theme.px(10), 0)
+        top.addWidget(title, 1)
+        top.addWidget(self.close_button)
+        page = QWidget()
+        page.setObjectName("drawerPage")
+        self._page = QVBoxLayout(page)
+        self._page.setContentsMargins(edge, 0, edge, edge)
+        self._page.setSpacing(theme.px(tokens.SPACE_2))
+        self._fill()
+        self._page.addStretch(1)
+        area = QScrollArea(self)
+        area.setObjectName("drawerArea")
+        area.setAccessibleName(self.tr("Details"))
+        area.setWidget(page)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addLayout(top)
+        layout.addWidget(area, 1)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Write the values; hidden drawers are written when they are opened."""
+        conversation = snapshot.conversation
+        tokens_used = snapshot.tokens
+        fast = snapshot.answer_s
+        values = {
+            "backend": snapshot.backend_name or snapshot.backend.value,
+            "model": snapshot.model,
+            "voice": snapshot.voice,
+            "answers": self.tr("in {s} s").format(s=f"{fast:.1f}") if fast is not None else "",
+            "label": conversation.label if conversation is not None else "",
+            "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
+            "sync": sync_words(conversation) if conversation is not None else "",
+            "pending": counted(snapshot.pending_sync, "1 turn", "{n} turns") if snapshot.pending_sync else "",
+            "keyring": snapshot.keyring_note,
+            "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
+            "device": snapshot.device_note,
+            "speaker": snapshot.speaker_name,
+            "key": snapshot.hotkey,
+            "key_note": snapshot.hotkey_note,
+            "speech_in": _number(tokens_used.speech_in),
+            "speech_out": _number(tokens_used.speech_out),
+            "text_in": _number(tokens_used.text_in),
+            "text_out": _number(tokens_used.text_out),
+        }
+        for name, value in values.items():
+            self._set(name, value)
+
+    def value(self, name: str) -> str:
+        """Return the shown text of a value, or nothing when its row is hidden."""
+        label = self._values[name]
+        return "" if label.isHidden() else label.text()
+
+    def _no_microphone(self, snapshot: Snapshot) -> str:
+        return self.tr("closed") if snapshot.microphone is MicrophoneState.ABSENT else ""
+
+    def _set(self, name: str, value: str) -> None:
+        label = self._values[name]
+        if name in ("device", "keyring", "key_note", "pending", "resumed"):
+            label.setVisible(bool(value))
+            title = self._titles.get(name)
+            if title is not None:
+                title.setVisible(bool(value))
+        text = value or _NONE
+        if text != label.text():
+            label.setText(text)
+
+    def _fill(self) -> None:
+        self._titles: dict[str, QLabel] = {}
+        self._group(
+            self.tr("Partner"),
+            ("backend", self.tr("Backend")),
+            ("model", self.tr("Model")),
+            ("voice", self.tr("Voice")),
+            ("answers", self.tr("Answers")),
+        )
+        self._group(
+            self.tr("Sound"),
+            ("microphone", self.tr("Microphone")),
+            ("device", ""),
+            ("speaker", self.tr("Speaker")),
+            ("key", self.tr("Talk key")),
+            ("key_note", ""),
+        )
+        self._group(
+            self.tr("Conversation"),
+            ("label", self.tr("Label")),
+            ("resumed", self.tr("Carried over")),
+            ("sync", self.tr("Saved")),
+            ("pending", self.tr("Waiting in all")),
+            ("keyring", ""),
+        )
+        self._group(
+            self.tr("Tokens since start"),
+            ("speech_in", self.tr("Speech in")),
+            ("speech_out", self.tr("Speech out")),
+            ("text_in", self.tr("Text in")),
+            ("text_out", self.tr("Text out")),
+        )
+
+    def _group(self, title: str, *rows: tuple[str, str]) -> None:
+        heading = QLabel(title)
+        heading.setObjectName("drawerHeading")
+        self._page.addSpacing(self._theme.px(tokens.SPACE_2))
+        self._page.addWidget(heading)
+        for name, words in rows:
+            value = QLabel(_NONE)
+            value.setObjectName("drawerValue" if words else "drawerNote")
+            value.setWordWrap(True)
+            value.setTextFormat(Qt.TextFormat.PlainText)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._values[name] = value
+            if not words:
+                self._page.addWidget(value)
+                continue
+            key = QLabel(words)
+            key.setObjectName("drawerKey")
+            key.setBuddy(value)
+            key.setFixedWidth(self._theme.px(96))
+            self._titles[name] = key
+            line = QHBoxLayout()
+            line.setSpacing(self._theme.px(tokens.SPACE_2))
+            line.addWidget(key, 0, Qt.AlignmentFlag.AlignTop)
+            line.addWidget(value, 1)
+            self._page.addLayout(line)
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else ""

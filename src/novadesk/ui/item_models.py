@@ -1,0 +1,410 @@
+"""List models: the rows of a conversation and of the history. They hold values only and know no widget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum, IntEnum
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from novadesk.conversation.api import LiveText
+from novadesk.models import Conversation, Role, SyncState, Turn
+from novadesk.ui.words import counted, day_name, sync_words, turn_notes
+
+WINDOW_ROWS = 1000
+"""Most turns held in memory at once; older and newer ones are paged from the store."""
+
+type AnyIndex = QModelIndex | QPersistentModelIndex
+
+
+class ItemRole(IntEnum):
+    """Own data roles."""
+
+    ROW = Qt.ItemDataRole.UserRole + 1
+
+
+class RowKind(Enum):
+    """What a row of a conversation shows."""
+
+    TURN = "turn"
+    LIVE = "live"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a conversation.
+
+    Attributes:
+        key: stays the same while the row's content changes.
+        text: what was said and heard, or the notice.
+        faded: text that follows `text` and has not been spoken.
+        notes: small words under the text, such as "typed".
+        headed: the speaker's name is shown, being another one than before.
+    """
+
+    key: str
+    kind: RowKind
+    text: str
+    role: Role | None = None
+    faded: str = ""
+    notes: str = ""
+    unsaid: bool = False
+    headed: bool = True
+    at_ms: int | None = None
+    turn: Turn | None = None
+
+
+def speaker(role: Role | None) -> str:
+    """Return the name of a speaker."""
+    return {Role.USER: "You", Role.ASSISTANT: "Nova", None: ""}[role]
+
+
+class ConversationModel(QAbstractListModel):
+    """Turns on disk, notices where they came up, and the text in the making, as rows that change as little as possible."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[Row] = []
+        self._turns: list[Turn] = []
+        self._tail: tuple[Turn, ...] = ()
+        self._live: tuple[LiveText, ...] = ()
+        self._notices: tuple[str, ...] = ()
+        self._anchors: list[tuple[int, str]] = []
+        self._opened: set[str] = set()
+        self.handle: str | None = None
+        self.attached = True
+
+    @property
+    def turns(self) -> Sequence[Turn]:
+        """Return the turns in memory, in order."""
+        return self._turns
+
+    def row(self, index: AnyIndex) -> Row:
+        """Return the row behind an index."""
+        return self._rows[index.row()]
+
+    def show(
+        self,
+        handle: str | None,
+        turns: tuple[Turn, ...],
+        live: tuple[LiveText, ...] = (),
+        notices: tuple[str, ...] = (),
+    ) -> None:
+        """Take the newest turns, the live text and the notices of a snapshot."""
+        if handle != self.handle:
+            self.handle = handle
+            self._turns, self._tail, self._anchors, self._notices = [], (), [], ()
+            self._opened.clear()
+            self.attached = True
+        same = turns == self._tail and live == self._live and notices == self._notices
+        if same and handle is not None:
+            return
+        if turns != self._tail and self.attached:
+            self._join(turns)
+        self._tail, self._live = turns, live
+        self._anchor(notices)
+        self._compose()
+
+    def prepend(self, older: Sequence[Turn]) -> None:
+        """Add a page of older turns; far newer ones leave the memory."""
+        first = self._turns[0].position if self._turns else None
+        self._turns[:0] = [turn for turn in older if first is None or turn.position < first]
+        if len(self._turns) > WINDOW_ROWS:
+            del self._turns[WINDOW_ROWS:]
+            self.attached = False
+        self._compose()
+
+    def append(self, newer: Sequence[Turn]) -> None:
+        """Add a page of newer turns while the end is not in memory; far older ones leave it."""
+        last = self._turns[-1].position if self._turns else -1
+        self._turns.extend(turn for turn in newer if turn.position > last)
+        if self._tail and self._turns and self._turns[-1].position >= self._tail[0].position - 1:
+            self.attached = True
+            self._join(self._tail)
+        elif not newer:
+            self.reattach()
+        del self._turns[: max(0, len(self._turns) - WINDOW_ROWS)]
+        self._compose()
+
+    def reattach(self) -> None:
+        """Go back to the newest turns and drop what was paged in."""
+        self.attached = True
+        self._turns = list(self._tail)
+        self._compose()
+
+    def toggle(self, index: AnyIndex) -> None:
+        """Show or hide the part of an answer that was not spoken."""
+        row = self.row(index)
+        if row.unsaid:
+            self._opened.symmetric_difference_update({row.key})
+            self._compose()
+
+    def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        row = self._rows[index.row()]
+        if role == ItemRole.ROW:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.text
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return spoken_row(row)
+        if role == Qt.ItemDataRole.ToolTipRole and row.at_ms is not None:
+            return local_time(row.at_ms).strftime("%x %H:%M")
+        return None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    def _join(self, tail: tuple[Turn, ...]) -> None:
+        if not tail:
+            self._turns = []
+            return
+        first = tail[0].position
+        kept = [turn for turn in self._turns if turn.position < first]
+        if kept and kept[-1].position != first - 1:
+            kept = []
+        self._turns = (kept + list(tail))[-WINDOW_ROWS:]
+
+    def _anchor(self, notices: tuple[str, ...]) -> None:
+        """Keep each notice where it came up; those that the core has dropped go."""
+        if notices == self._notices:
+            return
+        old = self._notices
+        shared = next((n for n in range(min(len(old), len(notices)), 0, -1) if old[-n:] == notices[:n]), 0)
+        position = self._tail[-1].position if self._tail else -1
+        kept = self._anchors[len(self._anchors) - shared :] if shared else []
+        self._anchors = kept + [(position, text) for text in notices[shared:]]
+        self._notices = notices
+
+    def _compose(self) -> None:
+        rows: list[Row] = []
+        notices = list(self._anchors)
+        last: Role | None = None
+        first = self._turns[0].position if self._turns else 0
+        while notices and notices[0][0] < first - 1 and self._turns:
+            notices.pop(0)
+        if notices and (not self._turns or notices[0][0] < first):
+            rows.append(_take_notice(notices, notices[0][0]))
+        for turn in self._turns:
+            rows.append(_turn_row(turn, headed=turn.role is not last, opened=turn.turn_id in self._opened))
+            last = turn.role
+            if notices and notices[0][0] == turn.position:
+                rows.append(_take_notice(notices, turn.position))
+                last = None
+        if self.attached:
+            for live in self._live:
+                if live.spoken or live.planned:
+                    rows.append(_live_row(live, headed=live.role is not last))
+                    last = live.role
+        self._apply(rows)
+
+    def _apply(self, rows: list[Row]) -> None:
+        old = self._rows
+        head = 0
+        while head < min(len(old), len(rows)) and old[head].key == rows[head].key:
+            head += 1
+        tail = 0
+        while tail < min(len(old), len(rows)) - head and old[-1 - tail].key == rows[-1 - tail].key:
+            tail += 1
+        gone, come = len(old) - head - tail, len(rows) - head - tail
+        if gone:
+            self.beginRemoveRows(QModelIndex(), head, head + gone - 1)
+            self._rows = old[:head] + old[head + gone :]
+            self.endRemoveRows()
+        if come:
+            self.beginInsertRows(QModelIndex(), head, head + come - 1)
+            self._rows = self._rows[:head] + rows[head : head + come] + self._rows[head:]
+            self.endInsertRows()
+        shown = self._rows
+        changed = [n for n in range(len(rows)) if shown[n] is not rows[n] and shown[n] != rows[n]]
+        self._rows = rows
+        for number in changed:
+            self.dataChanged.emit(self.index(number), self.index(number))
+
+
+class HistoryKind(Enum):
+    """What a row of the history shows."""
+
+    DAY = "day"
+    CONVERSATION = "conversation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One row of the history: a day's name, or a conversation."""
+
+    kind: HistoryKind
+    title: str
+    below: str = ""
+    conversation: Conversation | None = None
+    current: bool = False
+
+
+class HistoryModel(QAbstractListModel):
+    """Conversations, newest first, grouped by local day, narrowed by a search."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._conversations: list[Conversation] = []
+        self._rows: list[HistoryRow] = []
+        self._search = ""
+        self._current: Conversation | None = None
+        self._today = date.min
+
+    @property
+    def conversations(self) -> Sequence[Conversation]:
+        """Return the loaded conversations, newest first, whatever the search says."""
+        return self._conversations
+
+    def row(self, index: AnyIndex) -> HistoryRow:
+        """Return the row behind an index."""
+        return self._rows[index.row()]
+
+    def show(self, conversations: Sequence[Conversation], today: date) -> None:
+        """Replace the loaded conversations."""
+        if list(conversations) == self._conversations and today == self._today:
+            return
+        self._conversations = list(conversations)
+        self._today = today
+        self._compose()
+
+    def set_search(self, text: str) -> None:
+        """Show only conversations whose title or label has every word of `text`."""
+        self._search = text
+        self._compose()
+
+    def set_current(self, conversation: Conversation | None) -> None:
+        """Mark the open conversation and take its newest counts."""
+        if conversation != self._current:
+            self._current = conversation
+            self._compose()
+
+    def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        row = self._rows[index.row()]
+        if role == ItemRole.ROW:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.title
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            if row.conversation is None:
+                return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
+            open_now = ", open" if row.current else ""
+            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{open_now}"
+        return None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
+        if not index.isValid() or self._rows[index.row()].kind is HistoryKind.DAY:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    def _compose(self) -> None:
+        words = self._search.casefold().split()
+        rows: list[HistoryRow] = []
+        day: date | None = None
+        current = self._current
+        for stored in self._conversations:
+            is_current = current is not None and stored.handle == current.handle
+            shown = current if is_current and current is not None else stored
+            where = f"{shown.title} {shown.label}".casefold()
+            if not all(word in where for word in words):
+                continue
+            of = local_time(shown.updated_ms).date()
+            if of != day:
+                day = of
+                rows.append(HistoryRow(kind=HistoryKind.DAY, title=day_name(of, self._today)))
+            rows.append(_history_row(shown, current=is_current))
+        self.layoutAboutToBeChanged.emit()
+        if len(rows) == len(self._rows):
+            self._rows = rows
+            self.layoutChanged.emit()
+            return
+        self.layoutChanged.emit()
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+
+def local_time(unix_ms: int) -> datetime:
+    """Return a stored time in the local zone."""
+    return datetime.fromtimestamp(unix_ms / 1000).astimezone()
+
+
+def spoken_row(row: Row) -> str:
+    """Return a row as it is read aloud or copied."""
+    text = f"{row.text}{row.faded}".strip()
+    if row.kind is RowKind.NOTICE:
+        return text
+    return f"{speaker(row.role)}: {text}" + (f" ({row.notes})" if row.notes else "")
+
+
+def _turn_row(turn: Turn, *, headed: bool, opened: bool) -> Row:
+    heard = turn.heard_text
+    rest = turn.text[len(heard) :]
+    return Row(
+        key=turn.turn_id,
+        kind=RowKind.TURN,
+        role=turn.role,
+        text=heard.rstrip() if rest and not opened else heard,
+        faded=rest if opened else "",
+        unsaid=bool(rest.strip()),
+        notes=turn_notes(turn, opened=opened),
+        headed=headed,
+        at_ms=turn.at_ms,
+        turn=turn,
+    )
+
+
+def _live_row(live: LiveText, *, headed: bool) -> Row:
+    gap = (
+        " " if live.spoken and live.planned and not live.spoken[-1].isspace() and not live.planned[0].isspace() else ""
+    )
+    return Row(
+        key=f"live {live.role.value}",
+        kind=RowKind.LIVE,
+        role=live.role,
+        text=live.spoken,
+        faded=gap + live.planned,
+        headed=headed,
+    )
+
+
+def _take_notice(notices: list[tuple[int, str]], position: int) -> Row:
+    """Collapse the notices of one place into a row that shows the newest."""
+    texts = []
+    while notices and notices[0][0] == position:
+        texts.append(notices.pop(0)[1])
+    more = f"  (+{len(texts) - 1})" if len(texts) > 1 else ""
+    return Row(key=f"notice {position}", kind=RowKind.NOTICE, text=texts[-1] + more)
+
+
+def _history_row(conversation: Conversation, *, current: bool) -> HistoryRow:
+    turns = counted(conversation.turns, "1 turn", "{n} turns") if conversation.turns else "empty"
+    below = f"{conversation.label} · {turns}" if conversation.title else turns
+    return HistoryRow(
+        kind=HistoryKind.CONVERSATION,
+        title=conversation.title or conversation.label,
+        below=below,
+        conversation=conversation,
+        current=current,
+    )
+
+
+SYNC_ICONS = {
+    SyncState.LOCAL: "sync-local",
+    SyncState.PENDING: "sync-pending",
+    SyncState.SYNCED: "sync-synced",
+    SyncState.FAILED: "sync-failed",
+}

@@ -1,0 +1,271 @@
+"""The window: state in, intents out."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
+
+from novadesk.config import Settings
+from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
+from novadesk.ui.about_dialog import AboutDialog
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.conversation_view import ConversationView
+from novadesk.ui.details_view import DetailsView
+from novadesk.ui.history_view import HistoryView
+from novadesk.ui.panes import Panes
+from novadesk.ui.session_panel import Header, SessionPanel
+from novadesk.ui.settings_dialog import SettingsDialog
+from novadesk.ui.states import hint, state_words
+from novadesk.ui.talk_button import TalkHold, TalkSource
+from novadesk.ui.theme import Scheme, Theme
+
+
+class MainWindow(QMainWindow):
+    """The whole window. Closing it is the wish to quit; the app ends it with `finish`.
+
+    Args:
+        bridge: brings snapshots and asks requests.
+        intents: takes wishes; must be safe to call from the main thread.
+        requests: answers questions; its coroutines run on the core's loop, through the bridge.
+        settings: as loaded at the start.
+        save_settings: stores changed settings; may raise KnownError.
+        scheme: light, dark, or as the system says.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        intents: Intents,
+        requests: Requests,
+        settings: Settings,
+        save_settings: Callable[[Settings], None],
+        *,
+        scheme: Scheme = Scheme.SYSTEM,
+    ) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._intents = intents
+        self._requests = requests
+        self._settings = settings
+        self._key = settings.talk.key  # the key that is bound stays the same until the next start
+        self._save_settings = save_settings
+        self._finished = False
+        self.snapshot = Snapshot()
+        self.theme = Theme(scheme, self)
+        self.hold = TalkHold(intents.press_talk, intents.release_talk)
+        self.dialog: SettingsDialog | AboutDialog | None = None
+        self._make_parts()
+        self._make_actions()
+        self.theme.dress(self)
+        self.setWindowTitle("NovaDesk")
+        self.setWindowIcon(self.theme.icon("app", self.theme.palette.accent))
+        self.setMinimumSize(QSize(self.theme.px(400), 560))
+        self.resize(self.theme.px(1120), self.theme.px(740))
+        self.panel.controls.talk.setFocus()
+        bridge.snapshot_changed.connect(self.show_snapshot)
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]
+        self.show_snapshot(bridge.latest or self.snapshot)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw a snapshot."""
+        self.snapshot = snapshot
+        key = self.talk_key
+        self.header.show_snapshot(snapshot)
+        self.panel.show_snapshot(snapshot, key)
+        self.conversation.show_snapshot(snapshot, hint(snapshot, key))
+        self.history.show_snapshot(snapshot)
+        if self.details.isVisible():
+            self.details.show_snapshot(snapshot)
+        title = self.header.title.whole
+        words = state_words(snapshot, snapshot.retry_in_s).split(" (")[0]
+        window_title = f"{title} · {words} · NovaDesk"
+        if window_title != self.windowTitle():
+            self.setWindowTitle(window_title)
+
+    @property
+    def talk_key(self) -> str:
+        """Return the talk keys as people read them."""
+        key = self._key.upper()
+        return self.tr("Space or {key}").format(key=key) if key else self.tr("Space")
+
+    def finish(self) -> None:
+        """Close the window for good, without asking anyone."""
+        self._finished = True
+        self.hold.release_all()
+        self.close()
+
+    def show_settings(self) -> None:
+        """Open the settings."""
+        if self.dialog is None:
+            self._open(SettingsDialog(self._settings, self._store, self._bridge, self._requests, self.theme, self))
+
+    def show_about(self) -> None:
+        """Open the words about NovaDesk."""
+        if self.dialog is None:
+            self._open(AboutDialog(self.theme, self))
+
+    def toggle_details(self) -> None:
+        """Show or hide the details."""
+        shown = self.details.isHidden()
+        self.details.show_snapshot(self.snapshot)
+        self.panes.show_drawer(shown)
+        self.header.details.setChecked(shown)
+        (self.details.close_button if shown else self.header.details).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def next_pane(self) -> None:
+        """Move the focus to the next pane: history, conversation, talk button, text field, details."""
+        stops = [
+            (self.history, self.history.list),
+            (self.conversation, self.conversation.turns),
+            (self.panel.controls, self.panel.controls.talk),
+            (self.panel.composer, self.panel.composer.field),
+            (self.details, self.details.close_button),
+        ]
+        stops = [(pane, stop) for pane, stop in stops if stop.isVisible()]
+        focus = QApplication.focusWidget()
+        at = next((n for n, (pane, _) in enumerate(stops) if focus and pane.isAncestorOf(focus)), -1)
+        stops[(at + 1) % len(stops)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        source = self._talk_source(event)
+        if source is None:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.hold.press(source)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        source = self._talk_source(event)
+        if source is None:
+            super().keyReleaseEvent(event)
+        elif not event.isAutoRepeat():
+            self.hold.release(source)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: D102
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.hold.release_all()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102
+        super().hideEvent(event)
+        self.hold.release_all()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102
+        self.hold.release_all()
+        if self._finished:
+            super().closeEvent(event)
+            return
+        event.ignore()
+        self._intents.quit()
+
+    def _talk_source(self, event: QKeyEvent) -> TalkSource | None:
+        if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            held = {Qt.Key.Key_Space: TalkSource.SPACE}.get(Qt.Key(event.key()))
+            return held if held is not None and self.hold.holds(held) else None
+        if event.key() == Qt.Key.Key_Space:
+            return TalkSource.SPACE
+        if self._key_is_global:
+            return None
+        key = self._key
+        return TalkSource.KEY if key and QKeySequence(event.key()).toString().lower() == key.lower() else None
+
+    @property
+    def _key_is_global(self) -> bool:
+        """A key that works everywhere is heard by the core; pressing it here must not count twice."""
+        return bool(self.snapshot.hotkey) and not self.snapshot.hotkey_note
+
+    def _make_parts(self) -> None:
+        theme, intents = self.theme, self._intents
+        self.header = Header(intents, theme, self)
+        self.conversation = ConversationView(self._bridge, self._requests, theme, self)
+        self.panel = SessionPanel(intents, theme, self.hold, self)
+        self.history = HistoryView(self._bridge, intents, self._requests, theme, self)
+        self.details = DetailsView(theme, self)
+        middle = QWidget(self)
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.header)
+        layout.addWidget(self.conversation, 1)
+        layout.addWidget(self.panel)
+        self.panes = Panes(theme, self.history, middle, self.details, self)
+        self.setCentralWidget(self.panes)
+        self.header.sidebar.hide()
+        self.header.sidebar_wanted.connect(self._toggle_sidebar)
+        self.header.details_wanted.connect(self.toggle_details)
+        self.details.closed.connect(self.toggle_details)
+        self.history.settings_wanted.connect(self.show_settings)
+        self.history.left.connect(self._on_history_left)
+        self.panes.folded_changed.connect(self._on_folded)
+        QWidget.setTabOrder(self.history, self.header)
+
+    def _make_actions(self) -> None:
+        controls = self.panel.controls
+        wishes: tuple[tuple[str, str, Callable[[], object]], ...] = (
+            ("Ctrl+N", self.tr("New conversation"), self._intents.new_conversation),
+            ("Ctrl+E", self.tr("End the conversation"), self._intents.end_conversation),
+            ("Ctrl+M", self.tr("Mute"), controls.toggle_mute),
+            ("Esc", self.tr("Stop the answer"), self._on_escape),
+            ("Ctrl+I", self.tr("Details"), self.toggle_details),
+            ("Ctrl+F", self.tr("Search conversations"), self._on_search),
+            ("Ctrl+L", self.tr("Write a message"), self.panel.composer.field.setFocus),
+            ("Ctrl+,", self.tr("Settings"), self.show_settings),
+            ("F1", self.tr("About NovaDesk"), self.show_about),
+            ("F6", self.tr("Next pane"), self.next_pane),
+            ("Ctrl+Q", self.tr("Quit"), self._intents.quit),
+        )
+        for keys, words, wish in wishes:
+            action = QAction(words, self)
+            action.setShortcut(QKeySequence(keys))
+            action.setAutoRepeat(False)
+            action.triggered.connect(lambda _checked=False, wish=wish: wish())
+            self.addAction(action)
+
+    def _open(self, dialog: "SettingsDialog | AboutDialog") -> None:
+        self.dialog = dialog
+        dialog.finished.connect(self._on_dialog_finished)
+        dialog.open()
+
+    def _on_dialog_finished(self) -> None:
+        self.dialog = None
+
+    def _store(self, settings: Settings) -> None:
+        self._save_settings(settings)
+        if settings.talk.mode is not self._settings.talk.mode:
+            self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
+        self._settings = settings
+
+    def _toggle_sidebar(self) -> None:
+        shown = self.history.isHidden()
+        self.panes.show_sidebar(shown)
+        if shown:
+            self.history.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _on_folded(self, folded: bool) -> None:
+        self.header.sidebar.setVisible(folded)
+        self.panel.controls.set_narrow(folded)
+
+    def _on_history_left(self) -> None:
+        if self.panes.folded:
+            self.panes.show_sidebar(False)
+        self.panel.controls.talk.setFocus()
+
+    def _on_search(self) -> None:
+        self.panes.show_sidebar(True)
+        self.history.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.history.search.selectAll()
+
+    def _on_escape(self) -> None:
+        focus = QApplication.focusWidget()
+        if self.panes.close_overlay():
+            self.header.details.setChecked(not self.details.isHidden())
+            self.panel.controls.talk.setFocus()
+        elif focus is self.history.search and self.history.search.text():
+            self.history.search.clear()
+        else:
+            self._intents.stop_speaking()
+
+    def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Let go of Space when a text field takes it."""
+        if isinstance(new, QLineEdit) or new is None:
+            self.hold.release(TalkSource.SPACE)

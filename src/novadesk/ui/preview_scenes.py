@@ -1,0 +1,237 @@
+"""Hand-written snapshots of every state, for looking at the window without a core."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from novadesk.conversation.api import (
+    Devices,
+    ErrorNote,
+    LiveText,
+    MicrophoneState,
+    Phase,
+    Snapshot,
+    TalkMode,
+    TokenTotals,
+)
+from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
+
+DAY_MS = 86_400_000
+
+_WORDS = (
+    (Role.USER, "I met with Dr. Smith today at two."),
+    (Role.ASSISTANT, "Good. Which product did you discuss?"),
+    (Role.USER, "Aspirin, mostly the low-dose tablets for older patients."),
+    (
+        Role.ASSISTANT,
+        "Low-dose aspirin for older patients, noted. Did Dr. Smith raise any concern, or ask for material that you "
+        "promised to send?",
+    ),
+    (Role.USER, "Yes, he wants the study from last spring."),
+    (Role.ASSISTANT, "I will remember that: the study from last spring, for Dr. Smith. Shall I note a follow-up?"),
+)
+
+
+def make_turns(count: int, *, handle: str, now_ms: int) -> tuple[Turn, ...]:
+    """Make a conversation of `count` turns that ends a minute ago."""
+    return tuple(
+        Turn(
+            turn_id=f"turn-{number}",
+            conversation=handle,
+            position=number,
+            role=_WORDS[number % len(_WORDS)][0],
+            text=_WORDS[number % len(_WORDS)][1],
+            at_ms=now_ms - 60_000 - (count - number) * 9_000,
+            wire_session="wire",
+            sync=SyncState.SYNCED,
+        )
+        for number in range(count)
+    )
+
+
+def make_conversations(now_ms: int) -> tuple[Conversation, ...]:
+    """Make a history of several days."""
+    rows = (
+        ("caring-king-275", "Aspirin call with Dr. Smith", 0, 6, SyncState.PENDING, 2),
+        ("brave-otter-118", "", 0, 14, SyncState.SYNCED, 0),
+        ("quiet-harbor-402", "Interview practice: product manager at a small company", 1, 42, SyncState.SYNCED, 0),
+        ("amber-field-031", "", 1, 3, SyncState.FAILED, 3),
+        ("silver-lake-760", "Spanish: at the market", 3, 28, SyncState.SYNCED, 0),
+        ("gentle-river-555", "", 12, 9, SyncState.LOCAL, 0),
+        ("plain-meadow-210", "Trip to Lisbon", 40, 61, SyncState.SYNCED, 0),
+    )
+    return tuple(
+        Conversation(
+            handle=f"session_{now_ms - days * DAY_MS - number:013d}_{'abcdefghij'[number] * 26}",
+            label=label,
+            title=title,
+            backend=BackendKind.PRACTICE,
+            created_ms=now_ms - days * DAY_MS,
+            updated_ms=now_ms - days * DAY_MS - number * 60_000,
+            turns=turns,
+            pending=pending,
+            sync=sync,
+        )
+        for number, (label, title, days, turns, sync, pending) in enumerate(rows)
+    )
+
+
+class PreviewRequests:
+    """Answer from hand-written values."""
+
+    def __init__(self, conversations: Sequence[Conversation], turns: Sequence[Turn]) -> None:
+        self._conversations = conversations
+        self._turns = turns
+
+    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+        """Return the history."""
+        return self._conversations[offset : offset + limit]
+
+    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:  # noqa: ARG002
+        """Return a page of the long conversation."""
+        end = len(self._turns) if before is None else min(before, len(self._turns))
+        return self._turns[max(0, end - limit) : end]
+
+    async def devices(self) -> Devices:
+        """Return two of each."""
+        return Devices(
+            microphones=("PulseAudio: Built-in Microphone", "PulseAudio: USB Headset"),
+            speakers=("PulseAudio: Built-in Speakers", "PulseAudio: USB Headset"),
+        )
+
+
+class SilentIntents:
+    """Take every wish and do nothing."""
+
+    def press_talk(self) -> None:
+        """Do nothing."""
+
+    def release_talk(self) -> None:
+        """Do nothing."""
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        """Do nothing."""
+
+    def set_muted(self, muted: bool) -> None:
+        """Do nothing."""
+
+    def stop_speaking(self) -> None:
+        """Do nothing."""
+
+    def say(self, text: str) -> None:
+        """Do nothing."""
+
+    def new_conversation(self) -> None:
+        """Do nothing."""
+
+    def open_conversation(self, handle: str) -> None:
+        """Do nothing."""
+
+    def end_conversation(self) -> None:
+        """Do nothing."""
+
+    def try_now(self) -> None:
+        """Do nothing."""
+
+    def quit(self) -> None:
+        """Do nothing."""
+
+
+def scenes(now_ms: int) -> dict[str, Snapshot]:
+    """Return a snapshot of every state, by name."""
+    conversation = make_conversations(now_ms)[0]
+    turns = make_turns(6, handle=conversation.handle, now_ms=now_ms)
+    ready = Snapshot(
+        phase=Phase.READY,
+        microphone=MicrophoneState.GATED,
+        backend_name="Practice partner (local)",
+        model="amazon.nova-2-sonic-v1:0",
+        voice="matthew",
+        conversation=conversation,
+        turns=turns[:4],
+        microphone_name="PulseAudio: USB Headset",
+        speaker_name="PulseAudio: Built-in Speakers",
+        device_note="The microphone of the settings, Studio Mic, is not connected.",
+        hotkey="F9",
+        pending_sync=5,
+        recovered_turns=4,
+        answer_s=0.9,
+        tokens=TokenTotals(speech_in=1204, text_in=310, speech_out=2841, text_out=422),
+        store_revision=1,
+    )
+    bedrock = replace(ready, backend=BackendKind.BEDROCK, backend_name="Amazon Bedrock, us-east-1")
+    cut = replace(turns[3], heard_chars=45, interrupted=True)
+    typed = replace(turns[4], typed=True, text="Dr. Smith, 14 Baker Street", position=4)
+    listening = replace(
+        ready,
+        phase=Phase.LISTENING,
+        microphone=MicrophoneState.OPEN,
+        talking=True,
+        microphone_level=0.06,
+        live=(LiveText(role=Role.USER, spoken="Yes, he wants the"),),
+    )
+    return {
+        "idle": Snapshot(backend_name="Practice partner (local)", store_revision=1, hotkey="F9"),
+        "connecting": replace(ready, phase=Phase.CONNECTING, microphone=MicrophoneState.ABSENT, turns=turns[:2]),
+        "ready": ready,
+        "listening": listening,
+        "hands_free": replace(
+            listening, talking=False, talk_mode=TalkMode.HANDS_FREE, backend_name=bedrock.backend_name
+        ),
+        "thinking": replace(ready, phase=Phase.THINKING, turns=turns[:5]),
+        "speaking": replace(
+            bedrock,
+            phase=Phase.SPEAKING,
+            turns=turns[:5],
+            speaker_level=0.12,
+            live=(
+                LiveText(
+                    role=Role.ASSISTANT,
+                    spoken="I will remember that: the study from last spring,",
+                    planned=" for Dr. Smith. Shall I note a follow-up for next week, or is he calling you back?",
+                ),
+            ),
+        ),
+        "interrupted": replace(ready, phase=Phase.INTERRUPTED, turns=(*turns[:3], cut, typed)),
+        "muted": replace(ready, microphone=MicrophoneState.MUTED),
+        "no_microphone": replace(
+            ready,
+            microphone=MicrophoneState.ABSENT,
+            microphone_name="",
+            error=ErrorNote(
+                layer="audio",
+                reason="audio.no_microphone",
+                what="No microphone is connected.",
+                advice="Plug one in; NovaDesk takes it at once. Until then you can type.",
+            ),
+        ),
+        "renewing": replace(ready, phase=Phase.RENEWING, notices=("Session renewed",)),
+        "reconnecting": replace(
+            bedrock,
+            phase=Phase.RECONNECTING,
+            attempt=2,
+            retry_in_s=3.0,
+            notices=("Microphone unplugged. Using Built-in.", "Connection lost."),
+            error=ErrorNote(
+                layer="network",
+                reason="network.link_lost",
+                what="Connection lost.",
+                advice="Trying again in 3 s. What you type is kept.",
+                retry=True,
+            ),
+        ),
+        "failed": replace(
+            bedrock,
+            phase=Phase.FAILED,
+            microphone=MicrophoneState.ABSENT,
+            keyring_note="The keyring is locked. Remote session ids are kept for this session only.",
+            error=ErrorNote(
+                layer="credentials",
+                reason="credentials.expired",
+                what="AWS sign-in expired.",
+                advice="Run `aws sso login --profile work` in a terminal, then try again.",
+                retry=True,
+            ),
+        ),
+        "ended": replace(ready, phase=Phase.ENDED, microphone=MicrophoneState.ABSENT, turns=turns),
+        "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),
+    }

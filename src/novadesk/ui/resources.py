@@ -1,0 +1,82 @@
+"""Find icons and style, and colour them by the palette."""
+
+import sys
+from functools import lru_cache
+from pathlib import Path
+from string import Template
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+import novadesk
+from novadesk.errors import BugError
+
+_SCALES = (1.0, 2.0)
+_SIZES = (16, 20, 24, 32)
+
+
+@lru_cache(maxsize=1)
+def find_resources() -> Path:
+    """Return the folder of resources: in a frozen app, in a wheel, or in a checkout.
+
+    Raises:
+        BugError: when it is in none of them.
+    """
+    package = Path(novadesk.__file__).resolve().parent
+    places = [package / "resources", package.parents[1] / "resources"]
+    frozen = getattr(sys, "_MEIPASS", None)
+    if frozen is not None:
+        places.insert(0, Path(frozen) / "novadesk" / "resources")
+    for place in places:
+        if (place / "icons").is_dir():
+            return place
+    raise BugError("The resources are in none of their places")
+
+
+@lru_cache(maxsize=64)
+def _svg(name: str) -> str:
+    return (find_resources() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=256)
+def pixmap(name: str, colour: str, size: int, scale: float = 1.0) -> QPixmap:
+    """Return an icon drawn in one colour.
+
+    Args:
+        name: file name without ".svg".
+        colour: "#RRGGBB".
+        size: edge in device-independent pixels.
+        scale: device pixels for each of them.
+    """
+    renderer = QSvgRenderer(QByteArray(_svg(name).replace("currentColor", colour).encode()))
+    edge = round(size * scale)
+    image = QImage(edge, edge, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    renderer.render(painter, QRectF(0, 0, edge, edge))
+    painter.end()
+    image.setDevicePixelRatio(scale)
+    return QPixmap.fromImage(image)
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, colour: str, disabled: str | None = None) -> QIcon:
+    """Return an icon in one colour, and in `disabled` for controls that are off."""
+    result = QIcon()
+    for size in _SIZES:
+        for scale in _SCALES:
+            result.addPixmap(pixmap(name, colour, size, scale))
+            if disabled is not None:
+                result.addPixmap(pixmap(name, disabled, size, scale), QIcon.Mode.Disabled)
+    return result
+
+
+def stylesheet(values: dict[str, str]) -> str:
+    """Return the style sheet with its `$names` replaced.
+
+    Raises:
+        KeyError: when the sheet uses a name that is not in `values`.
+    """
+    sheet = (find_resources() / "style" / "novadesk.qss").read_text(encoding="utf-8")
+    return Template(sheet).substitute(values)

@@ -1,0 +1,394 @@
+"""The open conversation's frame: title and state above, talk button and text field below, errors between."""
+
+from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
+from novadesk.ui.states import hint, state_line, state_words
+from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
+from novadesk.ui.theme import Theme
+
+_LIVE = frozenset(
+    {
+        Phase.CONNECTING,
+        Phase.READY,
+        Phase.LISTENING,
+        Phase.THINKING,
+        Phase.TOOL,
+        Phase.SPEAKING,
+        Phase.INTERRUPTED,
+        Phase.RENEWING,
+        Phase.RECONNECTING,
+        Phase.FAILED,
+    }
+)
+
+
+class StateLabel(QWidget):
+    """The one state line: shape, word and colour; counts down to the next attempt by itself."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("state")
+        self._snapshot = Snapshot()
+        self._since = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setInterval(500)
+        self._timer.timeout.connect(self._write)
+        self.shape = ShapeLabel(theme, 14, self)
+        self.word = QLabel(self)
+        self.word.setObjectName("stateWord")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(6))
+        layout.addWidget(self.shape)
+        layout.addWidget(self.word)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw the state."""
+        line = state_line(snapshot.phase, snapshot.microphone)
+        self.shape.set_shape(line.shape, line.tone)
+        if snapshot.retry_in_s != self._snapshot.retry_in_s or snapshot.phase is not self._snapshot.phase:
+            self._since.start()
+        self._snapshot = snapshot
+        counting = snapshot.phase is Phase.RECONNECTING and bool(snapshot.retry_in_s)
+        if counting != self._timer.isActive():
+            self._timer.start() if counting else self._timer.stop()
+        self._write()
+
+    def _write(self) -> None:
+        left = self._snapshot.retry_in_s
+        if left is not None and self._since.isValid():
+            left = max(0.0, left - self._since.elapsed() / 1000)
+        words = state_words(self._snapshot, left)
+        if words != self.word.text():
+            self.word.setText(words)
+
+
+class Header(QFrame):
+    """Title, state, backend, and the buttons that open and end."""
+
+    sidebar_wanted = Signal()
+    details_wanted = Signal()
+
+    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("header")
+        self._theme = theme
+        self.sidebar = IconButton(theme, "sidebar", self.tr("Show conversations"), parent=self)
+        self.sidebar.clicked.connect(self.sidebar_wanted)
+        self.title = ElidedLabel(self)
+        self.title.setObjectName("title")
+        self.backend = ElidedLabel(self)
+        self.backend.setObjectName("backend")
+        self.state = StateLabel(theme, self)
+        self.end = IconButton(theme, "end", self.tr("End the conversation"), shortcut="Ctrl+E", parent=self)
+        self.end.clicked.connect(intents.end_conversation)
+        self.details = IconButton(theme, "details", self.tr("Details"), shortcut="Ctrl+I", parent=self)
+        self.details.setCheckable(True)
+        self.details.clicked.connect(self.details_wanted)
+        words = QVBoxLayout()
+        words.setSpacing(theme.px(2))
+        words.addWidget(self.title)
+        below = QHBoxLayout()
+        below.setSpacing(theme.px(tokens.SPACE_2))
+        below.addWidget(self.state)
+        below.addWidget(self.backend, 1)
+        words.addLayout(below)
+        layout = QHBoxLayout(self)
+        edge = theme.px(tokens.SPACE_4)
+        layout.setContentsMargins(edge + theme.px(tokens.SPACE_2), theme.px(10), edge, theme.px(10))
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(self.sidebar)
+        layout.addLayout(words, 1)
+        layout.addWidget(self.end)
+        layout.addWidget(self.details)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw title, state and backend."""
+        conversation = snapshot.conversation
+        title = (conversation.title or conversation.label) if conversation is not None else self.tr("New conversation")
+        self.title.set_whole(title)
+        self.state.show_snapshot(snapshot)
+        name = snapshot.backend_name
+        self.backend.set_whole(f"· {name}" if name else "")
+        self.end.setEnabled(snapshot.phase in _LIVE)
+
+
+class ErrorBar(QFrame):
+    """What went wrong and the one thing to do about it."""
+
+    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("errorBar")
+        self._error: ErrorNote | None = None
+        shape = ShapeLabel(theme, 18, self)
+        shape.set_shape("warning", tokens.Tone.BAD)
+        self.what = QLabel(self)
+        self.what.setObjectName("errorWhat")
+        self.advice = QLabel(self)
+        self.advice.setObjectName("errorAdvice")
+        for label in (self.what, self.advice):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.retry = QPushButton(self.tr("Try now"), self)
+        self.retry.clicked.connect(intents.try_now)
+        self.copy = IconButton(theme, "copy", self.tr("Copy details of the error"), parent=self)
+        self.copy.clicked.connect(self._copy)
+        words = QVBoxLayout()
+        words.setSpacing(theme.px(2))
+        words.addWidget(self.what)
+        words.addWidget(self.advice)
+        layout = QHBoxLayout(self)
+        edge = theme.px(tokens.SPACE_3)
+        layout.setContentsMargins(edge, theme.px(10), edge, theme.px(10))
+        layout.setSpacing(theme.px(tokens.SPACE_3))
+        layout.addWidget(shape, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(words, 1)
+        layout.addWidget(self.retry)
+        layout.addWidget(self.copy)
+        self.hide()
+
+    def show_error(self, error: ErrorNote | None) -> None:
+        """Show an error, or nothing."""
+        if error == self._error:
+            return
+        self._error = error
+        self.setVisible(error is not None)
+        if error is None:
+            return
+        self.what.setText(error.what)
+        self.advice.setText(error.advice)
+        self.retry.setVisible(error.retry)
+        announce(self, f"{error.what} {error.advice}", urgent=True)
+
+    def _copy(self) -> None:
+        if self._error is not None:
+            error = self._error
+            QGuiApplication.clipboard().setText(
+                f"NovaDesk\n{error.layer}: {error.reason}\n{error.what}\n{error.advice}"
+            )
+
+
+class Controls(QWidget):
+    """Mute, talk and stop; how to talk; how fast answers come."""
+
+    def __init__(self, intents: Intents, theme: Theme, hold: TalkHold, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._intents = intents
+        self._theme = theme
+        self._hold = hold
+        self._muted = False
+        self.talk = TalkButton(theme, self)
+        self.talk.hold_began.connect(lambda: hold.press(TalkSource.MOUSE))
+        self.talk.hold_ended.connect(lambda: hold.release(TalkSource.MOUSE))
+        self.talk.clicked.connect(self._latch)
+        self.mute = IconButton(
+            theme, "microphone", self.tr("Mute"), shown=self.tr("Mute"), below=True, shortcut="Ctrl+M", parent=self
+        )
+        self.mute.clicked.connect(self.toggle_mute)
+        self.stop = IconButton(
+            theme, "stop", self.tr("Stop the answer"), shown=self.tr("Stop"), below=True, shortcut="Esc", parent=self
+        )
+        self.stop.clicked.connect(intents.stop_speaking)
+        for button in (self.mute, self.stop):
+            button.setObjectName("round")
+            button.setFixedWidth(theme.px(72))
+        self.under = QLabel(self)
+        self.under.setObjectName("talkHint")
+        self.under.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.modes = self._make_modes()
+        self.answers = QLabel(self)
+        self.answers.setObjectName("answers")
+        self.answers.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._side = (self._modes_box, self.answers)
+        self._lay_out()
+
+    def toggle_mute(self) -> None:
+        """Mute, or unmute."""
+        self._intents.set_muted(not self._muted)
+
+    def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
+        """Draw the controls; `key` is the talk key as people read it."""
+        self._muted = snapshot.microphone is MicrophoneState.MUTED
+        heard = snapshot.microphone is MicrophoneState.OPEN and (
+            snapshot.talking or snapshot.talk_mode is TalkMode.HANDS_FREE
+        )
+        self.talk.set_state(
+            active=heard,
+            crossed=self._muted,
+            microphone=snapshot.microphone_level if heard else 0.0,
+            speaker=snapshot.speaker_level if snapshot.phase is Phase.SPEAKING else 0.0,
+        )
+        hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
+        name = self.tr("Talk") if hands_free else self.tr("Hold to talk")
+        self.talk.setAccessibleName(name)
+        self.talk.setToolTip(self.tr("{name} ({key})").format(name=name, key=key))
+        self.mute.set_icon("microphone-off" if self._muted else "microphone")
+        self.mute.setText(self.tr("Unmute") if self._muted else self.tr("Mute"))
+        self.mute.set_name(self.mute.text())
+        self._modes_buttons[snapshot.talk_mode].setChecked(True)
+        self.under.setText(self._words_under(snapshot, key, heard=heard))
+        fast = snapshot.answer_s
+        self.answers.setText(self.tr("Answers in {s} s").format(s=f"{fast:.1f}") if fast is not None else "")
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Put the sides under the buttons where there is no room beside them."""
+        grid = self._grid
+        for side in self._side:
+            grid.removeWidget(side)
+        row = 2 if narrow else 0
+        middle = Qt.AlignmentFlag.AlignVCenter
+        grid.addWidget(self._modes_box, row, 0, middle | Qt.AlignmentFlag.AlignLeft)
+        grid.addWidget(self.answers, row, 2, middle | Qt.AlignmentFlag.AlignRight)
+
+    def _words_under(self, snapshot: Snapshot, key: str, *, heard: bool) -> str:
+        if self._muted:
+            return self.tr("Muted")
+        if snapshot.talk_mode is TalkMode.HANDS_FREE:
+            return self.tr("Listening") if heard else self.tr("Hands-free")
+        return self.tr("Let go to send") if heard else self.tr("Hold {key}").format(key=key)
+
+    def _latch(self) -> None:
+        if self._hold.holds(TalkSource.LATCH):
+            self._hold.release(TalkSource.LATCH)
+        else:
+            self._hold.press(TalkSource.LATCH)
+
+    def _make_modes(self) -> QButtonGroup:
+        box = self._modes_box = QFrame(self)
+        box.setObjectName("segments")
+        layout = QHBoxLayout(box)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        group = QButtonGroup(self)
+        self._modes_buttons: dict[TalkMode, QPushButton] = {}
+        words = {
+            TalkMode.HOLD: (self.tr("Hold"), self.tr("Hold to talk")),
+            TalkMode.HANDS_FREE: (self.tr("Hands-free"), self.tr("Talk hands-free")),
+        }
+        for mode, (shown, name) in words.items():
+            button = QPushButton(shown, box)
+            button.setCheckable(True)
+            button.setObjectName("segment")
+            button.setAccessibleName(name)
+            button.clicked.connect(lambda _checked=False, mode=mode: self._intents.set_talk_mode(mode))
+            group.addButton(button)
+            layout.addWidget(button)
+            self._modes_buttons[mode] = button
+        return group
+
+    def mode_button(self, mode: TalkMode) -> QPushButton:
+        """Return the button that chooses a mode."""
+        return self._modes_buttons[mode]
+
+    def _lay_out(self) -> None:
+        middle = QHBoxLayout()
+        middle.setSpacing(self._theme.px(tokens.SPACE_4))
+        for widget in (self.mute, self.talk, self.stop):
+            middle.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+        grid = self._grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(self._theme.px(2))
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(2, 1)
+        grid.addLayout(middle, 0, 1)
+        grid.addWidget(self.under, 1, 0, 1, 3)
+        self.set_narrow(False)
+
+
+class Composer(QFrame):
+    """The text field that is always on."""
+
+    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("composer")
+        self._intents = intents
+        self.field = QLineEdit(self)
+        self.field.setObjectName("field")
+        self.field.setAccessibleName(self.tr("Message"))
+        self.field.setFrame(False)
+        self.field.setMaxLength(20_000)
+        self.field.returnPressed.connect(self._send)
+        self.field.textChanged.connect(self._on_text)
+        self.field.installEventFilter(self)
+        self.send = IconButton(theme, "send", self.tr("Send"), parent=self)
+        self.send.setEnabled(False)
+        self.send.clicked.connect(self._send)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.px(tokens.SPACE_3), theme.px(3), theme.px(3), theme.px(3))
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(self.field, 1)
+        layout.addWidget(self.send)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_hint(self, text: str) -> None:
+        """Say what is possible now."""
+        if text != self.field.placeholderText():
+            self.field.setPlaceholderText(text)
+            self.field.setAccessibleDescription(text)
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: D102
+        if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.setProperty("focused", event.type() is QEvent.Type.FocusIn)
+            self.style().unpolish(self)
+            self.style().polish(self)
+        return False
+
+    def _on_text(self, text: str) -> None:
+        self.send.setEnabled(bool(text.strip()))
+
+    def _send(self) -> None:
+        text = self.field.text().strip()
+        if text:
+            self._intents.say(text)
+            self.field.clear()
+
+
+class SessionPanel(QWidget):
+    """Controls and text field in one column under the conversation."""
+
+    def __init__(self, intents: Intents, theme: Theme, hold: TalkHold, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._theme = theme
+        self.errors = ErrorBar(intents, theme, self)
+        self.controls = Controls(intents, theme, hold, self)
+        self.composer = Composer(intents, theme, self)
+        self._column = QVBoxLayout()
+        self._column.setSpacing(theme.px(tokens.SPACE_3))
+        for widget in (self.errors, self.controls, self.composer):
+            self._column.addWidget(widget)
+        layout = QHBoxLayout(self)
+        layout.setSpacing(0)
+        edge = theme.px(tokens.SPACE_5)
+        layout.setContentsMargins(edge, theme.px(tokens.SPACE_2), edge, theme.px(tokens.SPACE_4))
+        holder = QWidget(self)
+        holder.setLayout(self._column)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        holder.setMaximumWidth(theme.px(tokens.COLUMN_WIDTH + tokens.NAME_WIDTH))
+        layout.addStretch(1)
+        layout.addWidget(holder, 1000)
+        layout.addStretch(1)
+
+    def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
+        """Draw errors, controls and hint."""
+        self.errors.show_error(snapshot.error)
+        self.controls.show_snapshot(snapshot, key)
+        self.composer.set_hint(hint(snapshot, key))

@@ -1,0 +1,146 @@
+"""The look in force: palette, scale, fonts and style sheet; follows the system unless told otherwise."""
+
+import dataclasses
+from enum import Enum
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
+
+from novadesk.ui import resources, tokens
+from novadesk.ui.tokens import DARK, LIGHT, Palette, Tone
+
+
+class Scheme(Enum):
+    """Which palette to use."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Theme(QObject):
+    """Hold the palette and dress widgets in it. `changed` asks painted widgets and icons to renew themselves."""
+
+    changed = Signal()
+
+    def __init__(self, scheme: Scheme = Scheme.SYSTEM, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._scheme = scheme
+        self._dressed: list[QWidget] = []
+        self.palette: Palette = LIGHT
+        self.scale = 1.0
+        self._choose()
+        style = QApplication.style()
+        if style is None or style.objectName().lower() != "fusion":
+            QApplication.setStyle("Fusion")
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self.renew)
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Use one palette whatever the system says, or follow the system."""
+        self._scheme = scheme
+        self.renew()
+
+    def renew(self) -> None:
+        """Read scheme and font size of the system again and dress everything anew."""
+        self._choose()
+        for widget in self._dressed:
+            self._dress(widget)
+        self.changed.emit()
+
+    def dress(self, widget: QWidget) -> None:
+        """Give a window or dialog its look, now and after every change."""
+        self._dressed.append(widget)
+        widget.destroyed.connect(lambda: self._dressed.remove(widget))
+        self._dress(widget)
+
+    def px(self, length: float) -> int:
+        """Return a length of the layout, grown with the system's font."""
+        return round(length * self.scale)
+
+    def font(self, size: float, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+        """Return the system's font in one of the sizes of `tokens`."""
+        font = QFont(QApplication.font())
+        font.setPixelSize(self.px(size))
+        font.setWeight(weight)
+        return font
+
+    def colour(self, tone: Tone) -> QColor:
+        """Return the colour of a tone."""
+        return QColor(self.palette.of(tone))
+
+    def icon(self, name: str, colour: str | None = None) -> QIcon:
+        """Return an icon in the text colour or a given one."""
+        faded = tokens.blend(self.palette.muted, self.palette.ground, 0.45)
+        return resources.icon(name, colour or self.palette.text, faded)
+
+    def _choose(self) -> None:
+        dark = self._scheme is Scheme.DARK or (
+            self._scheme is Scheme.SYSTEM and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+        )
+        self.palette = DARK if dark else LIGHT
+        self.scale = max(1.0, QFontInfo(QApplication.font()).pixelSize() / tokens.FONT_BASE)
+
+    def _dress(self, widget: QWidget) -> None:
+        widget.setPalette(_qt_palette(self.palette))
+        widget.setFont(self.font(tokens.FONT_BASE))
+        widget.setStyleSheet(resources.stylesheet(self._values()))
+
+    def _values(self) -> dict[str, str]:
+        palette = self.palette
+        values = {
+            entry.name: str(getattr(palette, entry.name))
+            for entry in dataclasses.fields(palette)
+            if entry.name != "dark"
+        }
+        values["accent_hover"] = tokens.blend(palette.text, palette.accent, 0.12)
+        values["faded"] = tokens.blend(palette.muted, palette.ground, 0.55)
+        values["handle"] = tokens.blend(palette.muted, palette.ground, 0.35)
+        values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
+        values["bad_line"] = tokens.blend(palette.bad, palette.surface, 0.35)
+        lengths = {
+            "space_1": tokens.SPACE_1,
+            "space_2": tokens.SPACE_2,
+            "space_3": tokens.SPACE_3,
+            "space_4": tokens.SPACE_4,
+            "radius": tokens.RADIUS_CONTROL,
+            "radius_surface": tokens.RADIUS_SURFACE,
+            "small": tokens.FONT_SMALL,
+            "base": tokens.FONT_BASE,
+            "conversation": tokens.FONT_CONVERSATION,
+            "title": tokens.FONT_TITLE,
+        }
+        return values | {name: f"{self.px(length)}px" for name, length in lengths.items()}
+
+
+def _qt_palette(palette: Palette) -> QPalette:
+    roles = {
+        QPalette.ColorRole.Window: palette.ground,
+        QPalette.ColorRole.WindowText: palette.text,
+        QPalette.ColorRole.Base: palette.surface,
+        QPalette.ColorRole.AlternateBase: palette.sunken,
+        QPalette.ColorRole.Text: palette.text,
+        QPalette.ColorRole.Button: palette.surface,
+        QPalette.ColorRole.ButtonText: palette.text,
+        QPalette.ColorRole.BrightText: palette.bad,
+        QPalette.ColorRole.Highlight: palette.accent,
+        QPalette.ColorRole.HighlightedText: palette.on_accent,
+        QPalette.ColorRole.Link: palette.accent,
+        QPalette.ColorRole.LinkVisited: palette.accent,
+        QPalette.ColorRole.PlaceholderText: palette.muted,
+        QPalette.ColorRole.ToolTipBase: palette.surface,
+        QPalette.ColorRole.ToolTipText: palette.text,
+        QPalette.ColorRole.Light: palette.surface,
+        QPalette.ColorRole.Midlight: palette.hover,
+        QPalette.ColorRole.Mid: palette.line,
+        QPalette.ColorRole.Dark: palette.outline,
+        QPalette.ColorRole.Shadow: palette.line,
+        QPalette.ColorRole.Accent: palette.accent,
+    }
+    result = QPalette()
+    for role, colour in roles.items():
+        result.setColor(role, QColor(colour))
+    faded = QColor(tokens.blend(palette.muted, palette.ground, 0.55))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, role, faded)
+    return result
