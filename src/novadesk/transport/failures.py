@@ -3,7 +3,8 @@
 Texts and types are those of the service and of the SDK; where a type has several meanings its text decides.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from novadesk.errors import KnownError, Reason
@@ -11,6 +12,34 @@ from novadesk.transport.credentials import expired
 from novadesk.transport.http2 import Fault
 
 _BY_ITSELF = "NovaDesk tries again by itself."
+
+
+class ServiceRefused(Exception):
+    """The service answered with an HTTP error; the SDK knows only some of their names and drops the others' text.
+
+    Args:
+        status: HTTP status.
+        kind: name of the error, such as "ValidationException", or empty.
+        text: the service's own words, kept out of the exception's text since they may name ids.
+    """
+
+    def __init__(self, status: int, kind: str, text: str) -> None:
+        super().__init__(f"{status} {kind}")
+        self.status = status
+        self.kind = kind
+        self.text = text
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> ServiceRefused:
+    """Return the HTTP error of a response; the name may come decorated, in the header or in the body."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    fields = content if isinstance(content, dict) else {}
+    kind = headers.get("x-amzn-errortype") or str(fields.get("__type") or fields.get("code") or "")
+    text = str(fields.get("message") or fields.get("Message") or "")
+    return ServiceRefused(status, kind.split(":")[0].split("#")[-1], text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +67,10 @@ RULES: tuple[Rule, ...] = (
     Rule("ExpiredTokenException", "", Reason.CREDENTIALS_EXPIRED, ""),
     Rule("UnrecognizedClientException", "", Reason.ACCESS_DENIED, "AWS does not know these keys.",
          "Check AWS_PROFILE and the keys of that profile."),
+    Rule("InvalidClientTokenId", "", Reason.ACCESS_DENIED, "AWS does not know these keys.",
+         "Check AWS_PROFILE and the keys of that profile."),
+    Rule("IncompleteSignatureException", "", Reason.BAD_SIGNATURE, "AWS refuses the signature.",
+         "Check the access key and the region."),
     Rule("InvalidSignatureException", "", Reason.BAD_SIGNATURE, "AWS refuses the signature.",
          "Check the secret access key, the region and the clock."),
     Rule("AccessDeniedException", "", Reason.ACCESS_DENIED, "This account may not use the model.",
@@ -118,8 +151,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _fits(rule: Rule, error: BaseException) -> bool:
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    return (not rule.kind or rule.kind in kinds) and rule.text in str(error).lower()
+    if isinstance(error, ServiceRefused):
+        kinds, text = {error.kind}, error.text
+    else:
+        kinds, text = {kind.__name__ for kind in type(error).__mro__}, str(error)
+    return (not rule.kind or rule.kind in kinds) and rule.text in text.lower()
 
 
 def _make(rule: Rule, profile: str, accepted: bool) -> KnownError:
@@ -131,23 +167,20 @@ def _make(rule: Rule, profile: str, accepted: bool) -> KnownError:
 
 
 def _by_status(chain: list[BaseException]) -> KnownError | None:
-    """Judge an error without a type of its own by the HTTP status that it came with."""
-    for each in chain:
-        metadata = getattr(each, "response_metadata", None)
-        if metadata is None:
-            continue
-        status = metadata.http_status_code
-        if status in (401, 403):
-            return KnownError(
-                Reason.ACCESS_DENIED, "AWS refuses these keys.", "Check AWS_PROFILE and the keys of that profile."
-            )
-        if status is not None and 400 <= status < 500:
-            return KnownError(
-                Reason.BAD_REQUEST,
-                f"The service refuses the request (status {status}).",
-                "Check the endpoint, model and region in the settings.",
-            )
+    """Judge an HTTP error of an unknown name by its status."""
+    refused = next((each for each in chain if isinstance(each, ServiceRefused)), None)
+    if refused is None:
+        return None
+    if refused.status in (401, 403):
         return KnownError(
-            Reason.UNAVAILABLE, "The service reported a fault that this version does not know.", _BY_ITSELF
+            Reason.ACCESS_DENIED, "AWS refuses these keys.", "Check AWS_PROFILE and the keys of that profile."
         )
-    return None
+    if refused.status == 429:
+        return KnownError(Reason.THROTTLED, "The service limits this account's requests.", _BY_ITSELF)
+    if 400 <= refused.status < 500:
+        return KnownError(
+            Reason.BAD_REQUEST,
+            f"The service refuses the request (status {refused.status}).",
+            "Check the endpoint, model and region in the settings.",
+        )
+    return KnownError(Reason.UNAVAILABLE, f"The service failed (status {refused.status}).", _BY_ITSELF)

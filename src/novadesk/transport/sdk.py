@@ -5,7 +5,6 @@ nothing outside this module names it.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Self, cast
 
@@ -17,15 +16,25 @@ from aws_sdk_bedrock_runtime.models import (
     InvokeModelWithBidirectionalStreamOperationInput,
     InvokeModelWithBidirectionalStreamOutputChunk,
 )
+from smithy_core.exceptions import SmithyError
 from smithy_http import Field, Fields
 from smithy_http.aio import HTTPResponse
 
 from novadesk.errors import KnownError, Reason
 from novadesk.transport.credentials import FrozenCredentials
+from novadesk.transport.failures import ServiceRefused, read_refusal
 from novadesk.transport.http2 import Exchange, Fault
 
 _MAX_ERROR_BYTES = 65_536
 _ERROR_BODY_S = 5.0
+
+
+class _NoFiles:
+    """Stands in for the person's AWS files: their profile may be any, or broken, and is resolved elsewhere."""
+
+    async def read_file(self, path: str) -> str | None:
+        del path
+        return "[default]\n"
 
 
 class DuplexTransport:
@@ -36,6 +45,7 @@ class DuplexTransport:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.refused: ServiceRefused | None = None
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return this very transport: the client copies its configuration deeply, and a connection is not copied."""
@@ -60,7 +70,9 @@ class DuplexTransport:
                 fields.set_field(Field(name=name, values=[value]))
         if 200 <= response.status < 300:
             return HTTPResponse(status=response.status, fields=fields, body=_Body(self._exchange))
-        return HTTPResponse(status=response.status, fields=fields, body=await _error_body(self._exchange))
+        body = await _error_body(self._exchange)
+        self.refused = read_refusal(response.status, dict(response.headers), body)
+        return HTTPResponse(status=response.status, fields=fields, body=body)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -98,8 +110,8 @@ class SdkStream:
     Only `open` makes it. `response` and `receive` must not be cancelled while they wait: close the exchange instead.
     """
 
-    def __init__(self, client: AsyncBedrockRuntimeClient, stream: Any) -> None:
-        self._client = client
+    def __init__(self, transport: DuplexTransport, stream: Any) -> None:
+        self._transport = transport
         self._stream = stream
         self._output: Any = None
 
@@ -111,13 +123,13 @@ class SdkStream:
 
         Neither the person's AWS files nor variables are read here: everything is given.
         """
+        transport = DuplexTransport(exchange)
         config = await AsyncBedrockRuntimeConfig.resolve(
             profile="default",
-            config_file_path=os.devnull,
-            credentials_file_path=os.devnull,
+            fs=_NoFiles(),
             region=region,
             endpoint_uri=uri,
-            transport=cast(Any, DuplexTransport(exchange)),
+            transport=cast(Any, transport),
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,
@@ -126,11 +138,14 @@ class SdkStream:
         stream = await client.invoke_model_with_bidirectional_stream(
             InvokeModelWithBidirectionalStreamOperationInput(model_id=model)
         )
-        return cls(client, stream)
+        return cls(transport, stream)
 
     async def response(self) -> None:
-        """Wait until the service has accepted the request; raises the SDK's typed error otherwise."""
-        _, self._output = await self._stream.await_output()
+        """Wait until the service has accepted the request; raises `ServiceRefused` or what broke it otherwise."""
+        try:
+            _, self._output = await self._stream.await_output()
+        except SmithyError as error:
+            raise (self._transport.refused or error) from error.__cause__
         if self._output is None:
             raise KnownError(Reason.BAD_EVENT_BYTES, "The service answered without a stream.", "NovaDesk tries again.")
 

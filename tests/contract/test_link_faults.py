@@ -1,0 +1,357 @@
+"""The link against the local server: whatever goes wrong ends in bounded time, with the right reason."""
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from novadesk.config import BackendSettings, Settings
+from novadesk.errors import KnownError, Reason
+from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage
+from novadesk.server.faults import Fault
+from novadesk.transport.bedrock import BedrockLink, BedrockLinker, LinkTiming, PracticeLinker
+from novadesk.transport.credentials import FrozenCredentials, StaticCredentials
+from novadesk.transport.http2 import Timing
+from tests.support.scripted_partner import Rig, answer_typed, echo, listen, running
+from tests.support.wire_client import audio, audio_start, closing, opening, text
+
+FAST = LinkTiming(open_s=10.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
+PATIENCE_S = 15.0
+
+
+def payloads(*events: dict[str, object]) -> list[bytes]:
+    return [json.dumps({"event": event}).encode() for event in events]
+
+
+BEGIN = payloads(*opening(), audio_start())
+FRAME = payloads(audio())[0]
+END = payloads(*closing())
+
+
+def linker(rig: Rig, *, timing: LinkTiming = FAST, model: str = "amazon.nova-2-sonic-v1:0") -> PracticeLinker:
+    async def address() -> dict[str, object]:
+        return json.loads(rig.address.to_json())
+
+    return PracticeLinker(address, Settings(backend=BackendSettings(model=model)), timing=timing)
+
+
+def tls_linker(rig: Rig, *, ca_bundle: str | None = None, endpoint: str = "", **environment: str) -> BedrockLinker:
+    backend = BackendSettings(
+        bedrock_endpoint=endpoint or rig.address.bedrock_tls,
+        ca_bundle=rig.address.ca_file if ca_bundle is None else ca_bundle,
+    )
+    keys = FrozenCredentials(
+        access_key_id=rig.address.access_key_id, secret_access_key=rig.address.secret_access_key, expires_at_ms=7
+    )
+    return BedrockLinker(
+        Settings(backend=backend), environment=environment, credentials=StaticCredentials(keys), timing=FAST
+    )
+
+
+@asynccontextmanager
+async def opened(source: PracticeLinker | BedrockLinker) -> AsyncIterator[BedrockLink]:
+    link = await source.link()
+    try:
+        await link.open()
+        yield link
+    finally:
+        async with asyncio.timeout(PATIENCE_S):
+            await link.close()
+            await link.close()
+        assert await link.receive() == Closed(None) or isinstance(await link.receive(), Closed)
+        with pytest.raises(KnownError):
+            await link.send(FRAME)
+        await link.finish()
+        gc.collect()  # a task whose error nobody took speaks up now, and fails the test
+
+
+async def talk(link: BedrockLink) -> KnownError | None:
+    """Send the opening and then audio until the link refuses it; return why."""
+    for payload in BEGIN:
+        await link.send(payload)
+    while True:
+        await link.send(FRAME)
+        await asyncio.sleep(0.01)
+
+
+async def talk_until_over(link: BedrockLink) -> tuple[list[LinkMessage], KnownError]:
+    """Talk and listen until the link is over; return what arrived and what `send` said."""
+    refused: list[KnownError] = []
+
+    async def speak() -> None:
+        try:
+            await talk(link)
+        except KnownError as error:
+            refused.append(error)
+
+    async with asyncio.timeout(PATIENCE_S):
+        speaking = asyncio.create_task(speak())
+        arrived = []
+        while not isinstance(message := await link.receive(), Closed):
+            arrived.append(message)
+        arrived.append(message)
+        assert await link.receive() == message, "the end is told again and again"
+        await speaking
+    with pytest.raises(KnownError):
+        await link.send(FRAME)
+    return arrived, refused[0]
+
+
+async def next_arrived(link: BedrockLink) -> dict[str, object]:
+    async with asyncio.timeout(PATIENCE_S):
+        message = await link.receive()
+    assert isinstance(message, Arrived), message
+    return dict(json.loads(message.payload)["event"])
+
+
+EARLY = {
+    Fault.HTTP_VALIDATION: Reason.BAD_REQUEST,
+    Fault.HTTP_QUOTA: Reason.QUOTA,
+    Fault.HTTP_DENIED: Reason.ACCESS_DENIED,
+    Fault.HTTP_EXPIRED_TOKEN: Reason.CREDENTIALS_EXPIRED,
+    Fault.HTTP_NOT_FOUND: Reason.MODEL_NOT_FOUND,
+    Fault.HTTP_TIMED_OUT: Reason.TIMED_OUT,
+    Fault.HTTP_MODEL_ERROR: Reason.UNSTABLE,
+    Fault.HTTP_THROTTLED: Reason.THROTTLED,
+    Fault.HTTP_NOT_READY: Reason.UNAVAILABLE,
+    Fault.HTTP_INTERNAL: Reason.UNAVAILABLE,
+    Fault.HTTP_UNAVAILABLE: Reason.UNAVAILABLE,
+    Fault.HTTP_UNKNOWN: Reason.BAD_REQUEST,
+    Fault.RESET_TCP_EARLY: Reason.LINK_LOST,
+    Fault.RESET_STREAM_EARLY: Reason.LINK_LOST,
+    Fault.MUTE: Reason.TIMED_OUT,
+}
+
+LATE = {
+    Fault.STREAM_VALIDATION: Reason.BAD_REQUEST,
+    Fault.STREAM_UNSTABLE: Reason.UNSTABLE,
+    Fault.STREAM_CLOSED_531: Reason.STREAM_CLOSED,
+    Fault.STREAM_MODEL_ERROR: Reason.UNSTABLE,
+    Fault.STREAM_THROTTLED: Reason.THROTTLED,
+    Fault.STREAM_INTERNAL: Reason.UNAVAILABLE,
+    Fault.STREAM_UNAVAILABLE: Reason.UNAVAILABLE,
+    Fault.STREAM_TIMED_OUT: Reason.SESSION_LIMIT,
+    Fault.STREAM_UNKNOWN_EXCEPTION: Reason.UNAVAILABLE,
+    Fault.STREAM_ERROR_MESSAGE: Reason.UNAVAILABLE,
+    Fault.RESET_TCP: Reason.LINK_LOST,
+    Fault.FIN: Reason.LINK_LOST,
+    Fault.RESET_STREAM: Reason.LINK_LOST,
+    Fault.GOAWAY_ABRUPT: Reason.LINK_LOST,
+    Fault.EARLY_END: Reason.STREAM_CLOSED,
+    Fault.TRUNCATED_EVENT: Reason.BAD_EVENT_BYTES,
+    Fault.BAD_CHECKSUM: Reason.BAD_EVENT_BYTES,
+    Fault.HALF_OPEN: Reason.LINK_LOST,
+}
+
+
+@pytest.mark.parametrize("fault", EARLY, ids=lambda fault: fault.name)
+async def test_a_fault_before_the_response(tmp_path: Path, fault: Fault) -> None:
+    async with running(tmp_path, listen) as rig:
+        rig.server.faults.add(fault)
+        async with opened(linker(rig)) as link:
+            arrived, _ = await talk_until_over(link)
+    (closed,) = arrived
+    assert isinstance(closed, Closed)
+    assert closed.failure is not None
+    assert closed.failure.reason is EARLY[fault]
+    assert closed.failure.what
+    assert closed.failure.advice
+
+
+@pytest.mark.parametrize("fault", LATE, ids=lambda fault: fault.name)
+async def test_a_fault_in_mid_stream(tmp_path: Path, fault: Fault) -> None:
+    async with running(tmp_path, echo) as rig:
+        rig.server.faults.add(fault, after_inputs=12)
+        async with opened(linker(rig)) as link:
+            arrived, refused = await talk_until_over(link)
+    assert arrived[0] == Accepted()
+    closed = arrived[-1]
+    assert isinstance(closed, Closed)
+    assert closed.failure is not None
+    assert closed.failure.reason is LATE[fault]
+    assert refused.reason in (closed.failure.reason, Reason.LINK_LOST, Reason.STREAM_CLOSED)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.GOAWAY_GRACEFUL, Fault.UNKNOWN_EVENT, Fault.UNKNOWN_EVENT_TYPE], ids=lambda fault: fault.name
+)
+async def test_an_oddity_after_which_it_goes_on(tmp_path: Path, fault: Fault) -> None:
+    async with running(tmp_path, answer_typed) as rig:
+        rig.server.faults.add(fault, after_inputs=len(BEGIN))
+        async with opened(linker(rig)) as link:
+            assert await link.receive() == Accepted()
+            for payload in [*BEGIN, FRAME, FRAME, *payloads(*text("p", "t", "hi", role="USER", interactive=True))]:
+                await link.send(payload)
+            while "audioOutput" not in await next_arrived(link):
+                pass
+            for payload in END:
+                await link.send(payload)
+            await link.finish()
+            async with asyncio.timeout(PATIENCE_S):
+                while not isinstance(message := await link.receive(), Closed):
+                    pass
+            assert message == Closed(None)
+
+
+@pytest.mark.parametrize("way", ["plain", "tls"])
+async def test_a_whole_conversation(tmp_path: Path, way: str) -> None:
+    async with running(tmp_path, echo) as rig, opened(linker(rig) if way == "plain" else tls_linker(rig)) as link:
+        assert link.expires_at_ms == (None if way == "plain" else 7)
+        assert await link.receive() == Accepted()
+        for payload in [*BEGIN, FRAME]:
+            await link.send(payload)
+        while "audioOutput" not in await next_arrived(link):
+            pass
+        for payload in END:
+            await link.send(payload)
+        await link.finish()
+        async with asyncio.timeout(PATIENCE_S):
+            while not isinstance(message := await link.receive(), Closed):
+                pass
+        assert message == Closed(None)
+
+
+async def test_any_model_id_reaches_the_service_and_an_empty_one_does_not(tmp_path: Path) -> None:
+    arn = "arn:aws:bedrock:us-east-1:000000000000:inference-profile/us.amazon.nova-2-sonic-v1:0"
+    async with running(tmp_path, listen) as rig:
+        async with opened(linker(rig, model="amazon.nova-2-5-sonic")) as link:
+            assert await link.receive() == Accepted()
+        async with opened(linker(rig, model=arn)) as link:
+            assert isinstance(await link.receive(), Accepted | Closed)
+        for empty in ("", "  "):
+            link = await linker(rig, model=empty).link()
+            with pytest.raises(KnownError) as caught:
+                await link.open()
+            assert caught.value.reason is Reason.BAD_MODEL
+            await link.close()
+
+
+async def test_a_slow_reader_stops_the_sender_in_bounded_time(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        rig.server.faults.add(Fault.SLOW_READER, after_inputs=len(BEGIN))
+        async with opened(linker(rig)) as link:
+            assert await link.receive() == Accepted()
+            for payload in BEGIN:
+                await link.send(payload)
+
+            async def flood() -> None:
+                while True:
+                    await link.send(payloads(audio(bytes(32_000)))[0])
+
+            with pytest.raises(KnownError) as caught:
+                await asyncio.wait_for(flood(), PATIENCE_S)
+            assert caught.value.reason is Reason.TIMED_OUT
+            while not isinstance(message := await link.receive(), Closed):
+                pass
+            assert message.failure is caught.value
+
+
+async def test_a_reader_that_does_not_read_stops_the_service(tmp_path: Path) -> None:
+    sent = 0
+
+    async def flood(call) -> None:  # type: ignore[no-untyped-def]
+        nonlocal sent
+        while True:
+            await call.plan("much")
+            await call.speak(bytes(48_000))
+            sent += 48_000
+            await asyncio.sleep(0)
+
+    async with running(tmp_path, flood) as rig, opened(linker(rig)) as link:
+        for payload in BEGIN:
+            await link.send(payload)
+        before = -1
+        async with asyncio.timeout(PATIENCE_S):
+            while sent == 0 or sent != before:
+                before = sent
+                await asyncio.sleep(0.5)
+        assert sent < 16_000_000, "windows and buffers are full, not this computer"
+        for _ in range(100):
+            assert not isinstance(await link.receive(), Closed)
+
+
+async def test_closing_while_everything_waits(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        rig.server.faults.add(Fault.MUTE)
+        async with opened(linker(rig, timing=LinkTiming())) as link:
+            waiting = asyncio.create_task(link.receive())
+            await link.send(BEGIN[0])
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await link.close()
+            assert await waiting == Closed(None)
+
+
+async def test_stopping_to_wait_loses_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig, opened(linker(rig)) as link:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await link.receive()
+        assert await link.receive() == Accepted()
+
+
+async def test_an_open_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        for delay_s in (0.0, 0.001, 0.01, 0.03):
+            link = await linker(rig).link()
+            opening_link = asyncio.create_task(link.open())
+            await asyncio.sleep(delay_s)
+            opening_link.cancel()
+            await asyncio.gather(opening_link, return_exceptions=True)
+            await link.close()
+            assert await link.receive() == Closed(None)
+
+
+async def test_a_wrong_key_and_a_wrong_region(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        for keys, region, reason in (
+            (("AKIAAAAAAAAAAAAAAAAA", rig.address.secret_access_key), "us-east-1", Reason.ACCESS_DENIED),
+            ((rig.address.access_key_id, "wrong"), "us-east-1", Reason.BAD_SIGNATURE),
+            ((rig.address.access_key_id, rig.address.secret_access_key), "eu-north-1", Reason.BAD_SIGNATURE),
+        ):
+            source = BedrockLinker(
+                Settings(backend=BackendSettings(bedrock_endpoint=rig.address.bedrock, region=region)),
+                environment={},
+                credentials=StaticCredentials(FrozenCredentials(access_key_id=keys[0], secret_access_key=keys[1])),
+                timing=FAST,
+            )
+            async with opened(source) as link:
+                arrived, _ = await talk_until_over(link)
+            (closed,) = arrived
+            assert isinstance(closed, Closed)
+            assert closed.failure is not None
+            assert closed.failure.reason is reason
+            assert keys[0] not in str(closed.failure)
+
+
+async def test_an_untrusted_certificate_is_refused_by_name(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        link = await tls_linker(rig, ca_bundle="").link()
+        with pytest.raises(KnownError) as caught:
+            await link.open()
+        assert caught.value.reason is Reason.TLS_REFUSED
+        assert "certificate" in caught.value.what
+        await link.close()
+        with pytest.raises(KnownError) as caught:
+            await tls_linker(rig, ca_bundle=str(tmp_path / "missing.pem")).link()
+        assert caught.value.reason is Reason.TLS_REFUSED
+
+
+async def test_nothing_listens(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig:
+        address = rig.address
+    source = BedrockLinker(
+        Settings(backend=BackendSettings(bedrock_endpoint=address.bedrock)),
+        environment={},
+        credentials=StaticCredentials(FrozenCredentials(access_key_id="a", secret_access_key="b")),
+    )
+    link = await source.link()
+    with pytest.raises(KnownError) as caught:
+        await link.open()
+    assert caught.value.reason is Reason.UNREACHABLE
+    await link.close()
