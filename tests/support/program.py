@@ -1,0 +1,154 @@
+"""The real program in a process of its own, driven over its control channel."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from novadesk.desktop.control import send
+from novadesk.errors import KnownError, Reason
+from novadesk.paths import find_folders
+
+
+class Program:
+    """`novadesk` with a data folder of its own.
+
+    Args:
+        home: every file lies below it.
+        env: the private desktop's environment, or another one.
+        command: how the program is started; the frozen one can take its place.
+    """
+
+    def __init__(self, home: Path, env: Mapping[str, str], command: tuple[str, ...] = ()) -> None:
+        self.home = home
+        self.env = {**os.environ, **env, "NOVADESK_HOME": str(home)}
+        self.command = command or (sys.executable, "-m", "novadesk")
+        self._process: subprocess.Popen[bytes] | None = None
+        home.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def settings(self, text: str) -> None:
+        """Write the settings file."""
+        file = find_folders(home=str(self.home)).make().settings_file
+        file.write_text(text)
+
+    def start(self) -> None:
+        """Open the window and wait until the core answers."""
+        log = (self.home / "stderr.txt").open("ab")
+        with log:
+            self._process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
+        self.wait(lambda status: status is not None, "the core to answer")
+
+    def run(self, *arguments: str, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
+        """Run another command of the program to its end."""
+        return subprocess.run(
+            [*self.command, *arguments], env=self.env, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+    def ask(self, what: str, **more: Any) -> dict[str, Any]:
+        """Ask the running core, as `novadesk ctl` does."""
+        return send(find_folders(home=str(self.home)).control_socket, {"do": what, **more}, deadline_s=10.0)
+
+    def status(self) -> dict[str, Any] | None:
+        """Return the status, or None while there is no core."""
+        try:
+            return self.ask("status")
+        except KnownError as error:
+            if error.reason is Reason.NOT_RUNNING:
+                return None
+            raise
+
+    def wait(
+        self, condition: Callable[[dict[str, Any] | None], bool], what: str, timeout_s: float = 30.0
+    ) -> dict[str, Any] | None:
+        """Wait for a status."""
+        until = time.monotonic() + timeout_s
+        while not condition(status := self.status()):
+            alive = self._process is not None and self._process.poll() is None
+            if not alive or time.monotonic() > until:
+                raise AssertionError(f"waited in vain for {what}: {status}\n{self.words()}")
+            time.sleep(0.05)
+        return status
+
+    def wait_for_phase(self, *phases: str, timeout_s: float = 30.0) -> None:
+        """Wait until the conversation stands in one of these phases."""
+        self.wait(lambda status: status is not None and status["phase"] in phases, " or ".join(phases), timeout_s)
+
+    def turns(self) -> list[dict[str, Any]]:
+        """Return the stored turns of the newest conversation, as `novadesk history` prints them."""
+        listing = self.run("history", "list", "--json")
+        assert listing.returncode == 0, listing.stderr
+        conversations = json.loads(listing.stdout)
+        if not conversations:
+            return []
+        shown = self.run("history", "show", conversations[0]["handle"], "--json")
+        assert shown.returncode == 0, shown.stderr
+        return list(json.loads(shown.stdout))
+
+    def wait_for_turns(self, count: int, timeout_s: float = 40.0) -> list[dict[str, Any]]:
+        """Wait until so many turns are stored."""
+        until = time.monotonic() + timeout_s
+        while len(turns := self.turns()) < count:
+            if time.monotonic() > until:
+                raise AssertionError(f"only these turns came: {turns}\n{self.words()}")
+            time.sleep(0.2)
+        return turns
+
+    def kill(self) -> None:
+        """Kill the window's process as a power cut would; wait until nothing that it started is left."""
+        if self._process is None:
+            return
+        offspring = _descendants(self._process.pid)
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+        until = time.monotonic() + 10
+        while left := [pid for pid in offspring if _alive(pid)]:
+            assert time.monotonic() < until, f"these outlived their program: {left}"
+            time.sleep(0.05)
+
+    def quit(self) -> int:
+        """Ask the program to leave; return its exit code once nothing that it started is left."""
+        assert self._process is not None
+        offspring = _descendants(self._process.pid)
+        self.ask("quit")
+        code = self._process.wait(timeout=20)
+        self._process = None
+        assert not [pid for pid in offspring if _alive(pid)], "something outlived its program"
+        return code
+
+    @property
+    def pid(self) -> int:
+        """Return the window's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def words(self) -> str:
+        """Return what the program wrote to its log and to standard error."""
+        files = [self.home / "stderr.txt", find_folders(home=str(self.home)).log_file]
+        return "\n".join(f"--- {file.name}\n{file.read_text()[-4000:]}" for file in files if file.exists())
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
