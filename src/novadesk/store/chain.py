@@ -95,13 +95,14 @@ class SessionChain:
         generation, session_id = row["generation"], await self._registry.find(handle, row["generation"])
         if row["state"] == LinkState.CLOSED.value:
             return await self._begin(handle, generation + 1, session_id or "")
+        found_before = session_id is not None
         if session_id is None:
             session_id = (await self.look_up(handle)).get(generation)
-            if session_id is None and row["state"] == LinkState.BOUND.value:
-                return await self.roll(handle, generation)
-            if session_id is None:
-                return await self._create(handle, generation, await self._predecessor(handle, generation))
-        if row["state"] == LinkState.INTENDED.value:
+        if session_id is None and row["state"] == LinkState.BOUND.value:
+            return await self.roll(handle, generation)
+        if session_id is None:
+            return await self._create(handle, generation, await self._predecessor(handle, generation))
+        if not found_before or row["state"] == LinkState.INTENDED.value:
             await self._bind(handle, generation, session_id)
         old = self._clock.unix_ms() - row["created_ms"] >= self._roll_over.max_age_ms
         if row["steps"] >= self._roll_over.max_steps or old:
