@@ -437,3 +437,16 @@ async def settled(value, quiet_s=0.3):
         await asyncio.sleep(0.05)
         since = since + 0.05 if value() == last else 0.0
         last = value()
+
+
+async def test_a_partner_that_never_stops_speaking_is_stopped(tmp_path):
+    async def script(call):
+        while True:
+            await call.speak(bytes(480))
+
+    async with running(tmp_path, script) as rig:
+        async with rig.stream() as stream:
+            await stream.send(*opening(), audio_start(), *closing())
+            await stream.end()
+            assert (await stream.rest())[-1][0] == "completionEnd"
+        await until(lambda: rig.partner.ended == 1)

@@ -261,6 +261,7 @@ class Call:
     async def _put(self, *events: OutputEvent) -> None:
         # A block is pushed in one step: cancelling the partner while it waits here cannot leave half a block behind.
         if self._hung_up or not events:
+            await asyncio.sleep(0)  # a partner that goes on speaking must still be stoppable
             return
         self.begin()
         self._wire.push(*events)

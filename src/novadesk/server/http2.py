@@ -39,6 +39,8 @@ _MAX_HTTP1_BYTES = 64 * 1024
 _PREFACE_S = 10.0
 _IDLE_S = 120.0
 _LINGER_S = 0.5
+_STOP_S = 0.8
+_CLOSE_S = 0.2
 _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -270,7 +272,13 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         if not self._streams and not self._closing:
-            self._timer = self._loop.call_later(_IDLE_S, self.shut)
+            self._timer = self._loop.call_later(_IDLE_S, self._retire)
+
+    def _retire(self) -> None:
+        if self._h2 is not None and not self._closing:
+            self._h2.close_connection()
+            self._flush()
+        self.shut()
 
     def _flush(self) -> None:
         if self._frozen or self._h2 is None:
@@ -328,12 +336,12 @@ class Http2Server:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+            await asyncio.wait(self._tasks, timeout=_STOP_S)
         for connection in list(self.connections):
             connection.abort()
         for server in self._servers:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LINGER_S):
+                async with asyncio.timeout(_CLOSE_S):
                     await server.wait_closed()
         self._servers.clear()
 

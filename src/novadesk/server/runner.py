@@ -124,10 +124,10 @@ class LocalServer:
         store, self._store = self._store, None
         try:
             async with asyncio.timeout(_STOP_S):
-                if http2 is not None:
-                    await http2.close()
+                closings = [http2.close()] if http2 is not None else []
                 if api is not None:
-                    await api.cleanup()
+                    closings.append(api.cleanup())
+                await asyncio.gather(*closings)
         except TimeoutError:
             _LOG.error("the local server took too long to stop")
         if store is not None:
