@@ -131,11 +131,11 @@ def _mentions(folder: str) -> list[str]:
 
 
 def test_without_its_packages_it_fails_with_the_line_that_installs_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk_module, "missing_programs", lambda: ["Xvfb", "flite"])
-    with pytest.raises(DeskError, match="apt-get install --no-install-recommends flite xvfb"):
+    monkeypatch.setattr(desk_module, "missing_programs", lambda: ["Xvfb", "text2wave"])
+    with pytest.raises(DeskError, match="apt-get install --no-install-recommends festival xvfb"):
         Desk().__enter__()
 
 
 def test_every_program_it_needs_is_in_the_list_that_setup_installs() -> None:
     assert missing_programs() == []
-    assert {"xvfb", "pulseaudio", "gnome-keyring", "flite"} <= set(rig_packages())
+    assert {"xvfb", "pulseaudio", "gnome-keyring", "festival"} <= set(rig_packages())

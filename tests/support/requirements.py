@@ -6,7 +6,7 @@ from pathlib import Path
 
 _PACKAGES = Path(__file__).resolve().parents[2] / "scripts" / "packages.sh"
 
-# One program of each package.
+# One program or file of each package.
 _PROGRAMS = {
     "Xvfb": "xvfb",
     "openbox": "openbox",
@@ -19,7 +19,8 @@ _PROGRAMS = {
     "gdbus": "libglib2.0-bin",
     "gnome-keyring-daemon": "gnome-keyring",
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
-    "flite": "flite",
+    "text2wave": "festival",
+    "/usr/share/festival/voices/us/cmu_us_slt_arctic_hts/festvox/cmu_us_slt_arctic_hts.scm": "festvox-us-slt-hts",
     "setpriv": "util-linux",
 }
 
@@ -32,8 +33,8 @@ def rig_packages() -> list[str]:
 
 
 def missing_programs() -> list[str]:
-    """Return the programs of the private desktop that are not installed."""
-    return [program for program in _PROGRAMS if shutil.which(program) is None]
+    """Return the programs and files of the private desktop that are not there."""
+    return [program for program in _PROGRAMS if shutil.which(program) is None and not Path(program).is_file()]
 
 
 def apt_line(missing: list[str]) -> str:
