@@ -1,7 +1,8 @@
 """Small building blocks: icon buttons that follow the palette, and labels that know their tone."""
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QLabel, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLabel, QLineEdit, QToolButton, QWidget
 
 from novadesk.ui import resources, tokens
 from novadesk.ui.theme import Theme
@@ -57,6 +58,23 @@ class IconButton(QToolButton):
         edge = self._theme.px(tokens.SPACE_4 + 2)
         self.setIconSize(QSize(edge, edge))
         self.setIcon(self._theme.icon(self._icon))
+
+
+class TextField(QLineEdit):
+    """A text field that leaves the window's own shortcuts alone, such as Ctrl+E, which would go to the line's end."""
+
+    WINDOW_KEYS = frozenset({Qt.Key.Key_E, Qt.Key.Key_F, Qt.Key.Key_I, Qt.Key.Key_M, Qt.Key.Key_N, Qt.Key.Key_Q})
+
+    def event(self, event: QEvent) -> bool:  # noqa: D102
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() is QEvent.Type.ShortcutOverride
+            and event.modifiers() == Qt.KeyboardModifier.ControlModifier
+            and event.key() in self.WINDOW_KEYS
+        ):
+            event.ignore()
+            return False
+        return super().event(event)
 
 
 class ShapeLabel(QLabel):

@@ -42,8 +42,7 @@ class TurnList(QListView):
         super().__init__(parent)
         self._turns = model
         self.following = True
-        self._anchoring = False
-        self._range = 0
+        self._anchor: tuple[QPersistentModelIndex, int] | None = None
         self.delegate = TurnDelegate(theme, self)
         self.setModel(model)
         self.setItemDelegate(self.delegate)
@@ -62,7 +61,8 @@ class TurnList(QListView):
         bar.setSingleStep(theme.px(tokens.SPACE_5))
         bar.rangeChanged.connect(self._on_range_changed)
         bar.valueChanged.connect(self._on_scrolled)
-        model.rowsAboutToBeInserted.connect(self._on_rows_coming)
+        model.rowsAboutToBeInserted.connect(self._keep_place)
+        model.rowsAboutToBeRemoved.connect(self._keep_place)
         theme.changed.connect(self.scheduleDelayedItemsLayout)
 
     def follow(self) -> None:
@@ -77,13 +77,9 @@ class TurnList(QListView):
         selected = sorted(self.selectedIndexes(), key=lambda index: index.row())
         indexes = selected or [self._turns.index(number) for number in range(self._turns.rowCount())]
         rows = [self._turns.row(index) for index in indexes]
-        lines = [
-            f"{row.text}{row.faded}".strip()
-            if len(rows) == 1
-            else f"{speaker(row.role)}: {row.text}{row.faded}".strip()
-            for row in rows
-            if row.kind is not RowKind.NOTICE
-        ]
+        rows = [row for row in rows if row.kind is not RowKind.NOTICE]
+        named = len(rows) > 1
+        lines = [(f"{speaker(row.role)}: " if named else "") + f"{row.text}{row.faded}".strip() for row in rows]
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def dataChanged(  # noqa: D102
@@ -94,8 +90,8 @@ class TurnList(QListView):
     ) -> None:
         row = topLeft.row()
         if row == bottomRight.row():
-            height = self.delegate.height(topLeft.data(ItemRole.ROW), self.viewport().width())
-            if height == self.visualRect(QModelIndex(topLeft)).height():
+            height = self.delegate.height(topLeft.data(ItemRole.ROW), self.width())
+            if height == self.visualRect(self._turns.index(row)).height():
                 self.viewport().update()
                 return
         super().dataChanged(topLeft, bottomRight, roles)
@@ -127,10 +123,13 @@ class TurnList(QListView):
             current = self.currentIndex()
             self._make_current(current.row() if current.isValid() else self._turns.rowCount() - 1)
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        super().mouseReleaseEvent(event)
         index = self.indexAt(event.position().toPoint())
-        if index.isValid():
-            self._turns.toggle(index)
+        if event.button() is Qt.MouseButton.LeftButton and index.isValid() and index == self.currentIndex():
+            row = self._turns.row(index)
+            if self.delegate.on_notes(row, self.visualRect(index), event.position().toPoint().y()):
+                self._turns.toggle(index)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
         super().resizeEvent(event)
@@ -155,17 +154,25 @@ class TurnList(QListView):
             menu.addAction(self.tr("Show or hide what was not spoken"), lambda: self._turns.toggle(row))
         menu.popup(self.viewport().mapToGlobal(where))
 
-    def _on_rows_coming(self, _parent: QModelIndex, first: int, _last: int) -> None:
-        self._anchoring = first == 0 and self._turns.rowCount() > 0 and not self.following
+    def doItemsLayout(self) -> None:  # noqa: D102
+        super().doItemsLayout()
+        if self._anchor is not None:
+            (index, top), self._anchor = self._anchor, None
+            if index.isValid() and not self.following:
+                bar = self.verticalScrollBar()
+                bar.setValue(bar.value() + self.visualRect(self._turns.index(index.row())).top() - top)
+
+    def _keep_place(self) -> None:
+        """Remember what the person reads, so that rows coming or going elsewhere do not move it."""
+        if self.following or self._anchor is not None:
+            return
+        index = self.indexAt(QPoint(self.viewport().width() // 2, self.viewport().height() // 2))
+        if index.isValid():
+            self._anchor = (QPersistentModelIndex(index), self.visualRect(index).top())
 
     def _on_range_changed(self, _low: int, high: int) -> None:
-        bar = self.verticalScrollBar()
         if self.following:
-            bar.setValue(high)
-        elif self._anchoring:
-            self._anchoring = False
-            bar.setValue(bar.value() + high - self._range)
-        self._range = high
+            self.verticalScrollBar().setValue(high)
 
     def _on_scrolled(self, value: int) -> None:
         bar = self.verticalScrollBar()

@@ -119,8 +119,8 @@ class DetailsView(QFrame):
             self.tr("Conversation"),
             ("label", self.tr("Label")),
             ("resumed", self.tr("Carried over")),
-            ("sync", self.tr("Saved")),
-            ("pending", self.tr("Waiting in all")),
+            ("sync", self.tr("Sync")),
+            ("pending", self.tr("All waiting")),
             ("keyring", ""),
         )
         self._group(

@@ -35,7 +35,7 @@ from novadesk.errors import KnownError
 from novadesk.models import Conversation, SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.controls import IconButton
+from novadesk.ui.controls import IconButton, TextField
 from novadesk.ui.item_models import SYNC_ICONS, HistoryKind, HistoryModel, HistoryRow, ItemRole
 from novadesk.ui.theme import Theme
 
@@ -50,7 +50,7 @@ class HistoryDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._theme = theme
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: D102
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: ARG002, D102
         row: HistoryRow = index.data(ItemRole.ROW)
         theme = self._theme
         small = round(QFontMetricsF(theme.font(tokens.FONT_SMALL)).height())
@@ -145,6 +145,9 @@ class HistoryList(QListView):
         self.verticalScrollBar().setSingleStep(theme.px(tokens.SPACE_5))
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.clicked.connect(self._open)
+        model.modelAboutToBeReset.connect(self._remember)
+        model.modelReset.connect(self._restore)
+        self._chosen: str | None = None
         theme.changed.connect(self.scheduleDelayedItemsLayout)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
@@ -163,6 +166,16 @@ class HistoryList(QListView):
             row = self._history.row(index)
             if row.conversation is not None and not row.current:
                 self.opened.emit(row.conversation.handle)
+
+    def _remember(self) -> None:
+        index = self.currentIndex()
+        conversation = self._history.row(index).conversation if index.isValid() else None
+        self._chosen = conversation.handle if conversation is not None else None
+
+    def _restore(self) -> None:
+        number = self._history.find(self._chosen) if self._chosen is not None else None
+        if number is not None:
+            self.setCurrentIndex(self._history.index(number))
 
     def _on_scrolled(self, value: int) -> None:
         if value >= self.verticalScrollBar().maximum() - self.verticalScrollBar().pageStep():
@@ -197,7 +210,7 @@ class HistoryView(QFrame):
         )
         self.new.setObjectName("wide")
         self.new.clicked.connect(self._on_new)
-        self.search = QLineEdit(self)
+        self.search = TextField(self)
         self.search.setObjectName("search")
         self.search.setPlaceholderText(self.tr("Search"))
         self.search.setAccessibleName(self.tr("Search conversations"))
@@ -303,12 +316,13 @@ class HistoryView(QFrame):
         top = QVBoxLayout()
         top.setContentsMargins(edge, 0, edge, 0)
         top.setSpacing(theme.px(tokens.SPACE_2))
-        top.addWidget(self.new)
+        top.addWidget(self.new, 0, Qt.AlignmentFlag.AlignLeft)
         top.addWidget(self.search)
         layout.addLayout(top)
         layout.addWidget(self.note)
         layout.addWidget(self.list, 1)
         bottom = QHBoxLayout()
         bottom.setContentsMargins(edge, 0, edge, 0)
-        bottom.addWidget(self.settings, 1)
+        bottom.addWidget(self.settings)
+        bottom.addStretch(1)
         layout.addLayout(bottom)

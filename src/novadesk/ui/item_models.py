@@ -13,7 +13,7 @@ from novadesk.models import Conversation, Role, SyncState, Turn
 from novadesk.ui.words import counted, day_name, sync_words, turn_notes
 
 WINDOW_ROWS = 1000
-"""Most turns held in memory at once; older and newer ones are paged from the store."""
+"""Turns held in memory; older and newer ones are paged from the store. Live growth may reach twice as many."""
 
 type AnyIndex = QModelIndex | QPersistentModelIndex
 
@@ -62,7 +62,7 @@ def speaker(role: Role | None) -> str:
 
 
 class ConversationModel(QAbstractListModel):
-    """Turns on disk, notices where they came up, and the text in the making, as rows that change as little as possible."""
+    """Turns on disk, notices where they came up, and the text in the making, as rows that change little."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -111,10 +111,11 @@ class ConversationModel(QAbstractListModel):
         """Add a page of older turns; far newer ones leave the memory."""
         first = self._turns[0].position if self._turns else None
         self._turns[:0] = [turn for turn in older if first is None or turn.position < first]
+        self._compose()
         if len(self._turns) > WINDOW_ROWS:
             del self._turns[WINDOW_ROWS:]
             self.attached = False
-        self._compose()
+            self._compose()
 
     def append(self, newer: Sequence[Turn]) -> None:
         """Add a page of newer turns while the end is not in memory; far older ones leave it."""
@@ -125,8 +126,10 @@ class ConversationModel(QAbstractListModel):
             self._join(self._tail)
         elif not newer:
             self.reattach()
-        del self._turns[: max(0, len(self._turns) - WINDOW_ROWS)]
         self._compose()
+        if len(self._turns) > WINDOW_ROWS:
+            del self._turns[:-WINDOW_ROWS]
+            self._compose()
 
     def reattach(self) -> None:
         """Go back to the newest turns and drop what was paged in."""
@@ -171,7 +174,9 @@ class ConversationModel(QAbstractListModel):
         kept = [turn for turn in self._turns if turn.position < first]
         if kept and kept[-1].position != first - 1:
             kept = []
-        self._turns = (kept + list(tail))[-WINDOW_ROWS:]
+        self._turns = kept + list(tail)
+        if len(self._turns) > 2 * WINDOW_ROWS:
+            del self._turns[:-WINDOW_ROWS]
 
     def _anchor(self, notices: tuple[str, ...]) -> None:
         """Keep each notice where it came up; those that the core has dropped go."""
@@ -268,6 +273,11 @@ class HistoryModel(QAbstractListModel):
         """Return the row behind an index."""
         return self._rows[index.row()]
 
+    def find(self, handle: str) -> int | None:
+        """Return the row number of a conversation, or None when it is not shown."""
+        shown = (row.conversation for row in self._rows)
+        return next((n for n, one in enumerate(shown) if one is not None and one.handle == handle), None)
+
     def show(self, conversations: Sequence[Conversation], today: date) -> None:
         """Replace the loaded conversations."""
         if list(conversations) == self._conversations and today == self._today:
@@ -326,12 +336,10 @@ class HistoryModel(QAbstractListModel):
                 day = of
                 rows.append(HistoryRow(kind=HistoryKind.DAY, title=day_name(of, self._today)))
             rows.append(_history_row(shown, current=is_current))
-        self.layoutAboutToBeChanged.emit()
-        if len(rows) == len(self._rows):
+        if rows and [_place(row) for row in rows] == [_place(row) for row in self._rows]:
             self._rows = rows
-            self.layoutChanged.emit()
+            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
             return
-        self.layoutChanged.emit()
         self.beginResetModel()
         self._rows = rows
         self.endResetModel()
@@ -379,6 +387,10 @@ def _live_row(live: LiveText, *, headed: bool) -> Row:
         faded=gap + live.planned,
         headed=headed,
     )
+
+
+def _place(row: HistoryRow) -> str:
+    return row.conversation.handle if row.conversation is not None else row.title
 
 
 def _take_notice(notices: list[tuple[int, str]], position: int) -> Row:

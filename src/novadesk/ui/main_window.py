@@ -1,8 +1,9 @@
 """The window: state in, intents out."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
@@ -60,7 +61,6 @@ class MainWindow(QMainWindow):
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
         self.setWindowIcon(self.theme.icon("app", self.theme.palette.accent))
-        self.setMinimumSize(QSize(self.theme.px(400), 560))
         self.resize(self.theme.px(1120), self.theme.px(740))
         self.panel.controls.talk.setFocus()
         bridge.snapshot_changed.connect(self.show_snapshot)
@@ -166,8 +166,8 @@ class MainWindow(QMainWindow):
             return TalkSource.SPACE
         if self._key_is_global:
             return None
-        key = self._key
-        return TalkSource.KEY if key and QKeySequence(event.key()).toString().lower() == key.lower() else None
+        key = self._key.lower().replace("_", "").replace(" ", "")
+        return TalkSource.KEY if key and QKeySequence(event.key()).toString().lower() == key else None
 
     @property
     def _key_is_global(self) -> bool:
@@ -190,14 +190,25 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.panel)
         self.panes = Panes(theme, self.history, middle, self.details, self)
         self.setCentralWidget(self.panes)
-        self.header.sidebar.hide()
+        self.header.set_narrow(False)
         self.header.sidebar_wanted.connect(self._toggle_sidebar)
         self.header.details_wanted.connect(self.toggle_details)
         self.details.closed.connect(self.toggle_details)
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
         self.panes.folded_changed.connect(self._on_folded)
-        QWidget.setTabOrder(self.history, self.header)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        history, header, panel = self.history, self.header, self.panel
+        controls = panel.controls
+        stops: list[QWidget] = [history.new, history.search, history.list, history.settings]
+        stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
+        stops += [panel.errors.retry, panel.errors.copy, controls.mode_button(TalkMode.HOLD)]
+        stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
+        stops += [panel.composer.field, panel.composer.send, self.details.close_button]
+        for one, other in pairwise(stops):
+            QWidget.setTabOrder(one, other)
 
     def _make_actions(self) -> None:
         controls = self.panel.controls
@@ -242,7 +253,7 @@ class MainWindow(QMainWindow):
             self.history.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _on_folded(self, folded: bool) -> None:
-        self.header.sidebar.setVisible(folded)
+        self.header.set_narrow(folded)
         self.panel.controls.set_narrow(folded)
 
     def _on_history_left(self) -> None:

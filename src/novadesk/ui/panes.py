@@ -8,6 +8,8 @@ from novadesk.ui import tokens
 from novadesk.ui.theme import Theme
 
 _LEFT_FREE = 56
+_LEAST_WIDTH = 400
+_LEAST_HEIGHT = 560
 
 
 class Panes(QWidget):
@@ -73,7 +75,8 @@ class Panes(QWidget):
         self._place()
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
-        return self.middle.minimumSizeHint()
+        least = QSize(self._theme.px(_LEAST_WIDTH), _LEAST_HEIGHT)
+        return self.middle.minimumSizeHint().expandedTo(least)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
         if watched is self.middle and event.type() is QEvent.Type.LayoutRequest:

@@ -159,7 +159,7 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         store_revision=1,
     )
     bedrock = replace(ready, backend=BackendKind.BEDROCK, backend_name="Amazon Bedrock, us-east-1")
-    cut = replace(turns[3], heard_chars=45, interrupted=True)
+    cut = replace(turns[3], heard_chars=43, interrupted=True)
     typed = replace(turns[4], typed=True, text="Dr. Smith, 14 Baker Street", position=4)
     listening = replace(
         ready,

@@ -1,5 +1,6 @@
 """Find icons and style, and colour them by the palette."""
 
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -72,11 +73,12 @@ def icon(name: str, colour: str, disabled: str | None = None) -> QIcon:
     return result
 
 
-def stylesheet(values: dict[str, str]) -> str:
-    """Return the style sheet with its `$names` replaced.
+def stylesheet(values: dict[str, str], scale: float) -> str:
+    """Return the style sheet with its `$names` replaced and its lengths grown; hairlines of up to 2 px stay.
 
     Raises:
         KeyError: when the sheet uses a name that is not in `values`.
     """
     sheet = (find_resources() / "style" / "novadesk.qss").read_text(encoding="utf-8")
-    return Template(sheet).substitute(values)
+    grown = re.sub(r"\b([3-9]|\d\d+)px", lambda length: f"{round(int(length[1]) * scale)}px", sheet)
+    return Template(grown).substitute(values)

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
-from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
+from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel, TextField
 from novadesk.ui.states import hint, state_line, state_words
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
 from novadesk.ui.theme import Theme
@@ -97,7 +96,9 @@ class Header(QFrame):
         self.backend = ElidedLabel(self)
         self.backend.setObjectName("backend")
         self.state = StateLabel(theme, self)
-        self.end = IconButton(theme, "end", self.tr("End the conversation"), shortcut="Ctrl+E", parent=self)
+        self.end = IconButton(
+            theme, "end", self.tr("End the conversation"), shown=self.tr("End"), shortcut="Ctrl+E", parent=self
+        )
         self.end.clicked.connect(intents.end_conversation)
         self.details = IconButton(theme, "details", self.tr("Details"), shortcut="Ctrl+I", parent=self)
         self.details.setCheckable(True)
@@ -128,6 +129,12 @@ class Header(QFrame):
         name = snapshot.backend_name
         self.backend.set_whole(f"· {name}" if name else "")
         self.end.setEnabled(snapshot.phase in _LIVE)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Show icons only where there is no room for words, and the way to the folded sidebar."""
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        self.end.setToolButtonStyle(style)
+        self.sidebar.setVisible(narrow)
 
 
 class ErrorBar(QFrame):
@@ -217,7 +224,6 @@ class Controls(QWidget):
         self.answers = QLabel(self)
         self.answers.setObjectName("answers")
         self.answers.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._side = (self._modes_box, self.answers)
         self._lay_out()
 
     def toggle_mute(self) -> None:
@@ -250,13 +256,19 @@ class Controls(QWidget):
 
     def set_narrow(self, narrow: bool) -> None:
         """Put the sides under the buttons where there is no room beside them."""
-        grid = self._grid
-        for side in self._side:
-            grid.removeWidget(side)
-        row = 2 if narrow else 0
         middle = Qt.AlignmentFlag.AlignVCenter
-        grid.addWidget(self._modes_box, row, 0, middle | Qt.AlignmentFlag.AlignLeft)
-        grid.addWidget(self.answers, row, 2, middle | Qt.AlignmentFlag.AlignRight)
+        for side in (self._modes_box, self.answers):
+            self._grid.removeWidget(side)
+            self._below.removeWidget(side)
+        if narrow:
+            self._below.addWidget(self._modes_box, 0, middle)
+            self._below.addStretch(1)
+            self._below.addWidget(self.answers, 0, middle)
+            return
+        while self._below.takeAt(0) is not None:
+            pass
+        self._grid.addWidget(self._modes_box, 0, 0, middle | Qt.AlignmentFlag.AlignLeft)
+        self._grid.addWidget(self.answers, 0, 2, middle | Qt.AlignmentFlag.AlignRight)
 
     def _words_under(self, snapshot: Snapshot, key: str, *, heard: bool) -> str:
         if self._muted:
@@ -310,6 +322,8 @@ class Controls(QWidget):
         grid.setColumnStretch(2, 1)
         grid.addLayout(middle, 0, 1)
         grid.addWidget(self.under, 1, 0, 1, 3)
+        self._below = QHBoxLayout()
+        grid.addLayout(self._below, 2, 0, 1, 3)
         self.set_narrow(False)
 
 
@@ -320,7 +334,7 @@ class Composer(QFrame):
         super().__init__(parent)
         self.setObjectName("composer")
         self._intents = intents
-        self.field = QLineEdit(self)
+        self.field = TextField(self)
         self.field.setObjectName("field")
         self.field.setAccessibleName(self.tr("Message"))
         self.field.setFrame(False)

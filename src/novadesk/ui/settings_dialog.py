@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -214,6 +215,7 @@ class SettingsDialog(QDialog):
         self._fields: list[QWidget] = getattr(self, "_fields", [])
         heading = QLabel(title, self)
         heading.setObjectName("dialogHeading")
+        heading.setIndent(0)
         into.addWidget(heading)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, self._theme.px(tokens.SPACE_3))
@@ -225,8 +227,10 @@ class SettingsDialog(QDialog):
         for words, field in rows:
             label = QLabel(words, self)
             label.setBuddy(field)
-            label.setMinimumWidth(self._theme.px(144))
-            if not isinstance(field, QComboBox):
+            label.setMinimumSize(self._theme.px(144), self._theme.px(28))
+            if isinstance(field, QComboBox):
+                field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            else:
                 field.setAccessibleName(words.replace("&", ""))
             form.addRow(label, field)
             self._fields.append(field)

@@ -18,35 +18,24 @@ class StateLine:
     hint: str
 
 
+def _line(shape: str, word: str, tone: Tone, hint: str) -> StateLine:
+    return StateLine(shape=shape, word=word, tone=tone, hint=hint)
+
+
 _PHASES: dict[Phase, StateLine] = {
-    Phase.OFFLINE: StateLine(shape="state-offline", word="Offline", tone=Tone.QUIET, hint="Type a message"),
-    Phase.IDLE: StateLine(shape="state-idle", word="Idle", tone=Tone.QUIET, hint="{talk}, or type to begin"),
-    Phase.CONNECTING: StateLine(
-        shape="state-connecting", word="Connecting", tone=Tone.QUIET, hint="Connecting… type meanwhile"
-    ),
-    Phase.READY: StateLine(shape="state-ready", word="Ready", tone=Tone.GOOD, hint="{talk}, or type here"),
-    Phase.LISTENING: StateLine(
-        shape="state-listening", word="Listening", tone=Tone.GOOD, hint="Listening… or type here"
-    ),
-    Phase.THINKING: StateLine(shape="state-thinking", word="Thinking", tone=Tone.QUIET, hint="Type to add something"),
-    Phase.TOOL: StateLine(
-        shape="state-tool", word="Looking something up", tone=Tone.QUIET, hint="Type to add something"
-    ),
-    Phase.SPEAKING: StateLine(
-        shape="state-speaking", word="Speaking", tone=Tone.PLAIN, hint="{talk} to interrupt, or type here"
-    ),
-    Phase.INTERRUPTED: StateLine(
-        shape="state-interrupted", word="Interrupted", tone=Tone.CAUTION, hint="Go on, or type here"
-    ),
-    Phase.RENEWING: StateLine(shape="state-renewing", word="Renewing", tone=Tone.GOOD, hint="{talk}, or type here"),
-    Phase.RECONNECTING: StateLine(
-        shape="state-renewing",
-        word="Reconnecting",
-        tone=Tone.CAUTION,
-        hint="Type now; it is sent once the connection is back",
-    ),
-    Phase.FAILED: StateLine(shape="state-failed", word="Stopped", tone=Tone.BAD, hint="Type to try again"),
-    Phase.ENDED: StateLine(shape="state-ended", word="Ended", tone=Tone.QUIET, hint="{talk}, or type to go on"),
+    Phase.OFFLINE: _line("state-offline", "Offline", Tone.QUIET, "Type a message"),
+    Phase.IDLE: _line("state-idle", "Idle", Tone.QUIET, "{talk}, or type to begin"),
+    Phase.CONNECTING: _line("state-connecting", "Connecting", Tone.QUIET, "Connecting… type meanwhile"),
+    Phase.READY: _line("state-ready", "Ready", Tone.GOOD, "{talk}, or type here"),
+    Phase.LISTENING: _line("state-listening", "Listening", Tone.GOOD, "Listening… or type here"),
+    Phase.THINKING: _line("state-thinking", "Thinking", Tone.QUIET, "Type to add something"),
+    Phase.TOOL: _line("state-tool", "Looking something up", Tone.QUIET, "Type to add something"),
+    Phase.SPEAKING: _line("state-speaking", "Speaking", Tone.PLAIN, "{talk} to interrupt, or type here"),
+    Phase.INTERRUPTED: _line("state-interrupted", "Interrupted", Tone.CAUTION, "Go on, or type here"),
+    Phase.RENEWING: _line("state-renewing", "Renewing", Tone.GOOD, "{talk}, or type here"),
+    Phase.RECONNECTING: _line("state-renewing", "Reconnecting", Tone.CAUTION, "Type now, sent once reconnected"),
+    Phase.FAILED: _line("state-failed", "Stopped", Tone.BAD, "Type to try again"),
+    Phase.ENDED: _line("state-ended", "Ended", Tone.QUIET, "{talk}, or type to go on"),
 }
 
 _LIVE = frozenset(

@@ -87,10 +87,12 @@ class TalkButton(QAbstractButton):
         self._theme = theme
         self._active = False
         self._crossed = False
+        self._ringed = False
         self._microphone = 0.0
         self._speaker = 0.0
         self.setObjectName("talk")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self._renew)
 
@@ -136,6 +138,11 @@ class TalkButton(QAbstractButton):
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
         super().focusInEvent(event)
+        self._ringed = event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+            Qt.FocusReason.ShortcutFocusReason,
+        )
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102, ARG002
@@ -159,7 +166,7 @@ class TalkButton(QAbstractButton):
         name = "microphone-off" if self._crossed else "microphone"
         picture = resources.pixmap(name, ink, size, self.devicePixelRatioF())
         painter.drawPixmap(QPointF(middle.x() - size / 2, middle.y() - size / 2), picture)
-        if self.hasFocus():
+        if self.hasFocus() and self._ringed:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(palette.accent), 2))
             painter.drawEllipse(middle, radius + 4, radius + 4)

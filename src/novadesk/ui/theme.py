@@ -84,7 +84,7 @@ class Theme(QObject):
     def _dress(self, widget: QWidget) -> None:
         widget.setPalette(_qt_palette(self.palette))
         widget.setFont(self.font(tokens.FONT_BASE))
-        widget.setStyleSheet(resources.stylesheet(self._values()))
+        widget.setStyleSheet(resources.stylesheet(self._values(), self.scale))
 
     def _values(self) -> dict[str, str]:
         palette = self.palette
@@ -98,6 +98,8 @@ class Theme(QObject):
         values["handle"] = tokens.blend(palette.muted, palette.ground, 0.35)
         values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
         values["bad_line"] = tokens.blend(palette.bad, palette.surface, 0.35)
+        kind = "dark" if palette.dark else "light"
+        values["chevron"] = (resources.find_resources() / "icons" / f"chevron-{kind}.svg").as_posix()
         lengths = {
             "space_1": tokens.SPACE_1,
             "space_2": tokens.SPACE_2,

@@ -14,7 +14,7 @@ from PySide6.QtGui import (
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from novadesk.ui import tokens
 from novadesk.ui.item_models import ItemRole, Row, RowKind, speaker
@@ -64,8 +64,8 @@ class TurnDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: D102
         view = option.widget
-        width = view.viewport().width() if isinstance(view, QAbstractItemView) else tokens.COLUMN_WIDTH
-        return QSize(width, self.height(index.data(ItemRole.ROW), width))
+        width = view.width() if isinstance(view, QWidget) else tokens.COLUMN_WIDTH
+        return QSize(80, self.height(index.data(ItemRole.ROW), width))
 
     def height(self, row: Row, width: int) -> int:
         """Return a row's height in a view of this width."""
@@ -86,16 +86,20 @@ class TurnDelegate(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        column = self._column(rect.width())
+        view = option.widget
+        column = self._column(view.width() if isinstance(view, QWidget) else rect.width())
         if row.kind is RowKind.NOTICE:
             self._paint_notice(painter, rect, row, column)
         else:
-            widget: QWidget | None = option.widget
-            focused = widget is not None and widget.hasFocus()
+            focused = isinstance(view, QWidget) and view.hasFocus()
             if state & QStyle.StateFlag.State_Selected:
                 self._paint_selection(painter, rect, column, row, focused=focused)
             self._paint_turn(painter, rect, row, column)
         painter.restore()
+
+    def on_notes(self, row: Row, rect: QRect, y: int) -> bool:
+        """Return whether a height in a row's rectangle is that of its notes."""
+        return bool(row.notes) and y >= rect.bottom() - self._theme.px(tokens.SPACE_1) - self._note_height()
 
     def _column(self, width: int) -> _Column:
         theme = self._theme
