@@ -14,6 +14,8 @@ from pathlib import Path
 from novadesk import __version__
 from novadesk.errors import KnownError
 
+type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 OK = 0
 INTERNAL = 1
 KNOWN = 2
@@ -58,38 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     window = commands.add_parser("window", help="open the window (the default)")
     window.set_defaults(run=_window)
 
-    talk = commands.add_parser("talk", help="hold one conversation without a window")
-    talk.add_argument("--in", dest="read", type=Path, required=True, metavar="WAV", help="16-bit PCM, 8-48 kHz")
-    talk.add_argument("--out", dest="write", type=Path, metavar="WAV", help="the answer: 24 kHz mono")
-    talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"))
-    which = talk.add_mutually_exclusive_group()
-    which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
-    which.add_argument("--new", action="store_true", help="begin a new one")
-    talk.add_argument("--json", action="store_true", help="one JSON line per event")
-    talk.set_defaults(run=_talk)
-
-    serve = commands.add_parser("serve", help="run the local server in front, until SIGTERM")
-    serve.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
-    serve.add_argument("--port", type=int, default=0, help="port of the HTTP/2 endpoint; 0 chooses one")
-    serve.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
-    serve.add_argument("--san", action="append", default=[], metavar="NAME", help="a further name in the certificate")
-    serve.add_argument("--persona", type=Path, metavar="FILE", help="play this script instead of the practice partner")
-    serve.add_argument("--llm", default="", metavar="URL", help="OpenAI-compatible local endpoint for the answers")
-    serve.add_argument("--llm-model", default="", metavar="NAME")
-    serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
-    serve.set_defaults(run=_serve)
-
-    history = commands.add_parser("history", help="list and show stored conversations")
-    actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="newest first")
-    listing.add_argument("--json", action="store_true")
-    listing.set_defaults(run=_history_list)
-    show = actions.add_parser("show", help="the turns of one conversation")
-    show.add_argument("handle", metavar="HANDLE")
-    show.add_argument("--json", action="store_true")
-    show.set_defaults(run=_history_show)
-
+    _add_talk(commands)
+    _add_serve(commands)
+    _add_history(commands)
     _add_ctl(commands)
 
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
@@ -105,7 +78,45 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_ctl(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_talk(commands: Commands) -> None:
+    talk = commands.add_parser("talk", help="hold one conversation without a window")
+    talk.add_argument("--in", dest="read", type=Path, required=True, metavar="WAV", help="16-bit PCM, 8-48 kHz")
+    talk.add_argument("--out", dest="write", type=Path, metavar="WAV", help="the answer: 24 kHz mono")
+    talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"))
+    which = talk.add_mutually_exclusive_group()
+    which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
+    which.add_argument("--new", action="store_true", help="begin a new one")
+    talk.add_argument("--json", action="store_true", help="one JSON line per event")
+    talk.set_defaults(run=_talk)
+
+
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add_parser("serve", help="run the local server in front, until SIGTERM")
+    serve.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
+    serve.add_argument("--port", type=int, default=0, help="port of the HTTP/2 endpoint; 0 chooses one")
+    serve.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
+    serve.add_argument("--san", action="append", default=[], metavar="NAME", help="a further name in the certificate")
+    serve.add_argument("--persona", type=Path, metavar="FILE", help="play this script instead of the practice partner")
+    serve.add_argument("--llm", default="", metavar="URL", help="OpenAI-compatible local endpoint for the answers")
+    serve.add_argument("--llm-model", default="", metavar="NAME")
+    serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
+    serve.set_defaults(run=_serve)
+
+
+def _add_history(commands: Commands) -> None:
+    history = commands.add_parser("history", help="list and show stored conversations")
+    actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="newest first")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_history_list)
+    show = actions.add_parser("show", help="the turns of one conversation")
+    show.add_argument("handle", metavar="HANDLE")
+    show.add_argument("--json", action="store_true")
+    show.set_defaults(run=_history_show)
+
+
+def _add_ctl(commands: Commands) -> None:
     ctl = commands.add_parser("ctl", help="drive the running NovaDesk")
     actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
     common = argparse.ArgumentParser(add_help=False)

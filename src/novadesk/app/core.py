@@ -157,14 +157,18 @@ class Core:
         stack.push_async_callback(sync.stop)
         stack.push_async_callback(cancelled, asyncio.create_task(self._show_sync(sync), name="sync-shown"))
 
-        if start.talk_key:
-            talk_key = TalkKey(settings.talk.key, self.controller)
-            talk_key.start()
-            stack.push_async_callback(talk_key.stop)
+        await self._open_doors(start)
 
-        control = ControlServer(folders.control_socket, ControlHandler(self.controller))
+    async def _open_doors(self, start: Start) -> None:
+        """Let the talk key and other processes in, last: whoever comes through finds everything there."""
+        if start.talk_key:
+            talk_key = TalkKey(self._settings.talk.key, self.controller)
+            talk_key.start()
+            self._stack.push_async_callback(talk_key.stop)
+
+        control = ControlServer(self._folders.control_socket, ControlHandler(self.controller))
         await control.start()
-        stack.push_async_callback(control.stop)
+        self._stack.push_async_callback(control.stop)
 
     # --- Requests --------------------------------------------------------------------------------
 
@@ -193,11 +197,9 @@ class Core:
             await self._stored.wait()
             self._stored.clear()
             try:
-                pending = await self._archive.pending()
+                await self.controller.note_delivery(pending=await self._archive.pending(), note=sync.note)
             except KnownError:
                 _log.warning("the number of waiting turns could not be read")
-                continue
-            self.controller.set_extra(pending_sync=pending, keyring_note=sync.note)
 
 
 def make_practice(folders: Folders) -> PracticeServer:

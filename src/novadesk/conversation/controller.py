@@ -4,7 +4,6 @@ Everything here runs on the core loop. Wishes (`Intents`) and device reports (`S
 takes time is a chore, done one after another, or a task of the present link.
 """
 
-import asyncio
 import logging
 import random
 import uuid
@@ -13,10 +12,10 @@ from typing import Any
 
 from novadesk.config import Settings
 from novadesk.conversation import lifecycle
+from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
 from novadesk.conversation.background import Background
 from novadesk.conversation.downlink import Downlink, DownlinkListener
-from novadesk.conversation.lifecycle import Lifecycle
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
 from novadesk.conversation.record import Record
 from novadesk.conversation.soundswitch import SoundSwitch
@@ -50,7 +49,6 @@ class Controller:
         publish: takes every new snapshot, on the core loop.
         on_saved: called after a turn reached the disk.
         on_quit: called when the person wants to leave.
-        policy: the numbers of reconnecting.
     """
 
     def __init__(
@@ -66,18 +64,17 @@ class Controller:
         publish: SnapshotSink,
         on_saved: Callable[[], None],
         on_quit: Callable[[], None],
-        policy: Policy | None = None,
     ) -> None:
-        self._settings, self._setup, self._linker, self._clock = settings, setup, linker, clock
+        self._setup, self._linker, self._clock = setup, linker, clock
         self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
-        self._sound, self._toolbox, self._policy = sound, toolbox, policy or Policy()
-        self._state = Lifecycle()
+        self._toolbox, self._policy = toolbox, Policy()
+        self._state = lifecycle.Lifecycle()
         self._record = Record(
             archive=archive,
             clock=clock,
-            on_changed=self._on_record_changed,
-            on_stored=lambda turn_id: self._downlink.stored(turn_id),
-            on_trouble=self._on_store_trouble,
+            on_changed=self._changed,
+            on_stored=self._on_stored,
+            on_trouble=lambda error: self._on_trouble(Layer.STORE, error),
         )
         self._uplink = Uplink(
             mode=TalkMode(settings.talk.mode.value),
@@ -90,15 +87,15 @@ class Controller:
             )
         )
         self._switch = SoundSwitch(sound=sound, listener=self, on_error=self.on_lost)
+        self._view = View(settings=settings, backend=linker.kind)
         self._wire: WireSession | None = None
         self._wire_listener = WireListener(
             on_ready=self._on_wire_ready, on_event=self._on_wire_event, on_ended=self._on_wire_ended
         )
-        self._view = View(settings=settings, backend=linker.kind)
         self._typed: dict[str, str] = {}
         self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
-        self._wake: asyncio.TimerHandle | None = None
-        self._publishing: asyncio.TimerHandle | None = None
+        self._wake = Alarm(lambda: self._dispatch(lifecycle.DeadlinePassed(jitter=random.random())))
+        self._publishing = Alarm(lambda: self._publish(self.snapshot()))
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -129,10 +126,8 @@ class Controller:
         await self._background.stop()
         await self._switch.stop()
         await self._record.stop()
-        for timer in (self._wake, self._publishing):
-            if timer is not None:
-                timer.cancel()
-        self._wake = self._publishing = None
+        self._wake.cancel()
+        self._publishing.cancel()
 
     def snapshot(self) -> Snapshot:
         """Return what there is to draw now."""
@@ -149,6 +144,14 @@ class Controller:
         self._view.extra(**values)
         self._changed()
 
+    async def note_delivery(self, *, pending: int, note: str) -> None:
+        """Show how many turns are still on their way to the remote store, and what the person should know of it."""
+        delivered = pending < self._view.pending
+        self._view.extra(pending_sync=pending, keyring_note=note)
+        if delivered:
+            await self._record.refresh()
+        self._changed()
+
     # --- Intents ---------------------------------------------------------------------------------
 
     def press_talk(self) -> None:
@@ -161,7 +164,6 @@ class Controller:
             self._dispatch(lifecycle.SpeechBegan())
         else:
             self._dispatch(lifecycle.StartRequested())
-        self._changed()
 
     def release_talk(self) -> None:
         """Stop talking: the gate closes after the release tail."""
@@ -171,7 +173,6 @@ class Controller:
         self._uplink.release(now)
         self._downlink.speech_ended(now)
         self._dispatch(lifecycle.SpeechEnded())
-        self._changed()
 
     def toggle_talk(self) -> None:
         """Begin to talk, or stop when talking."""
@@ -193,7 +194,6 @@ class Controller:
     def stop_speaking(self) -> None:
         """Silence the answer being played and discard its rest."""
         self._downlink.stop()
-        self._changed()
 
     def say(self, text: str) -> None:
         """Send typed text as a user turn."""
@@ -228,8 +228,6 @@ class Controller:
         """Finish what is being written, close everything, leave."""
         self._on_quit()
 
-    # --- the same wishes, for those who wait for their end ---------------------------------------
-
     async def begin_anew(self) -> None:
         """Do as `new_conversation`, and return once the old one is torn down."""
         await self._background.do(self._begin_anew)
@@ -251,9 +249,8 @@ class Controller:
     def on_frame(self, pcm: bytes, level: float) -> None:
         """Take 32 ms of microphone."""
         self._view.microphone_level = level
-        frame = self._uplink.take(pcm, self._clock.now())
-        if frame is not None and self._wire is not None:
-            self._wire.send_audio(frame)
+        if (frame := self._uplink.take(pcm, self._clock.now())) is not None:
+            self._send_audio(frame)
         self._changed()
 
     def on_played(self, generation: int, samples: int, level: float) -> None:
@@ -267,14 +264,16 @@ class Controller:
         self._view.devices(microphone, speaker, note)
         self._uplink.present = bool(microphone)
         self._downlink.set_speaker(present=bool(speaker))
-        self._view.trouble(Layer.AUDIO, None)
-        self._changed()
+        self._on_trouble(Layer.AUDIO, None)
 
     def on_lost(self, error: KnownError) -> None:
         """Take the loss of the devices; typed text still works."""
         self._uplink.present = False
         self._downlink.set_speaker(present=False)
-        self._view.trouble(error.layer, error)
+        self._on_trouble(error.layer, error)
+
+    def _on_trouble(self, layer: Layer, error: KnownError | None) -> None:
+        self._view.trouble(layer, error)
         self._changed()
 
     # --- the wire session ------------------------------------------------------------------------
@@ -295,26 +294,26 @@ class Controller:
             _log.info("link %d ended: %s", generation, error.reason.value)
         self._dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
 
+    def _send_audio(self, *frames: bytes) -> None:
+        for frame in frames:
+            if self._wire is not None:
+                self._wire.send_audio(frame)
+
     def _send_typed(self) -> None:
-        if self._wire is None:
-            return
-        for turn_id, text in list(self._typed.items()):
-            self._wire.send_text(text)
-            del self._typed[turn_id]
-            self._downlink.speech_ended(self._clock.now())
+        while self._wire is not None and self._typed:
+            self._wire.send_text(self._typed.pop(next(iter(self._typed))))
             self._dispatch(lifecycle.UserUnderstood())
 
     def _ask_tool(self, request: ToolRequested) -> None:
+        asked = self._wire
+
         async def answer() -> None:
             result = await self._toolbox.call(request.name, request.arguments)
-            if (wire := self._wire) is None:
-                return
-            if wire is asked:
+            if (wire := self._wire) is asked and wire is not None:
                 wire.send_tool_result(request.tool_use_id, result)
-            else:  # tool ids do not outlive their wire session
+            elif wire is not None:  # tool ids do not outlive their wire session
                 wire.send_text(f"The result of {request.name} is {result}")
 
-        asked = self._wire
         self._background.spawn(answer(), "tool")
 
     # --- the lifecycle ---------------------------------------------------------------------------
@@ -329,8 +328,8 @@ class Controller:
         match action:
             case lifecycle.OpenLink(generation=generation):
                 self._open_link(generation)
-            case lifecycle.DropLink(goodbye=goodbye):
-                self._drop_link(goodbye=goodbye)
+            case lifecycle.DropLink():
+                self._drop_link(action)
             case lifecycle.OpenSound():
                 self._switch.set(wanted=True)
             case lifecycle.CloseSound():
@@ -342,11 +341,11 @@ class Controller:
             case lifecycle.HoldMicrophone():
                 self._uplink.hold()
             case lifecycle.ReplayMicrophone():
-                for frame in self._uplink.go_live():
-                    if self._wire is not None:
-                        self._wire.send_audio(frame)
+                self._send_audio(*self._uplink.go_live())
             case lifecycle.WaitUntil(at=at):
-                self._arm(at)
+                self._wake.cancel()
+                if at is not None:
+                    self._wake.set_in(at - self._clock.now())
             case lifecycle.Tell(message=message):
                 self._view.notice(message)
 
@@ -361,23 +360,11 @@ class Controller:
         )
         self._wire.start()
 
-    def _drop_link(self, *, goodbye: bool) -> None:
+    def _drop_link(self, action: lifecycle.DropLink) -> None:
         wire, self._wire = self._wire, None
         self._downlink.link_over()
         if wire is not None:
-            self._background.spawn(wire.finish() if goodbye else wire.drop(), "wire-closing")
-
-    def _arm(self, at: float | None) -> None:
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        if at is not None:
-            delay_s = max(0.0, at - self._clock.now())
-            self._wake = asyncio.get_running_loop().call_later(delay_s, self._on_deadline)
-
-    def _on_deadline(self) -> None:
-        self._wake = None
-        self._dispatch(lifecycle.DeadlinePassed(jitter=random.random()))
+            self._background.spawn(wire.finish() if action.goodbye else wire.drop(), "wire-closing")
 
     async def _begin_anew(self) -> None:
         await self._end()
@@ -399,24 +386,14 @@ class Controller:
         self._typed.clear()
         self._view.clear_notices()
 
-    # --- turns, chores, snapshots ----------------------------------------------------------------
-
     def _keep(self, text: TurnText, *, typed: bool = False) -> None:
         wire_id = self._wire.wire_id if self._wire else str(uuid.uuid4())
         self._record.keep(text, wire_session=wire_id, typed=typed)
 
-    def _on_record_changed(self) -> None:
+    def _on_stored(self, turn_id: str) -> None:
+        self._downlink.stored(turn_id)
         self._on_saved()
-        self._changed()
-
-    def _on_store_trouble(self, error: KnownError | None) -> None:
-        self._view.trouble(Layer.STORE, error)
-        self._changed()
 
     def _changed(self) -> None:
-        if self._publishing is None:
-            self._publishing = asyncio.get_running_loop().call_later(PUBLISH_S, self._publish_now)
-
-    def _publish_now(self) -> None:
-        self._publishing = None
-        self._publish(self.snapshot())
+        if not self._publishing.is_set:
+            self._publishing.set_in(PUBLISH_S)

@@ -114,6 +114,17 @@ class Record:
             )
         return conversation
 
+    async def refresh(self) -> None:
+        """Read again what others change on disk: whether turns were delivered."""
+        conversation = self.conversation
+        self.revision += 1
+        if conversation is None or not self._stored:
+            return
+        found = await self._archive.find(conversation.handle)
+        turns = tuple(await self._archive.turns(conversation.handle, limit=SHOWN_TURNS))
+        if found is not None and self.conversation is conversation and self._waiting.empty():
+            self.conversation, self.turns = found, turns
+
     def begin(self, backend: BackendKind) -> None:
         """Begin an empty conversation; it reaches the disk with its first turn."""
         now_ms = self._clock.unix_ms()

@@ -75,6 +75,11 @@ class View:
         """Show fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""
         self._extras.update(values)
 
+    @property
+    def pending(self) -> int:
+        """Return the shown number of turns on their way to the remote store."""
+        return int(self._extras.get("pending_sync", 0))
+
     def draw(self, *, state: Lifecycle, record: Record, uplink: Uplink, downlink: Downlink, now: float) -> Snapshot:
         """Return the snapshot of this moment."""
         microphone = uplink.state(now)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.ports import Clock, Link, Linker
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.history import HistoryMessage
@@ -69,7 +70,7 @@ class WireSession:
         self._listener = listener
         self._session = NovaSession(Side.CLIENT)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Alarm(self._on_deadline)
         self._task: asyncio.Task[None] | None = None
         self._sender: asyncio.Task[None] | None = None
 
@@ -183,12 +184,9 @@ class WireSession:
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         if (at := self._session.next_deadline()) is not None:
-            delay_s = max(0.0, at - self._clock.now())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_deadline)
+            self._timer.set_in(at - self._clock.now())
 
     def _on_deadline(self) -> None:
         self._session.handle_deadline(self._clock.now())
@@ -196,9 +194,7 @@ class WireSession:
         self._drain()
 
     async def _clean_up(self, link: Link | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         if self._sender is not None:
             self._sender.cancel()
             await asyncio.gather(self._sender, return_exceptions=True)
