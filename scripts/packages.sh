@@ -15,7 +15,7 @@ RIG_PACKAGES=(
   xvfb openbox xdotool x11-utils imagemagick
   pulseaudio pulseaudio-utils
   dbus gnome-keyring at-spi2-core
-  festival festvox-us-slt-hts fonts-noto-cjk fonts-noto-color-emoji
+  festival festvox-us-slt-hts festvox-kallpc16k flite fonts-noto-cjk fonts-noto-color-emoji
 )
 
 # What the program cannot start without; looked for when nothing can be installed.

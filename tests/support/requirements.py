@@ -21,6 +21,7 @@ _PROGRAMS = {
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
     "text2wave": "festival",
     "/usr/share/festival/voices/us/cmu_us_slt_arctic_hts/festvox/cmu_us_slt_arctic_hts.scm": "festvox-us-slt-hts",
+    "flite": "flite",
     "setpriv": "util-linux",
 }
 
