@@ -14,6 +14,7 @@ import struct
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
+from uuid import uuid4
 
 import h2.config
 import h2.connection
@@ -210,7 +211,7 @@ class Connection(asyncio.Protocol):
         refusal = validation("This operation needs HTTP/2.")
         head = [
             "HTTP/1.1 400 Bad Request",
-            *(f"{name}: {value}" for name, value in refusal.headers("")),
+            *(f"{name}: {value}" for name, value in refusal.headers(str(uuid4()))),
             "connection: close",
         ]
         self._transport.write("\r\n".join(head).encode() + b"\r\n\r\n" + refusal.body())
