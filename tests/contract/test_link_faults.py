@@ -230,6 +230,18 @@ async def test_any_model_id_reaches_the_service_and_an_empty_one_does_not(tmp_pa
             await link.close()
 
 
+async def test_a_broken_aws_set_up_does_not_touch_the_practice_partner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": str(tmp_path), "AWS_REGION": "nowhere", "AWS_RETRY_MODE": "bogus",
+        "AWS_MAX_ATTEMPTS": "many", "AWS_ENDPOINT_URL": "http://192.0.2.1", "HTTPS_PROXY": "http://192.0.2.1:1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    async with running(tmp_path, listen) as rig, opened(linker(rig)) as link:
+        assert await link.receive() == Accepted()
+
+
 async def test_a_slow_reader_stops_the_sender_in_bounded_time(tmp_path: Path) -> None:
     async with running(tmp_path, listen) as rig:
         rig.server.faults.add(Fault.SLOW_READER, after_inputs=len(BEGIN))

@@ -6,6 +6,8 @@ A server may announce with GOAWAY that it takes no further stream while the open
 
 from dataclasses import dataclass
 
+import h2.exceptions
+
 _HEAD_BYTES = 9
 _GOAWAY = 0x7
 _LEAST_GOAWAY_BYTES = 8
@@ -26,22 +28,21 @@ class GoawayFilter:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._broken = False
 
     def feed(self, data: bytes) -> tuple[bytes, list[Goaway]]:
-        """Take bytes as they come; return whole frames for `h2`, and the announcements among them."""
-        if self._broken:
-            return data, []
+        """Take bytes as they come; return whole frames for `h2`, and the announcements among them.
+
+        Raises:
+            h2.exceptions.FrameTooLargeError: the server sends a frame larger than it may.
+        """
         self._held += data
         passed, taken = bytearray(), []
         start = 0
         while len(self._held) - start >= _HEAD_BYTES:
             length = int.from_bytes(self._held[start : start + 3])
             if length > _MAX_FRAME_BYTES:
-                self._broken = True  # `h2` refuses it with the right error
-                passed += self._held[start:]
-                start = len(self._held)
-                break
+                # `h2` would wait for all of it before it complains; most often this is no HTTP/2 at all.
+                raise h2.exceptions.FrameTooLargeError(f"a frame of {length} bytes")
             end = start + _HEAD_BYTES + length
             if len(self._held) < end:
                 break

@@ -156,10 +156,8 @@ class Exchange:
             self._arrived.clear()
             await self._arrived.wait()
         data, window_bytes = self._received.popleft()
-        if window_bytes and not self.over:
-            with contextlib.suppress(h2.exceptions.ProtocolError):
-                self._machine.acknowledge_received_data(window_bytes, self._stream_id)
-            self._flush()
+        self._give_back(window_bytes)
+        self._flush()
         return data
 
     async def close(self) -> None:
@@ -211,8 +209,11 @@ class Exchange:
                 if not self._response.done():
                     self._response.set_result(Response(int(dict(pairs)[":status"]), pairs))
             case h2.events.DataReceived(data=data, flow_controlled_length=window_bytes):
-                self._received.append((data or b"", window_bytes or 0))
-                self._arrived.set()
+                if data:
+                    self._received.append((data, window_bytes or 0))
+                    self._arrived.set()
+                else:
+                    self._give_back(window_bytes or 0)
             case h2.events.StreamEnded():
                 self._end()
             case h2.events.StreamReset(error_code=code):
@@ -256,6 +257,11 @@ class Exchange:
             await asyncio.sleep(self._timing.ping_answer_s)
             if not self._heard:
                 self._fail(_lost("the server gives no sign of life"))
+
+    def _give_back(self, window_bytes: int) -> None:
+        if window_bytes and not self.over:
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                self._machine.acknowledge_received_data(window_bytes, self._stream_id)
 
     def _flush(self) -> None:
         data = self._machine.data_to_send()

@@ -127,6 +127,8 @@ class SdkStream:
         config = await AsyncBedrockRuntimeConfig.resolve(
             profile="default",
             fs=_NoFiles(),
+            retry_mode="standard",
+            max_attempts=1,
             region=region,
             endpoint_uri=uri,
             transport=cast(Any, transport),
