@@ -6,7 +6,7 @@ seconds later, and an audio END_TURN also comes with a barge-in. No turn ends wh
 over at the first of:
 
 1. audio END_TURN came, and every planned text has its FINAL text;
-2. audio END_TURN came after the FINAL texts, and nothing was planned;
+2. audio END_TURN came after as many FINAL texts as there are audio blocks, and nothing was planned;
 3. FINAL END_TURN came, and either every planned text has its FINAL text, or audio END_TURN came, or no audio came;
 4. an END_TURN came, and the conversation moves on: the user's next text, the next planned text, a tool, the prompt's
    or the link's end. This bounds 1 to 3 against a service that leaves a FINAL text out.
@@ -25,8 +25,8 @@ from novadesk.protocol.pairing import match
 class _Turn:
     open_plans: dict[str, str] = field(default_factory=dict)
     planned: bool = False
-    audio: bool = False
-    spoken: bool = False
+    audio_blocks: int = 0
+    final_texts: int = 0
     audio_end_turn: bool = False
     final_end_turn: bool = False
 
@@ -66,7 +66,7 @@ class TurnTracker:
         """Note that an audio block began."""
         self._interrupted = False
         self._open_audio.add(content_id)
-        self._active().audio = True
+        self._active().audio_blocks += 1
 
     def close_audio(self, content_id: str, stop_reason: StopReason) -> bool:
         """Note that an audio block ended."""
@@ -75,7 +75,7 @@ class TurnTracker:
             return False
         self._open_audio.discard(content_id)
         turn.audio_end_turn |= stop_reason is StopReason.END_TURN
-        told_before = turn.audio_end_turn and turn.spoken and not turn.planned
+        told_before = turn.audio_end_turn and not turn.planned and turn.final_texts >= turn.audio_blocks
         return self._finish_if(turn, told_before)
 
     def speak(self, text: str, stop_reason: StopReason) -> bool:
@@ -84,7 +84,7 @@ class TurnTracker:
             return False
         turn = self._active()
         if text:
-            turn.spoken = True
+            turn.final_texts += 1
             _strike(turn.open_plans, text)
         turn.final_end_turn |= stop_reason is StopReason.END_TURN
         return self._finish_if(turn, False)
@@ -109,7 +109,7 @@ class TurnTracker:
             return False
         told = not turn.open_plans
         by_audio = turn.audio_end_turn and turn.planned and told
-        by_text = turn.final_end_turn and (told or turn.audio_end_turn or not turn.audio)
+        by_text = turn.final_end_turn and (told or turn.audio_end_turn or not turn.audio_blocks)
         return (told_before or by_audio or by_text) and self._finish(turn)
 
     def _finish(self, turn: _Turn) -> bool:

@@ -45,7 +45,7 @@ def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
         ([P1, LAST_A1, text_block("f", "Something else entirely")], [2]),
         # 2. nothing planned: FINAL texts, then audio END_TURN
         ([F1, LAST_A1], [1]),
-        ([A1, F1, LAST_A2], [2]),
+        ([A1, F1, F2, LAST_A2], [3]),
         # 3. FINAL END_TURN
         ([P1, A1, LAST_F1], [2]),
         ([P1, P2, LAST_A1, LAST_F1], [3]),
@@ -66,6 +66,7 @@ def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
         ([P1, P2, A1, LAST_A2, F1], []),
         ([P1, P2, A1, LAST_F1], []),
         ([LAST_A1, F1], []),
+        ([A1, F1, LAST_A2], []),
         ([P1, A1, USER], []),
         ([P1, speech("a1", 2, stop=None), LAST_F1], []),
         ([P1, speech("a1", 2, stop=None), LAST_F1, speech_end("a1", PARTIAL)], [3]),
