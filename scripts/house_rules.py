@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-MAX_MODULE_LINES = 400
+MAX_MODULE_LINES = 420  # "about 400"
+MAX_TEST_MODULE_LINES = 600  # tests are flat lists of cases
 MAX_FUNCTION_LINES = 50
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "common", "misc"})
 
@@ -62,6 +63,7 @@ RULES: tuple[Rule, ...] = (
         name="nested-loop",
         pattern=_pattern(r"\.exec_?\(|\bprocessEvents\(|\bqtbot\.wait\("),
         reason="a nested Qt loop hangs every asyncio task that becomes ready meanwhile; open() and await instead",
+        but_not=("src/novadesk/ui/preview.py",),  # draws pictures in a process of its own, without asyncio
     ),
     Rule(
         name="print",
@@ -130,8 +132,9 @@ def check_shape(path: str, text: str) -> Iterator[Breach]:
     if PurePosixPath(path).stem in BANNED_NAMES or (BANNED_NAMES & set(PurePosixPath(path).parts)):
         yield Breach(path=path, line=1, rule="empty-name", reason="a module is named after what it is about")
     lines = len(text.splitlines())
-    if lines > MAX_MODULE_LINES:
-        reason = f"{lines} lines, at most {MAX_MODULE_LINES}: it is two things"
+    most = MAX_TEST_MODULE_LINES if path.startswith("tests/") else MAX_MODULE_LINES
+    if lines > most:
+        reason = f"{lines} lines, at most {most}: it is two things"
         yield Breach(path=path, line=1, rule="long-module", reason=reason)
     for node in ast.walk(ast.parse(text, filename=path)):
         if path.startswith(_SOURCE) and isinstance(node, ast.Expr) and _starts_task(node.value):
