@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from remote_rig import RunningServer, SteppingClock, boto_client, running_server
+
+from tests.support.remote_rig import RunningServer, SteppingClock, boto_client, running_server
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)
 
@@ -21,6 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[Any]:
     with boto_client(server.endpoint) as client:
+        client.list_sessions()  # Its connection belongs to the module, not to the first test.
         yield client
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from remote_rig import RunningServer, SteppingClock, boto_client, refuse, running_server
 
 from novadesk.server.agentruntime_shapes import ErrorType
+from tests.support.remote_rig import RunningServer, SteppingClock, boto_client, refuse, running_server
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 0, UTC)
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def client(server: RunningServer) -> Iterator[Any]:
     with boto_client(server.endpoint) as client:
+        client.list_sessions()  # Its connection belongs to the module, not to the first test.
         yield client
 
 

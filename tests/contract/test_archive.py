@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from store_rig import START_MS, make_conversation, make_turn
 
 from novadesk.conversation.ports import Archive
 from novadesk.errors import KnownError, Reason
@@ -15,6 +14,7 @@ from novadesk.models import Role, SyncState
 from novadesk.store import outbox
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
+from tests.support.store_rig import START_MS, make_conversation, make_turn
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import asyncio
 import dataclasses
 import json
-import os
-import threading
 import time
 import uuid
 from collections import Counter
@@ -15,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from remote_rig import RunningServer, boto_client, cut, delay, lose_answer, refuse, running_server
-from store_rig import START_MS, MemoryKeychain, RealClock, make_conversation, make_turn
 
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Role, SyncState, Turn
@@ -27,6 +23,9 @@ from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Keychain, Registry
 from novadesk.store.sync import Sync, SyncPolicy
+from tests.support.leaks import LogWatch
+from tests.support.remote_rig import RunningServer, boto_client, cut, delay, lose_answer, refuse, running_server
+from tests.support.store_rig import START_MS, MemoryKeychain, RealClock, make_conversation, make_turn
 
 QUICK = SyncPolicy(first_pause_s=0.02, longest_pause_s=0.1, off_pause_s=60.0)
 STEPS = "/invocationSteps/"
@@ -53,7 +52,9 @@ class Computer:
         return made
 
     async def settled(self) -> bool:
-        return await self.sync.settle(SETTLE_S)
+        delivered = await self.sync.settle(SETTLE_S)
+        await self.until(lambda: self.sync.error is None)
+        return delivered
 
     async def texts(self, handle: str) -> list[str]:
         return [turn.text for turn in await self.archive.turns(handle, limit=10_000)]
@@ -109,29 +110,8 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(autouse=True)
-def no_leaks(server: RunningServer) -> Iterator[None]:
-    with boto_client(server.endpoint) as client:  # botocore keeps some files open after its first client.
-        client.list_sessions()
-    threads, files = set(threading.enumerate()), Counter(open_files())
-    yield
-    left = {thread for thread in threading.enumerate() if thread not in threads}
-    for thread in left:
-        thread.join(5)
-    assert not [thread.name for thread in left if thread.is_alive() and thread.name != "rig"]
-    late = time.monotonic() + 5
-    while (more := Counter(open_files()) - files) and time.monotonic() < late:
-        time.sleep(0.02)
-    assert not {name: count for name, count in more.items() if "socket" not in name and "remote.db" not in name}
-
-
-def open_files() -> list[str]:
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.append(os.readlink(f"/proc/self/fd/{number}").split(":[")[0])
-        except OSError:
-            continue
-    return found
+def _allow_notes(expected_logs: LogWatch) -> None:
+    expected_logs.allow(r"sync is put off|refused for good")
 
 
 @dataclass(frozen=True)
@@ -245,7 +225,6 @@ FAULTS = {
     "cut before": cut(),
     "lost answer": lose_answer(),
 }
-PLACES = ["PUT /sessions/", "/invocations/", f"PUT {STEPS}", ""]
 
 
 @pytest.mark.parametrize("place", ["create", "invocation", "step", "any"])
@@ -446,15 +425,15 @@ async def test_pulling_pages_through_and_puts_turns_in_order(
     tmp_path: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("novadesk.store.agentruntime._PAGE", 7)
-    texts = [str(number) for number in range(150)]
+    texts = [str(number) for number in range(70)]
     async with computer(tmp_path / "a.db", server, keychain=MemoryKeychain()) as here:
         made = await here.talk(*texts)
         assert await here.settled()
         async with computer(tmp_path / "b.db", server) as other:
             await other.sync.discover()
             other.changes.clear()
-            assert await other.sync.pull(made.handle) == 150
-            assert len(other.changes) == 3
+            assert await other.sync.pull(made.handle) == 70
+            assert len(other.changes) == 2
             assert await other.texts(made.handle) == texts
 
 
@@ -485,21 +464,18 @@ async def test_a_pull_that_breaks_off_keeps_what_it_read(tmp_path: Path, server:
         assert await here.settled()
     async with computer(tmp_path / "b.db", server, start=False) as other:
         await other.sync.discover()
-        server.faults.set(refuse(ErrorType.THROTTLED), times=3, matches=f"{STEPS}")
+        one_step = f"{STEPS}{(await remote_state(server)).steps[0]['step_id']}"
+        server.faults.set(refuse(ErrorType.THROTTLED), matches=STEPS)
         with pytest.raises(KnownError) as error:
             await other.sync.pull(made.handle)
         assert error.value.reason is Reason.THROTTLED
-        server.faults.set(refuse(ErrorType.THROTTLED), times=3, matches=await first_step(server))
+        server.faults.set(refuse(ErrorType.THROTTLED), matches=one_step)
         with pytest.raises(KnownError):
             await other.sync.pull(made.handle)
         assert len(await other.texts(made.handle)) == 19
         server.faults.clear()
         assert await other.sync.pull(made.handle) == 1
         assert await other.texts(made.handle) == [str(number) for number in range(20)]
-
-
-async def first_step(server: RunningServer) -> str:
-    return f"{STEPS}{(await remote_state(server)).steps[0]['step_id']}"
 
 
 async def test_pulling_never_replaces_what_is_newer_here(tmp_path: Path, server: RunningServer) -> None:

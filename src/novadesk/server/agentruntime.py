@@ -192,6 +192,8 @@ async def _speak_json(request: web.Request, handler: Handler) -> web.StreamRespo
         response = error_response(ErrorType.VALIDATION, "The request is too large")
     except web.HTTPException as error:
         response = error_response(ErrorType.UNKNOWN_OPERATION, f"No such operation: {error.reason}")
+    except ConnectionError:
+        response = error_response(ErrorType.VALIDATION, "The connection was lost")  # Nobody is there to read it.
     except Exception:  # The outermost frame of a request: the caller must get an answer.
         _log.exception("an operation of the local Agent Runtime failed")
         response = error_response(ErrorType.INTERNAL, "The request could not be carried out")

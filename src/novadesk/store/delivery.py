@@ -65,7 +65,9 @@ class Delivery:
                         link = await self._chain.roll(lease.conversation, link.generation)
                         continue
                     if there is None or there.text != text:
-                        step_id = await self._change_step_id(lease)
+                        step_id = outbox.new_step_id()
+                        if not await self._record(lease, step_id):
+                            return  # Somebody else has the row now.
                         continue
                     step_ms = there.step_ms
                 elif error.reason is Reason.SYNC_SESSION_CLOSED:
@@ -106,10 +108,8 @@ class Delivery:
         )
         await self._database.run(lambda db: outbox.acknowledge(db, done, generation=link.generation, step_ms=step_ms))
 
-    async def _change_step_id(self, lease: Lease) -> str:
-        step_id = outbox.new_step_id()
-        await self._database.run(lambda db: outbox.change_step_id(db, lease, step_id))
-        return step_id
+    async def _record(self, lease: Lease, step_id: str) -> bool:
+        return await self._database.run(lambda db: outbox.change_step_id(db, lease, step_id))
 
     async def _is_open(self, link: SessionLink) -> bool:
         try:

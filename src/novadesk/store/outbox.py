@@ -143,9 +143,14 @@ def note_step(
     )
 
 
-def change_step_id(db: sqlite3.Connection, held: Lease, step_id: str) -> None:
-    """Record another step id for a turn, because the old one is taken by different content."""
-    db.execute("UPDATE outbox SET step_id = ? WHERE number = ? AND lease = ?", (step_id, held.number, held.token))
+def change_step_id(db: sqlite3.Connection, held: Lease, step_id: str) -> bool:
+    """Record another step id for a turn, because the old one is taken by different content.
+
+    Returns:
+        False when the lease has passed to somebody else: then nothing may be delivered under the new id.
+    """
+    change = "UPDATE outbox SET step_id = ? WHERE number = ? AND lease = ?"
+    return bool(db.execute(change, (step_id, held.number, held.token)).rowcount)
 
 
 def fail(db: sqlite3.Connection, held: Lease, due_ms: int) -> None:

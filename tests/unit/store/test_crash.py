@@ -14,7 +14,7 @@ from novadesk.store.database import Database
 
 WRITER = """
 import asyncio, sys
-from store_rig import make_conversation, make_turn
+from tests.support.store_rig import make_conversation, make_turn
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from pathlib import Path
@@ -40,8 +40,7 @@ KILLS = 8
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 async def test_a_killed_writer_loses_at_most_the_turn_in_flight(tmp_path: Path) -> None:
     file = tmp_path / "novadesk.db"
-    support = Path(__file__).parents[2] / "support"
-    environment = os.environ | {"PYTHONPATH": str(support)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     seed = random.Random(20261121)
     for _ in range(KILLS):
         said = run_and_kill(file, environment, seed.randint(1, 60))

@@ -5,12 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_rig import make_conversation, make_turn
 
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.store import schema
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
+from tests.support.store_rig import make_conversation, make_turn
 
 
 async def value(database: Database, query: str) -> object:

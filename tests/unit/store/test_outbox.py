@@ -17,12 +17,12 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from store_rig import START_MS, make_conversation, make_turn
 
 from novadesk.models import Turn
 from novadesk.store import outbox, schema
 from novadesk.store.conversations import _append, _create, _delete
 from novadesk.store.outbox import Lease, OutboxKind
+from tests.support.store_rig import START_MS, make_conversation, make_turn
 
 LEASE_MS = 1_000
 
@@ -108,7 +108,7 @@ def test_a_stale_lease_can_neither_fail_nor_park_a_row(db: sqlite3.Connection) -
     outbox.fail(db, stale, START_MS + 99_999)
     outbox.park(db, stale, "why")
     outbox.release(db, [stale])
-    outbox.change_step_id(db, stale, "other")
+    assert not outbox.change_step_id(db, stale, "other")
     row = db.execute("SELECT * FROM outbox").fetchone()
     assert (row["due_ms"], row["parked"], row["lease"], row["step_id"]) == (0, None, held.token, held.step_id)
 
@@ -187,16 +187,21 @@ class OutboxMachine(RuleBasedStateMachine):
         finally:
             self.db.close()
 
-    def post(self, held: Lease) -> Lease:
+    def post(self, held: Lease) -> Lease | None:
         """Carry a lease to the remote side as `Delivery` does; return what it may acknowledge."""
         if held.turn is None or held.step_id is None:
             return held
         content = (held.turn.turn_id, held.turn.text)
         while self.remote.setdefault(held.step_id, content) != content:
             step_id = outbox.new_step_id()
-            outbox.change_step_id(self.db, held, step_id)
+            if not outbox.change_step_id(self.db, held, step_id):
+                return None
             held = dataclasses.replace(held, step_id=step_id)
         return held
+
+    def post_and_acknowledge(self, held: Lease) -> None:
+        if (done := self.post(held)) is not None:
+            outbox.acknowledge(self.db, done, step_ms=self.now_ms)
 
     @initialize(target=handles)
     def begin(self) -> object:
@@ -237,7 +242,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(held=leases)
     def deliver(self, held: Lease) -> None:
-        outbox.acknowledge(self.db, self.post(held), step_ms=self.now_ms)
+        self.post_and_acknowledge(held)
         self.let_go(held)
 
     @rule(held=leases)
@@ -293,7 +298,7 @@ class OutboxMachine(RuleBasedStateMachine):
         outbox.retry_all(self.db)
         while leases := outbox.lease(self.db, 3, self.now_ms, LEASE_MS):
             for held in leases:
-                outbox.acknowledge(self.db, self.post(held), step_ms=self.now_ms)
+                self.post_and_acknowledge(held)
         assert outbox.next_due_ms(self.db) is None
         assert outbox.pending_turns(self.db) == 0
         delivered = list(self.remote.values())
