@@ -1,6 +1,7 @@
 """The link against the local server: whatever goes wrong ends in bounded time, with the right reason."""
 
 import asyncio
+import base64
 import gc
 import json
 from collections.abc import AsyncIterator
@@ -212,6 +213,43 @@ async def test_a_whole_conversation(tmp_path: Path, way: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not isinstance(message := await link.receive(), Closed):
                 pass
+        assert message == Closed(None)
+
+
+async def test_nothing_is_lost_and_nothing_changes_places(tmp_path: Path) -> None:
+    count = 300
+    async with running(tmp_path, echo) as rig, opened(linker(rig)) as link:
+        for payload in BEGIN:
+            await link.send(payload)
+
+        async def speak() -> None:
+            for number in range(count):
+                await link.send(payloads(audio(number.to_bytes(2, "little") * 512))[0])
+
+        speaking = asyncio.create_task(speak())
+        assert await link.receive() == Accepted()
+        heard = b""
+        while len(heard) < count * 1024:
+            event = await next_arrived(link)
+            if isinstance(body := event.get("audioOutput"), dict):
+                heard += base64.b64decode(body["content"])
+        await speaking
+    assert heard == b"".join(number.to_bytes(2, "little") * 512 for number in range(count))
+
+
+async def test_sending_after_the_end_of_our_side_does_not_cost_the_services_last_words(tmp_path: Path) -> None:
+    async with running(tmp_path, listen) as rig, opened(linker(rig)) as link:
+        for payload in [*BEGIN, FRAME, *END]:
+            await link.send(payload)
+        await link.finish()
+        with pytest.raises(KnownError):
+            await link.send(FRAME)
+        assert await link.receive() == Accepted()
+        async with asyncio.timeout(PATIENCE_S):
+            names = []
+            while isinstance(message := await link.receive(), Arrived):
+                names += json.loads(message.payload)["event"]
+        assert names[-1] == "completionEnd"
         assert message == Closed(None)
 
 

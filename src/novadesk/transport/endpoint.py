@@ -1,10 +1,13 @@
 """Where a link leads: the parts of an endpoint's address, and which addresses are this computer."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from novadesk.errors import KnownError, Reason
+
+_HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,12 @@ def parse_endpoint(text: str) -> Endpoint:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port = "", None
-    if not host or parts.scheme not in ("http", "https") or parts.username or parts.path not in ("", "/"):
+    if (
+        not _HOST.fullmatch(host)
+        or parts.scheme not in ("http", "https")
+        or parts.username
+        or parts.path not in ("", "/")
+    ):
         raise _bad(f"“{text}” is not the address of a server.")
     if parts.scheme == "http" and not is_loopback(host):
         raise _bad(f"The address {text} is not encrypted and leads to another computer.")

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 _READ_BYTES = 65_536
 _WINDOW_BYTES = 1_048_576
 # Only acknowledgements pile up here when the server does not read: events wait in the body.
-_MAX_UNSENT_BYTES = 2_097_152
+_MAX_UNSENT_BYTES = 524_288
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ class Exchange:
             self._flush()
         await self._wire.drop()
 
-    async def _guard(self, work: "asyncio._CoroutineLike[None]") -> None:
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except h2.exceptions.ProtocolError as error:

@@ -26,7 +26,7 @@ def test_addresses(text: str, endpoint: Endpoint, uri: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "host", "ftp://host", "http://example.com", "http://10.0.0.1:80", "https://", "https://h:99999",
-     "https://user:pw@host", "https://host/path", "http://127.0.0.1.example.com", "https://[::1"],
+     "https://user:pw@host", "https://hö.example", "https://a b", "https://host/path", "http://127.0.0.1.example.com", "https://[::1"],
 )  # fmt: skip
 def test_other_addresses_are_refused(text: str) -> None:
     with pytest.raises(KnownError) as caught:
