@@ -93,7 +93,7 @@ class Pump:
         pulses = self._duplex.pulses
         step_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
         if any(pulse.ended for pulse in pulses):
-            self._break(no_sound() if all(pulse.ended for pulse in pulses) else _stalled())
+            self._break(_stalled())  # whether the sound server is gone, the next process sees for itself
             return
         if self._state is State.OPENING:
             if all(pulse.callbacks for pulse in pulses):

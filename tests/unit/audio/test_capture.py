@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from novadesk.audio.capture import FrameCutter
 from novadesk.audio.duplex import CaptureSide
@@ -7,8 +8,8 @@ from novadesk.audio.formats import FRAME_SAMPLES, to_samples
 from novadesk.audio.wire import Frame
 
 
-def feed(side: CaptureSide, signal: np.ndarray, cutter: FrameCutter) -> list[Frame]:  # type: ignore[type-arg]
-    frames = []
+def feed(side: CaptureSide, signal: NDArray[np.float32], cutter: FrameCutter) -> list[Frame]:
+    frames: list[Frame] = []
     for number, start in enumerate(range(0, len(signal) - side.block_frames + 1, side.block_frames)):
         side.take(signal[start : start + side.block_frames], 1_000_000 * (number + 1))
         if number % 3 == 0:

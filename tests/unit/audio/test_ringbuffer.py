@@ -1,4 +1,5 @@
 import threading
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -69,10 +70,10 @@ def test_what_is_overwritten_during_the_copy_is_not_handed_out(written: int) -> 
     ring = RingBuffer(CAPACITY)
     ring.write(np.arange(CAPACITY, dtype=np.float32)[:, np.newaxis])
 
-    class Interrupted(np.ndarray):  # type: ignore[type-arg]
+    class Interrupted(np.ndarray):
         """Lets the producer write in the middle of the consumer's copy."""
 
-        def __setitem__(self, key: object, value: object) -> None:
+        def __setitem__(self, key: Any, value: Any) -> None:
             super().__setitem__(key, value)
             if ring.written == CAPACITY:
                 ring.write(np.arange(CAPACITY, CAPACITY + written, dtype=np.float32)[:, np.newaxis])

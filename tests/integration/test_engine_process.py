@@ -1,0 +1,95 @@
+"""The audio process and its handle, without any sound device."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from novadesk.audio.client import EngineSound
+from novadesk.config import AudioSettings
+from novadesk.errors import BugError, KnownError, Reason
+
+ENGINE = (sys.executable, "-c", "from novadesk.audio.engine import main; raise SystemExit(main())")
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.lost: list[KnownError] = []
+        self.opened = 0
+
+    def on_frame(self, pcm: bytes, level: float) -> None:
+        raise AssertionError
+
+    def on_played(self, generation: int, samples: int, level: float) -> None:
+        raise AssertionError
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        self.opened += 1
+
+    def on_lost(self, error: KnownError) -> None:
+        self.lost.append(error)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("/no/such/program",),
+        (sys.executable, "-c", "raise SystemExit(3)"),
+        (sys.executable, "-c", "print('I do not speak this protocol', flush=True); input()"),
+    ],
+)
+async def test_a_program_that_is_no_engine_is_a_known_error(command: tuple[str, ...]) -> None:
+    ear = Ear()
+    sound = EngineSound(command, AudioSettings())
+    with pytest.raises(KnownError) as caught:
+        await sound.open(ear)
+    assert caught.value.reason is Reason.ENGINE_DIED
+    with pytest.raises(KnownError) as caught:
+        await sound.devices()
+    assert caught.value.reason is Reason.ENGINE_DIED
+    assert (ear.opened, ear.lost) == (0, [])
+    await sound.shutdown()
+
+
+async def test_a_device_that_never_opens_has_three_seconds() -> None:
+    stuck = "from novadesk.audio.wire import Ready, encode; import sys, time\n"
+    stuck += "sys.stdout.buffer.write(encode(Ready())); sys.stdout.flush(); time.sleep(60)"
+    sound = EngineSound((sys.executable, "-c", stuck), AudioSettings())
+    async with asyncio.timeout(30):
+        with pytest.raises(KnownError) as caught:
+            await sound.open(Ear())
+    assert caught.value.reason is Reason.DEVICE_STALLED
+
+
+async def test_shutdown_during_open_and_list_ends_both() -> None:
+    silent = (sys.executable, "-c", "input()")
+    sound = EngineSound(silent, AudioSettings())
+    opening, listing = asyncio.create_task(sound.open(Ear())), asyncio.create_task(sound.devices())
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(10):
+        await sound.shutdown()
+        results = await asyncio.gather(opening, listing, return_exceptions=True)
+    assert isinstance(results[0], KnownError)
+    assert isinstance(results[1], asyncio.CancelledError)
+
+
+async def test_half_a_sample_is_a_bug() -> None:
+    with pytest.raises(BugError):
+        EngineSound(ENGINE, AudioSettings()).play(b"\0", 0)
+
+
+def test_the_process_ends_with_its_input() -> None:
+    done = subprocess.run(ENGINE, input=b"", capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+def test_the_process_ends_at_a_command_that_makes_no_sense() -> None:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(ENGINE, stdin=reading, stdout=subprocess.DEVNULL)
+    os.close(reading)
+    os.write(writing, b"what is this?")
+    assert process.wait(timeout=60) == 0
+    os.close(writing)
