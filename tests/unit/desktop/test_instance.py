@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC110, ASYNC240
+# ruff: noqa: ASYNC240
 import asyncio
 import json
 import os
