@@ -165,6 +165,13 @@ async def test_a_taken_port_is_told_with_the_next_step(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("port", [-1, 65_534, 70_000])
+async def test_ports_that_cannot_be_are_bad_input(tmp_path, port):
+    with pytest.raises(KnownError) as caught:
+        await LocalServer(ServerOptions(folder=tmp_path, port=port), Scripted(listen)).start()
+    assert caught.value.reason is Reason.BAD_INPUT
+
+
 async def test_fixed_ports_are_three_in_a_row(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

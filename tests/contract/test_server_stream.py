@@ -177,6 +177,22 @@ async def test_usage_adds_up(tmp_path):
     assert second[1]["details"]["delta"]["input"] == {"speechTokens": 4, "textTokens": 0}
 
 
+async def test_the_end_of_the_audio_block_is_heard_as_silence(tmp_path):
+    heard = bytearray()
+    silence = asyncio.Event()
+
+    async def script(call):
+        while isinstance(event := await call.receive(), Heard):
+            heard.extend(event.pcm)
+            if heard.endswith(bytes(2 * 2 * 16_000)):
+                silence.set()
+
+    async with running(tmp_path, script) as rig, rig.stream() as stream:
+        await stream.send(*opening(), audio_start(), audio(b"\x01\x00" * 512), closing()[0])
+        await asyncio.wait_for(silence.wait(), 5)
+    assert heard.startswith(b"\x01\x00" * 512)
+
+
 # --- framing ---------------------------------------------------------------------------------
 
 

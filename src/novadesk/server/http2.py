@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
-        self._server.connections.discard(self)
+        self._server.forget(self)
         self._writable.set()
         for stream in self._streams.values():
             stream.lose()
@@ -156,6 +156,13 @@ class Connection(asyncio.Protocol):
         """Tell the client with GOAWAY that no further stream is taken; the open ones go on."""
         payload = struct.pack(">II", last_stream_id, code)
         self.write_raw(len(payload).to_bytes(3) + b"\x07\x00" + bytes(4) + payload)
+
+    def retire(self) -> None:
+        """Say GOAWAY and close the connection in order."""
+        if self._h2 is not None and not self._closing:
+            self._h2.close_connection()
+            self._flush()
+        self.shut()
 
     def shut(self) -> None:
         """Close the connection in order: what is written still goes out (FIN)."""
@@ -273,13 +280,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         if not self._streams and not self._closing:
-            self._timer = self._loop.call_later(_IDLE_S, self._retire)
-
-    def _retire(self) -> None:
-        if self._h2 is not None and not self._closing:
-            self._h2.close_connection()
-            self._flush()
-        self.shut()
+            self._timer = self._loop.call_later(_IDLE_S, self.retire)
 
     def _flush(self) -> None:
         if self._frozen or self._h2 is None:
@@ -302,6 +303,7 @@ class Http2Server:
         self._handle = handle
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connection_gone = asyncio.Event()
         self.connections: set[Connection] = set()
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
@@ -330,6 +332,11 @@ class Http2Server:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def forget(self, connection: Connection) -> None:
+        """Take a connection off the list: it is closed."""
+        self.connections.discard(connection)
+        self._connection_gone.set()
+
     async def close(self) -> None:
         """Stop listening, cancel every handler, drop every connection. Bounded in time."""
         for server in self._servers:
@@ -338,6 +345,13 @@ class Http2Server:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_STOP_S)
+        for connection in list(self.connections):
+            connection.retire()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                while self.connections:
+                    self._connection_gone.clear()
+                    await self._connection_gone.wait()
         for connection in list(self.connections):
             connection.abort()
         for server in self._servers:

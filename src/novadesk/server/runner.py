@@ -34,6 +34,7 @@ __all__ = ["LocalServer", "ServerAddress", "ServerOptions", "find_server", "serv
 _LOG = logging.getLogger(__name__)
 _STOP_S = 1.5
 _API_GRACE_S = 0.2
+_LAST_PORT = 65_533
 _LOCK_ATTEMPTS = 3
 _LOCK_PAUSE_S = 0.02
 
@@ -99,11 +100,17 @@ class LocalServer:
         """Listen and publish the address.
 
         Raises:
-            KnownError: `ALREADY_RUNNING`, `PORT_TAKEN`, `PRACTICE_FAILED` or `PRACTICE_PARTS_MISSING`.
+            KnownError: `ALREADY_RUNNING`, `PORT_TAKEN`, `BAD_INPUT`, `PRACTICE_FAILED` or `PRACTICE_PARTS_MISSING`.
         """
         if self.address is not None:
             raise BugError("the local server runs already")
         options = self._options
+        if not 0 <= options.port <= _LAST_PORT:
+            raise KnownError(
+                Reason.BAD_INPUT,
+                f"Port {options.port} leaves no room for the two that follow it.",
+                f"Choose one from 1 to {_LAST_PORT}, or 0 for any free ones.",
+            )
         options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._take_folder()
         try:

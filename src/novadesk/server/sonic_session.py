@@ -6,13 +6,15 @@ import binascii
 import contextlib
 import json
 import logging
+import random
+import string
 import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from novadesk.audio.formats import LISTEN_HZ, to_pcm, to_samples
+from novadesk.audio.formats import LISTEN_HZ, SAMPLE_BYTES, to_pcm, to_samples
 from novadesk.audio.resampler import Resampler
 from novadesk.errors import KnownError
 from novadesk.protocol import session_events as told
@@ -38,8 +40,10 @@ _LOG = logging.getLogger(__name__)
 
 _UNPARSABLE = "Unable to parse input chunk. Please check input format contains correct format."
 _NOTHING_CAME = "Timed out waiting for input events"
+_PADDING = string.ascii_letters[:36]
 _MAX_QUEUED_BYTES = 64 * 1024
 _FRAME_BYTES = 16 * 1024
+_CLOSING_SILENCE_S = 2.5  # longer than the longest pause that ends a turn (2.0 s)
 _PARTNER_GRACE_S = 0.3
 _FLUSH_GRACE_S = 2.0
 _STOP_S = 1.0
@@ -181,6 +185,9 @@ class SonicSession:
                     self._resampler = Resampler(event.rate_hz, LISTEN_HZ)
             case told.AudioHeard():
                 await self._give(Heard(self._at_listening_rate(event.pcm)))
+            case told.AudioClosed():
+                # Nothing will follow: silence lets the partner notice that what was being said is over.
+                await self._give(Heard(bytes(int(LISTEN_HZ * _CLOSING_SILENCE_S) * SAMPLE_BYTES)))
             case told.TextTyped():
                 await self._give(Typed(event.text))
             case told.ToolAnswered():
@@ -248,8 +255,7 @@ class SonicSession:
 
     def _settle(self) -> None:
         for payload in self._session.events_to_send():
-            body = json.dumps({"bytes": base64.b64encode(payload).decode()}).encode()
-            self._enqueue(encode_event(body))
+            self._enqueue(encode_event(_wrap(payload)))
             self._outputs += 1
             self._commit_when_due()
         deadline = self._next_deadline()
@@ -357,11 +363,17 @@ class SonicSession:
                 stream.stop_reading()
             case Fault.UNKNOWN_EVENT:
                 unknown = json.dumps({"event": {"somethingNew": {"detail": 1}}}).encode()
-                self._enqueue(encode_event(json.dumps({"bytes": base64.b64encode(unknown).decode()}).encode()))
+                self._enqueue(encode_event(_wrap(unknown)))
             case Fault.UNKNOWN_EVENT_TYPE:
                 self._enqueue(encode_event(b"{}", event_type="somethingNew"))
             case _:
                 _LOG.warning("a planned fault does not fit a running stream: %s", fault.name)
+
+
+def _wrap(payload: bytes) -> bytes:
+    """Return the JSON of an output chunk, padded at random as the service does against guessing by length."""
+    padding = _PADDING[: random.randrange(len(_PADDING))]
+    return json.dumps({"bytes": base64.b64encode(payload).decode(), "p": padding}).encode()
 
 
 def _event_of(message: Message, limits: Limits) -> bytes:

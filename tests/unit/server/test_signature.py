@@ -1,11 +1,14 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from novadesk.server.eventstream import Message, Timestamp, decode
 from novadesk.server.refusal import Refusal
@@ -186,6 +189,25 @@ def test_the_day_of_the_scope_must_be_that_of_the_date():
     today = dict(request.headers)["x-amz-date"][:8]
     changed = authorization(request).replace(f"/{today}/", "/20200101/")
     assert refusal(with_header(request, "authorization", changed)).message.startswith("Date in Credential scope")
+
+
+_SEGMENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
+    lambda text: text not in (".", "..")
+)
+_WORDS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
+
+
+@given(
+    st.lists(_SEGMENTS, max_size=4),
+    st.lists(st.tuples(_SEGMENTS, _SEGMENTS), max_size=4),
+    _WORDS,
+    st.binary(max_size=50),
+)
+def test_whatever_botocore_signs_fits(segments, query, header, body):
+    path = "/".join(quote(segment, safe="") for segment in segments)
+    pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    url = f"http://127.0.0.1:4000/{path}" + (f"?{pairs}" if pairs else "")
+    check(sign(url=url, body=body, headers={"x-word": header}))
 
 
 # --- the chain of events -----------------------------------------------------------------------
