@@ -65,7 +65,6 @@ class Transcript:
         self._new_id = new_id
         self._present: Answer | None = None
         self._earlier: Answer | None = None
-        self._told: dict[str, TurnText] = {}
         self._unstored: dict[str, TurnText] = {}
         self._received = 0
         self._position = 0
@@ -104,7 +103,7 @@ class Transcript:
         A count that has run since before this record began is corrected at the first report, exactly so when that one
         comes before the first speech.
         """
-        if samples < self._counted:
+        if self._received and samples < self._counted:
             starts = [answer.first_sample() for answer in self._answers()]
             self._count_base = max((start for start in starts if start is not None), default=self._received)
         elif not self._received or self._count_base + samples > self._received + _COUNT_SLACK_SAMPLES:
@@ -213,7 +212,5 @@ class Transcript:
         )
 
     def _tell(self, turn: TurnText) -> tuple[TurnText, ...]:
-        if self._told.get(turn.turn_id) == turn:
-            return ()
-        self._told[turn.turn_id] = self._unstored[turn.turn_id] = turn
+        self._unstored[turn.turn_id] = turn
         return (turn,)

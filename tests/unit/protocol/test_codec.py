@@ -303,6 +303,15 @@ def test_the_client_keeps_what_it_cannot_read(name: str, body: Any) -> None:
     assert decode_output(wire(name, body)) == ev.UnknownEvent(name=name, body=body)
 
 
+def test_fields_of_another_kind_take_their_defaults() -> None:
+    assert decode_input(wire("sessionStart", {"inferenceConfiguration": {"maxTokens": True, "topP": "high"}})) == (
+        ev.SessionStart()
+    )
+    assert decode_input(wire("promptStart", {"promptName": 7, "toolConfiguration": {"tools": ["x"]}})) == (
+        ev.PromptStart(prompt_name="", voice_id="")
+    )
+
+
 def test_absent_fields_take_their_documented_defaults() -> None:
     assert decode_input(wire("sessionStart", {})) == ev.SessionStart()
     assert decode_input(wire("sessionStart", None)) == ev.SessionStart()

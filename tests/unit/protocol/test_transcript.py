@@ -98,6 +98,35 @@ def test_no_plan_at_all() -> None:
     assert fed(record(), final(ONE), TurnEnded()) == [assistant(ONE)]
 
 
+def test_a_second_block_of_speech_continues_its_plan() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 500), sound(2, 500), final(ONE))
+    transcript.played(500)
+    assert fed(transcript, Interrupted()) == [assistant(ONE, interrupted=True, heard_chars=len("One fish"))]
+
+
+def test_blocks_of_speech_may_cross() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), plan(2, TWO), sound(1, 500), sound(2, 500), sound(1, 500), sound(2, 500))
+    fed(transcript, final(ONE), final(TWO))
+    transcript.played(1_500)
+    assert fed(transcript, Interrupted()) == [
+        assistant(f"{ONE} {TWO}", interrupted=True, heard_chars=len(f"{ONE} Two fish"))
+    ]
+
+
+def test_a_falling_count_without_new_speech_stays_where_it_was() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 1_000))
+    transcript.played(500)
+    fed(transcript, Interrupted(), plan(2, TWO))
+    transcript.played(400)
+    transcript.played(300)
+    fed(transcript, sound(2, 1_000), SpeechEnded("a2", END))
+    transcript.played(800)
+    assert transcript.live()[-1] == LivePiece(Role.ASSISTANT, "Two fish", "swim there.")
+
+
 def test_the_same_sentence_twice_is_kept_twice() -> None:
     happened = [plan(1, "No."), sound(1, 4), plan(2, "No."), sound(2, 4), final("No."), final("No."), TurnEnded()]
     assert fed(record(), *happened) == [assistant("No. No.")]
@@ -329,6 +358,15 @@ def test_a_count_that_begins_anew_means_the_newest_answer() -> None:
     fed(transcript, plan(1, ONE), sound(1, 24_000), final(ONE), TurnEnded())
     transcript.played(24_000)
     fed(transcript, plan(2, TWO), sound(2, 24_000), SpeechEnded("a2", PARTIAL))
+    transcript.played(12_000)
+    assert transcript.live()[-1] == LivePiece(Role.ASSISTANT, "Two fish", "swim there.")
+
+
+def test_a_count_may_begin_anew_after_an_answer_without_speech() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 24_000), final(ONE), TurnEnded())
+    transcript.played(24_000)
+    fed(transcript, final("Silent."), TurnEnded(), plan(2, TWO), sound(2, 24_000), SpeechEnded("a2", PARTIAL))
     transcript.played(12_000)
     assert transcript.live()[-1] == LivePiece(Role.ASSISTANT, "Two fish", "swim there.")
 

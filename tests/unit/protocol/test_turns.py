@@ -58,6 +58,7 @@ def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
         # 4. the conversation moves on
         ([P1, LAST_A1, USER], [2]),
         ([P1, LAST_A1, P2], [2]),
+        ([P1, P2, A1, LAST_F1, USER], [4]),
         ([P1, LAST_A1, tool_block("t", "t")], [2]),
         ([P1, LAST_A1, ev.CompletionEnd(**FRAME, stop_reason=END)], [2]),
         # not yet
@@ -70,6 +71,8 @@ def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
         ([P1, A1, USER], []),
         ([P1, speech("a1", 2, stop=None), LAST_F1], []),
         ([P1, speech("a1", 2, stop=None), LAST_F1, speech_end("a1", PARTIAL)], [3]),
+        ([P1, LAST_A1, speech("a2", 2, stop=None), USER], []),
+        ([P1, F1, speech_end("nowhere", END)], []),
         ([text_block("e", "", stop=END)], []),
         ([speech_end("nowhere", END)], []),
         # a barge-in ends the turn in place of TurnEnded
