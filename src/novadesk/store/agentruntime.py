@@ -276,7 +276,7 @@ def _translated[T](work: Callable[[], T]) -> T:
         raise _refused(error) from error
     except BotoCoreError as error:
         raise _failed(error) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:  # What parsing nonsense raises.
         raise _unreachable("The remote session store gave an unusable answer.") from error
     except Exception as error:
         if type(error).__name__ != "ResponseParserError":  # No base class of its own in botocore.

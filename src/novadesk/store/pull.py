@@ -55,11 +55,7 @@ class Puller:
                 if error.reason is Reason.SYNC_SESSION_CLOSED:
                     continue  # The remote copy expired; ours stays.
                 raise
-            for start in range(0, len(missing), _BATCH):
-                found = await self._read_batch(handle, generation, session_id, missing[start : start + _BATCH])
-                changed += found
-                if found:
-                    on_batch()
+            changed += await self._read_all(handle, generation, session_id, missing, on_batch)
         return changed
 
     async def discover(self) -> int:
@@ -85,14 +81,53 @@ class Puller:
         listed = await self._remote.steps(session_id)
         return await self._database.read(lambda db: _missing(db, listed))
 
-    async def _read_batch(self, handle: str, generation: int, session_id: str, batch: Sequence[StepSummary]) -> int:
-        read = (self._remote.step(session_id, step.invocation, step.step_id) for step in batch)
-        answers = await asyncio.gather(*read, return_exceptions=True)
-        found = [(step, a) for step, a in zip(batch, answers, strict=True) if isinstance(a, RemoteStep)]
+    async def _read_all(
+        self,
+        handle: str,
+        generation: int,
+        session_id: str,
+        missing: Sequence[StepSummary],
+        on_batch: Callable[[], None],
+    ) -> int:
+        """Read and merge batch by batch; while one is merged the next is under way."""
+        batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+        changed = 0
+        under_way: list[asyncio.Task[list[RemoteStep | KnownError | None]]] = []
+        try:
+            for number, batch in enumerate(batches):
+                coming = batches[number + len(under_way) : number + 2]
+                under_way += [asyncio.create_task(self._read(session_id, ahead)) for ahead in coming]
+                answers = await under_way.pop(0)
+                found = [(step, a) for step, a in zip(batch, answers, strict=True) if isinstance(a, RemoteStep)]
+                changed += await self._merge(handle, generation, found, on_batch)
+                for answer in answers:
+                    if isinstance(answer, KnownError):
+                        raise answer
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        return changed
+
+    async def _read(self, session_id: str, batch: Sequence[StepSummary]) -> list[RemoteStep | KnownError | None]:
+        async def read(step: StepSummary) -> RemoteStep | KnownError | None:
+            try:
+                return await self._remote.step(session_id, step.invocation, step.step_id)
+            except KnownError as error:
+                return error
+
+        return await asyncio.gather(*(read(step) for step in batch))
+
+    async def _merge(
+        self,
+        handle: str,
+        generation: int,
+        found: Sequence[tuple[StepSummary, RemoteStep]],
+        on_batch: Callable[[], None],
+    ) -> int:
         changed = await self._database.run(lambda db: _merge(db, handle, generation, found))
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
+        if changed:
+            on_batch()
         return changed
 
 

@@ -1,0 +1,129 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from novadesk.errors import KnownError, Reason
+from novadesk.store.database import Database
+from novadesk.store.registry import Registry
+from tests.support.store_rig import MemoryKeychain
+
+LOCKED = KnownError(Reason.KEYRING_LOCKED, "The keyring is locked.", "Unlock it.")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with Database(tmp_path / "a.db") as database:
+        yield database
+
+
+async def intend(database: Database, handle: str, generation: int = 0) -> None:
+    await database.run(
+        lambda db: (
+            db.execute(
+                "INSERT INTO remote_session (handle, generation, state, created_ms) VALUES (?, ?, 'intended', 0)",
+                (handle, generation),
+            ).rowcount
+        )
+    )
+
+
+async def test_ids_are_kept_in_one_entry_a_conversation(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    for generation in (0, 1):
+        await intend(database, "h", generation)
+        await registry.remember("h", generation, f"id {generation}")
+    assert json.loads(keychain.entries["h"]) == {"0": "id 0", "1": "id 1"}
+    later = Registry(database, keychain)
+    assert [await later.find("h", generation) for generation in (0, 1, 2)] == ["id 0", "id 1", None]
+    assert later.note == ""
+
+
+async def test_the_keyring_is_not_touched_for_what_it_cannot_know(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    assert await registry.find("h", 0) is None
+    await registry.forget("h")
+    assert keychain.calls == 0
+    await intend(database, "h")
+    await registry.remember("h", 0, "id")
+    await registry.remember("h", 0, "id")
+    assert await registry.find("h", 0) == "id"
+    assert keychain.calls == 1
+
+
+async def test_without_a_keyring_ids_last_for_the_run(database: Database) -> None:
+    registry = Registry(database, None)
+    await intend(database, "h")
+    await registry.remember("h", 0, "id")
+    assert await registry.find("h", 0) == "id"
+    assert "this run only" in registry.note
+    assert await Registry(database, None).find("h", 0) is None
+    await database.run(lambda db: db.execute("UPDATE remote_session SET in_keyring = 1").rowcount)
+    with pytest.raises(KnownError):
+        await registry.forget_all()
+
+
+async def test_a_failing_keyring_is_left_alone_for_a_while(database: Database) -> None:
+    keychain, now = MemoryKeychain(), 0.0
+    registry = Registry(database, keychain, now=lambda: now, rest_s=60.0)
+    keychain.failure = LOCKED
+    for handle in "abc":
+        await intend(database, handle)
+        await registry.remember(handle, 0, f"id {handle}")
+    assert keychain.calls == 1
+    assert registry.note.startswith("The keyring is locked.")
+    assert await registry.find("a", 0) == "id a"
+    keychain.failure, now = None, 61.0
+    await registry.remember("c", 1, "id c1")
+    assert json.loads(keychain.entries["c"]) == {"0": "id c", "1": "id c1"}
+    assert registry.note == ""
+
+
+async def test_a_keyring_that_does_not_answer_is_given_up(database: Database) -> None:
+    class StuckKeychain(MemoryKeychain):
+        async def set(self, name: str, value: str) -> None:
+            await asyncio.Event().wait()
+
+    registry = Registry(database, StuckKeychain(), deadline_s=0.01)
+    await intend(database, "h")
+    await registry.remember("h", 0, "id")
+    assert await registry.find("h", 0) == "id"
+    assert "does not answer" in registry.note
+
+
+@pytest.mark.parametrize("content", ["not json", "[]", '{"x": 1}', ""])
+async def test_an_entry_that_makes_no_sense_counts_as_none(database: Database, content: str) -> None:
+    keychain = MemoryKeychain()
+    await intend(database, "h")
+    await database.run(lambda db: db.execute("UPDATE remote_session SET in_keyring = 1").rowcount)
+    keychain.entries["h"] = content
+    assert await Registry(database, keychain).find("h", 0) is None
+
+
+async def test_forgetting_removes_entries_and_ids(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    for handle in "abc":
+        await intend(database, handle)
+        await registry.remember(handle, 0, "id")
+    await registry.forget("a")
+    assert set(keychain.entries) == {"b", "c"}
+    assert await registry.find("a", 0) is None
+    assert await registry.forget_all() >= 2
+    assert keychain.entries == {}
+    assert [await registry.find(handle, 0) for handle in "abc"] == [None] * 3
+    assert await registry.forget_all() == 0
+
+
+async def test_a_long_chain_fits_the_smallest_keyring(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    for generation in range(60):
+        await intend(database, "h", generation)
+        await registry.remember("h", generation, "11111111-1111-4111-8111-111111111111")
+    assert len(keychain.entries["h"]) <= 1280
+    assert await Registry(database, keychain).find("h", 59) is not None
