@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,17 @@ async def test_shutdown_during_open_and_list_ends_both() -> None:
 async def test_half_a_sample_is_a_bug() -> None:
     with pytest.raises(BugError):
         EngineSound(ENGINE, AudioSettings()).play(b"\0", 0)
+
+
+async def test_without_the_sound_library_open_and_list_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sound = EngineSound(ENGINE, AudioSettings())
+    with pytest.raises(KnownError, match="PortAudio is missing") as caught:
+        await sound.open(Ear())
+    assert caught.value.reason is Reason.SOUND_SERVER_GONE
+    with pytest.raises(KnownError, match="PortAudio is missing"):
+        await sound.devices()
 
 
 def test_the_process_ends_with_its_input() -> None:

@@ -105,16 +105,12 @@ def list_devices() -> DeviceList:
     """Return what PortAudio listed when this process first used it.
 
     Raises:
-        KnownError: `SOUND_SERVER_GONE` when PortAudio does not start or finds nothing at all.
+        KnownError: `SOUND_SERVER_GONE` when PortAudio is missing or finds nothing at all.
     """
     try:
         import sounddevice
     except OSError as error:
-        raise KnownError(
-            Reason.SOUND_SERVER_GONE,
-            "The sound library PortAudio is missing or does not start.",
-            "Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.",
-        ) from error
+        raise no_library() from error
     try:
         apis = [dict(api) for api in sounddevice.query_hostapis()]
         rows = [dict(device) for device in sounddevice.query_devices()]
@@ -181,6 +177,15 @@ def choose(found: DeviceList, direction: Direction, preferred: str) -> Choice:
         raise _unknown(direction, f"There is no {direction.value} named “{preferred}”.")
     device = _existing(default, direction)
     return Choice(device=device, note=f"The {direction.value} “{preferred}” is not connected; using “{device.title}”.")
+
+
+def no_library() -> KnownError:
+    """Return the error of a system without PortAudio."""
+    return KnownError(
+        Reason.SOUND_SERVER_GONE,
+        "The sound library PortAudio is missing.",
+        "Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.",
+    )
 
 
 def no_sound() -> KnownError:

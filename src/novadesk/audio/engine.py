@@ -55,6 +55,11 @@ def main() -> int:
     reports = os.dup(1)
     os.set_inheritable(reports, False)
     os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        for descriptor in (0, reports):
+            msvcrt.setmode(descriptor, os.O_BINARY)
     sys.setswitchinterval(_SWITCH_S)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported
     inbox: Inbox = queue.SimpleQueue()
@@ -71,8 +76,11 @@ def main() -> int:
 
 
 def _serve(inbox: Inbox, outbox: Outbox) -> None:
-    from novadesk.audio import pump as pumping  # brings numpy: after stdout is safe
-
+    try:
+        from novadesk.audio import pump as pumping  # brings numpy and PortAudio: only now is stdout safe
+    except OSError:
+        _refuse(inbox, outbox)
+        return
     gc.collect()
     gc.freeze()
     outbox.put(Ready())
@@ -97,6 +105,16 @@ def _serve(inbox: Inbox, outbox: Outbox) -> None:
     _leave_soon()
     if pump is not None:
         pump.close()
+
+
+def _refuse(inbox: Inbox, outbox: Outbox) -> None:
+    """Answer every command that the sound library is missing."""
+    from novadesk.audio.devices import no_library
+
+    outbox.put(Ready())
+    while (command := _next(inbox, None)) is not Signal.END:
+        if isinstance(command, Open | List):
+            _report(outbox, no_library())
 
 
 def _next(inbox: Inbox, wait_s: float | None) -> Command | Signal:
