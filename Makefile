@@ -19,8 +19,7 @@ check:
 
 test:
 	@bash scripts/setup.sh test
-	@bash scripts/check.sh lint
-	@bash scripts/check.sh all
+	@bash scripts/check.sh full
 
 package:
 	@bash scripts/setup.sh package
