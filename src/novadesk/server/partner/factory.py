@@ -77,7 +77,7 @@ def practice_parts(*, llm: str = "", llm_model: str = "", warm: bool = True) -> 
 
     pool, voice = RecogniserPool(SphinxRecogniser), EspeakVoice()
     if warm:
-        threading.Thread(target=_warm, args=(pool, voice), name="partner-warm-up", daemon=True).start()
+        threading.Thread(target=_warm, args=(pool, voice), name="novadesk-partner-warm-up", daemon=True).start()
     return PracticeParts(activity=silero, pool=pool, voice=voice, mind=mind)
 
 

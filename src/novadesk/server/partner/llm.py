@@ -28,7 +28,7 @@ _MOST_MESSAGES = 60
 _MOST_CHARACTERS = 4_000
 _LONGEST_SENTENCE = 280
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
-_MARKUP = re.compile(r"[*_`#~>|]+")
+_MARKUP = re.compile(r"[*_`~]+|(^|(?<=\s))[#>|]+")
 _HIDDEN = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
 
 
@@ -221,4 +221,4 @@ def _cut(text: str) -> list[str]:
 
 
 def _tidy(sentence: str) -> str:
-    return " ".join(_MARKUP.sub(" ", sentence).split())
+    return " ".join(_MARKUP.sub("", sentence).split())

@@ -17,10 +17,10 @@ _LONGEST_TEXT = 240
 
 
 _PLAIN_WORDS = frozenset(
-    "a about am an and are as at be but by can could did do does for from had has have he her here him his how i if in "
-    "is it its just let like may me more much my no not now of on one or our out please she should so some that the "
-    "their them then there these they this those to too up us very was we were what when where which who why will with "
-    "would you your".split()
+    "a about am an and are as at be but by can could did do does first for from had has have he her here him his "
+    "how i if in is it its just last let like may me more much my no not now of on one or our out please she "
+    "should so some that the their them then there these they this those to too up us very was we were what when "
+    "where which who why will with would you your".split()
 )
 _SHORT_FORMS = (
     (re.compile(r"\b(what|that|it|here|there|who|how|where|name|he|she|let)'s\b"), r"\1 is"),
@@ -86,14 +86,13 @@ def nearest(text: str) -> Match | None:
     if not sentence:
         return None
     best: Match | None = None
-    for intent, phrases in PHRASES.items():
-        for phrase in phrases:
-            least = best.similarity if best is not None else -1.0
-            if _at_most(sentence, phrase) <= least:
-                continue
-            score = similarity(sentence, phrase)
-            if score > least:
-                best = Match(intent=intent, phrase=phrase, similarity=score)
+    for intent, phrase, slotted in _KNOWN:
+        least = best.similarity if best is not None else -1.0
+        if _at_most(sentence, slotted) <= least:
+            continue
+        score = similarity(sentence, slotted)
+        if score > least:
+            best = Match(intent=intent, phrase=phrase, similarity=score)
     return best
 
 
@@ -143,3 +142,6 @@ def _share_meaning(sentence: str, phrase: str) -> bool:
         if word not in _PLAIN_WORDS
         for other in known
     )
+
+
+_KNOWN = tuple((intent, phrase, _with_slots(phrase)) for intent, phrases in PHRASES.items() for phrase in phrases)

@@ -50,6 +50,7 @@ class PracticeParts:
         pause_scale: lengthens or shortens the pause that ends an utterance.
         pace: how speech is sent.
         tool_s: how long a tool is waited for.
+        worker: makes a thread of that name.
     """
 
     activity: Callable[[], VoiceActivity]
@@ -60,6 +61,7 @@ class PracticeParts:
     pause_scale: float = 1.0
     pace: Pace = field(default_factory=Pace)
     tool_s: float = 3.0
+    worker: Callable[[str], Worker] = Worker
 
 
 class PracticePartner:
@@ -109,8 +111,8 @@ class _Talk:
     def __init__(self, call: Call, parts: PracticeParts) -> None:
         self._call = call
         self._parts = parts
-        self._ear = Worker("partner-ear")
-        self._brain = Worker("partner-brain")
+        self._ear = parts.worker("novadesk-partner-ear")
+        self._brain = parts.worker("novadesk-partner-brain")
         self._mind = parts.mind(self._brain)
         self._hearing: Hearing | None = None
         self._memory = remember(said_before(call.history))

@@ -4,7 +4,7 @@ A script is a file of steps: JSON Lines (one object a line; blank lines and line
 when its name ends in .toml, an array of `[[step]]` tables. Steps are done in order. Each has
 
 * at most one trigger, waited for first: `on_start` (true: at once), `on_audio_ms` (so much microphone audio since the
-  step before), `on_text` (a typed text containing this, "" for any), `on_utterance` (true: sound, then 400 ms of quiet),
+  step before), `on_text` (a typed text holding this, "" for any), `on_utterance` (true: sound, then 400 ms of quiet),
   `on_tool` (true: the answer to a tool);
 * `delay_ms`, waited next;
 * `do`, one of the actions:

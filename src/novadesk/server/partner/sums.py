@@ -16,7 +16,7 @@ _SOUND_ALIKES = {
     "sex": "six", "nein": "nine", "tan": "ten", "oh": "zero",
 }  # fmt: skip
 _SIGNS = {"plus": "+", "minus": "-", "less": "-", "times": "*", "multiplied": "*", "divided": "/", "over": "/"}
-_DIGITS = re.compile(r"\d{1,9}(\.\d{1,6})?")
+_DIGITS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _MOST_TERMS = 8
 _MOST = 10**12
 
