@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-TOOLS = ("bash", "cat", "cut", "dirname", "env", "grep", "id", "mkdir", "rm", "sha256sum", "tail", "uname")
+TOOLS = ("bash", "cat", "cut", "dirname", "env", "grep", "id", "mkdir", "printf", "rm", "sha256sum", "tail", "uname")
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 
@@ -102,6 +102,44 @@ def test_where_there_is_none_one_sentence_names_the_ways(project: Path, tools: P
     assert len(done.stderr.strip().splitlines()) == 1
     for way in ("PYTHON=", "PATH", "pyenv", "distribution", "uv"):
         assert way in done.stderr
+
+
+def system_packages(project: Path, tools: Path, *, libraries: str) -> "subprocess.CompletedProcess[str]":
+    """Run the step for the system's packages on a machine where nobody may install and none is installed."""
+    for name, script in {
+        "dpkg-query": "exit 1",
+        "ldconfig": f"printf '%s\\n' {libraries}",
+        "id": "echo 1000",
+        "uname": "echo Linux",
+    }.items():
+        (tools / name).unlink(missing_ok=True)
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    return subprocess.run(
+        ["bash", "-c", ". scripts/setup.sh; system_packages"],
+        cwd=project,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_who_may_not_install_is_told_the_exact_line_and_goes_on_where_the_libraries_are(
+    project: Path, tools: Path
+) -> None:
+    names = "libportaudio.so.2 libEGL.so.1 libGL.so.1 libfontconfig.so.1 libxkbcommon.so.0 libglib-2.0.so.0"
+    present = " ".join(f"'\t{name} (libc6) => /lib'" for name in names.split())
+    done = system_packages(project, tools, libraries=present)
+    assert done.returncode == 0
+    assert "    sudo apt-get update && sudo apt-get install --no-install-recommends libportaudio2 " in done.stdout
+
+
+def test_without_the_libraries_it_stops_and_names_them(project: Path, tools: Path) -> None:
+    done = system_packages(project, tools, libraries="'\tlibEGL.so.1 (libc6) => /lib'")
+    assert done.returncode == 1
+    assert "libportaudio.so.2" in done.stderr
+    assert "libEGL.so.1" not in done.stderr
 
 
 def test_the_lock_names_no_address_and_every_package_has_hashes() -> None:
