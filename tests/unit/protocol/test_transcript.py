@@ -172,6 +172,14 @@ def test_a_final_text_of_which_nothing_was_heard() -> None:
     assert turn.heard_chars == 0
 
 
+def test_one_final_text_for_several_plans_is_heard_over_all_of_their_speech() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 1_000), plan(2, TWO), sound(2, 1_000), final(f"{ONE} {TWO}"))
+    transcript.played(1_500)
+    (turn,) = fed(transcript, Interrupted())
+    assert turn.text[: turn.heard_chars] == f"{ONE} Two fish"
+
+
 def test_a_final_text_cut_by_the_service_was_heard_to_its_end() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), final("One fish"))
@@ -261,6 +269,16 @@ def test_a_stopped_turn_goes_on_unheard() -> None:
     assert fed(transcript, *happened) == [
         assistant(f"{ONE} {TWO}", interrupted=True, heard_chars=len("One fish")),
     ]
+
+
+def test_speech_after_a_stop_takes_no_time() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 1_000))
+    transcript.played(500)
+    transcript.stop()
+    fed(transcript, sound(1, 5_000), final(ONE), TurnEnded(), plan(2, TWO), sound(2, 1_000), SpeechEnded("a2", END))
+    transcript.played(500)
+    assert transcript.live()[-1] == LivePiece(Role.ASSISTANT, "Two fish", "swim there.")
 
 
 def test_a_stop_after_the_last_text_cuts_the_finished_turn() -> None:

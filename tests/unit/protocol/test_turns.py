@@ -86,6 +86,8 @@ def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
         ([P1, LAST_A1, P2, F1, LAST_A2, F2], [2, 5]),
         ([P1, LAST_A1, USER, F1, P2, LAST_A2, F2], [2, 6]),
         ([P1, LAST_A1, USER, LAST_F1], [2]),
+        # the same words owed and planned: the present turn comes first
+        ([P1, A1, MARK, planned("p3", "One fish."), speech("a3", 2, stop=END), F1], [5]),
     ],
 )
 def test_the_end_of_a_turn(blocks: list[list[OutputEvent] | OutputEvent], expected: list[int]) -> None:
