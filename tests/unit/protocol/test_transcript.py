@@ -271,6 +271,16 @@ def test_a_stopped_turn_goes_on_unheard() -> None:
     ]
 
 
+def test_a_turn_stopped_before_its_first_sound_is_unheard() -> None:
+    transcript = record()
+    transcript.played(0)
+    fed(transcript, plan(1, ONE))
+    transcript.stop()
+    assert fed(transcript, sound(1, 1_000), final(ONE), TurnEnded()) == [
+        assistant(ONE, interrupted=True, heard_chars=0)
+    ]
+
+
 def test_speech_after_a_stop_takes_no_time() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000))
@@ -350,6 +360,13 @@ def test_the_live_text_does_not_run_ahead_of_speech_that_still_arrives() -> None
     assert transcript.live() == (LivePiece(Role.ASSISTANT, "", ONE),)
     fed(transcript, SpeechEnded("a1", PARTIAL))
     assert transcript.live() == (LivePiece(Role.ASSISTANT, ONE, ""),)
+
+
+def test_nothing_after_the_first_unheard_word_counts_as_spoken() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), plan(2, TWO), sound(1, 24_000), SpeechEnded("a1", PARTIAL), final(TWO))
+    transcript.played(12_000)
+    assert transcript.live() == (LivePiece(Role.ASSISTANT, "One fish", f"swims here. {TWO}"),)
 
 
 def test_a_plan_in_pieces_is_one_text() -> None:
