@@ -573,3 +573,29 @@ async def test_a_bad_network_for_a_while_ends_in_equal_copies(tmp_path: Path, se
     there = await remote_state(server)
     assert sorted(there.texts) == sorted(turn.text for turn in server_turns)
     assert len(there.sessions) == 3
+
+
+async def test_a_store_that_fails_for_a_while_is_asked_seldom_and_sync_goes_on(
+    tmp_path: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with computer(tmp_path / "a.db", server, keychain=MemoryKeychain(), start=False) as here:
+        asked = 0
+
+        async def fail(_job: object) -> None:
+            nonlocal asked
+            asked += 1
+            raise KnownError(Reason.DISK_FULL, "The disk is full.", "Free some space.")
+
+        await here.talk("a")
+        with monkeypatch.context() as broken:
+            broken.setattr(here.database, "read", fail)
+            here.sync.start()
+            await here.until(lambda: here.sync.error is not None)
+            for _ in range(50):
+                here.sync.kick()
+                await asyncio.sleep(0.002)
+            assert 1 <= asked <= 20
+            assert here.sync.error is not None
+            assert here.sync.error.reason is Reason.DISK_FULL
+        assert await here.settled()
+    assert (await remote_state(server)).texts == ["a"]

@@ -266,22 +266,25 @@ def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
     )
 
 
+class ClientFault(Exception):
+    """What the client library raised, by name only: its text holds session ids, its frames hold connections open."""
+
+
 def _translated[T](work: Callable[[], T]) -> T:
     """Run `work`; what boto3 raises becomes a `KnownError`."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         return work()
     except ClientError as error:
-        raise _refused(error) from error
+        known, name = _refused(error), str(error.response.get("Error", {}).get("Code"))
     except BotoCoreError as error:
-        raise _failed(error) from error
-    except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:  # What parsing nonsense raises.
-        raise _unreachable("The remote session store gave an unusable answer.") from error
-    except Exception as error:
-        if type(error).__name__ != "ResponseParserError":  # No base class of its own in botocore.
-            raise
-        raise _unreachable("The remote session store gave an unusable answer.") from error
+        known, name = _failed(error), type(error).__name__
+    except (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
+        known = _unreachable("The remote session store gave an unusable answer.")  # What parsing nonsense raises.
+        name = type(error).__name__
+    raise known from ClientFault(name)  # Outside the handlers, or the original would stay on as the context.
 
 
 def _refused(error: "ClientError") -> KnownError:

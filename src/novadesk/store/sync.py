@@ -202,19 +202,24 @@ class Sync:
             except Exception:  # The outermost frame of the task: sync outlives its own bugs.
                 _log.exception("the sync task met a bug")
                 self._paused_until = self._clock.now() + self._policy.longest_pause_s
+            await self._sit_out_pause()
+
+    async def _sit_out_pause(self) -> None:
+        while (pause_s := self._paused_until - self._clock.now()) > 0:
+            self._kicked.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._kicked.wait(), pause_s)
 
     async def _wait(self) -> None:
-        """Return when a row may be leased and no pause is on."""
+        """Return when a row may be leased."""
         while True:
             self._kicked.clear()
             due_ms = await self._database.read(outbox.next_due_ms)
-            pause_s = self._paused_until - self._clock.now()
-            if due_ms is not None:
-                pause_s = max(pause_s, (due_ms - self._clock.unix_ms()) / 1000)
-            if due_ms is not None and pause_s <= 0:
+            wait_s = None if due_ms is None else (due_ms - self._clock.unix_ms()) / 1000
+            if wait_s is not None and wait_s <= 0:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), None if due_ms is None else pause_s)
+                await asyncio.wait_for(self._kicked.wait(), wait_s)
 
     async def _round(self) -> None:
         now_ms, lease_ms = self._clock.unix_ms(), int(self._policy.lease_s * 1000)
