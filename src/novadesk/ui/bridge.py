@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
-from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
 from novadesk.conversation.api import Intents, Snapshot, TalkMode
 from novadesk.errors import BugError, KnownError, Reason
@@ -107,8 +107,8 @@ class Bridge(QObject):
         self._timer.timeout.connect(self._deliver)
         self._questions: set[Question] = set()
         self.latest: Snapshot | None = None
-        self._woken.connect(self._wake)
-        self._settled.connect(self._settle)
+        self._woken.connect(self._wake, Qt.ConnectionType.QueuedConnection)
+        self._settled.connect(self._settle, Qt.ConnectionType.QueuedConnection)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Take a snapshot from any thread. The newest wins; levels keep their peak until they are shown."""

@@ -106,8 +106,9 @@ class ShapeLabel(QLabel):
 class ElidedLabel(QLabel):
     """A line of text that gives way to its neighbours, cut with an ellipsis; the whole is in the tool tip."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, least_chars: int = 8) -> None:
         super().__init__(parent)
+        self._least_chars = least_chars
         self._whole = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
 
@@ -129,9 +130,9 @@ class ElidedLabel(QLabel):
         return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
-        return QSize(
-            min(self.sizeHint().width(), self.fontMetrics().averageCharWidth() * 8), super().sizeHint().height()
-        )
+        whole = self.sizeHint()
+        least = self.fontMetrics().averageCharWidth() * self._least_chars
+        return QSize(min(whole.width(), least), whole.height())
 
     def resizeEvent(self, event: object) -> None:  # noqa: ARG002, D102
         self._cut()

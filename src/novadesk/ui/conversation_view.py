@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,7 +22,7 @@ from novadesk.errors import KnownError
 from novadesk.models import Role, Turn
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
-from novadesk.ui.bridge import Bridge
+from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.item_models import ConversationModel, ItemRole, RowKind, speaker
 from novadesk.ui.theme import Theme
 from novadesk.ui.turn_delegate import TurnDelegate
@@ -113,6 +113,7 @@ class TurnList(QListView):
         event.ignore()
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        last = self.currentIndex()  # without one, Qt makes the first row current
         super().focusInEvent(event)
         by_key = event.reason() in (
             Qt.FocusReason.TabFocusReason,
@@ -120,8 +121,7 @@ class TurnList(QListView):
             Qt.FocusReason.ShortcutFocusReason,
         )
         if by_key and not self.selectedIndexes():
-            current = self.currentIndex()
-            self._make_current(current.row() if current.isValid() else self._turns.rowCount() - 1)
+            self._make_current(last.row() if last.isValid() else self._turns.rowCount() - 1)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: D102
         super().mouseReleaseEvent(event)
@@ -197,7 +197,7 @@ class ConversationView(QWidget):
         self._bridge = bridge
         self._requests = requests
         self._theme = theme
-        self._paging: QObject | None = None
+        self._paging: Question | None = None
         self._complete = False
         self._announced: str | None = None
         self.model = ConversationModel(self)
@@ -260,7 +260,7 @@ class ConversationView(QWidget):
     def _forget_paging(self) -> None:
         self._complete = False
         if self._paging is not None:
-            self._paging.deleteLater()
+            self._paging.drop()
             self._paging = None
 
     def _ask_older(self) -> None:
@@ -278,19 +278,16 @@ class ConversationView(QWidget):
         handle = self.model.handle
         if handle is None:
             return
-        owner = self._paging = QObject(self)
 
         def on_answer(page: Sequence[Turn]) -> None:
             self._paging = None
-            owner.deleteLater()
             take(page)
 
         def on_error(_error: KnownError) -> None:
             self._paging = None
-            owner.deleteLater()
 
-        self._bridge.ask(
-            lambda: self._requests.turns(handle, before=before, limit=PAGE), on_answer, on_error, owner=owner
+        self._paging = self._bridge.ask(
+            lambda: self._requests.turns(handle, before=before, limit=PAGE), on_answer, on_error, owner=self
         )
 
     def _on_older(self, page: Sequence[Turn]) -> None:

@@ -36,7 +36,8 @@ from novadesk.models import Conversation, SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton, TextField
-from novadesk.ui.item_models import SYNC_ICONS, HistoryKind, HistoryModel, HistoryRow, ItemRole
+from novadesk.ui.history_model import SYNC_ICONS, HistoryKind, HistoryModel, HistoryRow
+from novadesk.ui.item_models import ItemRole
 from novadesk.ui.theme import Theme
 
 PAGE = 200

@@ -1,16 +1,15 @@
-"""List models: the rows of a conversation and of the history. They hold values only and know no widget."""
+"""The rows of a conversation, as a list model that holds values only and knows no widget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from enum import Enum, IntEnum
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from novadesk.conversation.api import LiveText
-from novadesk.models import Conversation, Role, SyncState, Turn
-from novadesk.ui.words import counted, day_name, sync_words, turn_notes
+from novadesk.models import Role, Turn
+from novadesk.ui.words import local_time, turn_notes
 
 WINDOW_ROWS = 1000
 """Turns held in memory; older and newer ones are paged from the store. Live growth may reach twice as many."""
@@ -93,13 +92,14 @@ class ConversationModel(QAbstractListModel):
         notices: tuple[str, ...] = (),
     ) -> None:
         """Take the newest turns, the live text and the notices of a snapshot."""
-        if handle != self.handle:
+        other = handle != self.handle
+        if other:
             self.handle = handle
             self._turns, self._tail, self._anchors, self._notices = [], (), [], ()
             self._opened.clear()
             self.attached = True
         same = turns == self._tail and live == self._live and notices == self._notices
-        if same and handle is not None:
+        if same and not other:
             return
         if turns != self._tail and self.attached:
             self._join(turns)
@@ -194,9 +194,9 @@ class ConversationModel(QAbstractListModel):
         notices = list(self._anchors)
         last: Role | None = None
         first = self._turns[0].position if self._turns else 0
-        while notices and notices[0][0] < first - 1 and self._turns:
+        while notices and self._turns and notices[0][0] < first - 1:
             notices.pop(0)
-        if notices and (not self._turns or notices[0][0] < first):
+        if notices and self._turns and notices[0][0] < first:
             rows.append(_take_notice(notices, notices[0][0]))
         for turn in self._turns:
             rows.append(_turn_row(turn, headed=turn.role is not last, opened=turn.turn_id in self._opened))
@@ -204,6 +204,9 @@ class ConversationModel(QAbstractListModel):
             if notices and notices[0][0] == turn.position:
                 rows.append(_take_notice(notices, turn.position))
                 last = None
+        if notices and self.attached:
+            rows.append(_take_notice([(notices[-1][0], text) for _, text in notices], notices[-1][0]))
+            last = None
         if self.attached:
             for live in self._live:
                 if live.spoken or live.planned:
@@ -233,121 +236,6 @@ class ConversationModel(QAbstractListModel):
         self._rows = rows
         for number in changed:
             self.dataChanged.emit(self.index(number), self.index(number))
-
-
-class HistoryKind(Enum):
-    """What a row of the history shows."""
-
-    DAY = "day"
-    CONVERSATION = "conversation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRow:
-    """One row of the history: a day's name, or a conversation."""
-
-    kind: HistoryKind
-    title: str
-    below: str = ""
-    conversation: Conversation | None = None
-    current: bool = False
-
-
-class HistoryModel(QAbstractListModel):
-    """Conversations, newest first, grouped by local day, narrowed by a search."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._conversations: list[Conversation] = []
-        self._rows: list[HistoryRow] = []
-        self._search = ""
-        self._current: Conversation | None = None
-        self._today = date.min
-
-    @property
-    def conversations(self) -> Sequence[Conversation]:
-        """Return the loaded conversations, newest first, whatever the search says."""
-        return self._conversations
-
-    def row(self, index: AnyIndex) -> HistoryRow:
-        """Return the row behind an index."""
-        return self._rows[index.row()]
-
-    def find(self, handle: str) -> int | None:
-        """Return the row number of a conversation, or None when it is not shown."""
-        shown = (row.conversation for row in self._rows)
-        return next((n for n, one in enumerate(shown) if one is not None and one.handle == handle), None)
-
-    def show(self, conversations: Sequence[Conversation], today: date) -> None:
-        """Replace the loaded conversations."""
-        if list(conversations) == self._conversations and today == self._today:
-            return
-        self._conversations = list(conversations)
-        self._today = today
-        self._compose()
-
-    def set_search(self, text: str) -> None:
-        """Show only conversations whose title or label has every word of `text`."""
-        self._search = text
-        self._compose()
-
-    def set_current(self, conversation: Conversation | None) -> None:
-        """Mark the open conversation and take its newest counts."""
-        if conversation != self._current:
-            self._current = conversation
-            self._compose()
-
-    def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
-        return 0 if parent is not None and parent.isValid() else len(self._rows)
-
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
-        if not index.isValid() or index.row() >= len(self._rows):
-            return None
-        row = self._rows[index.row()]
-        if role == ItemRole.ROW:
-            return row
-        if role == Qt.ItemDataRole.DisplayRole:
-            return row.title
-        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            if row.conversation is None:
-                return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
-            open_now = ", open" if row.current else ""
-            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{open_now}"
-        return None
-
-    def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
-        if not index.isValid() or self._rows[index.row()].kind is HistoryKind.DAY:
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-
-    def _compose(self) -> None:
-        words = self._search.casefold().split()
-        rows: list[HistoryRow] = []
-        day: date | None = None
-        current = self._current
-        for stored in self._conversations:
-            is_current = current is not None and stored.handle == current.handle
-            shown = current if is_current and current is not None else stored
-            where = f"{shown.title} {shown.label}".casefold()
-            if not all(word in where for word in words):
-                continue
-            of = local_time(shown.updated_ms).date()
-            if of != day:
-                day = of
-                rows.append(HistoryRow(kind=HistoryKind.DAY, title=day_name(of, self._today)))
-            rows.append(_history_row(shown, current=is_current))
-        if rows and [_place(row) for row in rows] == [_place(row) for row in self._rows]:
-            self._rows = rows
-            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
-            return
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-
-def local_time(unix_ms: int) -> datetime:
-    """Return a stored time in the local zone."""
-    return datetime.fromtimestamp(unix_ms / 1000).astimezone()
 
 
 def spoken_row(row: Row) -> str:
@@ -389,10 +277,6 @@ def _live_row(live: LiveText, *, headed: bool) -> Row:
     )
 
 
-def _place(row: HistoryRow) -> str:
-    return row.conversation.handle if row.conversation is not None else row.title
-
-
 def _take_notice(notices: list[tuple[int, str]], position: int) -> Row:
     """Collapse the notices of one place into a row that shows the newest."""
     texts = []
@@ -400,23 +284,3 @@ def _take_notice(notices: list[tuple[int, str]], position: int) -> Row:
         texts.append(notices.pop(0)[1])
     more = f"  (+{len(texts) - 1})" if len(texts) > 1 else ""
     return Row(key=f"notice {position}", kind=RowKind.NOTICE, text=texts[-1] + more)
-
-
-def _history_row(conversation: Conversation, *, current: bool) -> HistoryRow:
-    turns = counted(conversation.turns, "1 turn", "{n} turns") if conversation.turns else "empty"
-    below = f"{conversation.label} · {turns}" if conversation.title else turns
-    return HistoryRow(
-        kind=HistoryKind.CONVERSATION,
-        title=conversation.title or conversation.label,
-        below=below,
-        conversation=conversation,
-        current=current,
-    )
-
-
-SYNC_ICONS = {
-    SyncState.LOCAL: "sync-local",
-    SyncState.PENDING: "sync-pending",
-    SyncState.SYNCED: "sync-synced",
-    SyncState.FAILED: "sync-failed",
-}

@@ -75,8 +75,7 @@ class Panes(QWidget):
         self._place()
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
-        least = QSize(self._theme.px(_LEAST_WIDTH), _LEAST_HEIGHT)
-        return self.middle.minimumSizeHint().expandedTo(least)
+        return QSize(self._theme.px(_LEAST_WIDTH), max(_LEAST_HEIGHT, self.middle.minimumSizeHint().height()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
         if watched is self.middle and event.type() is QEvent.Type.LayoutRequest:

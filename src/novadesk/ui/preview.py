@@ -1,16 +1,16 @@
-"""Draw every state of the window to PNG files: `python -m novadesk.ui.preview OUT_DIR [NAME…]`."""
+"""Draw every state of the window to PNG files: `python -m novadesk.ui.preview OUT_DIR [NAME…]`.
+
+NOVADESK_PREVIEW_FONT_PX sets the size of the system's font, such as 26 for 200 %.
+"""
 
 import asyncio
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QObject
-from PySide6.QtGui import QPixmap
+import qasync
 from PySide6.QtWidgets import QApplication, QWidget
 
 from novadesk.config import Settings
@@ -20,112 +20,102 @@ from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_scenes import PreviewRequests, SilentIntents, make_conversations, scenes
 from novadesk.ui.theme import Scheme
 
-_SETTLE_MS = 300
+_SETTLE_S = 0.25
+
+type _Act = Callable[[MainWindow], Awaitable[QWidget]]
 
 
-@contextmanager
-def _core_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="core")
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+async def _settle() -> None:
+    """Let answers arrive and the window be laid out."""
+    await asyncio.sleep(_SETTLE_S)
 
 
-def _settle() -> None:
-    deadline = QDeadlineTimer(_SETTLE_MS)
-    loop = QEventLoop()
-    while not deadline.hasExpired():
-        loop.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
-
-
-def _window(bridge: Bridge, snapshot: Snapshot, scheme: Scheme, now_ms: int) -> MainWindow:
+async def _draw(out: Path, name: str, snapshot: Snapshot, act: _Act, scheme: Scheme, now_ms: int) -> None:
+    bridge = Bridge(asyncio.get_running_loop())
     requests = PreviewRequests(make_conversations(now_ms), snapshot.turns)
     window = MainWindow(bridge, SilentIntents(), requests, Settings(), lambda _settings: None, scheme=scheme)
     window.show()
     window.show_snapshot(snapshot)
+    subject = await act(window)
+    await _settle()
+    subject.grab().save(str(out / f"{name}-{scheme.value}.png"))
+    window.finish()
+    bridge.close()
+    window.deleteLater()
+    bridge.deleteLater()
+    await _settle()
+
+
+def _sized(width: int, height: int) -> _Act:
+    async def act(window: MainWindow) -> QWidget:
+        window.resize(width, height)
+        return window
+
+    return act
+
+
+def _dialog(show: Callable[[MainWindow], None]) -> _Act:
+    async def act(window: MainWindow) -> QWidget:
+        show(window)
+        return window.dialog or window
+
+    return act
+
+
+async def _plain(window: MainWindow) -> QWidget:
     return window
 
 
-def _grab(out: Path, name: str, widget: QWidget) -> None:
-    _settle()
-    picture: QPixmap = widget.grab()
-    picture.save(str(out / f"{name}.png"))
+async def _details(window: MainWindow) -> QWidget:
+    window.toggle_details()
+    return window
 
 
-def _draw(out: Path, loop: asyncio.AbstractEventLoop, wanted: set[str], now_ms: int) -> None:
-    for scheme in (Scheme.LIGHT, Scheme.DARK):
-        for name, draw in _pictures(now_ms).items():
-            if wanted and name not in wanted:
-                continue
-            bridge = Bridge(loop)
-            window, subject = draw(bridge, scheme)
-            _grab(out, f"{name}-{scheme.value}", subject)
-            window.finish()
-            bridge.close()
-            window.deleteLater()
-            bridge.deleteLater()
-            _settle()
+async def _sidebar(window: MainWindow) -> QWidget:
+    window.resize(400, 560)
+    await _settle()
+    window.panes.show_sidebar(True)
+    return window
 
 
-type _Draw = Callable[[Bridge, Scheme], tuple[MainWindow, QWidget]]
+async def _scrolled(window: MainWindow) -> QWidget:
+    await _settle()
+    turns = window.conversation.turns
+    turns.verticalScrollBar().setValue(turns.verticalScrollBar().maximum() // 2)
+    turns.setFocus()
+    turns.setCurrentIndex(turns.indexAt(turns.viewport().rect().center()))
+    return window
 
 
-def _pictures(now_ms: int) -> dict[str, _Draw]:
+async def _opened(window: MainWindow) -> QWidget:
+    model = window.conversation.model
+    for number in range(model.rowCount()):
+        model.toggle(model.index(number))
+    return window
+
+
+def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
     by_name = scenes(now_ms)
-
-    def plain(name: str, size: tuple[int, int] | None = None) -> _Draw:
-        def draw(bridge: Bridge, scheme: Scheme) -> tuple[MainWindow, QWidget]:
-            window = _window(bridge, by_name[name], scheme, now_ms)
-            if size is not None:
-                window.resize(*size)
-            return window, window
-
-        return draw
-
-    def details(bridge: Bridge, scheme: Scheme) -> tuple[MainWindow, QWidget]:
-        window = _window(bridge, by_name["ready"], scheme, now_ms)
-        window.toggle_details()
-        return window, window
-
-    def sidebar(bridge: Bridge, scheme: Scheme) -> tuple[MainWindow, QWidget]:
-        window, _ = plain("ready", (400, 560))(bridge, scheme)
-        _settle()
-        window.panes.show_sidebar(True)
-        return window, window
-
-    def dialog(show: Callable[[MainWindow], None]) -> _Draw:
-        def draw(bridge: Bridge, scheme: Scheme) -> tuple[MainWindow, QWidget]:
-            window = _window(bridge, by_name["ready"], scheme, now_ms)
-            show(window)
-            assert window.dialog is not None
-            return window, window.dialog
-
-        return draw
-
-    def scrolled(bridge: Bridge, scheme: Scheme) -> tuple[MainWindow, QWidget]:
-        window = _window(bridge, by_name["long"], scheme, now_ms)
-        _settle()
-        window.conversation.turns.verticalScrollBar().setValue(4000)
-        window.conversation.turns.setCurrentIndex(window.conversation.model.index(66))
-        window.conversation.turns.setFocus()
-        return window, window
-
+    ready = by_name["ready"]
     return {
-        **{name: plain(name) for name in by_name},
-        "narrow": plain("speaking", (400, 560)),
-        "narrow_failed": plain("failed", (400, 640)),
-        "narrow_sidebar": sidebar,
-        "wide": plain("speaking", (1680, 960)),
-        "scrolled": scrolled,
-        "details": details,
-        "settings": dialog(MainWindow.show_settings),
-        "about": dialog(MainWindow.show_about),
+        **{name: (snapshot, _plain) for name, snapshot in by_name.items()},
+        "interrupted_open": (by_name["interrupted"], _opened),
+        "narrow": (by_name["speaking"], _sized(400, 560)),
+        "narrow_failed": (by_name["failed"], _sized(400, 640)),
+        "narrow_sidebar": (ready, _sidebar),
+        "wide": (by_name["speaking"], _sized(1680, 960)),
+        "scrolled": (by_name["long"], _scrolled),
+        "details": (ready, _details),
+        "settings": (ready, _dialog(MainWindow.show_settings)),
+        "about": (ready, _dialog(MainWindow.show_about)),
     }
+
+
+async def _draw_all(out: Path, wanted: set[str], now_ms: int) -> None:
+    for scheme in (Scheme.LIGHT, Scheme.DARK):
+        for name, (snapshot, act) in _pictures(now_ms).items():
+            if not wanted or name in wanted:
+                await _draw(out, name, snapshot, act, scheme, now_ms)
 
 
 def main(arguments: list[str]) -> int:
@@ -136,14 +126,15 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
-    app: QObject = QApplication.instance() or QApplication(["novadesk"])
+    app = QApplication(["novadesk"])
+    app.setQuitOnLastWindowClosed(False)
     size = os.environ.get("NOVADESK_PREVIEW_FONT_PX")
-    if size and isinstance(app, QApplication):
+    if size:
         font = app.font()
         font.setPixelSize(int(size))
         app.setFont(font)
-    with _core_loop() as loop:
-        _draw(out, loop, set(arguments[1:]), int(time.time() * 1000))
+    with qasync.QEventLoop(app) as loop:
+        loop.run_until_complete(_draw_all(out, set(arguments[1:]), int(time.time() * 1000)))
     return 0
 
 

@@ -158,9 +158,19 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         tokens=TokenTotals(speech_in=1204, text_in=310, speech_out=2841, text_out=422),
         store_revision=1,
     )
-    bedrock = replace(ready, backend=BackendKind.BEDROCK, backend_name="Amazon Bedrock, us-east-1")
+    return {
+        "idle": Snapshot(backend_name="Practice partner (local)", store_revision=1, hotkey="F9"),
+        "ready": ready,
+        "ended": replace(ready, phase=Phase.ENDED, microphone=MicrophoneState.ABSENT, turns=turns),
+        "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),
+        **_spoken(ready, turns),
+        **_troubled(ready),
+    }
+
+
+def _spoken(ready: Snapshot, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
     cut = replace(turns[3], heard_chars=43, interrupted=True)
-    typed = replace(turns[4], typed=True, text="Dr. Smith, 14 Baker Street", position=4)
+    typed = replace(turns[4], typed=True, text="Dr. Smith, 14 Baker Street")
     listening = replace(
         ready,
         phase=Phase.LISTENING,
@@ -169,69 +179,70 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         microphone_level=0.06,
         live=(LiveText(role=Role.USER, spoken="Yes, he wants the"),),
     )
+    answer = LiveText(
+        role=Role.ASSISTANT,
+        spoken="I will remember that: the study from last spring,",
+        planned=" for Dr. Smith. Shall I note a follow-up for next week, or is he calling you back?",
+    )
     return {
-        "idle": Snapshot(backend_name="Practice partner (local)", store_revision=1, hotkey="F9"),
         "connecting": replace(ready, phase=Phase.CONNECTING, microphone=MicrophoneState.ABSENT, turns=turns[:2]),
-        "ready": ready,
         "listening": listening,
-        "hands_free": replace(
-            listening, talking=False, talk_mode=TalkMode.HANDS_FREE, backend_name=bedrock.backend_name
-        ),
+        "hands_free": replace(listening, talking=False, talk_mode=TalkMode.HANDS_FREE),
         "thinking": replace(ready, phase=Phase.THINKING, turns=turns[:5]),
         "speaking": replace(
-            bedrock,
+            ready,
             phase=Phase.SPEAKING,
+            backend=BackendKind.BEDROCK,
+            backend_name="Amazon Bedrock, us-east-1",
             turns=turns[:5],
             speaker_level=0.12,
-            live=(
-                LiveText(
-                    role=Role.ASSISTANT,
-                    spoken="I will remember that: the study from last spring,",
-                    planned=" for Dr. Smith. Shall I note a follow-up for next week, or is he calling you back?",
-                ),
-            ),
+            live=(answer,),
         ),
         "interrupted": replace(ready, phase=Phase.INTERRUPTED, turns=(*turns[:3], cut, typed)),
         "muted": replace(ready, microphone=MicrophoneState.MUTED),
-        "no_microphone": replace(
-            ready,
-            microphone=MicrophoneState.ABSENT,
-            microphone_name="",
-            error=ErrorNote(
-                layer="audio",
-                reason="audio.no_microphone",
-                what="No microphone is connected.",
-                advice="Plug one in; NovaDesk takes it at once. Until then you can type.",
-            ),
-        ),
         "renewing": replace(ready, phase=Phase.RENEWING, notices=("Session renewed",)),
+    }
+
+
+def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
+    bedrock = replace(ready, backend=BackendKind.BEDROCK, backend_name="Amazon Bedrock, us-east-1")
+    no_microphone = ErrorNote(
+        layer="audio",
+        reason="audio.no_microphone",
+        what="No microphone is connected.",
+        advice="Plug one in; NovaDesk takes it at once. Until then you can type.",
+    )
+    lost = ErrorNote(
+        layer="network",
+        reason="network.link_lost",
+        what="Connection lost.",
+        advice="Trying again in 3 s. What you type is kept.",
+        retry=True,
+    )
+    expired = ErrorNote(
+        layer="credentials",
+        reason="credentials.expired",
+        what="AWS sign-in expired.",
+        advice="Run `aws sso login --profile work` in a terminal, then try again.",
+        retry=True,
+    )
+    return {
+        "no_microphone": replace(
+            ready, microphone=MicrophoneState.ABSENT, microphone_name="", device_note="", error=no_microphone
+        ),
         "reconnecting": replace(
             bedrock,
             phase=Phase.RECONNECTING,
             attempt=2,
             retry_in_s=3.0,
             notices=("Microphone unplugged. Using Built-in.", "Connection lost."),
-            error=ErrorNote(
-                layer="network",
-                reason="network.link_lost",
-                what="Connection lost.",
-                advice="Trying again in 3 s. What you type is kept.",
-                retry=True,
-            ),
+            error=lost,
         ),
         "failed": replace(
             bedrock,
             phase=Phase.FAILED,
             microphone=MicrophoneState.ABSENT,
             keyring_note="The keyring is locked. Remote session ids are kept for this session only.",
-            error=ErrorNote(
-                layer="credentials",
-                reason="credentials.expired",
-                what="AWS sign-in expired.",
-                advice="Run `aws sso login --profile work` in a terminal, then try again.",
-                retry=True,
-            ),
+            error=expired,
         ),
-        "ended": replace(ready, phase=Phase.ENDED, microphone=MicrophoneState.ABSENT, turns=turns),
-        "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),
     }

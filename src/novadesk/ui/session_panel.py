@@ -93,7 +93,7 @@ class Header(QFrame):
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.title = ElidedLabel(self)
         self.title.setObjectName("title")
-        self.backend = ElidedLabel(self)
+        self.backend = ElidedLabel(self, least_chars=0)
         self.backend.setObjectName("backend")
         self.state = StateLabel(theme, self)
         self.end = IconButton(

@@ -1,6 +1,6 @@
 """Short words for values that several parts of the window show."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QCoreApplication
 
@@ -17,6 +17,11 @@ def tr(text: str) -> str:
 def counted(number: int, one: str, many: str) -> str:
     """Return `one` for 1, else `many` with its `{n}` filled in."""
     return tr(one) if number == 1 else tr(many).format(n=f"{number:,}")
+
+
+def local_time(unix_ms: int) -> datetime:
+    """Return a stored time in the local zone."""
+    return datetime.fromtimestamp(unix_ms / 1000).astimezone()
 
 
 def day_name(day: date, today: date) -> str:

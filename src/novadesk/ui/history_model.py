@@ -1,0 +1,146 @@
+"""The rows of the history, as a list model that holds values only and knows no widget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QObject, Qt
+
+from novadesk.models import Conversation, SyncState
+from novadesk.ui.item_models import AnyIndex, ItemRole
+from novadesk.ui.words import counted, day_name, local_time, sync_words
+
+SYNC_ICONS = {
+    SyncState.LOCAL: "sync-local",
+    SyncState.PENDING: "sync-pending",
+    SyncState.SYNCED: "sync-synced",
+    SyncState.FAILED: "sync-failed",
+}
+
+
+class HistoryKind(Enum):
+    """What a row of the history shows."""
+
+    DAY = "day"
+    CONVERSATION = "conversation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One row of the history: a day's name, or a conversation."""
+
+    kind: HistoryKind
+    title: str
+    below: str = ""
+    conversation: Conversation | None = None
+    current: bool = False
+
+
+class HistoryModel(QAbstractListModel):
+    """Conversations, newest first, grouped by local day, narrowed by a search."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._conversations: list[Conversation] = []
+        self._rows: list[HistoryRow] = []
+        self._search = ""
+        self._current: Conversation | None = None
+        self._today = date.min
+
+    @property
+    def conversations(self) -> Sequence[Conversation]:
+        """Return the loaded conversations, newest first, whatever the search says."""
+        return self._conversations
+
+    def row(self, index: AnyIndex) -> HistoryRow:
+        """Return the row behind an index."""
+        return self._rows[index.row()]
+
+    def find(self, handle: str) -> int | None:
+        """Return the row number of a conversation, or None when it is not shown."""
+        shown = (row.conversation for row in self._rows)
+        return next((n for n, one in enumerate(shown) if one is not None and one.handle == handle), None)
+
+    def show(self, conversations: Sequence[Conversation], today: date) -> None:
+        """Replace the loaded conversations."""
+        if list(conversations) == self._conversations and today == self._today:
+            return
+        self._conversations = list(conversations)
+        self._today = today
+        self._compose()
+
+    def set_search(self, text: str) -> None:
+        """Show only conversations whose title or label has every word of `text`."""
+        self._search = text
+        self._compose()
+
+    def set_current(self, conversation: Conversation | None) -> None:
+        """Mark the open conversation and take its newest counts."""
+        if conversation != self._current:
+            self._current = conversation
+            self._compose()
+
+    def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        row = self._rows[index.row()]
+        if role == ItemRole.ROW:
+            return row
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.title
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            if row.conversation is None:
+                return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
+            open_now = ", open" if row.current else ""
+            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{open_now}"
+        return None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
+        if not index.isValid() or self._rows[index.row()].kind is HistoryKind.DAY:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    def _compose(self) -> None:
+        words = self._search.casefold().split()
+        rows: list[HistoryRow] = []
+        day: date | None = None
+        current = self._current
+        for stored in self._conversations:
+            is_current = current is not None and stored.handle == current.handle
+            shown = current if is_current and current is not None else stored
+            where = f"{shown.title} {shown.label}".casefold()
+            if not all(word in where for word in words):
+                continue
+            of = local_time(shown.updated_ms).date()
+            if of != day:
+                day = of
+                rows.append(HistoryRow(kind=HistoryKind.DAY, title=day_name(of, self._today)))
+            rows.append(_history_row(shown, current=is_current))
+        if rows and [_place(row) for row in rows] == [_place(row) for row in self._rows]:
+            self._rows = rows
+            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            return
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+
+def _place(row: HistoryRow) -> str:
+    return row.conversation.handle if row.conversation is not None else row.title
+
+
+def _history_row(conversation: Conversation, *, current: bool) -> HistoryRow:
+    turns = counted(conversation.turns, "1 turn", "{n} turns") if conversation.turns else "empty"
+    below = f"{conversation.label} · {turns}" if conversation.title else turns
+    return HistoryRow(
+        kind=HistoryKind.CONVERSATION,
+        title=conversation.title or conversation.label,
+        below=below,
+        conversation=conversation,
+        current=current,
+    )

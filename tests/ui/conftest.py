@@ -1,0 +1,178 @@
+"""The window under test: a recording of its wishes, canned answers, a core loop on its own thread."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
+from pytestqt.qtbot import QtBot
+
+from novadesk.config import Settings
+from novadesk.conversation.api import Devices, TalkMode
+from novadesk.models import BackendKind, Conversation, Turn
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.main_window import MainWindow
+from novadesk.ui.theme import Scheme
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints"))
+
+
+class RecordedIntents:
+    """Fits `Intents`; every call is noted as (name, arguments…)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def take(self) -> list[tuple[Any, ...]]:
+        calls, self.calls = self.calls, []
+        return calls
+
+    def press_talk(self) -> None:
+        self.calls.append(("press_talk",))
+
+    def release_talk(self) -> None:
+        self.calls.append(("release_talk",))
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        self.calls.append(("set_talk_mode", mode))
+
+    def set_muted(self, muted: bool) -> None:
+        self.calls.append(("set_muted", muted))
+
+    def stop_speaking(self) -> None:
+        self.calls.append(("stop_speaking",))
+
+    def say(self, text: str) -> None:
+        self.calls.append(("say", text))
+
+    def new_conversation(self) -> None:
+        self.calls.append(("new_conversation",))
+
+    def open_conversation(self, handle: str) -> None:
+        self.calls.append(("open_conversation", handle))
+
+    def end_conversation(self) -> None:
+        self.calls.append(("end_conversation",))
+
+    def try_now(self) -> None:
+        self.calls.append(("try_now",))
+
+    def quit(self) -> None:
+        self.calls.append(("quit",))
+
+
+@dataclass
+class CannedRequests:
+    """Fits `Requests`: answers at once from what the test put in."""
+
+    stored: list[Conversation] = field(default_factory=list)
+    spoken: list[Turn] = field(default_factory=list)
+    error: Exception | None = None
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+        self.asked.append(("conversations", offset, limit))
+        if self.error is not None:
+            raise self.error
+        return self.stored[offset : offset + limit]
+
+    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
+        self.asked.append(("turns", handle, before, limit))
+        end = len(self.spoken) if before is None else min(before, len(self.spoken))
+        return self.spoken[max(0, end - limit) : end]
+
+    async def devices(self) -> Devices:
+        self.asked.append(("devices",))
+        if self.error is not None:
+            raise self.error
+        return Devices(microphones=("Alsa: Mic A", "Alsa: Mic B"), speakers=("Alsa: Speaker A",))
+
+
+@pytest.fixture
+def core_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made: Future[asyncio.AbstractEventLoop] = Future()
+    over = asyncio.Event()
+
+    async def core() -> None:
+        made.set_result(asyncio.get_running_loop())
+        await over.wait()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*rest, return_exceptions=True)  # the bridge has cancelled them
+
+    thread = threading.Thread(target=lambda: asyncio.run(core()), name="novadesk-test-core")
+    thread.start()
+    loop = made.result(5)
+    yield loop
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+
+
+@pytest.fixture
+def bridge(qapp: object, core_loop: asyncio.AbstractEventLoop) -> Iterator[Bridge]:
+    made = Bridge(core_loop, frame_ms=1)
+    yield made
+    made.close()
+    made.deleteLater()
+    drain()
+
+
+@pytest.fixture
+def intents() -> RecordedIntents:
+    return RecordedIntents()
+
+
+@pytest.fixture
+def requests() -> CannedRequests:
+    return CannedRequests()
+
+
+@pytest.fixture
+def saved() -> list[Settings]:
+    return []
+
+
+@pytest.fixture
+def window(
+    qtbot: QtBot, bridge: Bridge, intents: RecordedIntents, requests: CannedRequests, saved: list[Settings]
+) -> Iterator[MainWindow]:
+    made = MainWindow(bridge, intents, requests, Settings(), saved.append, scheme=Scheme.LIGHT)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
+    intents.take()
+    yield made
+    made.finish()
+    made.deleteLater()
+    drain()
+
+
+@pytest.fixture
+def conversation() -> Conversation:
+    return make_conversation(0)
+
+
+def make_conversation(number: int, **changes: Any) -> Conversation:
+    values: dict[str, Any] = {
+        "handle": f"session_{1_760_000_000_000 - number:013d}_abcdefghij",
+        "label": f"caring-king-{number}",
+        "title": "",
+        "backend": BackendKind.PRACTICE,
+        "created_ms": 1_760_000_000_000,
+        "updated_ms": 1_760_000_000_000 - number * 60_000,
+        "turns": 2,
+    }
+    return Conversation(**(values | changes))
+
+
+def drain() -> None:
+    """Run what is queued on the main thread, deletions included."""
+    QCoreApplication.sendPostedEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)

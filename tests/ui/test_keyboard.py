@@ -1,0 +1,245 @@
+"""The window by keyboard: talking cannot stick, every action has its key, Tab is never trapped."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from novadesk.config import Settings, TalkSettings
+from novadesk.conversation.api import Phase, Snapshot
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.main_window import MainWindow
+from novadesk.ui.talk_button import TalkHold, TalkSource
+from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
+from tests.ui.test_item_models import make_turns
+
+PRESS = QEvent.Type.KeyPress
+RELEASE = QEvent.Type.KeyRelease
+
+
+def send(widget: QWidget, kind: QEvent.Type, key: Qt.Key, *, repeated: bool = False) -> None:
+    text = " " if key == Qt.Key.Key_Space else ""
+    event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, text, repeated)
+    QApplication.sendEvent(widget, event)
+
+
+def test_space_held_is_one_press_however_it_repeats(window: MainWindow, intents: RecordedIntents) -> None:
+    talk = window.panel.controls.talk
+    talk.setFocus()
+    send(talk, PRESS, Qt.Key.Key_Space)
+    for _ in range(20):
+        send(talk, RELEASE, Qt.Key.Key_Space, repeated=True)
+        send(talk, PRESS, Qt.Key.Key_Space, repeated=True)
+    assert intents.take() == [("press_talk",)]
+    send(talk, RELEASE, Qt.Key.Key_Space)
+    assert intents.take() == [("release_talk",)]
+
+
+@pytest.mark.parametrize("name", ["turns", "history"])
+def test_space_talks_from_the_lists_too(window: MainWindow, intents: RecordedIntents, name: str) -> None:
+    window.show_snapshot(Snapshot(conversation=make_conversation(0), turns=make_turns(0, 3)))
+    widget = window.findChild(QWidget, name)
+    assert widget is not None
+    widget.setFocus()
+    send(widget, PRESS, Qt.Key.Key_Space)
+    send(widget, RELEASE, Qt.Key.Key_Space)
+    assert intents.take() == [("press_talk",), ("release_talk",)]
+
+
+def test_space_in_a_text_field_is_a_space(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    for field in (window.panel.composer.field, window.history.search):
+        field.setFocus()
+        qtbot.keyClicks(field, "a b")
+        assert field.text() == "a b"
+    assert intents.take() == []
+
+
+def test_the_talk_key_works_everywhere_in_the_window(window: MainWindow, intents: RecordedIntents) -> None:
+    for widget in (window.panel.composer.field, window.panel.controls.mute, window.conversation.turns):
+        widget.setFocus()
+        send(widget, PRESS, Qt.Key.Key_F9)
+        send(widget, PRESS, Qt.Key.Key_F9, repeated=True)
+        send(widget, RELEASE, Qt.Key.Key_F9)
+        assert intents.take() == [("press_talk",), ("release_talk",)]
+
+
+@pytest.mark.parametrize(
+    ("hotkey", "note", "heard"), [("F9", "", 0), ("F9", "Works in this window only.", 2), ("", "", 2)]
+)
+def test_a_key_that_is_global_is_left_to_the_core(
+    window: MainWindow, intents: RecordedIntents, hotkey: str, note: str, heard: int
+) -> None:
+    window.show_snapshot(Snapshot(hotkey=hotkey, hotkey_note=note))
+    send(window, PRESS, Qt.Key.Key_F9)
+    send(window, RELEASE, Qt.Key.Key_F9)
+    assert len(intents.take()) == heard
+
+
+def test_another_talk_key_is_taken_from_the_settings(
+    qtbot: QtBot, bridge: Bridge, intents: RecordedIntents, requests: CannedRequests
+) -> None:
+    settings = Settings(talk=TalkSettings(key="scroll_lock"))
+    window = MainWindow(bridge, intents, requests, settings, lambda _settings: None)
+    send(window, PRESS, Qt.Key.Key_F9)
+    assert intents.take() == []
+    send(window, PRESS, Qt.Key.Key_ScrollLock)
+    assert intents.take() == [("press_talk",)]
+    assert window.talk_key == "Space or SCROLL_LOCK"
+    window.finish()
+    window.deleteLater()
+    drain()
+
+
+def test_losing_the_window_s_focus_releases(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    send(window, PRESS, Qt.Key.Key_Space)
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    other.activateWindow()
+    qtbot.waitUntil(lambda: not window.isActiveWindow())
+    assert intents.take() == [("press_talk",), ("release_talk",)]
+    send(window, RELEASE, Qt.Key.Key_Space)
+    assert intents.take() == []
+    other.close()
+
+
+def test_a_dialog_releases(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    qtbot.mousePress(window.panel.controls.talk, Qt.MouseButton.LeftButton)
+    window.show_settings()
+    assert window.dialog is not None
+    qtbot.waitUntil(lambda: not window.isActiveWindow())
+    assert intents.take() == [("press_talk",), ("release_talk",)]
+    window.dialog.reject()
+    drain()
+
+
+def test_moving_into_a_text_field_while_space_is_held_releases(window: MainWindow, intents: RecordedIntents) -> None:
+    window.panel.controls.talk.setFocus()
+    send(window.panel.controls.talk, PRESS, Qt.Key.Key_Space)
+    window.panel.composer.field.setFocus()
+    assert intents.take() == [("press_talk",), ("release_talk",)]
+
+
+def test_hiding_and_closing_release(window: MainWindow, intents: RecordedIntents) -> None:
+    send(window, PRESS, Qt.Key.Key_F9)
+    window.hide()
+    assert intents.take() == [("press_talk",), ("release_talk",)]
+    window.show()
+    send(window, PRESS, Qt.Key.Key_F9)
+    window.close()
+    assert intents.take() == [("press_talk",), ("release_talk",), ("quit",)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["press", "release", "all"]), st.sampled_from(TalkSource))))
+def test_presses_and_releases_alternate_and_nothing_sticks(steps: list[tuple[str, TalkSource]]) -> None:
+    calls: list[str] = []
+    hold = TalkHold(lambda: calls.append("press"), lambda: calls.append("release"))
+    down: set[TalkSource] = set()
+    for what, source in steps:
+        if what == "press":
+            hold.press(source)
+            down.add(source)
+        elif what == "release":
+            hold.release(source)
+            down.discard(source)
+        else:
+            hold.release_all()
+            down.clear()
+        assert hold.held is bool(down)
+    assert calls == (["press", "release"] * len(calls))[: len(calls)]
+    hold.release_all()
+    assert len(calls) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "modifiers", "wish"),
+    [
+        (Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier, ("new_conversation",)),
+        (Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier, ("end_conversation",)),
+        (Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier, ("set_muted", True)),
+        (Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier, ("quit",)),
+        (Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier, ("stop_speaking",)),
+    ],
+)
+def test_keys_are_wishes_wherever_the_focus_is(
+    window: MainWindow,
+    qtbot: QtBot,
+    intents: RecordedIntents,
+    key: Qt.Key,
+    modifiers: Qt.KeyboardModifier,
+    wish: tuple[object, ...],
+) -> None:
+    places: list[QWidget] = [window.panel.controls.talk, window.panel.composer.field, window.conversation.turns]
+    places += [window.history.list, window.history.search]
+    for place in places:
+        place.setFocus()
+        qtbot.keyClick(place, key, modifiers)
+        assert intents.take() == [wish], place.objectName()
+
+
+def test_details_and_search_open_by_key(window: MainWindow, qtbot: QtBot) -> None:
+    control = Qt.KeyboardModifier.ControlModifier
+    qtbot.keyClick(window, Qt.Key.Key_I, control)
+    assert window.details.isVisible()
+    assert window.details.close_button.hasFocus()
+    qtbot.keyClick(window.details.close_button, Qt.Key.Key_I, control)
+    assert not window.details.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_F, control)
+    assert window.history.search.hasFocus()
+
+
+def test_search_unfolds_the_sidebar_of_a_narrow_window(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(400, 560)
+    qtbot.waitUntil(lambda: window.panes.folded)
+    qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert window.history.search.isVisible()
+    assert window.history.search.hasFocus()
+
+
+def test_f6_walks_the_panes_in_a_ring(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_snapshot(Snapshot(conversation=make_conversation(0), turns=make_turns(0, 3), phase=Phase.READY))
+    drain()
+    window.panel.controls.talk.setFocus()
+    seen = []
+    for _ in range(4):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_F6)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        seen.append(focus.objectName())
+    assert seen == ["field", "history", "turns", "talk"]
+
+
+def test_tab_reaches_every_control_once_and_comes_back(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_snapshot(Snapshot(conversation=make_conversation(0), turns=make_turns(0, 3), phase=Phase.READY))
+    drain()
+    window.history.new.setFocus()
+    walked: list[QWidget] = []
+    for _ in range(40):
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus in walked:
+            break
+        walked.append(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is walked[0]
+    wanted: list[QWidget] = [window.history.search, window.history.list, window.history.settings]
+    wanted += [window.header.end, window.header.details, window.conversation.turns]
+    wanted += [window.panel.controls.mute, window.panel.controls.talk, window.panel.controls.stop]
+    wanted += [window.panel.composer.field]
+    assert [widget for widget in walked if widget in wanted] == wanted
+
+
+def test_rows_are_chosen_with_the_arrows(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_snapshot(Snapshot(conversation=make_conversation(0), turns=make_turns(0, 5)))
+    turns = window.conversation.turns
+    turns.setFocus(Qt.FocusReason.TabFocusReason)
+    assert turns.currentIndex().row() == 4
+    qtbot.keyClick(turns, Qt.Key.Key_Up)
+    assert turns.currentIndex().row() == 3
+    qtbot.keyClick(turns, Qt.Key.Key_Home)
+    assert turns.currentIndex().row() == 0
+    qtbot.keyClick(turns, Qt.Key.Key_End)
+    assert turns.currentIndex().row() == 4

@@ -1,0 +1,134 @@
+"""Colours that can be read, words and shapes for every state, icons that exist."""
+
+import itertools
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.models import SyncState
+from novadesk.ui import resources, tokens
+from novadesk.ui.history_model import SYNC_ICONS
+from novadesk.ui.states import hint, state_line, state_words
+from novadesk.ui.theme import Scheme, Theme
+from novadesk.ui.tokens import DARK, LIGHT, Palette, Tone, contrast
+
+CELLS = list(itertools.product(Phase, MicrophoneState))
+PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+
+
+@PALETTES
+@pytest.mark.parametrize(("ink", "ground"), tokens.TEXT_PAIRS)
+def test_text_can_be_read(palette: Palette, ink: str, ground: str) -> None:
+    assert contrast(getattr(palette, ink), getattr(palette, ground)) >= tokens.TEXT_CONTRAST
+
+
+@PALETTES
+@pytest.mark.parametrize(("ink", "ground"), tokens.SHAPE_PAIRS)
+def test_bounds_and_focus_can_be_seen(palette: Palette, ink: str, ground: str) -> None:
+    assert contrast(getattr(palette, ink), getattr(palette, ground)) >= tokens.SHAPE_CONTRAST
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+@PALETTES
+def test_every_text_colour_of_the_sheet_is_among_the_measured_pairs(palette: Palette) -> None:
+    sheet = (resources.find_resources() / "style" / "novadesk.qss").read_text()
+    inks = set(re.findall(r"[^-]color: \$(\w+);", sheet)) - {"faded"}  # controls that are off are exempt
+    assert inks <= {ink for ink, _ in tokens.TEXT_PAIRS}
+    assert "gradient" not in sheet
+
+
+@PALETTES
+def test_the_error_bar_can_be_read(palette: Palette) -> None:
+    ground = tokens.blend(palette.bad, palette.surface, 0.07)
+    for ink in (palette.text, palette.bad):
+        assert contrast(ink, ground) >= tokens.TEXT_CONTRAST
+
+
+@pytest.mark.parametrize(("phase", "microphone"), CELLS)
+def test_every_state_has_a_shape_a_word_and_a_hint(phase: Phase, microphone: MicrophoneState) -> None:
+    line = state_line(phase, microphone)
+    assert line.word
+    assert (resources.find_resources() / "icons" / f"{line.shape}.svg").is_file()
+    for mode in TalkMode:
+        words = hint(Snapshot(phase=phase, microphone=microphone, talk_mode=mode), "Space")
+        assert words
+        assert "{" not in words
+
+
+def test_states_with_different_words_have_different_shapes_save_the_two_that_reconnect() -> None:
+    lines = {state_line(phase, MicrophoneState.GATED) for phase in Phase}
+    by_shape = {shape: {line.word for line in lines if line.shape == shape} for shape in {x.shape for x in lines}}
+    assert {shape: words for shape, words in by_shape.items() if len(words) > 1} == {
+        "state-renewing": {"Renewing", "Reconnecting"}
+    }
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in (Phase.IDLE, Phase.OFFLINE, Phase.ENDED)])
+def test_a_mute_microphone_is_said_whenever_someone_could_be_listening(phase: Phase) -> None:
+    said = "muted" in state_line(phase, MicrophoneState.MUTED).word.lower()
+    assert said is (phase not in (Phase.CONNECTING, Phase.RECONNECTING, Phase.FAILED))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "left", "words"),
+    [
+        (1, 1.2, "Reconnecting (1st try, in 1 s)"),
+        (2, 3.0, "Reconnecting (2nd try, in 3 s)"),
+        (11, 0.2, "Reconnecting (11th try)"),
+        (23, None, "Reconnecting (23rd try)"),
+        (0, None, "Reconnecting"),
+    ],
+)
+def test_reconnecting_counts(attempt: int, left: float | None, words: str) -> None:
+    assert state_words(Snapshot(phase=Phase.RECONNECTING, attempt=attempt), left) == words
+
+
+def test_failed_names_the_layer() -> None:
+    note = ErrorNote(layer="credentials", reason="credentials.expired", what="W.", advice="A.")
+    assert state_words(Snapshot(phase=Phase.FAILED, error=note), None) == "Stopped (credentials)"
+
+
+def test_every_icon_is_recoloured_and_drawn(qapp: object) -> None:
+    for file in sorted((resources.find_resources() / "icons").glob("*.svg")):
+        image = resources.pixmap(file.stem, "#FF0000", 16).toImage()
+        inked = [image.pixelColor(x, y) for x in range(16) for y in range(16) if image.pixelColor(x, y).alpha() > 200]
+        assert inked, file.stem
+        if not file.stem.startswith("chevron-"):
+            assert all(colour.red() > 200 and colour.green() < 60 for colour in inked), file.stem
+    assert set(SYNC_ICONS) == set(SyncState)
+
+
+def test_resources_are_found_in_a_frozen_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "novadesk" / "resources" / "icons").mkdir(parents=True)
+    monkeypatch.setattr("sys._MEIPASS", str(tmp_path), raising=False)
+    resources.find_resources.cache_clear()
+    try:
+        assert resources.find_resources() == tmp_path / "novadesk" / "resources"
+    finally:
+        resources.find_resources.cache_clear()
+
+
+def test_the_sheet_grows_with_the_font_and_keeps_hairlines(qapp: object) -> None:
+    theme = Theme(Scheme.DARK)
+    values = theme._values()
+    assert "1px solid" in resources.stylesheet(values, 2.0)
+    assert "width: 20px" in resources.stylesheet(values, 2.0)
+    assert set(Tone) == {tone for tone in Tone if theme.colour(tone).isValid()}
+    assert {entry.name for entry in fields(LIGHT)} == {entry.name for entry in fields(DARK)}
+
+
+def test_a_change_of_scheme_reaches_icons_and_sheets(qtbot: QtBot, qapp: object) -> None:
+    theme = Theme(Scheme.LIGHT)
+    changes: list[bool] = []
+    theme.changed.connect(lambda: changes.append(theme.palette.dark))
+    theme.set_scheme(Scheme.DARK)
+    theme.set_scheme(Scheme.LIGHT)
+    assert changes == [True, False]
