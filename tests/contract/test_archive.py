@@ -100,7 +100,7 @@ async def test_appending_again_changes_nothing(database: Database, archive: Conv
     await archive.create(made)
     turn = make_turn(made.handle)
     stored = await archive.append(turn)
-    assert await archive.append(dataclasses.replace(turn, text="other")) == stored
+    assert await archive.append(dataclasses.replace(turn, at_ms=turn.at_ms + 5, typed=not turn.typed)) == stored
     assert await archive.append(dataclasses.replace(turn, unconfirmed=True)) == stored
     assert len(rows(database.file, "SELECT * FROM outbox WHERE kind = 'turn'")) == 1
 
@@ -144,6 +144,20 @@ async def test_a_delivered_unconfirmed_turn_is_delivered_again_under_a_new_step_
     ((step,),) = rows(database.file, "SELECT step_id FROM outbox")
     assert step != heard.turn_id
     assert await archive.pending() == 1
+
+
+async def test_what_the_service_confirms_late_replaces_the_turn_and_is_delivered(
+    database: Database, archive: Conversations
+) -> None:
+    made = make_conversation()
+    await archive.create(made)
+    first = make_turn(made.handle, "One.", role=Role.ASSISTANT)
+    await archive.append(first)
+    await deliver_all(database)
+    longer = await archive.append(dataclasses.replace(first, text="One. Two.", interrupted=True, heard_chars=6))
+    assert (longer.position, longer.text, longer.heard_chars) == (0, "One. Two.", 6)
+    assert await archive.pending() == 1
+    assert await archive.append(dataclasses.replace(first, text="One", unconfirmed=True)) == longer
 
 
 async def test_turns_are_paged_from_the_newest_back(archive: Conversations) -> None:

@@ -118,13 +118,14 @@ class Transcript:
     def stop(self) -> tuple[TurnText, ...]:
         """Note that the person stopped playback: what is not played by now is never heard.
 
-        The turn goes on; its FINAL texts are still collected, and `heard_chars` says how far the person heard it. A
-        turn that was finished and still played is returned anew.
+        The turn goes on, but what was heard of it is returned at once: whatever the person says next comes after it.
+        Its FINAL texts are still collected and replace it. A turn that was finished and still played is returned anew.
         """
         cut = self._cut_off()
         if self._present is not None:
             self._present.interrupted = self._present.muted = True
-        return tuple(turn for answer in cut if answer is not self._present for turn in self._retell(answer))
+            cut = [*(answer for answer in cut if answer is not self._present), self._present]
+        return tuple(turn for answer in cut for turn in self._retell(answer))
 
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
@@ -140,7 +141,7 @@ class Transcript:
     def live(self) -> tuple[LivePiece, ...]:
         """Return the text in the making, oldest first, after finished turns that are not on disk yet."""
         pieces = [LivePiece(turn.role, turn.text) for turn in self._unstored.values()]
-        if self._present is not None:
+        if self._present is not None and not self._present.muted:  # of a muted one, all that was heard is told
             spoken, planned = self._present.split()
             if spoken or planned:
                 pieces.append(LivePiece(Role.ASSISTANT, spoken, planned))
@@ -196,7 +197,7 @@ class Transcript:
         return cut
 
     def _retell(self, answer: Answer, *, with_planned: bool = False) -> tuple[TurnText, ...]:
-        text, heard_chars, unconfirmed = answer.record(with_planned=with_planned)
+        text, heard_chars, unconfirmed = answer.record(with_planned=with_planned or answer.muted)
         if not text:
             return ()
         known = answer.interrupted and self._playing_known

@@ -41,7 +41,8 @@ class Conversations:
     async def append(self, turn: Turn) -> Turn:
         """Add a turn and its outbox row in one transaction; return it with its position.
 
-        A turn whose id exists already replaces an `unconfirmed` one, in its place, and changes nothing otherwise.
+        A turn whose id exists already replaces the older version of itself, in its place, when the service confirmed
+        more of it since; the same content again changes nothing, and an `unconfirmed` one never replaces anything.
 
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`, or a fault of the store; nothing was written.
@@ -142,7 +143,7 @@ def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
         insert_turn(db, turn, SyncState.PENDING)
         (number,) = db.execute("SELECT number FROM turn WHERE turn_id = ?", (turn.turn_id,)).fetchone()
         outbox.add_turn(db, turn.conversation, number, turn.turn_id, 0)
-    elif stored.unconfirmed and not turn.unconfirmed:
+    elif not turn.unconfirmed and _content(turn) != _content(stored):
         number, revision = db.execute(
             "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0, sync = 'pending',"
             " revision = revision + 1 WHERE turn_id = ? RETURNING number, revision",
@@ -155,6 +156,10 @@ def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
     if found is None:
         raise BugError("a turn that was just written is not there")
     return found
+
+
+def _content(turn: Turn) -> tuple[str, int | None, bool, bool]:
+    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed
 
 
 def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: int | None = None) -> None:

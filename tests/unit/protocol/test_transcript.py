@@ -259,11 +259,11 @@ def test_a_barge_in_may_cut_two_turns() -> None:
 # --- the person stops it ---------------------------------------------------------------------
 
 
-def test_a_stopped_turn_goes_on_unheard() -> None:
+def test_a_stopped_turn_is_told_as_far_as_heard_and_goes_on_unheard() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), SpeechEnded("a1", PARTIAL), plan(2, TWO))
     transcript.played(500)
-    assert transcript.stop() == ()
+    assert transcript.stop() == (assistant("One fish", interrupted=True, unconfirmed=True),)
     assert transcript.live() == (LivePiece(Role.ASSISTANT, "One fish"),)
     happened = [sound(2, 1_000), final(ONE), final(TWO), TurnEnded()]
     assert fed(transcript, *happened) == [

@@ -1,0 +1,80 @@
+"""Whatever dies beside the window, the conversation goes on: the sound engine, the local server."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end2end.test_survival import ask_aloud
+from tests.support.desk import Desk
+from tests.support.program import Program
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
+
+
+def child(program: Program, word: str) -> int:
+    """Return the child process of the program whose command has this word."""
+    for task in Path(f"/proc/{program.pid}/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                return int(pid)
+    raise AssertionError(f"the program has no {word}")
+
+
+def test_the_engine_dies_and_the_next_exchange_is_spoken_as_ever(desk: Desk, tmp_path: Path) -> None:
+    with Program(tmp_path / "home", desk.env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone")
+        engine = child(program, "engine")
+        os.kill(engine, signal.SIGKILL)
+        program.wait(lambda _: not Path(f"/proc/{engine}").exists(), "the engine to be gone")
+        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone to come back")
+        with desk.recording() as speaker:
+            ask_aloud(program, desk, "hello how are you today")
+            turns = program.wait_for_turns(2)
+            program.wait_for_phase("ready")
+            assert abs(speaker.samples).max() > 1000
+        assert [turn["role"] for turn in turns] == ["user", "assistant"]
+        assert program.quit() == 0
+
+
+def test_the_server_dies_and_the_conversation_is_remembered(desk: Desk, tmp_path: Path) -> None:
+    with Program(tmp_path / "home", desk.env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        program.ask("say", text="my name is anna")
+        program.wait_for_turns(2)
+        program.wait_for_phase("ready")
+        os.kill(child(program, "serve"), signal.SIGKILL)
+        program.wait(lambda status: bool(status) and status["phase"] != "ready", "the loss to be noticed")
+        program.wait_for_phase("ready")
+        program.ask("say", text="what is my name")
+        turns = program.wait_for_turns(4)
+        assert "anna" in turns[3]["text"].lower()
+        program.wait_for_phase("ready")
+        assert program.quit() == 0
+
+
+def test_the_talk_key_interrupts_and_the_record_ends_where_the_person_stopped_listening(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with Program(tmp_path / "home", desk.env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        with desk.recording() as speaker:
+            program.ask("say", text="what can you do")
+            program.wait_for_phase("speaking")
+            program.wait(lambda _: (abs(speaker.samples) > 1000).sum() > 12_000, "some words to be heard")
+            desk.key_down("F9")
+            program.wait_for_phase("listening")
+            desk.key_up("F9")
+        program.ask("say", text="thank you")
+        turns = program.wait_for_turns(4)
+        assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
+        cut = turns[1]
+        assert cut["interrupted"]
+        assert cut["heard_chars"] is None or cut["heard_chars"] < len(cut["text"])
+        program.wait_for_phase("ready")
+        assert program.quit() == 0
