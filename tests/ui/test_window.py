@@ -307,6 +307,35 @@ def test_a_growing_answer_in_a_long_conversation_is_little_work(window: MainWind
     assert turns.delegate.layouts_made - made <= 60  # the growing row, and a few that scroll into sight
 
 
+def test_text_that_grows_by_a_line_moves_what_is_below_it(window: MainWindow, conversation: Conversation) -> None:
+    turns = window.conversation.turns
+    model = window.conversation.model
+    spoken = LiveText(role=Role.USER, spoken="a")
+    answer = LiveText(role=Role.ASSISTANT, spoken="b")
+    window.show_snapshot(ready(conversation, turns=make_turns(0, 30), live=(spoken, answer)))
+    drain()
+    turns.doItemsLayout()
+    bar = turns.verticalScrollBar()
+    most, line = bar.maximum(), turns.delegate._line
+    window.show_snapshot(
+        ready(conversation, turns=make_turns(0, 30), live=(replace(spoken, spoken="word " * 40), answer))
+    )
+    drain()
+    turns.executeDelayedItemsLayout()
+    added = bar.maximum() - most
+    assert added >= line
+    assert added % line == 0
+    below, above = turns.visualRect(model.index(31)), turns.visualRect(model.index(30))
+    assert below.top() == above.bottom() + 1
+    window.show_snapshot(
+        ready(conversation, turns=make_turns(0, 30), live=(spoken, replace(answer, spoken="word " * 40)))
+    )
+    drain()
+    turns.executeDelayedItemsLayout()
+    assert bar.maximum() - most == added
+    assert bar.value() == bar.maximum()
+
+
 def test_planned_text_is_muted_and_spoken_text_is_not(window: MainWindow, conversation: Conversation) -> None:
     window.resize(900, 600)
     live = LiveText(role=Role.ASSISTANT, spoken="", planned="MMMMMMMM")

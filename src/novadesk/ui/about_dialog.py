@@ -22,7 +22,7 @@ class AboutDialog(QDialog):
             self.tr(
                 "Version {version}\n\nVoice conversations with Amazon Nova Sonic, kept on this computer. "
                 "The practice partner runs on this computer, needs no account and is not an Amazon model.\n\n"
-                "Apache License 2.0. The practice voice uses espeak-ng (GPL 3 or later) in a separate process."
+                "Apache License 2.0. The practice voice uses espeak\u2011ng (GPL 3 or later) in a separate process."
             ).format(version=novadesk.__version__),
             self,
         )

@@ -91,7 +91,7 @@ class TurnList(QListView):
         row = topLeft.row()
         if row == bottomRight.row():
             height = self.delegate.height(topLeft.data(ItemRole.ROW), self.width())
-            if height == self.visualRect(self._turns.index(row)).height():
+            if height == self._laid_height(row):
                 self.viewport().update()
                 return
         super().dataChanged(topLeft, bottomRight, roles)
@@ -153,6 +153,13 @@ class TurnList(QListView):
             row = QPersistentModelIndex(index)
             menu.addAction(self.tr("Show or hide what was not spoken"), lambda: self._turns.toggle(row))
         menu.popup(self.viewport().mapToGlobal(where))
+
+    def _laid_height(self, number: int) -> int:
+        """Return the height that a row had when it was laid out; `visualRect` asks for the one it would have now."""
+        top = self.visualRect(self._turns.index(number)).top()
+        if number + 1 < self._turns.rowCount():
+            return self.visualRect(self._turns.index(number + 1)).top() - top
+        return self.contentsSize().height() - self.verticalOffset() - top
 
     def doItemsLayout(self) -> None:  # noqa: D102
         super().doItemsLayout()

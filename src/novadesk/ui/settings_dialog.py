@@ -97,7 +97,7 @@ class SettingsDialog(QDialog):
         theme.dress(self)
         self._on_backend()
         self._tell()
-        self.resize(theme.px(520), theme.px(660))
+        self.resize(theme.px(520), theme.px(716))
         bridge.ask(requests.devices, self._on_devices, self._on_no_devices, owner=self)
 
     def edited(self) -> Settings:
@@ -227,7 +227,7 @@ class SettingsDialog(QDialog):
         for words, field in rows:
             label = QLabel(words, self)
             label.setBuddy(field)
-            label.setMinimumSize(self._theme.px(144), self._theme.px(28))
+            label.setMinimumSize(self._theme.px(160), self._theme.px(28))
             if isinstance(field, QComboBox):
                 field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             else:
