@@ -52,7 +52,7 @@ class BackendSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceSettings:
-    """What the model is told at the start of each wire session."""
+    """What the model is told at the start of each wire session. `tools` offers it NovaDesk's built-in ones."""
 
     voice: str = "matthew"
     prompt: str = DEFAULT_PROMPT
@@ -60,6 +60,7 @@ class VoiceSettings:
     max_tokens: int = 1024
     temperature: float = 0.7
     top_p: float = 0.9
+    tools: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

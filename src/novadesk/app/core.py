@@ -138,7 +138,8 @@ class Core:
             stack.push_async_callback(engine.shutdown)
             self._lister, sound = engine, engine
 
-        toolbox = Toolbox([CurrentTime(lambda: datetime.now().astimezone())])
+        tools = [CurrentTime(lambda: datetime.now().astimezone())] if settings.voice.tools else []
+        toolbox = Toolbox(tools)
         self.controller = Controller(
             settings=settings,
             setup=lambda: make_setup(settings, toolbox),
@@ -231,7 +232,6 @@ def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
 def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
     """Return how a wire session opens."""
     voice = settings.voice
-    del toolbox  # NovaDesk declares no tools by default; an unexpected request is still answered
     return Setup(
         session=SessionStart(
             max_tokens=voice.max_tokens,
@@ -239,7 +239,7 @@ def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
             temperature=voice.temperature,
             sensitivity=Sensitivity[voice.sensitivity.name],
         ),
-        prompt=PromptStart(prompt_name=str(uuid.uuid4()), voice_id=voice.voice),
+        prompt=PromptStart(prompt_name=str(uuid.uuid4()), voice_id=voice.voice, tools=toolbox.specs()),
         system_prompt=voice.prompt,
     )
 

@@ -10,7 +10,7 @@ from novadesk.conversation.api import MicrophoneState, TalkMode
 
 FRAME_BYTES = 1_024
 FRAME_S = 0.032
-_SILENCE = bytes(FRAME_BYTES)
+SILENCE = bytes(FRAME_BYTES)
 
 
 class Flow(Enum):
@@ -88,7 +88,7 @@ class Uplink:
         is_open = self.open_at(now)
         match self._flow:
             case Flow.LIVE:
-                return pcm if is_open else _SILENCE
+                return pcm if is_open else SILENCE
             case Flow.HELD if is_open:
                 if len(self._held) == self._held.maxlen:
                     self.held_frames_dropped += 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.ports import Clock, Link, Linker
+from novadesk.conversation.uplink import FRAME_S, SILENCE
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Accepted, Arrived, Closed
@@ -24,6 +25,10 @@ STALE_PAYLOADS = 96
 
 FINISH_S = 2.0
 """Longest wait for the service's goodbye after ours."""
+
+FILL_S = 0.25
+"""Pause of the microphone after which silence takes its place: a stream without audio dies after 55 s, and without
+silence after speech the service waits for more of it."""
 
 _BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
 _OVER = frozenset({State.ENDING, State.CLOSED})
@@ -71,6 +76,8 @@ class WireSession:
         self._session = NovaSession(Side.CLIENT)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._timer = Alarm(self._on_deadline)
+        self._filler = Alarm(self._fill)
+        self._audio_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._sender: asyncio.Task[None] | None = None
 
@@ -83,7 +90,9 @@ class WireSession:
         if self._outgoing.qsize() > STALE_PAYLOADS:
             self.frames_dropped += 1
             return
-        self._session.send_audio(pcm, self._clock.now())
+        now = self._clock.now()
+        self._audio_until = max(now, self._audio_until)
+        self._session.send_audio(pcm, now)
         self._drain()
 
     def send_text(self, text: str) -> None:
@@ -139,6 +148,8 @@ class WireSession:
                     self._session.accepted(now)
                     self._session.open_audio(now)
                     self._drain()
+                    self._audio_until = now
+                    self._filler.set_in(FILL_S)
                     self._listener.on_ready(self.generation)
                 case Arrived(payload=payload):
                     self._session.receive(payload, now)
@@ -183,6 +194,17 @@ class WireSession:
             self._outgoing.put_nowait(payload)
         self._arm()
 
+    def _fill(self) -> None:
+        """Send the silence that a missing microphone owes."""
+        now = self._clock.now()
+        if now - self._audio_until >= FILL_S:
+            owed = int((now - self._audio_until) / FRAME_S)
+            self._audio_until += owed * FRAME_S
+            for _ in range(min(owed, STALE_PAYLOADS)):
+                self._session.send_audio(SILENCE, now)
+            self._drain()
+        self._filler.set_in(FILL_S)
+
     def _arm(self) -> None:
         self._timer.cancel()
         if (at := self._session.next_deadline()) is not None:
@@ -195,6 +217,7 @@ class WireSession:
 
     async def _clean_up(self, link: Link | None) -> None:
         self._timer.cancel()
+        self._filler.cancel()
         if self._sender is not None:
             self._sender.cancel()
             await asyncio.gather(self._sender, return_exceptions=True)

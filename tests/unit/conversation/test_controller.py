@@ -383,6 +383,33 @@ def test_an_unexpected_tool_request_is_answered_at_once() -> None:
     story(work)
 
 
+def test_without_a_microphone_silence_keeps_the_stream_alive() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        before = len(bench.linker.newest.heard())
+        await asyncio.sleep(120)
+        heard = bench.linker.newest.heard()[before:]
+        assert set(heard) == {0}
+        assert len(heard) / 32_000 == pytest.approx(120, abs=1), "silence flows at the pace of real time"
+        assert len(bench.linker.links) == 1
+
+    story(work)
+
+
+def test_the_eight_minute_limit_is_renewed_at_once_with_the_history() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "one", "Two.")
+        bench.linker.newest.end(KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed."))
+        await bench.until(lambda: len(bench.linker.links) == 2, most_s=0.5)
+        await bench.ready()
+        assert [message.text for message in bench.linker.newest.history()] == ["one", "Two."]
+        assert bench.now.error is None
+        assert "Session renewed." in bench.now.notices
+
+    story(work)
+
+
 def test_mute_sends_silence() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
