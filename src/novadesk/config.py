@@ -80,6 +80,21 @@ class TalkSettings:
     release_tail_ms: int = 200
 
 
+class SchemeSetting(Enum):
+    """Colours of the window."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSettings:
+    """How the window looks."""
+
+    scheme: SchemeSetting = SchemeSetting.SYSTEM
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """The local server's timers, in seconds, so that tests can shorten them together."""
@@ -105,6 +120,7 @@ class Settings:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     talk: TalkSettings = field(default_factory=TalkSettings)
+    window: WindowSettings = field(default_factory=WindowSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
 

@@ -22,6 +22,7 @@ from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.theme import Scheme
 
 _log = logging.getLogger(__name__)
 
@@ -79,13 +80,13 @@ class _Desktop:
             core: Core = await asyncio.wrap_future(thread.submit(make))
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
             intents = ThreadsafeIntents(core_loop, core.controller)
-            window = MainWindow(bridge, intents, core, self.settings, self._save)
+            scheme = Scheme[self.settings.window.scheme.name]
+            window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=scheme)
             window.show()
             await leaving.wait()
             window.hide()
             await asyncio.wrap_future(thread.submit(core.stop))
-            bridge.close()
-            window.deleteLater()
+            window.finish()
         except KnownError as error:
             await _tell(error)
             raise
