@@ -175,12 +175,15 @@ async def test_a_bad_answer_falls_back_to_the_rules_and_says_so(handler: Handler
 async def test_a_silent_endpoint_falls_back(expected_logs: LogWatch) -> None:
     expected_logs.allow("the language model failed: .*Timeout")
 
+    over = asyncio.Event()
+
     async def hang(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(60)
+        await over.wait()
         return web.Response()
 
     async with endpoint(hang) as url:
         assert await sentences(mind(url)) == [UNREACHABLE, FALLBACK]
+        over.set()
 
 
 async def test_an_absent_endpoint_falls_back_and_is_left_alone_for_a_while(expected_logs: LogWatch) -> None:

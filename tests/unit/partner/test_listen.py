@@ -47,20 +47,26 @@ class FakeRecogniser:
         self.texts = deque(texts)
         self.open = False
         self.fed: list[bytes] = []
+        self.tunings: list[str] = []
 
-    def start(self) -> None:
+    def start(self, tuning: str) -> None:
         assert not self.open
         self.open = True
+        self.tunings.append(tuning)
         self.fed.clear()
 
     def feed(self, pcm: bytes) -> None:
         assert self.open
+        assert pcm
         self.fed.append(pcm)
 
     def finish(self) -> str:
         assert self.open
         self.open = False
         return self.texts.popleft() if self.texts else "hello there"
+
+    def tuning(self) -> str:
+        return f"after {len(self.tunings)}"
 
 
 class Ear:
@@ -93,14 +99,13 @@ def test_an_utterance_is_begun_confirmed_and_heard() -> None:
 def test_the_sound_before_the_onset_is_kept() -> None:
     ear = Ear()
     ear.hear((NOISE, 3_200), (SPEECH, 64))
-    assert ear.recogniser.fed[1:] == [NOISE] * 13 + [SPEECH] * 2
-    assert ear.recogniser.fed[0] == b""
+    assert ear.recogniser.fed == [NOISE] * 13 + [SPEECH] * 2
 
 
 def test_silence_stands_for_the_sound_that_is_missing_before_the_onset() -> None:
     ear = Ear()
     ear.hear((SPEECH, 64))
-    assert b"".join(ear.recogniser.fed) == ZEROS * 13 + SPEECH * 2
+    assert ear.recogniser.fed == [ZEROS] * 13 + [SPEECH] * 2
 
 
 def test_a_single_loud_window_begins_nothing() -> None:
@@ -154,6 +159,12 @@ def test_a_long_utterance_is_cut_and_the_next_one_begins() -> None:
     heard = [event for event in events if isinstance(event, UtteranceHeard)]
     assert [event.text for event in heard] == ["first", "second"]
     assert 29_000 < heard[0].speech_ms <= 30_000 + WINDOW_MS
+
+
+def test_the_recogniser_is_tuned_by_what_was_understood_only() -> None:
+    ear = Ear("one", "", "three", "four")
+    ear.hear(*[(SPEECH, 320), (NOISE, 960)] * 4)
+    assert ear.recogniser.tunings == ["", "after 1", "after 1", "after 3"]
 
 
 def test_closing_gives_the_recogniser_back() -> None:

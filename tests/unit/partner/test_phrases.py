@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.server.partner.phrasebook import PHRASES, Intent
-from novadesk.server.partner.phrases import LEAST_SIMILARITY, find_name, nearest, plain, similarity, understand
+from novadesk.server.partner.phrases import (
+    LEAST_SIMILARITY,
+    find_name,
+    likeliest,
+    nearest,
+    plain,
+    similarity,
+    understand,
+)
 from novadesk.server.partner.sums import is_number
 
 _PHRASES = [(intent, phrase) for intent, phrases in PHRASES.items() for phrase in phrases]
@@ -116,3 +124,34 @@ def test_plain_text_stays_plain(text: str) -> None:
 )
 def test_names_are_found(text: str, name: str | None) -> None:
     assert find_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "chosen"),
+    [
+        ((), ""),
+        (("",), ""),
+        (("hello hello argue", "hello how are you", "hello how argue"), "hello how are you"),
+        (("what did we got the town", "what did we talk down", "what did we talk about"), "what did we talk about"),
+        (("i like to play football", "i like to pay football"), "i like to play football"),
+        (("what time is it", "what time is in"), "what time is it"),
+        (
+            ("i would like to order a cup of tea", "i would like to order a cup of coffee"),
+            "i would like to order a cup of tea",
+        ),
+    ],
+)
+def test_a_known_phrase_is_preferred_among_the_guesses(hypotheses: tuple[str, ...], chosen: str) -> None:
+    assert likeliest(hypotheses) == chosen
+
+
+@given(hypotheses=st.lists(st.lists(st.sampled_from(_WORDS), max_size=6).map(" ".join), min_size=1, max_size=6))
+def test_only_a_guess_is_chosen_and_never_a_worse_one(hypotheses: list[str]) -> None:
+    chosen = likeliest(hypotheses)
+    assert chosen in hypotheses
+    before, after = nearest(hypotheses[0]), nearest(chosen)
+    if chosen != hypotheses[0]:
+        assert before is not None
+        assert after is not None
+        assert after.similarity > before.similarity + 0.1
+        assert after.similarity > 0.8

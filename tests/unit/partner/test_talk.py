@@ -35,8 +35,11 @@ class Heard:
     def __init__(self) -> None:
         self.texts: deque[str] = deque()
 
-    def start(self) -> None:
+    def start(self, tuning: str) -> None:
         pass
+
+    def tuning(self) -> str:
+        return ""
 
     def feed(self, pcm: bytes) -> None:
         pass

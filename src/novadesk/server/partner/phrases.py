@@ -1,6 +1,7 @@
 """How near a sentence comes to a known phrase. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -13,6 +14,7 @@ LEAST_SIMILARITY = 0.45
 everyday phrases, while 97-100 % of the known phrases in clear synthetic voices came above it."""
 
 _SURE_SIMILARITY = 0.8
+_CLEARLY = 0.1
 _LONGEST_TEXT = 240
 
 
@@ -45,6 +47,30 @@ class Match:
     intent: Intent
     phrase: str
     similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A phrase of the book, prepared for comparing."""
+
+    intent: Intent
+    phrase: str
+    slotted: str
+    words: frozenset[str]
+    count: int
+
+    @classmethod
+    def of(cls, intent: Intent, phrase: str) -> "_Known":
+        slotted = _with_slots(phrase)
+        words = slotted.split()
+        return cls(intent=intent, phrase=phrase, slotted=slotted, words=frozenset(words), count=len(words))
+
+    def at_most(self, sentence: str, words: Sequence[str]) -> float:
+        """Return a cheap upper bound of `similarity`: by shared words and lengths."""
+        shared = min(self.count, sum(word in self.words for word in words))
+        by_words = 2 * shared / (len(words) + self.count)
+        by_letters = 2 * min(len(sentence), len(self.slotted)) / (len(sentence) + len(self.slotted))
+        return (by_words + by_letters) / 2
 
 
 def plain(text: str) -> str:
@@ -82,18 +108,26 @@ def similarity(first: str, second: str) -> float:
 @lru_cache(maxsize=1024)
 def nearest(text: str) -> Match | None:
     """Return the known phrase nearest to `text`, however far away; None only for a text without words."""
-    sentence = _with_slots(plain(text))
-    if not sentence:
-        return None
-    best: Match | None = None
-    for intent, phrase, slotted in _KNOWN:
-        least = best.similarity if best is not None else -1.0
-        if _at_most(sentence, slotted) <= least:
-            continue
-        score = similarity(sentence, slotted)
-        if score > least:
-            best = Match(intent=intent, phrase=phrase, similarity=score)
-    return best
+    return _nearest(text, -1.0)
+
+
+def likeliest(hypotheses: Sequence[str]) -> str:
+    """Return the hypothesis of a recogniser that is most likely meant, given its guesses, best first.
+
+    It is the first one, unless that is no known phrase and another comes clearly and very near to one: "hello how are you"
+    rather than "hello hello argue". Nothing is returned that the recogniser did not guess.
+    """
+    if not hypotheses:
+        return ""
+    first = nearest(hypotheses[0])
+    if first is None or first.similarity >= _SURE_SIMILARITY:
+        return hypotheses[0]
+    chosen, least = hypotheses[0], max(_SURE_SIMILARITY, first.similarity + _CLEARLY)
+    for hypothesis in dict.fromkeys(hypotheses[1:]):
+        match = _nearest(hypothesis, least)
+        if match is not None:
+            chosen, least = hypothesis, match.similarity
+    return chosen
 
 
 def understand(text: str) -> Match | None:
@@ -124,12 +158,20 @@ def _with_slots(sentence: str) -> str:
     return " ".join(words)
 
 
-def _at_most(first: str, second: str) -> float:
-    """Return a cheap upper bound of `similarity`: by word counts and lengths."""
-    words, others = first.count(" ") + 1, second.count(" ") + 1
-    by_words = 2 * min(words, others) / (words + others)
-    by_letters = 2 * min(len(first), len(second)) / (len(first) + len(second))
-    return (by_words + by_letters) / 2
+def _nearest(text: str, above: float) -> Match | None:
+    """Return the known phrase nearest to `text` if it is nearer than `above`."""
+    sentence = _with_slots(plain(text))
+    if not sentence:
+        return None
+    words = sentence.split()
+    best: Match | None = None
+    for known in _KNOWN:
+        if known.at_most(sentence, words) <= above:
+            continue
+        score = similarity(sentence, known.slotted)
+        if score > above:
+            best, above = Match(intent=known.intent, phrase=known.phrase, similarity=score), score
+    return best
 
 
 def _share_meaning(sentence: str, phrase: str) -> bool:
@@ -144,4 +186,4 @@ def _share_meaning(sentence: str, phrase: str) -> bool:
     )
 
 
-_KNOWN = tuple((intent, phrase, _with_slots(phrase)) for intent, phrases in PHRASES.items() for phrase in phrases)
+_KNOWN = tuple(_Known.of(intent, phrase) for intent, phrases in PHRASES.items() for phrase in phrases)

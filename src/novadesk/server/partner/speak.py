@@ -3,6 +3,7 @@
 import ctypes
 import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,18 +74,11 @@ class Voice(Protocol):
         ...
 
 
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
 class EspeakVoice:
-    """espeak-ng through its C interface: 1 % of real time, first sound in a few milliseconds once loaded.
-
-    The library holds one state for the whole process: calls of all conversations go one after another.
-    """
-
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._library: Any = None
-        self._rate_hz = 0
-        self._pieces: list[bytes] = []
-        self._callback: Any = None
+    """espeak-ng through its C interface: 1 % of real time, first sound in a few milliseconds once loaded."""
 
     def warm(self) -> None:
         """Load the library now (60 ms). Blocks.
@@ -92,8 +86,8 @@ class EspeakVoice:
         Raises:
             KnownError: `PRACTICE_PARTS_MISSING` or `PRACTICE_FAILED`.
         """
-        with self._turn:
-            self._load()
+        with _TURN:
+            _espeak()
 
     def say(self, sentence: str, *, voice: str, english: bool, words_per_minute: int, rate_hz: int) -> bytes:
         """Return the sentence as s16le mono at `rate_hz`, about -18 dBFS, a short pause after it. Blocks.
@@ -102,21 +96,26 @@ class EspeakVoice:
             KnownError: `PRACTICE_PARTS_MISSING` or `PRACTICE_FAILED`.
         """
         name = TIMBRES.get(voice.lower(), TIMBRES["matthew"]).name(english=english)
-        with self._turn:
-            self._load()
-            pcm = self._synthesise(sentence, name, words_per_minute)
-            from_hz = self._rate_hz
-        return _shape(pcm, from_hz, rate_hz)
+        with _TURN:
+            espeak = _espeak()
+            pcm = espeak.synthesise(sentence, name, words_per_minute)
+        return _shape(pcm, espeak.rate_hz, rate_hz)
 
-    def _load(self) -> None:
-        if self._library is not None:
-            return
+
+class _Espeak:
+    """The library, which holds one state for the whole process: made once, used by one thread at a time.
+
+    Raises:
+        KnownError: `PRACTICE_PARTS_MISSING` or `PRACTICE_FAILED`.
+    """
+
+    def __init__(self) -> None:
         try:
             import espeakng_loader
         except ImportError as error:
             raise parts_missing() from error
         try:
-            library = ctypes.CDLL(espeakng_loader.get_library_path())
+            self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         except OSError as error:
             raise _broken("does not load") from error
         data = str(espeakng_loader.get_data_path()).encode()
@@ -126,23 +125,23 @@ class EspeakVoice:
                 "NovaDesk lies too deep in the file system for the practice partner's speech synthesiser.",
                 "Move NovaDesk to a folder with a shorter path.",
             )
-        _declare(library)
-        rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 100, data, _NEVER_EXIT)
-        if rate_hz <= 0:
+        _declare(self._library)
+        self.rate_hz: int = self._library.espeak_Initialize(_SYNCHRONOUS, 100, data, _NEVER_EXIT)
+        if self.rate_hz <= 0:
             raise _broken("does not find its data")
+        self._pieces: list[bytes] = []
         self._callback = _CALLBACK(self._take)
-        library.espeak_SetSynthCallback(self._callback)
-        self._library, self._rate_hz = library, rate_hz
+        self._library.espeak_SetSynthCallback(self._callback)
 
-    def _take(self, samples: Any, count: int, _events: object) -> int:
-        if samples and count > 0:
-            self._pieces.append(ctypes.string_at(samples, 2 * count))
-        return 0
+    def choose(self, name: str) -> bool:
+        """Choose a voice; return whether there is one of that name."""
+        return bool(self._library.espeak_SetVoiceByName(name.encode()) == 0)
 
-    def _synthesise(self, sentence: str, name: str, words_per_minute: int) -> bytes:
+    def synthesise(self, sentence: str, name: str, words_per_minute: int) -> bytes:
+        """Return a sentence as s16le mono at `rate_hz`."""
         self._pieces.clear()
-        if self._library.espeak_SetVoiceByName(name.encode()) != 0:
-            self._library.espeak_SetVoiceByName(b"en-us")
+        if not self.choose(name):
+            self.choose("en-us")
         self._library.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
         text = sentence.replace("\0", " ").encode() + b"\0"
         if self._library.espeak_Synth(text, len(text), 0, _BY_CHARACTER, 0, _UTF8, None, None) != 0:
@@ -152,8 +151,18 @@ class EspeakVoice:
         self._pieces.clear()
         return pcm
 
+    def _take(self, samples: Any, count: int, _events: object) -> int:
+        if samples and count > 0:
+            self._pieces.append(ctypes.string_at(samples, 2 * count))
+        return 0
 
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+_TURN = threading.Lock()
+
+
+@cache
+def _espeak() -> _Espeak:
+    return _Espeak()
 
 
 def _declare(library: Any) -> None:
