@@ -75,7 +75,7 @@ def main() -> None:
     delays = [delay for voice in voices for delay in asyncio.run(latency(voice, chosen.latency))]
     if delays:
         print(
-            f"speech end to first reply audio, {len(delays)} exchanges: median {1e3 * statistics.median(delays):.0f} ms,"
+            f"speech end to first reply audio, {len(delays)} times: median {1e3 * statistics.median(delays):.0f} ms,"
             f" least {1e3 * min(delays):.0f}, most {1e3 * max(delays):.0f}"
         )
 

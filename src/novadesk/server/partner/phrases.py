@@ -114,8 +114,8 @@ def nearest(text: str) -> Match | None:
 def likeliest(hypotheses: Sequence[str]) -> str:
     """Return the hypothesis of a recogniser that is most likely meant, given its guesses, best first.
 
-    It is the first one, unless that is no known phrase and another comes clearly and very near to one: "hello how are you"
-    rather than "hello hello argue". Nothing is returned that the recogniser did not guess.
+    It is the first one, unless that is no known phrase and another comes clearly and very near to one: "hello how are
+    you" rather than "hello hello argue". Nothing is returned that the recogniser did not guess.
     """
     if not hypotheses:
         return ""
