@@ -5,56 +5,125 @@ the command that needs it: `ctl` can be bound to a key.
 """
 
 import argparse
-import json
+import contextlib
+import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from novadesk import __version__
-from novadesk.errors import KnownError
+from novadesk.app.output import put, put_error, put_row
+from novadesk.errors import KnownError, Reason
 
-type Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+type Commands = "argparse._SubParsersAction[_Parser]"
 
 OK = 0
 INTERNAL = 1
 KNOWN = 2
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    parsed = _parser().parse_args(sys.argv[1:] if arguments is None else list(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
+    try:
+        code = _run(given)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except KnownError as error:
+        return _report(error, as_json=as_json)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return OK
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _report(_unusable(error), as_json=as_json)
+
+
+def _run(given: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # a character that the terminal does not have is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    parsed = _parser().parse_args(given)
     if parsed.home:
         os.environ["NOVADESK_HOME"] = parsed.home
+    return int(parsed.run(parsed))
+
+
+def _report(error: KnownError, *, as_json: bool) -> int:
     try:
-        return int(parsed.run(parsed))
-    except KnownError as error:
-        _report(error, as_json=getattr(parsed, "json", False))
-        return KNOWN
-    except KeyboardInterrupt:
-        return 130
+        put_error(error, as_json=as_json)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes and closes it at exit
-        return OK
+        _drop_output()
+    return KNOWN
 
 
-def _report(error: KnownError, *, as_json: bool) -> None:
-    layer = error.layer.value
-    print(f"novadesk: {layer}: {error.what} {error.advice}".rstrip(), file=sys.stderr)
-    if as_json:
-        row = {"type": "error", "layer": layer, "reason": error.reason.value, "what": error.what}
-        print(json.dumps({**row, "advice": error.advice}), flush=True)
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere: the interpreter flushes it at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _unusable(error: OSError) -> KnownError:
+    return KnownError(
+        Reason.STORE_LOCKED,
+        f"{error.filename} cannot be used ({error.strerror}).",
+        "Make it writable for you, or name another folder with --home.",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports bad arguments as every other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise KnownError(Reason.BAD_INPUT, f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
+
+
+def _profile(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise argparse.ArgumentTypeError("a profile name has letters, digits, - and _ only")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 3_600:
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    return value
+
+
+def _words(text: str) -> str:
+    """Return an argument as text; bytes that are none in this locale become replacement characters."""
+    clean = os.fsencode(text).decode("utf-8", "replace")
+    if not clean.strip():
+        raise argparse.ArgumentTypeError("there is nothing to say")
+    return clean
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="novadesk",
         description="Desktop voice client for Amazon Nova Sonic whose conversations survive everything.",
     )
     parser.add_argument("--version", action="version", version=f"novadesk {__version__}")
-    parser.add_argument("--profile", default="", help="use a separate set of settings and conversations")
+    parser.add_argument(
+        "--profile", default="", type=_profile, metavar="NAME", help="use a separate set of settings and conversations"
+    )
     parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
-    parser.set_defaults(run=_window, json=False)
+    parser.set_defaults(run=_window)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     window = commands.add_parser("window", help="open the window (the default)")
@@ -119,9 +188,9 @@ def _add_history(commands: Commands) -> None:
 def _add_ctl(commands: Commands) -> None:
     ctl = commands.add_parser("ctl", help="drive the running NovaDesk")
     actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true")
-    common.add_argument("--deadline", type=float, default=5.0, metavar="SECONDS")
+    common.add_argument("--deadline", type=_seconds, default=5.0, metavar="SECONDS")
     for name, words in {
         "status": "what the window shows",
         "mute": "send silence",
@@ -136,7 +205,7 @@ def _add_ctl(commands: Commands) -> None:
     talk.add_argument("what", choices=("start", "stop", "toggle"))
     talk.set_defaults(run=_ctl, request={"do": "talk"})
     say = actions.add_parser("say", help="send typed text", parents=[common])
-    say.add_argument("text")
+    say.add_argument("text", type=_words)
     say.set_defaults(run=_ctl, request={"do": "say"})
     resume = actions.add_parser("open", help="resume a conversation", parents=[common])
     resume.add_argument("handle")
@@ -151,10 +220,10 @@ def _ctl(parsed: argparse.Namespace) -> int:
     request.update({name: getattr(parsed, name) for name in ("what", "text", "handle") if hasattr(parsed, name)})
     answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)
     if parsed.json:
-        print(json.dumps(answer))
+        put_row(**answer)
     elif request["do"] == "status":
         for name, value in answer.items():
-            print(f"{name}: {'-' if value is None else value}")
+            put(f"{name}: {'-' if value is None else value}")
     return OK
 
 

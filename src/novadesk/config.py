@@ -1,6 +1,7 @@
 """Settings: typed, kept as TOML, validated, with the standard environment names on top."""
 
 import dataclasses
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -144,9 +145,9 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     table: dict[str, dict[str, Any]] = {}
     if file.exists():
         try:
-            document = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
-        except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-            raise _bad(file, "is not readable as TOML") from error
+            document = _read(file).unwrap()
+        except OSError as error:
+            raise _bad(file, f"cannot be read ({error.strerror})") from error
         for section, values in document.items():
             if not isinstance(values, dict):
                 raise _bad(file, f"has a value outside any section: {section}")
@@ -176,10 +177,10 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[voice] top_p must be between 0 and 1": 0 <= settings.voice.top_p <= 1,
         "[voice] max_tokens must be at least 1": settings.voice.max_tokens >= 1,
         "[talk] release_tail_ms must be between 0 and 2000": 0 <= settings.talk.release_tail_ms <= 2000,
-        "[limits] values must be positive": min(
-            settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale
-        )
-        > 0,
+        "[limits] values must be positive": all(
+            0 < value < math.inf
+            for value in (settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale)
+        ),
     }
     for sentence, holds in checks.items():
         if not holds:
@@ -187,28 +188,48 @@ def check_settings(settings: Settings, file: Path) -> Settings:
     return settings
 
 
-def save_settings(settings: Settings, file: Path) -> None:
-    """Write the values that differ from the defaults, keeping the file's comments; atomic, mode 0600."""
-    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+def save_settings(settings: Settings, file: Path, environment: Mapping[str, str] = os.environ) -> None:
+    """Write the values that differ from the defaults, keeping the file's comments; atomic, mode 0600.
+
+    What comes from the environment stays there and is not written.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` for a file that is not TOML; it is left as it is.
+        OSError: the file cannot be written.
+    """
+    file = file.resolve()
+    document = _read(file) if file.exists() else tomlkit.document()
+    foreign = {place: environment[name] for name, place in _ENVIRONMENT.items() if environment.get(name)}
     defaults = Settings()
     for section in dataclasses.fields(Settings):
         value, default = getattr(settings, section.name), getattr(defaults, section.name)
         for entry in dataclasses.fields(value):
             item, plain = getattr(value, entry.name), getattr(default, entry.name)
             known = section.name in document and entry.name in document[section.name]
-            if item == plain and not known:
+            if foreign.get((section.name, entry.name)) == item or (item == plain and not known):
                 continue
             if section.name not in document:
                 document[section.name] = tomlkit.table()
-            document[section.name][entry.name] = item.value if isinstance(item, Enum) else item
+            plain_item = item.value if isinstance(item, Enum) else item
+            if not known or document[section.name][entry.name] != plain_item:
+                document[section.name][entry.name] = plain_item
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(tomlkit.dumps(document))
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(file)
+
+
+def _read(file: Path) -> tomlkit.TOMLDocument:
+    # Editors on Windows put a byte order mark in front.
+    try:
+        return tomlkit.parse(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, TOMLKitError, RecursionError) as error:
+        raise _bad(file, "is not readable as TOML") from error
 
 
 def _build(table: Mapping[str, Mapping[str, Any]], file: Path) -> Settings:
@@ -236,7 +257,10 @@ def _convert(hint: Any, value: object, where: str, file: Path) -> object:
             raise _bad(file, f"is wrong: {where} must be one of {', '.join(choices)}")
         return hint(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise _bad(file, f"is wrong: {where} is too large") from error
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise _bad(file, f"is wrong: {where} must be of kind {hint.__name__}")
     return value

@@ -1,6 +1,7 @@
 """Where NovaDesk keeps its files: one private root per profile."""
 
 import os
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +56,17 @@ class Folders:
         return f"novadesk-{self.profile}" if self.profile else "novadesk"
 
     def make(self) -> "Folders":
-        """Create the folders, readable by the user only; return self."""
+        """Create the folders and what is missing above them, open to the user only; return self.
+
+        Raises:
+            OSError: one of them cannot be made; its `filename` says which.
+        """
         for folder in (self.config, self.data, self.state, self.cache, self.runtime, self.practice):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.name == "posix":
+            for parent in reversed(folder.parents):
+                if not parent.exists():
+                    parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) != 0o700:
                 folder.chmod(0o700)
         return self
 

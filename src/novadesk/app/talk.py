@@ -1,14 +1,18 @@
 """`novadesk talk`: one conversation without a window, from a WAV file to a WAV file."""
 
 import asyncio
-import json
+import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 from novadesk.app.core import Core, Start
+from novadesk.app.output import put, put_error, put_row
+from novadesk.app.talkcourse import Course, Outcome
+from novadesk.audio.formats import read_wav
 from novadesk.audio.nullio import FileSound
 from novadesk.config import Settings, TalkModeSetting, load_settings
 from novadesk.conversation.api import Phase, Snapshot
@@ -18,20 +22,29 @@ from novadesk.logs import start_logs, stop_logs
 from novadesk.models import BackendKind, Role, Turn
 from novadesk.paths import Folders, find_folders
 
-QUIET_S = 3.0
-ANSWER_S = 30.0
-CONNECT_S = 60.0
+LOOK_S = 0.1
+HURRY_S = 1.7
 _SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
-_REPLY_OPEN = frozenset({Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.RECONNECTING, Phase.RENEWING})
 
 
 class Ending(Enum):
-    """How a talk ended, with its exit code."""
+    """How a talk ended: its reason and its exit code."""
 
     DONE = ("done", 0)
     NOTHING_RECOGNISED = ("nothing recognised", 3)
     NO_ANSWER = ("no answer", 4)
-    CANCELLED = ("cancelled", 130)
+    FAILED = ("failed", 2)
+    QUIT = ("quit", 0)
+    UNREAD = ("nobody reads the output", 0)
+    INTERRUPTED = ("interrupted", 128 + signal.SIGINT)
+    TERMINATED = ("terminated", 128 + signal.SIGTERM)
+
+
+_ENDINGS = {
+    Outcome.DONE: Ending.DONE,
+    Outcome.NOTHING_RECOGNISED: Ending.NOTHING_RECOGNISED,
+    Outcome.NO_ANSWER: Ending.NO_ANSWER,
+}
 
 
 def run_talk(
@@ -44,7 +57,13 @@ def run_talk(
     fresh: bool,
     as_json: bool,
 ) -> int:
-    """Hold the conversation; return the exit code of its ending."""
+    """Hold the conversation; return the exit code of its ending.
+
+    Raises:
+        KnownError: it could not begin: bad input, bad settings, another core holds the folder, a broken store.
+    """
+    read_wav(read)
+    _check_target(read, write)
     folders = find_folders(profile=profile).make()
     settings = load_settings(folders.settings_file)
     settings = replace(settings, talk=replace(settings.talk, mode=TalkModeSetting.HANDS_FREE))
@@ -56,6 +75,25 @@ def run_talk(
         return asyncio.run(_Talk(settings, folders, sound, as_json=as_json).run(handle=handle, fresh=fresh))
     finally:
         stop_logs(logs)
+
+
+def _check_target(read: Path, write: Path | None) -> None:
+    """Refuse a place where the answer cannot be written, before anything is said or overwritten."""
+    if write is None:
+        return
+    if write.exists() and write.samefile(read):
+        raise KnownError(
+            Reason.BAD_INPUT, f"The answer would overwrite the recording {read}.", "Name another file with --out."
+        )
+    possible = (
+        not write.is_dir() and os.access(write, os.W_OK)
+        if write.exists()
+        else write.parent.is_dir() and os.access(write.parent, os.W_OK | os.X_OK)
+    )
+    if not possible:
+        raise KnownError(
+            Reason.BAD_INPUT, f"The file {write} cannot be written.", "Choose another place for the recording."
+        )
 
 
 class _WaitingSound:
@@ -84,64 +122,64 @@ class _Talk:
         self._file = file
         self._as_json = as_json
         self._seen: set[str] = set()
-        self._roles: set[Role] = set()
-        self._snapshot = Snapshot()
+        self._phase = Phase.IDLE
         self._changed = asyncio.Event()
-        self._cancelled = asyncio.Event()
-        self._core = Core(settings=settings, folders=folders, publish=self._take, on_quit=self._cancelled.set)
+        self._told: Ending | None = None
+        self._core = Core(
+            settings=settings, folders=folders, publish=self._take, on_quit=lambda: self._tell(Ending.QUIT)
+        )
 
     async def run(self, *, handle: str | None, fresh: bool) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self._course = Course(now=loop.time())
+        for number, ending in ((signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)):
             with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._cancelled.set)
+                loop.add_signal_handler(number, self._tell, ending)
         sound = _WaitingSound(self._file)
         await self._core.start(Start(role="talk", handle=handle, fresh=fresh, sound=sound))
         self._seen = {turn.turn_id for turn in self._core.controller.snapshot().turns}
+        failure: KnownError | None = None
         try:
             ending = await self._hold(sound)
+        except KnownError as error:
+            ending, failure = Ending.FAILED, error
         finally:
-            await self._core.stop()
+            await self._leave()
         self._print_new_turns()
-        reason, code = ending.value
-        if self._as_json:
-            print(json.dumps({"type": "end", "reason": reason}), flush=True)
-        return code
+        self._say_goodbye(ending, failure)
+        return int(ending.value[1])
+
+    def _tell(self, ending: Ending) -> None:
+        self._told = self._told or ending
+        self._changed.set()
 
     async def _hold(self, sound: _WaitingSound) -> Ending:
-        quiet_since: float | None = None
-        asked_at: float | None = None
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        while not self._cancelled.is_set():
+        while self._told is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(LOOK_S):
                     await self._changed.wait()
             self._changed.clear()
-            snapshot, now = self._core.controller.snapshot(), loop.time()
-            late = now - began > CONNECT_S and not sound.begin.is_set()
-            if (snapshot.phase is Phase.FAILED or late) and snapshot.error is not None:
-                raise KnownError(Reason(snapshot.error.reason), snapshot.error.what, snapshot.error.advice)
+            snapshot = self._core.controller.snapshot()
             if snapshot.phase is Phase.READY:
                 sound.begin.set()
-            if not self._file.finished_feeding.is_set():
-                continue
-            asked_at = asked_at or now
-            waiting = Role.USER in self._roles and Role.ASSISTANT not in self._roles
-            if waiting and now - asked_at > ANSWER_S:
-                return Ending.NO_ANSWER
-            if waiting or snapshot.phase in _REPLY_OPEN:
-                quiet_since = None
-            elif quiet_since is None:
-                quiet_since = now
-            elif now - quiet_since > QUIET_S:
-                return Ending.DONE if Role.USER in self._roles else Ending.NOTHING_RECOGNISED
-        return Ending.CANCELLED
+            outcome = self._course.judge(snapshot, now=loop.time(), fed=self._file.finished_feeding.is_set())
+            if outcome is not None:
+                return _ENDINGS[outcome]
+        return self._told
+
+    async def _leave(self) -> None:
+        """Stop the core; who was told to hurry waits no longer than `HURRY_S`, everything said is on disk by then."""
+        stopping = asyncio.create_task(self._core.stop(), name="core-stop")
+        await asyncio.wait({stopping}, timeout=None if self._told is None else HURRY_S)
+        if stopping.done():
+            stopping.result()
 
     def _take(self, snapshot: Snapshot) -> None:
-        if self._as_json and snapshot.phase is not self._snapshot.phase:
-            print(json.dumps({"type": "phase", "phase": snapshot.phase.value}), flush=True)
-        self._snapshot = snapshot
+        if snapshot.phase is not self._phase:
+            self._phase = snapshot.phase
+            if self._as_json:
+                self._put(type="phase", phase=snapshot.phase.value)
         self._print_new_turns()
         self._changed.set()
 
@@ -149,12 +187,32 @@ class _Talk:
         for turn in self._core.controller.snapshot().turns:
             if turn.turn_id not in self._seen:
                 self._seen.add(turn.turn_id)
-                self._roles.add(turn.role)
+                self._course.take(turn.role, asyncio.get_running_loop().time())
                 self._print(turn)
 
     def _print(self, turn: Turn) -> None:
         if self._as_json:
-            row = {"type": "turn", "conversation": turn.conversation, "role": turn.role.value}
-            print(json.dumps({**row, "text": turn.heard_text, "interrupted": turn.interrupted}), flush=True)
+            self._put(
+                type="turn",
+                conversation=turn.conversation,
+                role=turn.role.value,
+                text=turn.heard_text,
+                interrupted=turn.interrupted,
+            )
         else:
-            print(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}", flush=True)
+            self._emit(lambda: put(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}"))
+
+    def _say_goodbye(self, ending: Ending, failure: KnownError | None) -> None:
+        if failure is not None:
+            self._emit(lambda: put_error(failure, as_json=self._as_json))
+        if self._as_json:
+            self._put(type="end", reason=ending.value[0])
+
+    def _put(self, **fields: object) -> None:
+        self._emit(lambda: put_row(**fields))
+
+    def _emit(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BrokenPipeError:
+            self._tell(Ending.UNREAD)

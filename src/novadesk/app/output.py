@@ -1,0 +1,29 @@
+"""What a command says: data on standard output, an error as one sentence on standard error."""
+
+import json
+import sys
+
+from novadesk.errors import KnownError
+
+
+def put(text: str) -> None:
+    """Print one line of data at once.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+    """
+    print(text, flush=True)
+
+
+def put_row(**fields: object) -> None:
+    """Print one JSON line at once; see `put`."""
+    put(json.dumps(fields))
+
+
+def put_error(error: KnownError, *, as_json: bool) -> None:
+    """Print an error as one sentence that names the layer, and with `as_json` also as a line of data; see `put`."""
+    layer = error.layer.value
+    sentence = " ".join(f"novadesk: {layer}: {error.what} {error.advice}".split())
+    print(sentence, file=sys.stderr)
+    if as_json:
+        put_row(type="error", layer=layer, reason=error.reason.value, what=error.what, advice=error.advice)
