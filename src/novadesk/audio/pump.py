@@ -22,8 +22,9 @@ from novadesk.errors import KnownError, Reason
 FIRST_CALLBACK_S = 2.0
 """A stream that delivers nothing for this long after opening does not work (measured: 17 to 64 ms)."""
 
-STALLED_S = max(10 * BLOCK_S, 0.25)
-"""Ten silent blocks are a stall (measured: gaps of 18 ms at most), but never less than a busy computer explains."""
+STALLED_S = max(10 * BLOCK_S, 0.5)
+"""Ten silent blocks are a stall, but never less than a busy computer explains (measured: gaps of 18 ms at most on one
+with time to spare, of 227 ms on two cores with nine programs that want them)."""
 
 _PLAYED_EVERY_S = 0.02
 _STATISTICS_EVERY_S = 0.5
