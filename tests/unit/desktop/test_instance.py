@@ -307,6 +307,10 @@ def test_a_mute_core_is_given_up_at_the_deadline(path: Path) -> None:
 def test_the_client_imports_the_standard_library_only() -> None:
     program = "import sys, novadesk.desktop.control; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    foreign = {n for n in loaded if n not in sys.stdlib_module_names and not n.startswith("_")} - {"novadesk", "sitecustomize", "usercustomize"}
+    foreign = {n for n in loaded if n not in sys.stdlib_module_names and not n.startswith("_")} - {
+        "novadesk",
+        "sitecustomize",
+        "usercustomize",
+    }
     assert not foreign
     assert not {"asyncio", "PySide6", "numpy", "boto3"} & set(loaded)
