@@ -33,6 +33,7 @@ from novadesk.protocol.transcript import TurnText
 _log = logging.getLogger(__name__)
 
 PUBLISH_S = 1 / 30
+WATCH_S = 1.0
 
 
 class Controller:
@@ -96,6 +97,7 @@ class Controller:
         self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
         self._wake = Alarm(lambda: self._dispatch(lifecycle.DeadlinePassed(jitter=random.random())))
         self._publishing = Alarm(lambda: self._publish(self.snapshot()))
+        self._watch = Alarm(self._on_watch)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -109,9 +111,9 @@ class Controller:
             await self._record.load(handle)
         elif fresh or not await self._record.load_current():
             self._record.begin(self._linker.kind)
-        self._record.start()
-        self._switch.start()
-        self._background.start()
+        for part in (self._record, self._switch, self._background):
+            part.start()
+        self._watch.set_in(WATCH_S)
         if self._record.recovered:
             self._view.notice(f"{self._record.recovered} turns carried over.")
         self._changed()
@@ -126,8 +128,8 @@ class Controller:
         await self._background.stop()
         await self._switch.stop()
         await self._record.stop()
-        self._wake.cancel()
-        self._publishing.cancel()
+        for alarm in (self._wake, self._publishing, self._watch):
+            alarm.cancel()
 
     def snapshot(self) -> Snapshot:
         """Return what there is to draw now."""
@@ -152,8 +154,6 @@ class Controller:
             await self._record.refresh()
         self._changed()
 
-    # --- Intents ---------------------------------------------------------------------------------
-
     def press_talk(self) -> None:
         """Begin to talk: the gate opens, an answer being played stops."""
         if self._uplink.talking:
@@ -176,10 +176,7 @@ class Controller:
 
     def toggle_talk(self) -> None:
         """Begin to talk, or stop when talking."""
-        if self._uplink.talking:
-            self.release_talk()
-        else:
-            self.press_talk()
+        (self.release_talk if self._uplink.talking else self.press_talk)()
 
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Choose between hold-to-talk and hands-free."""
@@ -290,8 +287,7 @@ class Controller:
             self._changed()
 
     def _on_wire_ended(self, generation: int, error: KnownError | None) -> None:
-        if error is not None:
-            _log.info("link %d ended: %s", generation, error.reason.value)
+        _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
         self._dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
 
     def _send_audio(self, *frames: bytes) -> None:
@@ -393,6 +389,10 @@ class Controller:
     def _on_stored(self, turn_id: str) -> None:
         self._downlink.stored(turn_id)
         self._on_saved()
+
+    def _on_watch(self) -> None:
+        self._downlink.settle(self._clock.now())
+        self._watch.set_in(WATCH_S)
 
     def _changed(self) -> None:
         if not self._publishing.is_set:

@@ -1,5 +1,6 @@
 """What the service sends, turned into turns to keep, sound to play, and events of the lifecycle."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from novadesk.protocol.session_events import (
     UserTextReceived,
 )
 from novadesk.protocol.transcript import Transcript, TurnText
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +104,20 @@ class Downlink:
     def played(self, generation: int, samples: int, now: float) -> None:
         """Take the speaker's count of samples played."""
         playback = self._playback
-        if not playback.played(generation, samples):
+        if not playback.played(generation, samples, now):
             return
         if playback.heard > 0 and self._speech_ended_at is not None:
             self.answer_s = now - self._speech_ended_at
             self._speech_ended_at = None
         self._transcript.played(samples)
-        if playback.finished(now):
-            playback.forget()
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """End the answer when it is over: all of it played, or neither wire nor speaker moving any more."""
+        if self._playback.finished(now):
+            if self._playback.audible:
+                _log.warning("the speaker did not play all of an answer")
+            self._playback.forget()
             self._listener.tell(lifecycle.AnswerFinished())
 
     def stop(self) -> bool:
@@ -148,8 +157,8 @@ class Downlink:
         self._listener.tell(lifecycle.AnswerBegan())
 
     def _turn_ended(self, now: float) -> None:
-        discarded = self._playback.answer is Answer.DISCARDED
-        self._playback.all_sent()
-        if discarded or self._playback.finished(now):
+        if self._playback.answer is Answer.DISCARDED:
             self._playback.forget()
             self._listener.tell(lifecycle.AnswerFinished())
+        self._playback.all_sent()
+        self.settle(now)

@@ -7,6 +7,7 @@ from enum import Enum
 
 _SAMPLE_BYTES = 2
 _STALLED_S = 4.0
+"""How long neither wire nor speaker may move before an answer counts as over."""
 
 
 class Answer(Enum):
@@ -78,16 +79,18 @@ class Playback:
         """Expect nothing more of the newest answer."""
         self.answer = Answer.NONE
 
-    def played(self, generation: int, samples: int) -> bool:
+    def played(self, generation: int, samples: int, now: float) -> bool:
         """Take the speaker's count of a generation; return True when it is of the present one."""
         if generation != self.generation:
             return False
-        self._played = max(self._played, samples)
+        if samples > self._played:
+            self._played = samples
+            self._last_at = max(self._last_at, now)
         return True
 
     def finished(self, now: float) -> bool:
-        """Return whether the answer is over for the person: all sent and played, or stalled on the wire."""
-        if self._played < self._queued:
+        """Return whether the answer is over for the person: all sent and played, or stalled."""
+        if self.answer not in (Answer.ARRIVING, Answer.DRAINING):
             return False
-        stalled = self.answer is Answer.ARRIVING and now - self._last_at > _STALLED_S
-        return self.answer is Answer.DRAINING or stalled
+        all_heard = self.answer is Answer.DRAINING and self._played >= self._queued
+        return all_heard or now - self._last_at > _STALLED_S

@@ -21,7 +21,7 @@ def test_an_answer_is_over_when_all_of_it_was_sent_and_played() -> None:
     assert playback.speech(PCM, 0.1)
     playback.all_sent()
     assert not playback.finished(0.2)
-    assert playback.played(0, 240)
+    assert playback.played(0, 240, 0.0)
     assert playback.finished(0.3)
 
 
@@ -46,7 +46,7 @@ def test_heard_counts_from_the_beginning_of_the_answer() -> None:
     playback.all_sent()
     playback.begin(0.5)
     playback.speech(PCM, 0.5)
-    playback.played(0, 300)
+    playback.played(0, 300, 0.0)
     assert playback.heard == 60
 
 
@@ -55,7 +55,7 @@ def test_counts_of_a_flushed_generation_are_late() -> None:
     playback.begin(0.0)
     playback.speech(PCM, 0.0)
     assert playback.flush() == 1
-    assert not playback.played(0, 200)
+    assert not playback.played(0, 200, 0.0)
     assert playback.heard == 0
 
 
@@ -71,9 +71,19 @@ def test_a_turn_that_the_service_never_ends_is_over_after_a_while() -> None:
     playback = make()
     playback.begin(0.0)
     playback.speech(PCM, 0.0)
-    playback.played(0, 240)
-    assert not playback.finished(3.0)
-    assert playback.finished(5.0)
+    playback.played(0, 240, 1.0)
+    assert not playback.finished(4.0)
+    assert playback.finished(5.5)
+
+
+def test_an_answer_that_the_speaker_never_finishes_is_over_after_a_while() -> None:
+    playback = make()
+    playback.begin(0.0)
+    playback.speech(PCM, 0.0)
+    playback.all_sent()
+    playback.played(0, 200, 3.0)
+    assert not playback.finished(6.0)
+    assert playback.finished(7.5)
 
 
 @given(st.lists(st.sampled_from(["begin", "speech", "sent", "flush", "discard", "forget", "played"]), max_size=80))
@@ -98,5 +108,5 @@ def test_no_order_plays_a_discarded_answer_or_hears_more_than_was_queued(story: 
             case "forget":
                 playback.forget()
             case _:
-                playback.played(playback.generation, queued)
+                playback.played(playback.generation, queued, 0.0)
         assert 0 <= playback.heard <= queued
