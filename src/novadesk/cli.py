@@ -61,7 +61,9 @@ def _run(given: Sequence[str]) -> int:
 def _report(error: KnownError, *, as_json: bool) -> int:
     try:
         put_error(error, as_json=as_json)
-    except BrokenPipeError:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, KnownError):  # nobody there to tell
         _drop_output()
     return KNOWN
 

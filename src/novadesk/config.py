@@ -145,13 +145,9 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     table: dict[str, dict[str, Any]] = {}
     if file.exists():
         try:
-            document = _read(file).unwrap()
+            table = {section: dict(values) for section, values in _read(file).unwrap().items()}
         except OSError as error:
             raise _bad(file, f"cannot be read ({error.strerror})") from error
-        for section, values in document.items():
-            if not isinstance(values, dict):
-                raise _bad(file, f"has a value outside any section: {section}")
-            table[section] = dict(values)
     for variable, (section, name) in _ENVIRONMENT.items():
         if environment.get(variable):
             table.setdefault(section, {})[name] = environment[variable]
@@ -227,9 +223,13 @@ def save_settings(settings: Settings, file: Path, environment: Mapping[str, str]
 def _read(file: Path) -> tomlkit.TOMLDocument:
     # Editors on Windows put a byte order mark in front.
     try:
-        return tomlkit.parse(file.read_text(encoding="utf-8-sig"))
+        document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
     except (ValueError, TOMLKitError, RecursionError) as error:
         raise _bad(file, "is not readable as TOML") from error
+    for section, values in document.items():
+        if not isinstance(values, dict):
+            raise _bad(file, f"has a value outside any section: {section}")
+    return document
 
 
 def _build(table: Mapping[str, Mapping[str, Any]], file: Path) -> Settings:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from novadesk.app.command import own_command
 from novadesk.app.core import make_linker, make_practice, make_setup
+from novadesk.app.output import put
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings, load_settings
 from novadesk.conversation.toolbox import Toolbox
@@ -41,11 +42,11 @@ def run_doctor(*, profile: str, as_json: bool) -> int:
     findings = asyncio.run(_examine(find_folders(profile=profile)))
     healthy = all(finding.ok for finding in findings if finding.needed)
     if as_json:
-        print(json.dumps({"ok": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2))
+        put(json.dumps({"ok": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
         for finding in findings:
             mark = "ok" if finding.ok else ("BAD" if finding.needed else "note")
-            print(f"{mark:>4}  {finding.name}: {finding.what} {finding.advice}".rstrip())
+            put(f"{mark:>4}  {finding.name}: {finding.what} {finding.advice}".rstrip())
     return 0 if healthy else 1
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
+from novadesk.app.output import put
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings
 from novadesk.errors import KnownError, Reason
@@ -30,11 +31,11 @@ def list_conversations(*, profile: str, as_json: bool) -> int:
 
     rows = _read(profile, read) or []
     if as_json:
-        print(json.dumps([_conversation(row) for row in rows], indent=2))
+        put(json.dumps([_conversation(row) for row in rows], indent=2))
     else:
         for row in rows:
             day = datetime.fromtimestamp(row.updated_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
-            print(f"{row.handle}  {day}  {row.turns:4d} turns  {row.sync.value:8}  {row.title or row.label}")
+            put(f"{row.handle}  {day}  {row.turns:4d} turns  {row.sync.value:8}  {row.title or row.label}")
     return 0
 
 
@@ -58,10 +59,10 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
     if turns is None:
         raise _unknown()
     if as_json:
-        print(json.dumps([_turn(turn) for turn in turns], indent=2))
+        put(json.dumps([_turn(turn) for turn in turns], indent=2))
     else:
         for turn in turns:
-            print(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
+            put(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
     return 0
 
 
@@ -82,12 +83,12 @@ def list_devices(*, as_json: bool) -> int:
 
     microphones, speakers = asyncio.run(read())
     if as_json:
-        print(json.dumps({"microphones": microphones, "speakers": speakers}, indent=2))
+        put(json.dumps({"microphones": microphones, "speakers": speakers}, indent=2))
     else:
         for title, names in (("Microphones", microphones), ("Speakers", speakers)):
-            print(f"{title}:")
+            put(f"{title}:")
             for name in names or ["(none)"]:
-                print(f"  {name}")
+                put(f"  {name}")
     return 0
 
 

@@ -3,16 +3,25 @@
 import json
 import sys
 
-from novadesk.errors import KnownError
+from novadesk.errors import KnownError, Reason
 
 
 def put(text: str) -> None:
-    """Print one line of data at once.
+    """Print data and a line end at once.
 
     Raises:
         BrokenPipeError: nobody reads it any more.
+        KnownError: `BAD_INPUT` when it cannot be written.
     """
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = error.strerror or "input/output error"
+        raise KnownError(
+            Reason.BAD_INPUT, f"Standard output cannot be written ({why}).", "Send it to another place."
+        ) from error
 
 
 def put_row(**fields: object) -> None:

@@ -9,10 +9,12 @@ from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
+import numpy as np
+
 from novadesk.app.core import Core, Start
 from novadesk.app.output import put, put_error, put_row
 from novadesk.app.talkcourse import Course, Outcome
-from novadesk.audio.formats import read_wav
+from novadesk.audio.formats import Recording, read_wav
 from novadesk.audio.nullio import FileSound
 from novadesk.config import Settings, TalkModeSetting, load_settings
 from novadesk.conversation.api import Phase, Snapshot
@@ -24,6 +26,7 @@ from novadesk.paths import Folders, find_folders
 
 LOOK_S = 0.1
 HURRY_S = 1.7
+LOUD = 0.01
 _SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 
 
@@ -62,7 +65,7 @@ def run_talk(
     Raises:
         KnownError: it could not begin: bad input, bad settings, another core holds the folder, a broken store.
     """
-    read_wav(read)
+    recording = read_wav(read)
     _check_target(read, write)
     folders = find_folders(profile=profile).make()
     settings = load_settings(folders.settings_file)
@@ -72,7 +75,8 @@ def run_talk(
     sound = FileSound(read, write)
     logs = start_logs(folders.log_file)
     try:
-        return asyncio.run(_Talk(settings, folders, sound, as_json=as_json).run(handle=handle, fresh=fresh))
+        talk = _Talk(settings, folders, sound, quiet_end_s=quiet_end_s(recording), as_json=as_json)
+        return asyncio.run(talk.run(handle=handle, fresh=fresh))
     finally:
         stop_logs(logs)
 
@@ -94,6 +98,12 @@ def _check_target(read: Path, write: Path | None) -> None:
         raise KnownError(
             Reason.BAD_INPUT, f"The file {write} cannot be written.", "Choose another place for the recording."
         )
+
+
+def quiet_end_s(recording: Recording) -> float | None:
+    """Return the length of the quiet at the end of a recording in seconds, or None when all of it is quiet."""
+    loud = np.flatnonzero(np.abs(recording.samples) > LOUD)
+    return (len(recording.samples) - 1 - int(loud[-1])) / recording.rate_hz if len(loud) else None
 
 
 class _WaitingSound:
@@ -118,8 +128,11 @@ class _WaitingSound:
 
 
 class _Talk:
-    def __init__(self, settings: Settings, folders: Folders, file: FileSound, *, as_json: bool) -> None:
+    def __init__(
+        self, settings: Settings, folders: Folders, file: FileSound, *, quiet_end_s: float | None, as_json: bool
+    ) -> None:
         self._file = file
+        self._quiet_end_s = quiet_end_s
         self._as_json = as_json
         self._seen: set[str] = set()
         self._phase = Phase.IDLE
@@ -131,7 +144,7 @@ class _Talk:
 
     async def run(self, *, handle: str | None, fresh: bool) -> int:
         loop = asyncio.get_running_loop()
-        self._course = Course(now=loop.time())
+        self._course = Course(now=loop.time(), quiet_end_s=self._quiet_end_s)
         for number, ending in ((signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._tell, ending)
@@ -214,5 +227,5 @@ class _Talk:
     def _emit(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BrokenPipeError:
+        except (BrokenPipeError, KnownError):
             self._tell(Ending.UNREAD)

@@ -7,6 +7,7 @@ from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import Role
 
 QUIET_S = 3.0
+UNDERSTAND_S = 10.0
 ANSWER_S = 30.0
 DOWN_S = 60.0
 ATTEMPTS = 4
@@ -28,15 +29,20 @@ class Outcome(Enum):
 class Course:
     """Follows one talk to its end: no reply open for `QUIET_S`, no answer within `ANSWER_S`, or no way to go on.
 
+    A sound near the recording's end that has not become a turn yet gets `UNDERSTAND_S`: until it is clear that
+    somebody has finished speaking and what was said, seconds pass in which no reply is open either.
+
     Args:
         now: monotonic seconds.
+        quiet_end_s: length of the quiet at the recording's end, None when there is nothing to hear in it.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, quiet_end_s: float | None) -> None:
+        self._quiet_end_s = quiet_end_s
         self._roles: set[Role] = set()
         self._last_role: Role | None = None
-        self._asked_at = now
-        self._fed = False
+        self._asked_at = float("-inf")
+        self._fed_at: float | None = None
         self._quiet_since: float | None = None
         self._down_since: float | None = now
         self._was_live = False
@@ -63,19 +69,23 @@ class Course:
         self._check(snapshot, now)
         if not fed and snapshot.phase is not Phase.ENDED:
             return None
-        if not self._fed:
-            self._fed, self._asked_at = True, now
+        if self._fed_at is None:
+            self._fed_at = now
         waiting = self._last_role is Role.USER and snapshot.phase is not Phase.ENDED
-        if waiting and now - self._asked_at > ANSWER_S:
+        if waiting and now - max(self._asked_at, self._fed_at) > ANSWER_S:
             return _unless_troubled(snapshot, Outcome.NO_ANSWER)
         if waiting or snapshot.phase in _REPLY_OPEN or snapshot.phase in _DOWN:
             self._quiet_since = None
             return None
         if self._quiet_since is None:
             self._quiet_since = now
-        if now - self._quiet_since <= QUIET_S:
+        understood = snapshot.phase is Phase.ENDED or self._understood(self._fed_at)
+        if now - self._quiet_since <= (QUIET_S if understood else UNDERSTAND_S):
             return None
         return Outcome.DONE if Role.USER in self._roles else _unless_troubled(snapshot, Outcome.NOTHING_RECOGNISED)
+
+    def _understood(self, fed_at: float) -> bool:
+        return self._quiet_end_s is None or self._asked_at > fed_at - self._quiet_end_s
 
     def _check(self, snapshot: Snapshot, now: float) -> None:
         error = snapshot.error

@@ -19,7 +19,7 @@ from novadesk.audio.formats import (
     to_pcm,
 )
 from novadesk.audio.resampler import convert
-from novadesk.errors import BugError
+from novadesk.errors import BugError, KnownError, Reason
 
 _LOG = logging.getLogger(__name__)
 
@@ -178,8 +178,16 @@ class FileSound:
                 # From the beginning, not from the last tick: a late loop catches up and loses nothing.
                 await self._sleep(max(0.0, begun + ticks * TICK_S / self._pace - now()))
                 self._tick(listener)
+        except OSError as error:
+            why = error.strerror or "input/output error"
+            listener.on_lost(
+                KnownError(
+                    Reason.BAD_INPUT, f"The recording cannot be written ({why}).", "Choose another place for it."
+                )
+            )
         except Exception:
             _LOG.exception("the file sound has failed")
+            listener.on_lost(KnownError(Reason.ENGINE_DIED, "The file sound has failed.", "See the log file."))
 
     def _tick(self, listener: Listener) -> None:
         assert self._input is not None
