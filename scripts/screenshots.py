@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support.desk import Desk  # noqa: E402 - the project's root must be on the path first
-from tests.support.program import Program  # noqa: E402
+from tests.support.desk import Desk  # noqa: E402 the root must be on the path first
+from tests.support.program import Program  # noqa: E402 as above
 
 IMAGES = ROOT / "docs" / "images"
 SCHEMES = ("light", "dark")
