@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MAX_MODULE_LINES = 420  # "about 400"
-MAX_TEST_MODULE_LINES = 600  # tests are flat lists of cases
+MAX_TEST_MODULE_LINES = 650  # tests are flat lists of cases
 MAX_FUNCTION_LINES = 50
 BANNED_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "common", "misc"})
 
