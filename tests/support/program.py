@@ -14,6 +14,11 @@ from novadesk.desktop.control import send
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
 
+_NOT_HANDED_ON = (
+    "PYTHON_KEYRING_BACKEND",
+    "QT_QPA_PLATFORM",
+)  # the tests' own stand-ins: the program gets the real ones
+
 
 class Program:
     """`novadesk` with a data folder of its own.
@@ -26,7 +31,8 @@ class Program:
 
     def __init__(self, home: Path, env: Mapping[str, str], command: tuple[str, ...] = ()) -> None:
         self.home = home
-        self.env = {**os.environ, **env, "NOVADESK_HOME": str(home)}
+        outer = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+        self.env = {**outer, **env, "NOVADESK_HOME": str(home)}
         self.command = command or (sys.executable, "-m", "novadesk")
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
