@@ -6,7 +6,7 @@ Samples are s16le mono at 24 kHz. A generation is what one flush silences togeth
 from enum import Enum
 
 _SAMPLE_BYTES = 2
-_STALLED_S = 4.0
+_STALLED_S = 6.0
 """How long neither wire nor speaker may move before an answer counts as over."""
 
 

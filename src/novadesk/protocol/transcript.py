@@ -127,6 +127,17 @@ class Transcript:
             cut = [*(answer for answer in cut if answer is not self._present), self._present]
         return tuple(turn for answer in cut for turn in self._retell(answer))
 
+    def expire(self) -> tuple[TurnText, ...]:
+        """Note that the service has fallen silent in the middle of its turn: what was heard of it is told now.
+
+        A FINAL text that comes after all replaces it.
+        """
+        answer, self._present = self._present, None
+        if answer is None:
+            return ()
+        self._earlier = answer
+        return self._retell(answer, with_planned=True)
+
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
         self._unstored.pop(turn_id, None)

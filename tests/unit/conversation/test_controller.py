@@ -277,6 +277,25 @@ def test_the_key_stops_an_answer_and_only_what_was_heard_is_kept() -> None:
     story(work)
 
 
+def test_a_service_that_never_ends_its_turn_is_recorded_as_heard() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("hello")
+        bench.linker.newest.plan("Hello there.")
+        bench.linker.newest.speak(2_400, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING and bool(bench.sound.queued))
+        bench.sound.play_out()
+        await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == 2)
+        assert bench.now.turns[1].unconfirmed
+        assert bench.now.turns[1].heard_text == "Hello there."
+        bench.linker.newest.spoken("Hello there!", last=True)
+        await bench.until(lambda: bench.now.turns[1].text == "Hello there!")
+        assert not bench.now.turns[1].unconfirmed
+        assert len(bench.now.turns) == 2
+
+    story(work)
+
+
 def test_typed_text_is_a_turn_is_sent_once_and_is_not_replayed_twice() -> None:
     async def work(bench: Bench) -> None:
         bench.controller.say("  first words ")

@@ -72,8 +72,8 @@ def test_a_turn_that_the_service_never_ends_is_over_after_a_while() -> None:
     playback.begin(0.0)
     playback.speech(PCM, 0.0)
     playback.played(0, 240, 1.0)
-    assert not playback.finished(4.0)
-    assert playback.finished(5.5)
+    assert not playback.finished(6.9)
+    assert playback.finished(7.5)
 
 
 def test_an_answer_that_the_speaker_never_finishes_is_over_after_a_while() -> None:
@@ -82,8 +82,8 @@ def test_an_answer_that_the_speaker_never_finishes_is_over_after_a_while() -> No
     playback.speech(PCM, 0.0)
     playback.all_sent()
     playback.played(0, 200, 3.0)
-    assert not playback.finished(6.0)
-    assert playback.finished(7.5)
+    assert not playback.finished(8.9)
+    assert playback.finished(9.5)
 
 
 @given(st.lists(st.sampled_from(["begin", "speech", "sent", "flush", "discard", "forget", "played"]), max_size=80))

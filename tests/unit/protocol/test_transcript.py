@@ -271,6 +271,18 @@ def test_a_stopped_turn_is_told_as_far_as_heard_and_goes_on_unheard() -> None:
     ]
 
 
+def test_a_turn_that_the_service_abandons_is_told_as_heard_and_replaced_by_a_late_final() -> None:
+    transcript = record()
+    assert transcript.expire() == ()
+    fed(transcript, plan(1, ONE), sound(1, 1_000), SpeechEnded("a1", PARTIAL))
+    transcript.played(1_000)
+    (told,) = transcript.expire()
+    assert (told.text, told.unconfirmed, told.interrupted, told.heard_chars) == (ONE, True, False, None)
+    (late,) = fed(transcript, final(ONE))
+    assert (late.turn_id, late.unconfirmed) == (told.turn_id, False)
+    assert transcript.expire() == ()
+
+
 def test_a_turn_stopped_before_its_first_sound_is_unheard() -> None:
     transcript = record()
     transcript.played(0)
