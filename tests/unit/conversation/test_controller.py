@@ -12,7 +12,7 @@ from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Role
-from novadesk.protocol.events import PromptStart, SessionStart, WireRole
+from novadesk.protocol.events import PromptStart, SessionStart, ToolSpec, WireRole
 from novadesk.protocol.session import Setup
 from tests.support.memory_service import MemoryArchive, MemoryLinker
 from tests.support.virtual_loop import LoopClock, run_virtually
@@ -64,12 +64,12 @@ class MemorySound:
 class Bench:
     """One controller with everything around it."""
 
-    def __init__(self, archive: MemoryArchive | None = None, mode: TalkModeSetting = TalkModeSetting.HOLD) -> None:
+    def __init__(self, archive: MemoryArchive | None = None, toolbox: Toolbox | None = None) -> None:
         self.linker, self.sound = MemoryLinker(), MemorySound()
         self.archive = archive or MemoryArchive()
         self.snapshots: list[Snapshot] = []
         self.saves = 0
-        settings = Settings(talk=TalkSettings(mode=mode))
+        settings = Settings(talk=TalkSettings(mode=TalkModeSetting.HOLD))
         self.controller = Controller(
             settings=settings,
             setup=lambda: Setup(
@@ -81,7 +81,7 @@ class Bench:
             sound=self.sound,
             archive=self.archive,
             clock=LoopClock(),
-            toolbox=Toolbox(),
+            toolbox=toolbox or Toolbox(),
             publish=self.snapshots.append,
             on_saved=self._saved,
             on_quit=lambda: None,
@@ -107,13 +107,15 @@ class Bench:
         await self.until(lambda: self.now.phase is Phase.READY and self.linker.newest.listening)
 
 
-def story(work: Callable[[Bench], Awaitable[None]], archive: MemoryArchive | None = None) -> Bench:
+def story(
+    work: Callable[[Bench], Awaitable[None]], archive: MemoryArchive | None = None, toolbox: Toolbox | None = None
+) -> Bench:
     """Start a bench, run a story on it, stop it."""
     bench = None
 
     async def run() -> None:
         nonlocal bench
-        bench = Bench(archive)
+        bench = Bench(archive, toolbox)
         await bench.controller.start()
         bench.controller.connect()
         try:
@@ -400,6 +402,45 @@ def test_an_unexpected_tool_request_is_answered_at_once() -> None:
         await bench.until(lambda: link.tool_answers() == ['{"error": "not available"}'])
 
     story(work)
+
+
+class SlowTool:
+    """Takes its time."""
+
+    spec = ToolSpec(name="slow", description="", input_schema="{}")
+
+    async def call(self, arguments: str) -> str:
+        await asyncio.sleep(5)
+        return '{"answer": 42}'
+
+
+def test_a_tool_answers_while_the_conversation_goes_on() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        link = bench.linker.newest
+        link.user_said("ask the slow tool")
+        link.ask_tool("slow", "{}")
+        await bench.until(lambda: bench.now.phase is Phase.TOOL)
+        bench.sound.talk(2)
+        await bench.until(lambda: link.tool_answers() == ['{"answer": 42}'])
+
+    story(work, toolbox=Toolbox([SlowTool()]))
+
+
+def test_a_result_that_is_late_after_a_renewal_goes_as_user_text() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("ask the slow tool")
+        bench.linker.newest.ask_tool("slow", "{}")
+        await bench.until(lambda: bench.now.phase is Phase.TOOL)
+        bench.linker.newest.end(KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed."))
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.ready()
+        await bench.until(lambda: bench.linker.newest.typed() == ['The result of slow is {"answer": 42}'])
+        assert bench.linker.links[0].tool_answers() == []
+        assert [turn.text for turn in bench.now.turns] == ["ask the slow tool"], "the person has not said that"
+
+    story(work, toolbox=Toolbox([SlowTool()]))
 
 
 def test_without_a_microphone_silence_keeps_the_stream_alive() -> None:
