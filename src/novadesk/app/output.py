@@ -1,7 +1,9 @@
 """What a command says: data on standard output, an error as one sentence on standard error."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 
 from novadesk.errors import KnownError, Reason
 
@@ -13,15 +15,15 @@ def put(text: str) -> None:
         BrokenPipeError: nobody reads it any more.
         KnownError: `BAD_INPUT` when it cannot be written.
     """
-    try:
+    with _words_for_faults():
         print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        why = error.strerror or "input/output error"
-        raise KnownError(
-            Reason.BAD_INPUT, f"Standard output cannot be written ({why}).", "Send it to another place."
-        ) from error
+
+
+def flush() -> None:
+    """Let out what was printed in other ways; see `put`."""
+    if sys.stdout is not None:
+        with _words_for_faults():
+            sys.stdout.flush()
 
 
 def put_row(**fields: object) -> None:
@@ -36,3 +38,16 @@ def put_error(error: KnownError, *, as_json: bool) -> None:
     print(sentence, file=sys.stderr)
     if as_json:
         put_row(type="error", layer=layer, reason=error.reason.value, what=error.what, advice=error.advice)
+
+
+@contextlib.contextmanager
+def _words_for_faults() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = error.strerror or "input/output error"
+        raise KnownError(
+            Reason.BAD_INPUT, f"Standard output cannot be written ({why}).", "Send it to another place."
+        ) from error
