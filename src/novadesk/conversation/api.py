@@ -85,6 +85,7 @@ class Snapshot:
         live: text in the making, the user's first.
         notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
+        sound_opening: the devices are being opened; an absent microphone may still come.
         store_revision: grows whenever the list of conversations changed on disk.
         recovered_turns: turns loaded from disk when the conversation was opened.
     """
@@ -93,6 +94,7 @@ class Snapshot:
     microphone: MicrophoneState = MicrophoneState.ABSENT
     talk_mode: TalkMode = TalkMode.HOLD
     talking: bool = False
+    sound_opening: bool = False
     backend: BackendKind = BackendKind.PRACTICE
     backend_name: str = ""
     model: str = ""

@@ -38,7 +38,7 @@ class IconButton(QToolButton):
         self.setText(shown)
         style = Qt.ToolButtonStyle.ToolButtonTextUnderIcon if below else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         self.setToolButtonStyle(style if shown else Qt.ToolButtonStyle.ToolButtonIconOnly)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space with the talk button or the text field
         self.set_name(name)
         theme.changed.connect(self._renew)
         self._renew()

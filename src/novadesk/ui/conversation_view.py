@@ -216,6 +216,7 @@ class ConversationView(QWidget):
         self.latest = QPushButton(self.tr("Latest"), self)
         self.latest.setObjectName("latest")
         self.latest.setAccessibleName(self.tr("Go to the latest turn"))
+        self.latest.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.latest.clicked.connect(self.turns.follow)
         self.latest.hide()
         self._stack = QStackedLayout(self)
@@ -226,8 +227,8 @@ class ConversationView(QWidget):
         self._dress()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_snapshot(self, snapshot: Snapshot, hint: str) -> None:
-        """Draw the turns; `hint` says on the empty page how to begin."""
+    def show_snapshot(self, snapshot: Snapshot, title: str, hint: str) -> None:
+        """Draw the turns; without any, `title` says what is going on and `hint` how to begin."""
         handle = snapshot.conversation.handle if snapshot.conversation is not None else None
         if handle != self.model.handle:
             self._forget_paging()
@@ -235,7 +236,7 @@ class ConversationView(QWidget):
             self.turns.follow()
         self.model.show(handle, snapshot.turns, snapshot.live, snapshot.notices)
         empty = self.model.rowCount() == 0
-        self._empty.set_text(hint)
+        self._empty.set_text(title, hint)
         self._stack.setCurrentWidget(self._empty if empty else self.turns)
         self._announce(snapshot.turns)
 
@@ -309,7 +310,7 @@ class _EmptyPage(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._title = QLabel(self.tr("Nothing said yet"), self)
+        self._title = QLabel(self)
         self._title.setObjectName("emptyTitle")
         self._text = QLabel(self)
         self._text.setObjectName("emptyText")
@@ -323,6 +324,7 @@ class _EmptyPage(QWidget):
         layout.addWidget(self._text)
         layout.addStretch(4)
 
-    def set_text(self, text: str) -> None:
-        if text != self._text.text():
-            self._text.setText(text)
+    def set_text(self, title: str, text: str) -> None:
+        for label, words in ((self._title, title), (self._text, text)):
+            if words != label.text():
+                label.setText(words)

@@ -69,7 +69,7 @@ class DetailsView(QFrame):
             "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
             "device": snapshot.device_note,
             "speaker": snapshot.speaker_name,
-            "key": snapshot.hotkey,
+            "key": snapshot.hotkey.upper(),
             "key_note": snapshot.hotkey_note,
             "speech_in": _number(tokens_used.speech_in),
             "speech_out": _number(tokens_used.speech_out),

@@ -213,7 +213,7 @@ class HistoryView(QFrame):
         self.new.clicked.connect(self._on_new)
         self.search = TextField(self)
         self.search.setObjectName("search")
-        self.search.setPlaceholderText(self.tr("Search"))
+        self.search.setPlaceholderText(self.tr("Search by name"))
         self.search.setAccessibleName(self.tr("Search conversations"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._on_search)
@@ -283,7 +283,7 @@ class HistoryView(QFrame):
         words = ""
         if self.model.rowCount() == 0:
             searching = bool(self.search.text().strip())
-            words = self.tr("Nothing found") if searching else self.tr("Your conversations will be here.")
+            words = self.tr("No such name") if searching else self.tr("Your conversations will be here.")
         self.note.setText(words)
         self.note.setVisible(bool(words))
 

@@ -17,7 +17,7 @@ from novadesk.ui.history_view import HistoryView
 from novadesk.ui.panes import Panes
 from novadesk.ui.session_panel import Header, SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
-from novadesk.ui.states import hint, state_words
+from novadesk.ui.states import empty_title, hint, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 
@@ -52,6 +52,7 @@ class MainWindow(QMainWindow):
         self._key = settings.talk.key  # the key that is bound stays the same until the next start
         self._save_settings = save_settings
         self._finished = False
+        self._shown_key = ""
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
@@ -70,10 +71,10 @@ class MainWindow(QMainWindow):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw a snapshot."""
         self.snapshot = snapshot
-        key = self.talk_key
+        key = self._shown_key = self.talk_key
         self.header.show_snapshot(snapshot)
         self.panel.show_snapshot(snapshot, key)
-        self.conversation.show_snapshot(snapshot, hint(snapshot, key))
+        self.conversation.show_snapshot(snapshot, empty_title(snapshot), hint(snapshot, self._keys(), where="below"))
         self.history.show_snapshot(snapshot)
         if self.details.isVisible():
             self.details.show_snapshot(snapshot)
@@ -85,8 +86,13 @@ class MainWindow(QMainWindow):
 
     @property
     def talk_key(self) -> str:
-        """Return the talk keys as people read them."""
+        """Return what to hold, as people read it; Space writes while a text field has the focus."""
+        return self._keys(typing=isinstance(QApplication.focusWidget(), QLineEdit))
+
+    def _keys(self, *, typing: bool = False) -> str:
         key = self._key.upper()
+        if typing:
+            return key or self.tr("the button")
         return self.tr("Space or {key}").format(key=key) if key else self.tr("Space")
 
     def finish(self) -> None:
@@ -280,3 +286,5 @@ class MainWindow(QMainWindow):
         """Let go of Space when a text field takes it."""
         if isinstance(new, QLineEdit) or new is None:
             self.hold.release(TalkSource.SPACE)
+        if not self._finished and self.talk_key != self._shown_key:
+            self.show_snapshot(self.snapshot)

@@ -18,7 +18,7 @@ from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel, TextField
-from novadesk.ui.states import hint, state_line, state_words
+from novadesk.ui.states import hint, line_of, state_words
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
 from novadesk.ui.theme import Theme
 
@@ -60,7 +60,7 @@ class StateLabel(QWidget):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the state."""
-        line = state_line(snapshot.phase, snapshot.microphone)
+        line = line_of(snapshot)
         self.shape.set_shape(line.shape, line.tone)
         if snapshot.retry_in_s != self._snapshot.retry_in_s or snapshot.phase is not self._snapshot.phase:
             self._since.start()
@@ -155,6 +155,7 @@ class ErrorBar(QFrame):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.retry = QPushButton(self.tr("Try now"), self)
+        self.retry.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.retry.clicked.connect(intents.try_now)
         self.copy = IconButton(theme, "copy", self.tr("Copy details of the error"), parent=self)
         self.copy.clicked.connect(self._copy)
@@ -299,6 +300,7 @@ class Controls(QWidget):
             button = QPushButton(shown, box)
             button.setCheckable(True)
             button.setObjectName("segment")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(name)
             button.clicked.connect(lambda _checked=False, mode=mode: self._intents.set_talk_mode(mode))
             group.addButton(button)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -91,12 +92,15 @@ class SettingsDialog(QDialog):
         buttons = QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         self.buttons = QDialogButtonBox(buttons, self)
         self.buttons.button(QDialogButtonBox.StandardButton.Save).setObjectName("primary")
+        for button in self.buttons.buttons():
+            button.setIcon(QIcon())
         self.buttons.accepted.connect(self._on_save)
         self.buttons.rejected.connect(self.reject)
         self._lay_out()
         theme.dress(self)
         self._on_backend()
         self._tell()
+        self.backend.setFocus()
         self.resize(theme.px(520), theme.px(716))
         bridge.ask(requests.devices, self._on_devices, self._on_no_devices, owner=self)
 
@@ -133,12 +137,13 @@ class SettingsDialog(QDialog):
 
     def _make_fields(self) -> None:
         old = self._settings
-        self.backend = _choice(
-            old.backend.kind.value,
+        backends = [
             (BackendKind.PRACTICE.value, self.tr("Practice partner on this computer")),
             (BackendKind.BEDROCK.value, self.tr("Amazon Bedrock")),
-            (BackendKind.GATEWAY.value, self.tr("Gateway")),
-        )
+        ]
+        if old.backend.kind is BackendKind.GATEWAY:
+            backends.append((BackendKind.GATEWAY.value, self.tr("Gateway")))
+        self.backend = _choice(old.backend.kind.value, *backends)
         self.backend.currentIndexChanged.connect(self._on_backend)
         self.profile = QLineEdit(old.backend.profile)
         self.profile.setPlaceholderText(self.tr("default"))

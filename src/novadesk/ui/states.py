@@ -26,13 +26,13 @@ _PHASES: dict[Phase, StateLine] = {
     Phase.OFFLINE: _line("state-offline", "Offline", Tone.QUIET, "Type a message"),
     Phase.IDLE: _line("state-idle", "Idle", Tone.QUIET, "{talk}, or type to begin"),
     Phase.CONNECTING: _line("state-connecting", "Connecting", Tone.QUIET, "Connecting… type meanwhile"),
-    Phase.READY: _line("state-ready", "Ready", Tone.GOOD, "{talk}, or type here"),
-    Phase.LISTENING: _line("state-listening", "Listening", Tone.GOOD, "Listening… or type here"),
+    Phase.READY: _line("state-ready", "Ready", Tone.GOOD, "{talk}, or type {here}"),
+    Phase.LISTENING: _line("state-listening", "Listening", Tone.GOOD, "Listening… or type {here}"),
     Phase.THINKING: _line("state-thinking", "Thinking", Tone.QUIET, "Type to add something"),
     Phase.TOOL: _line("state-tool", "Looking something up", Tone.QUIET, "Type to add something"),
-    Phase.SPEAKING: _line("state-speaking", "Speaking", Tone.PLAIN, "{talk} to interrupt, or type here"),
-    Phase.INTERRUPTED: _line("state-interrupted", "Interrupted", Tone.CAUTION, "Go on, or type here"),
-    Phase.RENEWING: _line("state-renewing", "Renewing", Tone.GOOD, "{talk}, or type here"),
+    Phase.SPEAKING: _line("state-speaking", "Speaking", Tone.PLAIN, "{talk} to interrupt, or type {here}"),
+    Phase.INTERRUPTED: _line("state-interrupted", "Interrupted", Tone.CAUTION, "Go on, or type {here}"),
+    Phase.RENEWING: _line("state-renewing", "Renewing", Tone.GOOD, "{talk}, or type {here}"),
     Phase.RECONNECTING: _line("state-renewing", "Reconnecting", Tone.CAUTION, "Type now, sent once reconnected"),
     Phase.FAILED: _line("state-failed", "Stopped", Tone.BAD, "Type to try again"),
     Phase.ENDED: _line("state-ended", "Ended", Tone.QUIET, "{talk}, or type to go on"),
@@ -42,15 +42,33 @@ _LIVE = frozenset(
     {Phase.READY, Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED, Phase.RENEWING}
 )
 
+_BUSY = frozenset({Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING})
+
 _QUIET_MICROPHONE: dict[MicrophoneState, tuple[str, str]] = {
-    MicrophoneState.MUTED: ("state-muted", "Unmute to talk, or type here"),
-    MicrophoneState.ABSENT: ("state-no-microphone", "No microphone. Type here"),
+    MicrophoneState.MUTED: ("state-muted", "Unmute to talk, or type {here}"),
+    MicrophoneState.ABSENT: ("state-no-microphone", "No microphone. Type {here}"),
 }
+
+
+_OPENING = _line("state-connecting", "Opening the microphone", Tone.QUIET, "Opening the microphone… type meanwhile")
+_HEARD = _line("state-listening", "Listening", Tone.GOOD, "{talk}, or type {here}")
+
+
+def line_of(snapshot: Snapshot) -> StateLine:
+    """Return how a snapshot's state looks and reads."""
+    absent = snapshot.microphone is MicrophoneState.ABSENT
+    if not (absent and snapshot.sound_opening):
+        return state_line(snapshot.phase, snapshot.microphone)
+    if snapshot.phase in (Phase.READY, Phase.LISTENING):
+        return _OPENING
+    return state_line(snapshot.phase, MicrophoneState.GATED)
 
 
 def state_line(phase: Phase, microphone: MicrophoneState) -> StateLine:
     """Return the table's cell. While the service can hear, a mute or missing microphone is part of the word."""
     line = _PHASES[phase]
+    if phase is Phase.READY and microphone is MicrophoneState.OPEN:
+        return _HEARD
     if phase not in _LIVE or microphone not in _QUIET_MICROPHONE:
         return line
     shape, hint = _QUIET_MICROPHONE[microphone]
@@ -67,7 +85,7 @@ def state_words(snapshot: Snapshot, retry_in_s: float | None) -> str:
         snapshot: what the machine is in.
         retry_in_s: seconds left until the next attempt, None when unknown.
     """
-    word = tr(state_line(snapshot.phase, snapshot.microphone).word)
+    word = tr(line_of(snapshot).word)
     if snapshot.phase is Phase.RECONNECTING:
         parts = [tr("{ordinal} try").format(ordinal=_ordinal(snapshot.attempt))] if snapshot.attempt else []
         if retry_in_s is not None and retry_in_s >= 0.5:
@@ -78,19 +96,27 @@ def state_words(snapshot: Snapshot, retry_in_s: float | None) -> str:
     return word
 
 
-def hint(snapshot: Snapshot, key: str) -> str:
+def empty_title(snapshot: Snapshot) -> str:
+    """Return what the page without turns says above its hint."""
+    if snapshot.phase in _BUSY:
+        return tr("{state}…").format(state=tr(line_of(snapshot).word))
+    return tr("Nothing said yet")
+
+
+def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
     """Return what the text field says while it is empty.
 
     Args:
         snapshot: what the machine is in.
         key: the talk key as people read it.
+        where: the text field, as seen from the words: "here" or "below".
     """
-    line = state_line(snapshot.phase, snapshot.microphone)
+    line = line_of(snapshot)
     hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
     talk = tr("Just speak") if hands_free else tr("Hold {key} to talk").format(key=key)
     if line.hint.startswith("{talk} to interrupt"):
         talk = tr("Speak") if hands_free else tr("Hold {key}").format(key=key)
-    return tr(line.hint).format(talk=talk)
+    return tr(line.hint).format(talk=talk, here=tr(where))
 
 
 def tr(text: str) -> str:
