@@ -9,6 +9,7 @@ import pytest
 from tests.end2end.test_survival import ask_aloud
 from tests.support.desk import Desk
 from tests.support.program import Program
+from tests.support.sound import Samples
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
@@ -20,6 +21,11 @@ def child(program: Program, word: str) -> int:
             if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
                 return int(pid)
     raise AssertionError(f"the program has no {word}")
+
+
+def loud(samples: Samples) -> int:
+    """Return how many samples are clearly sound."""
+    return int((abs(samples) > 1000).sum())
 
 
 def test_the_engine_dies_and_the_next_exchange_is_spoken_as_ever(desk: Desk, tmp_path: Path) -> None:
@@ -37,6 +43,22 @@ def test_the_engine_dies_and_the_next_exchange_is_spoken_as_ever(desk: Desk, tmp
             program.wait_for_phase("ready")
             assert abs(speaker.samples).max() > 1000
         assert [turn["role"] for turn in turns] == ["user", "assistant"]
+        assert program.quit() == 0
+
+
+def test_the_engine_dies_within_an_answer_and_the_rest_is_heard(desk: Desk, tmp_path: Path) -> None:
+    with Program(tmp_path / "home", desk.env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone")
+        with desk.recording() as speaker:
+            program.ask("say", text="what can you do")
+            program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
+            os.kill(child(program, "engine"), signal.SIGKILL)
+            before = loud(speaker.samples)
+            program.wait_for_turns(2)
+            program.wait_for_phase("ready")
+            assert loud(speaker.samples) > before + 24_000, "the rest of the answer was not heard"
         assert program.quit() == 0
 
 
@@ -66,7 +88,7 @@ def test_the_talk_key_interrupts_and_the_record_ends_where_the_person_stopped_li
         with desk.recording() as speaker:
             program.ask("say", text="what can you do")
             program.wait_for_phase("speaking")
-            program.wait(lambda _: (abs(speaker.samples) > 1000).sum() > 12_000, "some words to be heard")
+            program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
             desk.key_down("F9")
             program.wait_for_phase("listening")
             desk.key_up("F9")

@@ -87,7 +87,7 @@ class Controller:
                 play=sound.play, flush=sound.flush, keep=self._keep, tell=self._dispatch, ask_tool=self._ask_tool
             )
         )
-        self._switch = SoundSwitch(sound=sound, listener=self, on_error=self.on_lost)
+        self._switch = SoundSwitch(sound=sound, listener=self, on_error=self._on_no_sound)
         self._view = View(settings=settings, backend=linker.kind)
         self._wire: WireSession | None = None
         self._wire_listener = WireListener(
@@ -264,10 +264,13 @@ class Controller:
         self._on_trouble(Layer.AUDIO, None)
 
     def on_lost(self, error: KnownError) -> None:
-        """Take the loss of the devices; typed text still works."""
+        """Take the loss of the devices, which come back by themselves; what is not played yet waits for them."""
         self._uplink.present = False
-        self._downlink.set_speaker(present=False)
         self._on_trouble(error.layer, error)
+
+    def _on_no_sound(self, error: KnownError) -> None:
+        self._downlink.set_speaker(present=False)
+        self.on_lost(error)
 
     def _on_trouble(self, layer: Layer, error: KnownError | None) -> None:
         self._view.trouble(layer, error)

@@ -117,6 +117,7 @@ class Downlink:
         if self._playback.finished(now):
             if self._playback.audible:
                 _log.warning("the speaker did not play all of an answer")
+                self.flush()
             for turn in self._transcript.expire():
                 self._listener.keep(turn)
             self._playback.forget()

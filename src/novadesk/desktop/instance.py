@@ -138,11 +138,17 @@ class ControlServer:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private(self._path.parent)
         if self._loopback:
-            self._server = await asyncio.start_server(self._take, "127.0.0.1", 0, limit=MAX_REQUEST_BYTES)
+            self._server = await asyncio.start_server(
+                self._take, "127.0.0.1", 0, limit=MAX_REQUEST_BYTES, start_serving=False
+            )
+            await self._server.start_serving()  # not before `_take` knows the server
             self._publish_port(self._server.sockets[0].getsockname()[1])
         else:
             listener = _bind(self._path)
-            self._server = await asyncio.start_unix_server(self._take, sock=listener, limit=MAX_REQUEST_BYTES)
+            self._server = await asyncio.start_unix_server(
+                self._take, sock=listener, limit=MAX_REQUEST_BYTES, start_serving=False
+            )
+            await self._server.start_serving()
 
     async def stop(self) -> None:
         """Stop listening, drop every client, remove the socket. Idempotent, bounded by the handlers' own cancelling."""

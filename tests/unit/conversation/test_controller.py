@@ -14,6 +14,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import Role
 from novadesk.protocol.events import PromptStart, SessionStart, ToolSpec, WireRole
 from novadesk.protocol.session import Setup
+from tests.support.leaks import LogWatch
 from tests.support.memory_service import MemoryArchive, MemoryLinker
 from tests.support.virtual_loop import LoopClock, run_virtually
 
@@ -348,6 +349,42 @@ def test_no_sound_device_leaves_typing_and_says_why() -> None:
         bench.sound.fail = None
         await bench.until(lambda: bench.now.microphone is MicrophoneState.GATED)
         assert bench.now.error is None
+
+    story(work)
+
+
+def test_an_answer_waits_for_a_sound_engine_that_died_and_comes_back() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("tell me something")
+        bench.linker.newest.plan("One and two.")
+        bench.linker.newest.speak(24_000, last=False)
+        await bench.until(lambda: len(bench.sound.queued) == 1)
+        assert bench.sound.listener is not None
+        bench.sound.listener.on_lost(KnownError(Reason.ENGINE_DIED, "The sound stopped.", "It comes back."))
+        bench.linker.newest.speak(24_000, last=True)
+        bench.linker.newest.spoken("One and two.", last=True)
+        await bench.until(lambda: len(bench.sound.queued) == 2)
+        assert bench.now.microphone is MicrophoneState.ABSENT
+        bench.sound.listener.on_opened("Mic", "Speaker", "")
+        assert bench.now.error is None
+        bench.sound.play_out()
+        await bench.until(lambda: bench.now.phase is Phase.READY)
+        assert not bench.now.turns[1].interrupted
+
+    story(work)
+
+
+def test_an_answer_that_nothing_plays_is_given_up_and_silenced(expected_logs: LogWatch) -> None:
+    expected_logs.allow("did not play all")
+
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        flushes = len(bench.sound.flushes)
+        bench.linker.newest.answer("Nobody hears this.")
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        await bench.until(lambda: bench.now.phase is Phase.READY)
+        assert len(bench.sound.flushes) == flushes + 1, "it is not played at some later time"
 
     story(work)
 
