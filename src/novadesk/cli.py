@@ -6,6 +6,7 @@ the command that needs it: `ctl` can be bound to a key.
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import re
@@ -47,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # a character that the terminal does not have is no reason to stop
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         parsed = _parser().parse_args(given)
     except SystemExit as over:  # --help and --version

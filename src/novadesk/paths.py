@@ -104,6 +104,15 @@ def find_folders(*, home: str | None = None, profile: str = "") -> Folders:
 
 
 def _runtime_folder(dirs: platformdirs.PlatformDirs) -> Path:
-    if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
-        return Path(dirs.user_state_dir) / "run"
-    return Path(dirs.user_runtime_dir)
+    if not sys.platform.startswith("linux"):
+        return Path(dirs.user_runtime_dir)
+    # The XDG specification wants a runtime folder that is ours alone; in its place nothing shared is taken.
+    session = Path(os.environ.get("XDG_RUNTIME_DIR") or os.devnull)
+    try:
+        found = session.stat()
+    except OSError:
+        found = None
+    private = found is not None and stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700
+    if found is not None and private and session.is_absolute() and found.st_uid == os.getuid():
+        return session / "novadesk"
+    return Path(dirs.user_state_dir) / "run"

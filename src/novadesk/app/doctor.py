@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from novadesk.app.command import own_command
 from novadesk.app.core import make_linker, make_practice, make_setup
@@ -37,6 +38,10 @@ class Finding:
     advice: str = ""
 
 
+class _Check(Protocol):
+    async def __call__(self, name: str, work: Callable[[], Awaitable[str]], *, needed: bool) -> None: ...
+
+
 def run_doctor(*, profile: str, as_json: bool) -> int:
     """Run every check and print the findings; return 0 when all that the chosen backend needs works, else 1."""
     findings = asyncio.run(_examine(find_folders(profile=profile)))
@@ -52,13 +57,16 @@ def run_doctor(*, profile: str, as_json: bool) -> int:
 
 async def _examine(folders: Folders) -> list[Finding]:
     findings: list[Finding] = []
-    settings = Settings()
+    settings: Settings | None = None
 
     async def check(name: str, work: Callable[[], Awaitable[str]], *, needed: bool) -> None:
         try:
             findings.append(Finding(name=name, ok=True, needed=needed, what=await work()))
         except KnownError as error:
             findings.append(Finding(name=name, ok=False, needed=needed, what=error.what, advice=error.advice))
+        except OSError as error:
+            what = f"{error.filename or 'A file'} cannot be used ({error.strerror})."
+            findings.append(Finding(name=name, ok=False, needed=needed, what=what, advice="Make it writable for you."))
 
     async def read_settings() -> str:
         nonlocal settings
@@ -68,14 +76,19 @@ async def _examine(folders: Folders) -> list[Finding]:
 
     await check("settings", read_settings, needed=True)
     await check("store", lambda: _store(folders), needed=True)
+    if settings is not None:  # without them it is not known what to connect to
+        await _examine_backend(settings, folders, check)
+    await check("sound", lambda: _sound(settings or Settings()), needed=False)
+    await check("keyring", lambda: _keyring(folders), needed=False)
+    await check("display", _display, needed=False)
+    return findings
+
+
+async def _examine_backend(settings: Settings, folders: Folders, check: _Check) -> None:
     backend = settings.backend.kind
     if backend is BackendKind.PRACTICE:
         await check("practice parts", _practice_parts, needed=True)
     await check(BACKEND_NAMES[backend], lambda: _link(settings, folders), needed=True)
-    await check("sound", lambda: _sound(settings), needed=False)
-    await check("keyring", lambda: _keyring(folders), needed=False)
-    await check("display", _display, needed=False)
-    return findings
 
 
 async def _store(folders: Folders) -> str:
