@@ -1,7 +1,7 @@
 # make run    install what is missing, open NovaDesk (no display: talk to it headless)
 # make test   install what is missing, check and test everything
 .DEFAULT_GOAL := run
-.PHONY: run setup check test package lock clean
+.PHONY: run setup check test package screenshots lock clean
 PY := .venv/bin/python
 
 run:
@@ -24,6 +24,11 @@ test:
 package:
 	@bash scripts/setup.sh package
 	@$(PY) packaging/build.py
+
+# The pictures of docs/images, taken of the real program on the private desktop.
+screenshots:
+	@bash scripts/setup.sh test
+	@$(PY) scripts/screenshots.py
 
 lock:
 	@bash scripts/lock.sh
