@@ -1,0 +1,119 @@
+"""`novadesk doctor` and `novadesk devices`: what is said of a healthy and of an ailing machine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import CommandLine, exchange, write_wav
+from tests.support.desk import Desk
+from tests.support.program import Program
+
+PRACTICE, BEDROCK = "Practice partner (local)", "Amazon Bedrock"
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path / "home")
+
+
+def examine(line: CommandLine, env: dict[str, str] | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Run the doctor; return its exit code and the findings by name."""
+    result = line.run("doctor", "--json", env=env)
+    assert result.err == ""
+    report = json.loads(result.out)
+    assert report.keys() == {"ok", "findings"}
+    assert result.code == (0 if report["ok"] else 1)
+    for finding in report["findings"]:
+        assert finding.keys() == {"name", "ok", "needed", "what", "advice"}
+        assert finding["what"]
+        assert finding["ok"] or finding["advice"]
+    return result.code, {finding["name"]: finding for finding in report["findings"]}
+
+
+def test_a_machine_without_sound_keyring_and_display_is_fit_for_talk(line: CommandLine) -> None:
+    code, findings = examine(line)
+    assert code == 0
+    assert findings[PRACTICE]["ok"]
+    assert [name for name, finding in findings.items() if finding["needed"]] == [
+        "settings", "store", "practice parts", PRACTICE,
+    ]  # fmt: skip
+    people = line.run("doctor")
+    assert people.code == 0
+    assert f"  ok  {PRACTICE}: answered" in people.out
+
+
+def test_one_fault_is_found_once(line: CommandLine) -> None:
+    line.settings("[voice]\ntempo = 3\n")
+    code, findings = examine(line)
+    assert code == 1
+    assert [name for name, finding in findings.items() if finding["needed"] and not finding["ok"]] == ["settings"]
+    assert "tempo" in findings["settings"]["what"]
+
+
+def test_a_damaged_store_is_found_and_left(line: CommandLine) -> None:
+    file = line.folders.make().database
+    file.write_text("this was a database")
+    code, findings = examine(line)
+    assert code == 1
+    assert "damaged" in findings["store"]["what"]
+    assert findings[PRACTICE]["ok"]
+    assert file.read_text() == "this was a database"
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, findings = examine(CommandLine(tmp_path / "file" / "home"))
+    assert code == 1
+    assert str(tmp_path / "file") in findings["settings"]["what"]
+
+
+def test_bedrock_with_and_without_keys(line: CommandLine, tmp_path: Path) -> None:
+    line.settings("[backend]\nkind = 'bedrock'\n")
+    code, findings = examine(line)
+    assert code == 1
+    assert "no AWS keys" in findings[BEDROCK]["what"]
+    with CommandLine(tmp_path / "elsewhere").partner(*exchange("hello", "Hello.")) as address:
+        keys = {
+            "AWS_ACCESS_KEY_ID": address["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": address["secret_access_key"],
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": address["bedrock_tls"],
+            "AWS_CA_BUNDLE": address["ca_file"],
+        }
+        code, findings = examine(line, keys)
+        assert (code, findings[BEDROCK]["ok"]) == (0, True)
+        code, findings = examine(line, {**keys, "AWS_CA_BUNDLE": ""})
+        assert (code, findings[BEDROCK]["ok"]) == (1, False)
+
+
+def test_no_display_for_the_window(line: CommandLine) -> None:
+    result = line.run(env={"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
+    result.check_known("desktop", "no display", "novadesk talk")
+
+
+@pytest.mark.rig
+@pytest.mark.timeout(240)
+def test_a_desktop_with_everything(desk: Desk, tmp_path: Path) -> None:
+    """Devices and doctor on a healthy desktop; the window's core is driven by the same commands as that of `talk`."""
+    with Program(tmp_path / "home", desk.env) as program:
+        line = CommandLine(program.home)
+        line.env = dict(program.env)
+        devices = json.loads(line.run("devices", "--json").out)
+        assert devices.keys() == {"microphones", "speakers"}
+        assert devices["microphones"]
+        assert devices["speakers"]
+        assert devices["microphones"][0] in line.run("devices").out
+
+        program.start()
+        program.wait_for_phase("ready")
+        code, findings = examine(line)
+        assert (code, [name for name, finding in findings.items() if not finding["ok"]]) == (0, [])
+        (status,) = line.run("ctl", "status", "--json").rows
+        assert (status["phase"], status["microphone"]) == ("ready", "gated")
+        assert line.run("ctl", "say", "my name is anna").code == 0
+        turns = program.wait_for_turns(2)
+        assert turns[0]["typed"] is True
+        wav = write_wav(tmp_path / "in.wav", b"\x10\x00" * 16_000)
+        line.run("talk", "--in", wav).check_known("control", f"process {program.pid}", "window")
+        assert program.quit() == 0
