@@ -16,6 +16,7 @@ from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
 from novadesk.conversation.background import Background
 from novadesk.conversation.downlink import Downlink, DownlinkListener
+from novadesk.conversation.outgoing import TypedText
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
 from novadesk.conversation.record import Record
 from novadesk.conversation.soundswitch import SoundSwitch
@@ -93,7 +94,7 @@ class Controller:
         self._wire_listener = WireListener(
             on_ready=self._on_wire_ready, on_event=self._on_wire_event, on_ended=self._on_wire_ended
         )
-        self._typed: dict[str, str] = {}
+        self._typed = TypedText()
         self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
         self._wake = Alarm(lambda: self._dispatch(lifecycle.DeadlinePassed(jitter=random.random())))
         self._publishing = Alarm(lambda: self._publish(self.snapshot()))
@@ -171,7 +172,13 @@ class Controller:
             return
         now = self._clock.now()
         self._uplink.release(now)
-        self._downlink.speech_ended(now)
+        if self._state.phase is Phase.LISTENING and self._uplink.silent:
+            if not self._uplink.muted:
+                self._view.notice("Nothing heard.")
+            self._dispatch(lifecycle.NothingSaid())
+            return
+        if self._state.phase is Phase.LISTENING or self._state.phase not in lifecycle.LIVE:
+            self._downlink.speech_ended(now)
         self._dispatch(lifecycle.SpeechEnded())
 
     def toggle_talk(self) -> None:
@@ -199,7 +206,8 @@ class Controller:
         self._downlink.stop()
         turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
         self._keep(turn, typed=True)
-        self._typed[turn.turn_id] = text
+        self._typed.add(turn.turn_id, text)
+        self._downlink.speech_ended(self._clock.now())
         if self._state.phase in lifecycle.LIVE:
             self._send_typed()
         else:
@@ -218,7 +226,8 @@ class Controller:
         self._background.queue(self._end)
 
     def try_now(self) -> None:
-        """Connect at once instead of waiting for the next attempt."""
+        """Connect, or open the devices, at once instead of waiting for the next attempt."""
+        self._switch.try_now()
         self._dispatch(lifecycle.TryNowRequested())
 
     def quit(self) -> None:
@@ -246,6 +255,7 @@ class Controller:
     def on_frame(self, pcm: bytes, level: float) -> None:
         """Take 32 ms of microphone."""
         self._view.microphone_level = level
+        self._uplink.note_level(level)
         if (frame := self._uplink.take(pcm, self._clock.now())) is not None:
             self._send_audio(frame)
         self._changed()
@@ -266,6 +276,7 @@ class Controller:
     def on_lost(self, error: KnownError) -> None:
         """Take the loss of the devices, which come back by themselves; what is not played yet waits for them."""
         self._uplink.present = False
+        self._view.sound_opening = False
         self._on_trouble(error.layer, error)
 
     def _on_no_sound(self, error: KnownError) -> None:
@@ -299,8 +310,8 @@ class Controller:
                 self._wire.send_audio(frame)
 
     def _send_typed(self) -> None:
-        while self._wire is not None and self._typed:
-            self._wire.send_text(self._typed.pop(next(iter(self._typed))))
+        while self._wire is not None and (text := self._typed.take()) is not None:
+            self._wire.send_text(text)
             self._dispatch(lifecycle.UserUnderstood())
 
     def _ask_tool(self, request: ToolRequested) -> None:
@@ -321,6 +332,8 @@ class Controller:
         self._state, actions = lifecycle.step(self._state, event, self._clock.now(), self._policy)
         for action in actions:
             self._perform(action)
+        if self._state.phase in (Phase.READY, Phase.SPEAKING):
+            self._typed.answered()
         self._changed()
 
     def _perform(self, action: lifecycle.Action) -> None:
@@ -330,8 +343,10 @@ class Controller:
             case lifecycle.DropLink():
                 self._drop_link(action)
             case lifecycle.OpenSound():
+                self._view.sound_opening = True
                 self._switch.set(wanted=True)
             case lifecycle.CloseSound():
+                self._view.sound_opening = False
                 self._uplink.stop()
                 self._uplink.present = False
                 self._switch.set(wanted=False)
@@ -353,7 +368,7 @@ class Controller:
             generation=generation,
             linker=self._linker,
             setup=self._setup(),
-            history=lambda: self._record.history(without=frozenset(self._typed)),
+            history=lambda: self._record.history(without=self._typed.waiting),
             clock=self._clock,
             listener=self._wire_listener,
         )
@@ -362,6 +377,7 @@ class Controller:
     def _drop_link(self, action: lifecycle.DropLink) -> None:
         wire, self._wire = self._wire, None
         self._downlink.link_over()
+        self._typed.link_lost()
         if wire is not None:
             self._background.spawn(wire.finish() if action.goodbye else wire.drop(), "wire-closing")
 
@@ -383,6 +399,7 @@ class Controller:
         await self._record.settle()
         await self._record.leave()
         self._typed.clear()
+        self._downlink.begin()
         self._view.clear_notices()
 
     def _keep(self, text: TurnText, *, typed: bool = False) -> None:

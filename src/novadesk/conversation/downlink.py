@@ -64,12 +64,16 @@ class Downlink:
         """Note the end of the person's speech, from which the answer's delay is measured."""
         self._speech_ended_at = now
 
+    def begin(self) -> None:
+        """Forget what was measured of the conversation before."""
+        self.answer_s = self._speech_ended_at = None
+
     def take(self, event: SessionEvent, now: float) -> None:
         """Follow one event of the wire session."""
         playback, tell = self._playback, self._listener.tell
         match event:
             case UserTextReceived():
-                self._next_exchange(now)
+                self._next_exchange()
             case UserSpeechEnded():
                 self._speech_ended_at = now
             case TextPlanned() | TextSpoken():
@@ -148,11 +152,11 @@ class Downlink:
         self._playback.forget()
         self._transcript = Transcript()
 
-    def _next_exchange(self, now: float) -> None:
+    def _next_exchange(self) -> None:
         if self._playback.answer is Answer.DISCARDED:
             self._playback.forget()
-        if self._speech_ended_at is None:
-            self._speech_ended_at = now
+        if self._speech_ended_at is None:  # nobody knows when the person stopped talking
+            self.answer_s = None
 
     def _begin_answer(self, event: SessionEvent, now: float) -> None:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):

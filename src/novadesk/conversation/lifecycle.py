@@ -63,6 +63,11 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NothingSaid:
+    """The gate closed after silence: there is nothing to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserUnderstood:
     """The service returned the person's words, or typed text was sent."""
 
@@ -96,6 +101,7 @@ type Event = (
     | DeadlinePassed
     | SpeechBegan
     | SpeechEnded
+    | NothingSaid
     | UserUnderstood
     | ToolAsked
     | AnswerBegan
@@ -322,6 +328,7 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     **{(phase, DeadlinePassed): _unanswered for phase in _AWAITING},
     **{(phase, SpeechBegan): _move(Phase.LISTENING) for phase in (Phase.READY, Phase.THINKING, Phase.INTERRUPTED)},
     (Phase.LISTENING, SpeechEnded): _move(Phase.THINKING),
+    (Phase.LISTENING, NothingSaid): _unanswered,
     **{(phase, UserUnderstood): _move(Phase.THINKING) for phase in LIVE - {Phase.SPEAKING, Phase.TOOL}},
     **{(phase, ToolAsked): _move(Phase.TOOL) for phase in LIVE},
     **{(phase, AnswerBegan): _move(Phase.SPEAKING) for phase in LIVE - {Phase.SPEAKING}},

@@ -46,6 +46,10 @@ class SoundSwitch:
             self._wanted.clear()
         self._changed.set()
 
+    def try_now(self) -> None:
+        """Try to open at once instead of waiting."""
+        self._changed.set()
+
     async def _follow(self) -> None:
         while True:
             await self._wanted.wait()

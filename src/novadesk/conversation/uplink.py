@@ -11,6 +11,7 @@ from novadesk.conversation.api import MicrophoneState, TalkMode
 FRAME_BYTES = 1_024
 FRAME_S = 0.032
 SILENCE = bytes(FRAME_BYTES)
+SILENT_LEVEL = 0.002  # -54 dB of full scale, where the level meter begins
 
 
 class Flow(Enum):
@@ -36,6 +37,7 @@ class Uplink:
         self.talking = False
         self.present = False
         self.held_frames_dropped = 0
+        self._loudest: float | None = None
         self._flow = Flow.DROPPED
         self._tail_s = release_tail_s
         self._tail_until = float("-inf")
@@ -44,6 +46,17 @@ class Uplink:
     def press(self) -> None:
         """Open the gate."""
         self.talking = True
+        self._loudest = None
+
+    def note_level(self, level: float) -> None:
+        """Take the level of a captured frame, 0 to 1 RMS of full scale."""
+        if self.talking:
+            self._loudest = max(level, self._loudest or 0.0)
+
+    @property
+    def silent(self) -> bool:
+        """Return whether the microphone was heard, and brought nothing but silence, since the gate was opened."""
+        return self._loudest is not None and self._loudest < SILENT_LEVEL
 
     def release(self, now: float) -> None:
         """Close the gate after the release tail."""

@@ -45,6 +45,7 @@ class View:
     def __init__(self, *, settings: Settings, backend: BackendKind) -> None:
         self.microphone_level = 0.0
         self.speaker_level = 0.0
+        self.sound_opening = False
         self._settings = settings
         self._backend = backend
         self._notices: deque[str] = deque(maxlen=_NOTICES)
@@ -70,6 +71,7 @@ class View:
     def devices(self, microphone: str, speaker: str, note: str) -> None:
         """Show the devices in use."""
         self._devices = (microphone, speaker, note)
+        self.sound_opening = False
 
     def extra(self, **values: Any) -> None:
         """Show fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""
@@ -89,6 +91,7 @@ class View:
             microphone=microphone,
             talk_mode=uplink.mode,
             talking=uplink.talking,
+            sound_opening=self.sound_opening,
             backend=self._backend,
             backend_name=BACKEND_NAMES[self._backend],
             model=self._settings.backend.model,

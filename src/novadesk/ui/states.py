@@ -38,7 +38,7 @@ _PHASES: dict[Phase, StateLine] = {
     Phase.ENDED: _line("state-ended", "Ended", Tone.QUIET, "{talk}, or type to go on"),
 }
 
-_LIVE = frozenset(
+HEARING = frozenset(
     {Phase.READY, Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED, Phase.RENEWING}
 )
 
@@ -69,7 +69,7 @@ def state_line(phase: Phase, microphone: MicrophoneState) -> StateLine:
     line = _PHASES[phase]
     if phase is Phase.READY and microphone is MicrophoneState.OPEN:
         return _HEARD
-    if phase not in _LIVE or microphone not in _QUIET_MICROPHONE:
+    if phase not in HEARING or microphone not in _QUIET_MICROPHONE:
         return line
     shape, hint = _QUIET_MICROPHONE[microphone]
     word = "Muted" if microphone is MicrophoneState.MUTED else "No microphone"

@@ -25,6 +25,7 @@ events = st.one_of(
     st.builds(m.DeadlinePassed, jitter=st.floats(0, 1)),
     st.builds(m.SpeechBegan),
     st.builds(m.SpeechEnded),
+    st.builds(m.NothingSaid),
     st.builds(m.UserUnderstood),
     st.builds(m.ToolAsked),
     st.builds(m.AnswerBegan),

@@ -1,0 +1,44 @@
+"""Typed text on its way to the service. Pure: what waits for a link, and what a lost link has left unanswered."""
+
+
+class TypedText:
+    """Keeps each typed turn until an answer to it has begun. A text that a lost link swallowed is sent once more."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, str] = {}
+        self._asked: dict[str, str] = {}
+        self._repeated: set[str] = set()
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Return the ids of turns that are yet to be sent; a replayed history leaves them out."""
+        return frozenset(self._waiting)
+
+    def add(self, turn_id: str, text: str) -> None:
+        """Take a typed turn."""
+        self._waiting[turn_id] = text
+
+    def take(self) -> str | None:
+        """Return the next text to send, or None; it counts as asked until `answered`."""
+        if not self._waiting:
+            return None
+        turn_id = next(iter(self._waiting))
+        text = self._asked[turn_id] = self._waiting.pop(turn_id)
+        return text
+
+    def answered(self) -> None:
+        """Note that what was asked is settled: an answer began, or none is awaited any more."""
+        self._asked.clear()
+
+    def link_lost(self) -> None:
+        """Put what was asked in vain first in line again, each at most once."""
+        again = {turn_id: text for turn_id, text in self._asked.items() if turn_id not in self._repeated}
+        self._repeated.update(again)
+        self._waiting = {**again, **self._waiting}
+        self._asked.clear()
+
+    def clear(self) -> None:
+        """Forget everything: the conversation is over."""
+        self._waiting.clear()
+        self._asked.clear()
+        self._repeated.clear()

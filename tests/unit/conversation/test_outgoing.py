@@ -1,0 +1,69 @@
+"""Typed text: asked once, once more after a lost link, never of another conversation; silence is nothing to answer."""
+
+from novadesk.conversation import lifecycle as m
+from novadesk.conversation.api import Phase, TalkMode
+from novadesk.conversation.outgoing import TypedText
+from novadesk.conversation.supervisor import Policy
+from novadesk.conversation.uplink import Uplink
+
+
+def taken(typed: TypedText) -> list[str]:
+    return list(iter(typed.take, None))
+
+
+def test_what_a_lost_link_swallowed_is_asked_again_once_and_first() -> None:
+    typed = TypedText()
+    typed.add("a", "one")
+    assert taken(typed) == ["one"]
+    typed.add("b", "two")
+    typed.link_lost()
+    assert typed.waiting == {"a", "b"}
+    assert taken(typed) == ["one", "two"]
+    typed.link_lost()
+    assert typed.waiting == {"b"}
+    assert taken(typed) == ["two"]
+    typed.link_lost()
+    assert taken(typed) == []
+
+
+def test_what_was_answered_is_not_asked_again() -> None:
+    typed = TypedText()
+    typed.add("a", "one")
+    taken(typed)
+    typed.answered()
+    typed.link_lost()
+    assert taken(typed) == []
+
+
+def test_another_conversation_starts_empty() -> None:
+    typed = TypedText()
+    typed.add("a", "one")
+    taken(typed)
+    typed.add("b", "two")
+    typed.clear()
+    typed.link_lost()
+    assert not typed.waiting
+
+
+def test_a_hold_without_a_sound_is_silent_and_one_loud_frame_is_enough() -> None:
+    uplink = Uplink(mode=TalkMode.HOLD, release_tail_s=0.2, held_s=1.0)
+    uplink.present = True
+    uplink.note_level(0.5)
+    uplink.press()
+    assert not uplink.silent, "no frame came yet: nobody knows"
+    uplink.note_level(0.0005)
+    assert uplink.silent
+    uplink.note_level(0.02)
+    uplink.note_level(0.0)
+    assert not uplink.silent
+    uplink.release(1.0)
+    uplink.press()
+    uplink.note_level(0.0)
+    assert uplink.silent
+
+
+def test_after_silence_the_conversation_is_ready_at_once() -> None:
+    listening = m.Lifecycle(phase=Phase.LISTENING, generation=1)
+    state, actions = m.step(listening, m.NothingSaid(), 1.0, Policy())
+    assert state.phase is Phase.READY
+    assert actions == (m.WaitUntil(at=None),)
