@@ -3,11 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from novadesk.errors import KnownError
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chore:
+    work: Callable[[], Awaitable[None]]
+    done: asyncio.Future[None] | None = None
 
 
 class Background:
@@ -21,7 +28,7 @@ class Background:
     def __init__(self, *, on_error: Callable[[KnownError], None], on_done: Callable[[], None]) -> None:
         self._on_error = on_error
         self._on_done = on_done
-        self._chores: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._chores: asyncio.Queue[_Chore] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker: asyncio.Task[None] | None = None
 
@@ -30,32 +37,24 @@ class Background:
         self._worker = asyncio.create_task(self._work(), name="chores")
 
     async def stop(self) -> None:
-        """Drop the chores that wait, and let the tasks end."""
+        """Drop the chores that wait, cancelling whoever waits for them, and let the tasks end."""
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
             self._worker = None
+        while not self._chores.empty():
+            if (done := self._chores.get_nowait().done) is not None:
+                done.cancel()
         await self.settle()
 
     def queue(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do a chore after those before."""
-        self._chores.put_nowait(chore)
+        self._chores.put_nowait(_Chore(chore))
 
     async def do(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do a chore after those before and return once it is done; its errors are raised here."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        async def watched() -> None:
-            try:
-                await chore()
-            except KnownError as error:
-                if not done.cancelled():
-                    done.set_exception(error)
-            else:
-                if not done.cancelled():
-                    done.set_result(None)
-
-        self.queue(watched)
+        self._chores.put_nowait(_Chore(chore, done))
         await done
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -72,13 +71,29 @@ class Background:
     async def _work(self) -> None:
         while True:
             chore = await self._chores.get()
-            try:
-                await chore()
-            except KnownError as error:
+            error = await self._carry_out(chore)
+            if chore.done is not None and not chore.done.done():
+                if error is None:
+                    chore.done.set_result(None)
+                else:
+                    chore.done.set_exception(error)
+            elif isinstance(error, KnownError):
                 self._on_error(error)
-            except Exception:
-                _log.exception("a chore failed by a bug")
+            elif error is not None:
+                _log.error("a chore failed by a bug", exc_info=error)
             self._on_done()
+
+    @staticmethod
+    async def _carry_out(chore: _Chore) -> Exception | None:
+        try:
+            await chore.work()
+        except asyncio.CancelledError:
+            if chore.done is not None:
+                chore.done.cancel()
+            raise
+        except Exception as error:
+            return error
+        return None
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

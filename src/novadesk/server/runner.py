@@ -52,7 +52,7 @@ class ServerOptions:
         region: the only region that requests may be signed for.
         limits: timers and sizes of a voice stream.
         sessions: voice streams at once.
-        persona: file with words and answers of the practice partner; None for the built-in ones.
+        persona: script that takes the practice partner's place: exact events with delays; None for the partner.
         llm: base URL of a local OpenAI-compatible endpoint, or empty.
         llm_model: model name for that endpoint.
         until_stdin_closes: `serve` also ends when its standard input does.
