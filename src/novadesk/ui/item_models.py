@@ -185,7 +185,9 @@ class ConversationModel(QAbstractListModel):
         old = self._notices
         shared = next((n for n in range(min(len(old), len(notices)), 0, -1) if old[-n:] == notices[:n]), 0)
         position = self._tail[-1].position if self._tail else -1
-        kept = self._anchors[len(self._anchors) - shared :] if shared else []
+        kept = (
+            [(min(at, position), text) for at, text in self._anchors[len(self._anchors) - shared :]] if shared else []
+        )
         self._anchors = kept + [(position, text) for text in notices[shared:]]
         self._notices = notices
 
