@@ -14,6 +14,7 @@ ATTEMPTS = 4
 
 _REPLY_OPEN = frozenset({Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED})
 _DOWN = frozenset({Phase.IDLE, Phase.OFFLINE, Phase.CONNECTING, Phase.RENEWING, Phase.RECONNECTING})
+_DOCTOR = "Run `novadesk doctor` to see what is wrong, then try again."
 # The recording is the microphone: without it nothing will ever be said.
 _DEAF = frozenset({Layer.INPUT.value, Layer.AUDIO.value})
 
@@ -108,7 +109,7 @@ def _unless_troubled(snapshot: Snapshot, outcome: Outcome) -> Outcome:
 
 def _known(snapshot: Snapshot) -> KnownError:
     if (error := snapshot.error) is None:
-        return KnownError(
-            Reason.TIMED_OUT, "The service did not answer in time.", "Run `novadesk doctor` to see what is wrong."
-        )
-    return KnownError(Reason(error.reason), error.what, error.advice)
+        return KnownError(Reason.TIMED_OUT, "The service did not answer in time.", _DOCTOR)
+    # What a window would do by itself ends with this process.
+    advice = _DOCTOR if "by itself" in error.advice else error.advice
+    return KnownError(Reason(error.reason), error.what, advice)

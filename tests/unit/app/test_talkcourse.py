@@ -135,6 +135,13 @@ def test_a_service_that_went_away_is_waited_for() -> None:
         talk.look(0.2, Phase.RECONNECTING, error=UNREACHABLE)
 
 
+def test_nobody_is_promised_another_try() -> None:
+    lost = ErrorNote(layer="network", reason="network.link_lost", what="Lost.", advice="NovaDesk tries by itself.")
+    with pytest.raises(KnownError) as caught:
+        Talk().look(phase=Phase.RECONNECTING, attempt=ATTEMPTS, error=lost)
+    assert "doctor" in caught.value.advice
+
+
 def test_turns_that_cannot_be_kept_are_no_silence() -> None:
     talk = Talk()
     assert talk.look(error=DISK_FULL) is None
