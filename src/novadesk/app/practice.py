@@ -30,26 +30,58 @@ class PracticeServer:
         self._command = list(command)
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        self._address: dict[str, Any] = {}
-        self._starting = asyncio.Lock()
+        self._finding: asyncio.Task[dict[str, Any]] | None = None
         self._errors: asyncio.Task[None] | None = None
 
     async def address(self) -> dict[str, Any]:
-        """Return the running server's address, starting one where there is none.
+        """Return the running server's address, starting one where there is none. Who gives up does not stop it.
 
         Raises:
             KnownError: `PRACTICE_FAILED` when it does not start within `START_S`.
         """
-        async with self._starting:
-            if self._process is not None and self._process.returncode is None:
-                return self._address
-            if (running := find_server(self._folder)) is not None:
-                return asdict(running)
-            await self._start()
-            return self._address
+        if self._finding is None or (self._finding.done() and not self._runs):
+            self._finding = asyncio.create_task(self._find(), name="practice-finding")
+            self._finding.add_done_callback(_look_at)
+        finding = self._finding
+        await asyncio.wait({finding})
+        return finding.result()
 
     async def stop(self) -> None:
         """End the server that this process started. Idempotent, bounded in time."""
+        finding, self._finding = self._finding, None
+        if finding is not None:
+            finding.cancel()
+            await asyncio.gather(finding, return_exceptions=True)
+        await self._end()
+
+    @property
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def _find(self) -> dict[str, Any]:
+        if (running := find_server(self._folder)) is not None:
+            return asdict(running)
+        await self._end()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise _failed() from error
+        self._errors = asyncio.create_task(_log_errors(self._process), name="practice-errors")
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_S):
+                line = await self._process.stdout.readline()
+            return dict(json.loads(line))
+        except (TimeoutError, ValueError, TypeError) as error:
+            await self._end()
+            raise _failed() from error
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -65,27 +97,11 @@ class PracticeServer:
             await self._errors
             self._errors = None
 
-    async def _start(self) -> None:
-        await self.stop()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except OSError as error:
-            raise _failed() from error
-        self._process = process
-        self._errors = asyncio.create_task(_log_errors(process), name="practice-errors")
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(START_S):
-                line = await process.stdout.readline()
-            self._address = json.loads(line)
-        except (TimeoutError, ValueError) as error:
-            await self.stop()
-            raise _failed() from error
+
+def _look_at(finding: asyncio.Task[dict[str, Any]]) -> None:
+    """Take note of a failure that nobody waits for any more."""
+    if not finding.cancelled():
+        finding.exception()
 
 
 async def _log_errors(process: asyncio.subprocess.Process) -> None:
