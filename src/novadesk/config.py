@@ -225,7 +225,9 @@ def _read(file: Path) -> tomlkit.TOMLDocument:
     try:
         document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
     except (ValueError, TOMLKitError, RecursionError) as error:
-        raise _bad(file, "is not readable as TOML") from error
+        line = getattr(error, "line", None)
+        where = f" (line {line})" if line else ""
+        raise _bad(file, f"is not readable as TOML{where}") from error
     for section, values in document.items():
         if not isinstance(values, dict):
             raise _bad(file, f"has a value outside any section: {section}")

@@ -12,6 +12,7 @@ os.environ.setdefault("QT_API", "pyside6")
 
 import qasync
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from novadesk.app.core import Core, Start
@@ -22,7 +23,7 @@ from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.theme import Scheme
+from novadesk.ui.theme import Scheme, Theme
 
 _log = logging.getLogger(__name__)
 
@@ -34,18 +35,34 @@ def run_window(*, profile: str) -> int:
         KnownError: no display, a broken settings file, another core on the same folder.
     """
     _need_display()
-    folders = find_folders(profile=profile).make()
-    settings = load_settings(folders.settings_file)
-    logs = start_logs(folders.log_file)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("NovaDesk")
+    application.setDesktopFileName("novadesk")
+    application.setQuitOnLastWindowClosed(False)
+    with qasync.QEventLoop(application) as loop:
+        return int(loop.run_until_complete(_open(profile)))
+
+
+async def _open(profile: str) -> int:
+    """Run the window; say what stands in its way in a box, and to the caller."""
+    leaving = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, leaving.set)
+    scheme = Scheme.SYSTEM
     try:
-        application = QApplication(sys.argv[:1])
-        application.setApplicationName("NovaDesk")
-        application.setDesktopFileName("novadesk")
-        application.setQuitOnLastWindowClosed(False)
-        with qasync.QEventLoop(application) as loop:
-            return int(loop.run_until_complete(_Desktop(settings, folders).run()))
-    finally:
-        stop_logs(logs)
+        folders = find_folders(profile=profile).make()
+        settings = load_settings(folders.settings_file)
+        scheme = Scheme[settings.window.scheme.name]
+        logs = start_logs(folders.log_file)
+        try:
+            return await _Desktop(settings, folders, scheme, leaving).run()
+        finally:
+            stop_logs(logs)
+    except KnownError as error:
+        await _tell(error, scheme, leaving)
+        raise
 
 
 @dataclass(slots=True)
@@ -54,16 +71,14 @@ class _Desktop:
 
     settings: Settings
     folders: Folders
+    scheme: Scheme
+    leaving: asyncio.Event
 
     async def run(self) -> int:
-        loop = asyncio.get_running_loop()
-        leaving = asyncio.Event()
+        loop, leaving = asyncio.get_running_loop(), self.leaving
         thread = CoreThread()
         core_loop = thread.start()
         bridge = Bridge(core_loop)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, leaving.set)
 
         def leave() -> None:
             loop.call_soon_threadsafe(leaving.set)
@@ -80,16 +95,12 @@ class _Desktop:
             core: Core = await asyncio.wrap_future(thread.submit(make))
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
             intents = ThreadsafeIntents(core_loop, core.controller)
-            scheme = Scheme[self.settings.window.scheme.name]
-            window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=scheme)
+            window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=self.scheme)
             window.show()
             await leaving.wait()
             window.hide()
             await asyncio.wrap_future(thread.submit(core.stop))
             window.finish()
-        except KnownError as error:
-            await _tell(error)
-            raise
         finally:
             bridge.close()
             thread.stop()
@@ -99,14 +110,19 @@ class _Desktop:
         save_settings(settings, self.folders.settings_file)
 
 
-async def _tell(error: KnownError) -> None:
+async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> None:
+    """Show an error until the person, or a signal, closes the box."""
+    theme = Theme(scheme)
     box = QMessageBox(QMessageBox.Icon.Warning, "NovaDesk", error.what)
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setInformativeText(error.advice)
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    closed = asyncio.Event()
-    box.finished.connect(closed.set)
-    box.open()
-    await closed.wait()
+    box.setWindowIcon(theme.icon("app", theme.palette.accent))
+    box.addButton(QMessageBox.StandardButton.Close).setIcon(QIcon())
+    theme.dress(box)
+    box.finished.connect(leaving.set)
+    box.show()
+    await leaving.wait()
+    box.hide()
 
 
 def _need_display() -> None:
