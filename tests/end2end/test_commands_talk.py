@@ -68,7 +68,13 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talks]:
             arguments = ["talk", "--in", wav, "--out", out, "--new", *([] if name == "plain" else ["--json"])]
             closed = {"no stdin": 0, "no stdout": 1}.get(name)
             under_way[name] = stack.enter_context(line.started(*arguments, env=SECRET, closed=closed))
-        for name, running in reversed(under_way.items()):
+        made.results["story"] = under_way.pop("story").end()
+        handle = made.results["story"].turns[0]["conversation"]
+        question = spoken(folder / "question.wav", "what did we talk about")
+        made.results["goes on"] = made.line("story").run(
+            "talk", "--in", question, "--conversation", handle, "--json", env=SECRET
+        )
+        for name, running in under_way.items():
             made.results[name] = running.end()
         yield made
 
@@ -140,11 +146,11 @@ def test_no_answer(talks: Talks) -> None:
 
 def test_history_lists_and_shows_what_was_said(talks: Talks) -> None:
     line = talks.line("story")
-    turns = talks.results["story"].turns
+    turns = talks.results["story"].turns + talks.results["goes on"].turns
     listing = line.run("history", "list", "--json")
     (row,) = json.loads(listing.out)
     assert row.keys() == {"handle", "label", "title", "turns", "updated", "sync"}
-    assert (row["handle"], row["turns"]) == (turns[0]["conversation"], 2)
+    assert (row["handle"], row["turns"]) == (turns[0]["conversation"], 4)
     shown = line.run("history", "show", row["handle"], "--json")
     assert [(turn["role"], turn["text"]) for turn in json.loads(shown.out)] == [
         (turn["role"], turn["text"]) for turn in turns
@@ -173,7 +179,7 @@ def test_every_file_is_private(talks: Talks, name: str) -> None:
 def test_the_logs_hold_nothing_private(talks: Talks) -> None:
     """Transcript, keys, handles and remote ids stay out of every log file."""
     for name, result in talks.results.items():
-        line = talks.line(name)
+        line = talks.line("story" if name == "goes on" else name)
         logs = [file for file in line.folders.state.iterdir() if file.name.startswith("novadesk.log")]
         assert logs
         text = "\n".join(file.read_text() for file in logs)
@@ -184,17 +190,12 @@ def test_the_logs_hold_nothing_private(talks: Talks) -> None:
         assert [secret for secret in private if secret in text] == []
 
 
-def test_a_conversation_goes_on_and_is_remembered(talks: Talks, tmp_path: Path) -> None:
-    line = talks.line("story")
-    handle = talks.results["story"].turns[0]["conversation"]
-    question = spoken(tmp_path / "question.wav", "what did we talk about")
-    result = line.run("talk", "--in", question, "--conversation", handle, "--json")
+def test_a_conversation_goes_on_and_is_remembered(talks: Talks) -> None:
+    first, result = talks.results["story"], talks.results["goes on"]
     assert result.code == 0, result
-    assert {turn["conversation"] for turn in result.turns} == {handle}
+    assert {turn["conversation"] for turn in result.turns} == {first.turns[0]["conversation"]}
     assert [turn["role"] for turn in result.turns] == ["user", "assistant"], "older turns must not be told again"
-    assert talks.results["story"].turns[0]["text"].split()[-1] in result.turns[1]["text"].lower()
-    (row,) = json.loads(line.run("history", "list", "--json").out)
-    assert row["turns"] == 4
+    assert first.turns[0]["text"].split()[-1] in result.turns[1]["text"].lower()
 
 
 def test_profiles_are_apart_and_the_home_option_is_the_variable(talks: Talks) -> None:
@@ -206,9 +207,9 @@ def test_profiles_are_apart_and_the_home_option_is_the_variable(talks: Talks) ->
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")], ids=["INT", "TERM"]
+    ("number", "reason", "moment"),
+    [(signal.SIGINT, "interrupted", "connecting"), (signal.SIGTERM, "terminated", '"user"')],
 )
-@pytest.mark.parametrize("moment", ["connecting", '"user"'])
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals, reason: str, moment: str) -> None:
     line = CommandLine(tmp_path / "home")
     with line.partner(*exchange("hello there", "A long answer.", ms=20_000)):
