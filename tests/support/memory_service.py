@@ -36,13 +36,14 @@ from novadesk.protocol.session_events import (
 class MemoryLink:
     """One link; `service` sees what the client sent and speaks through it."""
 
-    def __init__(self, refuse: KnownError | None, *, mute: bool) -> None:
+    def __init__(self, refuse: KnownError | None, *, mute: bool, stuck: bool) -> None:
         self.session = NovaSession(Side.SERVER)
         self.received: list[SessionEvent] = []
         self.closed = False
         self.finished = False
         self._refuse = refuse
         self._mute = mute
+        self._stuck = stuck
         self._messages: asyncio.Queue[LinkMessage] = asyncio.Queue()
         self._ids = {"session_id": str(uuid4()), "prompt_name": "", "completion_id": str(uuid4())}
         self._began = False
@@ -53,6 +54,8 @@ class MemoryLink:
         await asyncio.sleep(0.01)
         if self._refuse is not None:
             raise self._refuse
+        if self._stuck:
+            await asyncio.Event().wait()
         if not self._mute:
             self._messages.put_nowait(Accepted())
 
@@ -74,8 +77,12 @@ class MemoryLink:
 
     async def close(self) -> None:
         self.closed = True
+        self._messages.put_nowait(Closed(None))
 
     # --- the service's side ---
+
+    def accept(self) -> None:
+        self._messages.put_nowait(Accepted())
 
     def end(self, failure: KnownError | None) -> None:
         self._messages.put_nowait(Closed(failure))
@@ -157,12 +164,14 @@ class MemoryLinker:
     kind: BackendKind = BackendKind.PRACTICE
     refusals: list[KnownError | None] = field(default_factory=list)
     mutes: list[bool] = field(default_factory=list)
+    stuck: list[bool] = field(default_factory=list)
     links: list[MemoryLink] = field(default_factory=list)
 
     async def link(self) -> MemoryLink:
         refuse = self.refusals.pop(0) if self.refusals else None
         mute = self.mutes.pop(0) if self.mutes else False
-        self.links.append(MemoryLink(refuse, mute=mute))
+        stuck = self.stuck.pop(0) if self.stuck else False
+        self.links.append(MemoryLink(refuse, mute=mute, stuck=stuck))
         return self.links[-1]
 
     @property

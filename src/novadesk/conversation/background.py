@@ -30,6 +30,7 @@ class Background:
         self._on_done = on_done
         self._chores: asyncio.Queue[_Chore] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._present: _Chore | None = None
         self._worker: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -39,9 +40,9 @@ class Background:
     async def stop(self) -> None:
         """Drop the chores that wait, cancelling whoever waits for them, and let the tasks end."""
         if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
+            worker, self._worker = self._worker, None
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
         while not self._chores.empty():
             if (done := self._chores.get_nowait().done) is not None:
                 done.cancel()
@@ -50,6 +51,19 @@ class Background:
     def queue(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do a chore after those before."""
         self._chores.put_nowait(_Chore(chore))
+
+    def in_turn(self, work: Callable[[], None]) -> None:
+        """Do something at once when there is no chore, else after those there are; nothing any more after `stop`."""
+        if self._worker is None:
+            return
+        if self._present is None and self._chores.empty():
+            work()
+            return
+
+        async def chore() -> None:
+            work()
+
+        self.queue(chore)
 
     async def do(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do a chore after those before and return once it is done; its errors are raised here."""
@@ -70,8 +84,9 @@ class Background:
 
     async def _work(self) -> None:
         while True:
-            chore = await self._chores.get()
+            chore = self._present = await self._chores.get()
             error = await self._carry_out(chore)
+            self._present = None
             if chore.done is not None and not chore.done.done():
                 if error is None:
                     chore.done.set_result(None)

@@ -69,8 +69,7 @@ class Controller:
     ) -> None:
         self._setup, self._linker, self._clock = setup, linker, clock
         self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
-        self._toolbox, self._policy = toolbox, Policy()
-        self._state = lifecycle.Lifecycle()
+        self._toolbox, self._policy, self._state = toolbox, Policy(), lifecycle.Lifecycle()
         self._record = Record(
             archive=archive,
             clock=clock,
@@ -163,8 +162,8 @@ class Controller:
         if self._state.phase in lifecycle.LIVE:
             self._downlink.stop()
             self._dispatch(lifecycle.SpeechBegan())
-        else:
-            self._dispatch(lifecycle.StartRequested())
+        else:  # a conversation that is being changed comes first
+            self._background.in_turn(self.connect)
 
     def release_talk(self) -> None:
         """Stop talking: the gate closes after the release tail."""
@@ -174,7 +173,7 @@ class Controller:
         self._uplink.release(now)
         if self._state.phase is Phase.LISTENING and self._uplink.silent:
             if not self._uplink.muted:
-                self._view.notice("Nothing heard.")
+                self._view.notice("Nothing heard. Hold the talk button while you speak.")
             self._dispatch(lifecycle.NothingSaid())
             return
         if self._state.phase is Phase.LISTENING or self._state.phase not in lifecycle.LIVE:
@@ -201,8 +200,10 @@ class Controller:
 
     def say(self, text: str) -> None:
         """Send typed text as a user turn."""
-        if not (text := text.strip()):
-            return
+        if text := text.strip():
+            self._background.in_turn(lambda: self._ask(text))
+
+    def _ask(self, text: str) -> None:
         self._downlink.stop()
         turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
         self._keep(turn, typed=True)
@@ -211,7 +212,7 @@ class Controller:
         if self._state.phase in lifecycle.LIVE:
             self._send_typed()
         else:
-            self._dispatch(lifecycle.StartRequested())
+            self.connect()
 
     def new_conversation(self) -> None:
         """End the open conversation and start an empty one."""
@@ -310,7 +311,7 @@ class Controller:
                 self._wire.send_audio(frame)
 
     def _send_typed(self) -> None:
-        while self._wire is not None and (text := self._typed.take()) is not None:
+        while self._wire is not None and self._wire.takes_text and (text := self._typed.take()) is not None:
             self._wire.send_text(text)
             self._dispatch(lifecycle.UserUnderstood())
 
@@ -319,10 +320,11 @@ class Controller:
 
         async def answer() -> None:
             result = await self._toolbox.call(request.name, request.arguments)
-            if (wire := self._wire) is asked and wire is not None:
+            if (wire := self._wire) is asked and wire is not None and wire.takes_text:
                 wire.send_tool_result(request.tool_use_id, result)
-            elif wire is not None:  # tool ids do not outlive their wire session
-                wire.send_text(f"The result of {request.name} is {result}")
+            else:  # tool ids do not outlive their wire session
+                self._typed.add(request.tool_use_id, f"The result of {request.name} is {result}")
+                self._send_typed()
 
         self._background.spawn(answer(), "tool")
 
@@ -403,8 +405,7 @@ class Controller:
         self._view.clear_notices()
 
     def _keep(self, text: TurnText, *, typed: bool = False) -> None:
-        wire_id = self._wire.wire_id if self._wire else str(uuid.uuid4())
-        self._record.keep(text, wire_session=wire_id, typed=typed)
+        self._record.keep(text, wire_session=self._wire.wire_id if self._wire else str(uuid.uuid4()), typed=typed)
 
     def _on_stored(self, turn_id: str) -> None:
         self._downlink.stored(turn_id)

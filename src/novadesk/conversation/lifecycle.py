@@ -180,7 +180,8 @@ class Lifecycle:
     Attributes:
         generation: number of the newest link; events of another one are late.
         attempt: failed tries since the last live link.
-        empty_renewals: wire sessions in a row that ended without an exchange.
+        empty_links: links in a row that ended soon and without an exchange.
+        live_at: monotonic time at which the newest link went live.
         retry_at: monotonic time of the next try, in `RECONNECTING`.
         lost_at: monotonic time at which the link was lost, until the next one is live.
         error: why the phase is `FAILED` or `RECONNECTING`.
@@ -189,7 +190,8 @@ class Lifecycle:
     phase: Phase = Phase.IDLE
     generation: int = 0
     attempt: int = 0
-    empty_renewals: int = 0
+    empty_links: int = 0
+    live_at: float | None = None
     retry_at: float | None = None
     lost_at: float | None = None
     error: KnownError | None = None
@@ -257,7 +259,7 @@ def _ready(state: Lifecycle, _event: Event, now: float, _policy: Policy) -> Step
         actions += (Tell(message="Session renewed."),)
     elif state.lost_at is not None:
         actions += (Tell(message=f"Back after {max(1, round(now - state.lost_at))} s."),)
-    live = replace(state, phase=Phase.READY, attempt=0, retry_at=None, lost_at=None, error=None)
+    live = replace(state, phase=Phase.READY, attempt=0, retry_at=None, lost_at=None, live_at=now, error=None)
     return live, actions
 
 
@@ -270,18 +272,19 @@ def _lost(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     if verdict is Verdict.FAIL:
         failed = replace(state, phase=Phase.FAILED, error=event.error, retry_at=None, lost_at=lost_at)
         return failed, (WaitUntil(at=None), *silence, drop, CloseSound())
-    if verdict is Verdict.RENEW and state.empty_renewals < policy.renewals:
-        renewing = replace(
-            state, phase=Phase.RENEWING, empty_renewals=state.empty_renewals + 1, lost_at=lost_at, error=None
-        )
+    steady = state.phase in LIVE and state.live_at is not None and now - state.live_at >= policy.steady_s
+    empty_links = 0 if steady else state.empty_links + 1
+    if verdict is Verdict.RENEW and empty_links <= policy.renewals:
+        renewing = replace(state, phase=Phase.RENEWING, empty_links=empty_links, lost_at=lost_at, error=None)
         opening, actions = _open_next(renewing, now, policy)
         return opening, (*silence, HoldMicrophone(), drop, *actions)
     attempt = state.attempt + 1
-    wait_s = policy.wait_s(attempt, event.jitter)
+    wait_s = policy.wait_s(max(attempt, empty_links), event.jitter)
     waiting = replace(
         state,
         phase=Phase.RECONNECTING,
         attempt=attempt,
+        empty_links=empty_links,
         retry_at=now + wait_s,
         lost_at=lost_at,
         error=event.error,
@@ -300,7 +303,7 @@ def _deadline(state: Lifecycle, event: Event, now: float, policy: Policy) -> Ste
 def _move(phase: Phase) -> Callable[[Lifecycle, Event, float, Policy], Step]:
     def rule(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
         at = now + policy.answer_s if phase in _AWAITING else None
-        return replace(state, phase=phase, empty_renewals=0), (WaitUntil(at=at),)
+        return replace(state, phase=phase, empty_links=0), (WaitUntil(at=at),)
 
     return rule
 

@@ -53,6 +53,7 @@ class Record:
         self._on_stored = on_stored
         self._on_trouble = on_trouble
         self._stored = False
+        self._current: str | None = None
         self._waiting: asyncio.Queue[Turn] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
 
@@ -96,7 +97,7 @@ class Record:
         self.conversation = conversation
         self.recovered = conversation.turns
         self._stored = True
-        await self._archive.set_current(handle)
+        await self._set_current(handle)
         self._on_changed()
 
     async def check(self, handle: str) -> Conversation:
@@ -142,8 +143,8 @@ class Record:
         self._on_changed()
 
     async def leave(self) -> None:
-        """Forget which conversation is open, so that the next start begins a new one."""
-        await self._archive.set_current(None)
+        """Forget which conversation is open, so that the next start begins a new one, unless this one goes on."""
+        await self._set_current(None)
 
     def keep(self, text: TurnText, *, wire_session: str, typed: bool) -> None:
         """Write a finished turn, in order with those before."""
@@ -178,6 +179,8 @@ class Record:
             turn = await self._waiting.get()
             try:
                 await self._write(turn)
+            except Exception:
+                _log.exception("a turn could not be written, by a bug")
             finally:
                 self._waiting.task_done()
 
@@ -185,7 +188,7 @@ class Record:
         troubled = False
         while True:
             try:
-                await self._create_if_new(turn)
+                await self._prepare(turn.conversation)
                 stored = await self._archive.append(turn)
                 break
             except KnownError as error:
@@ -196,13 +199,20 @@ class Record:
             self._on_trouble(None)
         self._show(stored)
 
-    async def _create_if_new(self, turn: Turn) -> None:
+    async def _prepare(self, handle: str) -> None:
+        """Make sure that the open conversation is on disk, and known there as the one that is open."""
         conversation = self.conversation
-        if self._stored or conversation is None or conversation.handle != turn.conversation:
+        if conversation is None or conversation.handle != handle:
             return
-        await self._archive.create(conversation)
-        await self._archive.set_current(conversation.handle)
-        self._stored = True
+        if not self._stored:
+            await self._archive.create(conversation)
+            self._stored = True
+        if self._current != handle:
+            await self._set_current(handle)
+
+    async def _set_current(self, handle: str | None) -> None:
+        await self._archive.set_current(handle)
+        self._current = handle
 
     def _show(self, stored: Turn) -> None:
         self.revision += 1

@@ -23,6 +23,7 @@ class SoundSwitch:
         self._listener = listener
         self._on_error = on_error
         self._wanted = asyncio.Event()
+        self._released = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +45,7 @@ class SoundSwitch:
             self._wanted.set()
         else:
             self._wanted.clear()
+            self._released.set()
         self._changed.set()
 
     def try_now(self) -> None:
@@ -54,15 +56,14 @@ class SoundSwitch:
         while True:
             await self._wanted.wait()
             self._changed.clear()
+            self._released.clear()
             try:
                 await self._sound.open(self._listener)
             except KnownError as error:
                 self._on_error(error)
                 await self._change_within(RETRY_S)
                 continue
-            while self._wanted.is_set():
-                await self._changed.wait()
-                self._changed.clear()
+            await self._released.wait()
             await self._sound.close()
 
     async def _change_within(self, seconds: float) -> None:

@@ -52,7 +52,8 @@ class Policy:
         connect_s: longest time from opening a link until audio may flow.
         held_s: longest stretch of microphone kept for replay while no link is live.
         answer_s: longest time without an answer before the conversation is simply ready again.
-        renewals: wire sessions that may end at once, without an exchange, before backoff applies to renewal too.
+        renewals: links in a row that may end soon, without an exchange, before backoff applies to renewal too.
+        steady_s: time after which the end of a live link says nothing about the next one.
     """
 
     backoff_first_s: float = 0.5
@@ -61,6 +62,7 @@ class Policy:
     held_s: float = 3.0
     answer_s: float = 30.0
     renewals: int = 2
+    steady_s: float = 30.0
 
     def wait_s(self, attempt: int, jitter: float) -> float:
         """Return the wait before `attempt` (1-based), for a random `jitter` in [0, 1]."""

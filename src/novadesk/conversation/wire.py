@@ -21,7 +21,7 @@ from novadesk.protocol.session_events import SessionEvent, Violated
 _log = logging.getLogger(__name__)
 
 STALE_PAYLOADS = 96
-"""Payloads waiting to be sent beyond which microphone frames are dropped: about 3 s of 32 ms frames."""
+"""Payloads waiting behind the opening beyond which microphone frames are dropped: about 3 s of 32 ms frames."""
 
 FINISH_S = 2.0
 """Longest wait for the service's goodbye after ours."""
@@ -29,6 +29,10 @@ FINISH_S = 2.0
 FILL_S = 0.25
 """Pause of the microphone after which silence takes its place: a stream without audio dies after 55 s, and without
 silence after speech the service waits for more of it."""
+
+PATIENCE_S = 6.0
+"""Wait for the service's HTTP 200 after which audio is opened all the same. Bedrock refuses audio that overtakes the
+opening, which takes it far less than this; a service that answers only once it hears audio would wait for ever."""
 
 _BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
 _OVER = frozenset({State.ENDING, State.CLOSED})
@@ -77,9 +81,16 @@ class WireSession:
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
+        self._patience = Alarm(self._go_live)
+        self._opening_payloads = 0
         self._audio_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._sender: asyncio.Task[None] | None = None
+
+    @property
+    def takes_text(self) -> bool:
+        """Return whether it has begun and is not over."""
+        return self._session.state in _BEGUN
 
     def start(self) -> None:
         """Begin to open the link."""
@@ -87,7 +98,7 @@ class WireSession:
 
     def send_audio(self, pcm: bytes) -> None:
         """Send a microphone frame; dropped and counted when the link does not keep up."""
-        if self._outgoing.qsize() > STALE_PAYLOADS:
+        if self._outgoing.qsize() - self._opening_payloads > STALE_PAYLOADS:
             self.frames_dropped += 1
             return
         now = self._clock.now()
@@ -96,7 +107,7 @@ class WireSession:
         self._drain()
 
     def send_text(self, text: str) -> None:
-        """Send typed text; it waits in the core until audio is open."""
+        """Send typed text, only while `takes_text`; it waits in the core until audio is open."""
         self._session.send_text(text, self._clock.now())
         self._drain()
 
@@ -107,7 +118,7 @@ class WireSession:
 
     async def finish(self) -> None:
         """End the wire session in order, within `FINISH_S`, then drop it."""
-        if self._task is not None and not self._task.done() and self._session.state in _BEGUN:
+        if self._task is not None and not self._task.done() and self.takes_text:
             self._session.end(self._clock.now())
             self._drain()
             await asyncio.wait({self._task}, timeout=FINISH_S)
@@ -128,6 +139,8 @@ class WireSession:
             self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
             self._session.start(self._setup, self._history(), self._clock.now())
             self._drain()
+            self._opening_payloads = self._outgoing.qsize()
+            self._patience.set_in(PATIENCE_S)
             error = await self._receive_all(link)
         except KnownError as known:
             error = known
@@ -145,12 +158,7 @@ class WireSession:
             now = self._clock.now()
             match message:
                 case Accepted():
-                    self._session.accepted(now)
-                    self._session.open_audio(now)
-                    self._drain()
-                    self._audio_until = now
-                    self._filler.set_in(FILL_S)
-                    self._listener.on_ready(self.generation)
+                    self._go_live()
                 case Arrived(payload=payload):
                     self._session.receive(payload, now)
                     if (violation := self._dispatch()) is not None:
@@ -169,10 +177,15 @@ class WireSession:
     async def _send_all(self, link: Link) -> None:
         while True:
             payload = await self._outgoing.get()
+            self._opening_payloads = max(0, self._opening_payloads - 1)
             try:
                 await link.send(payload)
             except KnownError:
                 _log.info("sending stopped: the link is over")
+                return
+            except Exception:
+                _log.exception("sending stopped by a bug")
+                await link.close()
                 return
             if self._session.state in _OVER and self._outgoing.empty():
                 await link.finish()
@@ -193,6 +206,18 @@ class WireSession:
         for payload in self._session.events_to_send():
             self._outgoing.put_nowait(payload)
         self._arm()
+
+    def _go_live(self) -> None:
+        if self._session.state is not State.STARTING:
+            return
+        now = self._clock.now()
+        self._patience.cancel()
+        self._session.accepted(now)
+        self._session.open_audio(now)
+        self._drain()
+        self._audio_until = now
+        self._filler.set_in(FILL_S)
+        self._listener.on_ready(self.generation)
 
     def _fill(self) -> None:
         """Send the silence that a missing microphone owes."""
@@ -218,6 +243,7 @@ class WireSession:
     async def _clean_up(self, link: Link | None) -> None:
         self._timer.cancel()
         self._filler.cancel()
+        self._patience.cancel()
         if self._sender is not None:
             self._sender.cancel()
             await asyncio.gather(self._sender, return_exceptions=True)

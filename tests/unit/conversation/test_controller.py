@@ -1,147 +1,17 @@
 """The controller against the protocol's own server side, in memory and on virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from novadesk.config import Settings, TalkModeSetting, TalkSettings
-from novadesk.conversation.api import MicrophoneState, Phase, Snapshot
-from novadesk.conversation.controller import Controller
-from novadesk.conversation.ports import SoundListener
+from novadesk.conversation.api import MicrophoneState, Phase
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Role
-from novadesk.protocol.events import PromptStart, SessionStart, ToolSpec, WireRole
-from novadesk.protocol.session import Setup
+from novadesk.protocol.events import ToolSpec, WireRole
+from tests.support.bench import DENIED, FULL, LOST, VOICE, Bench, exchange, story
 from tests.support.leaks import LogWatch
-from tests.support.memory_service import MemoryArchive, MemoryLinker
-from tests.support.virtual_loop import LoopClock, run_virtually
-
-LOST = KnownError(Reason.LINK_LOST, "The connection broke.", "It comes back.")
-DENIED = KnownError(Reason.ACCESS_DENIED, "Not allowed.", "Ask.")
-FULL = KnownError(Reason.DISK_FULL, "The disk is full.", "Make room.")
-VOICE = b"\x11\x11" * 512
-
-
-class MemorySound:
-    """A microphone and a speaker that the test moves by hand."""
-
-    def __init__(self) -> None:
-        self.listener: SoundListener | None = None
-        self.queued: list[tuple[bytes, int]] = []
-        self.flushes: list[int] = []
-        self.opened = 0
-        self.fail: KnownError | None = None
-
-    async def open(self, listener: SoundListener) -> None:
-        if self.fail is not None:
-            raise self.fail
-        self.opened += 1
-        self.listener = listener
-        listener.on_opened("Mic", "Speaker", "")
-
-    async def close(self) -> None:
-        self.listener = None
-
-    def play(self, pcm: bytes, generation: int) -> None:
-        self.queued.append((pcm, generation))
-
-    def flush(self, generation: int) -> None:
-        self.flushes.append(generation)
-        self.queued.clear()
-
-    def talk(self, frames: int = 1) -> None:
-        assert self.listener is not None
-        for _ in range(frames):
-            self.listener.on_frame(VOICE, 0.2)
-
-    def play_out(self) -> None:
-        assert self.listener is not None
-        generation = self.flushes[-1] if self.flushes else 0
-        self.listener.on_played(generation, sum(len(pcm) // 2 for pcm, g in self.queued if g == generation), 0.1)
-
-
-class Bench:
-    """One controller with everything around it."""
-
-    def __init__(self, archive: MemoryArchive | None = None, toolbox: Toolbox | None = None) -> None:
-        self.linker, self.sound = MemoryLinker(), MemorySound()
-        self.archive = archive or MemoryArchive()
-        self.snapshots: list[Snapshot] = []
-        self.saves = 0
-        settings = Settings(talk=TalkSettings(mode=TalkModeSetting.HOLD))
-        self.controller = Controller(
-            settings=settings,
-            setup=lambda: Setup(
-                session=SessionStart(),
-                prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
-                system_prompt="Be kind.",
-            ),
-            linker=self.linker,
-            sound=self.sound,
-            archive=self.archive,
-            clock=LoopClock(),
-            toolbox=toolbox or Toolbox(),
-            publish=self.snapshots.append,
-            on_saved=self._saved,
-            on_quit=lambda: None,
-        )
-
-    def _saved(self) -> None:
-        self.saves += 1
-
-    @property
-    def now(self) -> Snapshot:
-        return self.controller.snapshot()
-
-    @property
-    def texts(self) -> list[tuple[str, str]]:
-        return [(turn.role.value, turn.heard_text) for turn in self.now.turns]
-
-    async def until(self, condition: Callable[[], bool], most_s: float = 60.0) -> None:
-        async with asyncio.timeout(most_s):
-            while not condition():
-                await asyncio.sleep(0.01)
-
-    async def ready(self) -> None:
-        await self.until(lambda: self.now.phase is Phase.READY and self.linker.newest.listening)
-
-
-def story(
-    work: Callable[[Bench], Awaitable[None]], archive: MemoryArchive | None = None, toolbox: Toolbox | None = None
-) -> Bench:
-    """Start a bench, run a story on it, stop it."""
-    bench = None
-
-    async def run() -> None:
-        nonlocal bench
-        bench = Bench(archive, toolbox)
-        await bench.controller.start()
-        bench.controller.connect()
-        try:
-            await work(bench)
-        finally:
-            await bench.controller.stop()
-        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
-        assert all(link.closed for link in bench.linker.links)
-
-    run_virtually(run())
-    assert bench is not None
-    return bench
-
-
-async def exchange(bench: Bench, said: str, answered: str) -> None:
-    known = len(bench.now.turns)
-    bench.controller.press_talk()
-    bench.sound.talk(3)
-    bench.controller.release_talk()
-    bench.linker.newest.user_said(said)
-    await bench.until(lambda: bench.now.phase is Phase.THINKING and len(bench.now.turns) == known + 1)
-    bench.linker.newest.answer(answered)
-    await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
-    bench.sound.play_out()
-    await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == known + 2)
+from tests.support.memory_service import MemoryArchive
 
 
 def test_an_exchange_is_heard_answered_and_stored() -> None:
@@ -222,15 +92,31 @@ def test_repeated_failures_wait_longer_and_never_overlap() -> None:
     story(work)
 
 
-def test_a_mute_service_is_replaced_by_the_watchdog() -> None:
+def test_a_link_that_never_opens_is_replaced_by_the_watchdog() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.stuck = [True]
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.until(lambda: len(bench.linker.links) == 3)
+        await bench.ready()
+        assert bench.linker.links[1].closed
+
+    story(work)
+
+
+def test_a_service_that_answers_only_once_it_hears_audio_is_given_it() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
         bench.linker.mutes = [True]
         bench.linker.newest.end(LOST)
         await bench.until(lambda: len(bench.linker.links) == 2)
-        await bench.ready()
-        assert len(bench.linker.links) == 3
-        assert bench.linker.links[1].closed
+        await asyncio.sleep(5.0)
+        assert not bench.linker.newest.listening, "no audio before the answer, for some seconds"
+        await bench.until(lambda: bench.linker.newest.listening, most_s=5.0)
+        bench.linker.newest.accept()
+        await exchange(bench, "hello", "Hi.")
+        assert len(bench.linker.links) == 2
 
     story(work)
 

@@ -37,7 +37,8 @@ states = st.builds(
     phase=st.sampled_from(Phase),
     generation=st.integers(0, 4),
     attempt=st.integers(0, 40),
-    empty_renewals=st.integers(0, 5),
+    empty_links=st.integers(0, 5),
+    live_at=st.none() | st.floats(0, 100),
     retry_at=st.none() | st.floats(0, 100),
     lost_at=st.none() | st.floats(0, 100),
 )
@@ -139,9 +140,9 @@ def test_the_eight_minute_limit_renews_at_once_but_not_for_ever() -> None:
 def test_an_exchange_resets_the_count_of_renewals() -> None:
     live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
     renewed, _ = run(m.LinkEnded(generation=1, error=LIMIT, jitter=0.0), m.LinkReady(generation=2), state=live)
-    assert renewed.empty_renewals == 1
+    assert renewed.empty_links == 1
     talked, _ = run(m.UserUnderstood(), m.AnswerBegan(), m.AnswerFinished(), state=renewed)
-    assert talked.empty_renewals == 0
+    assert talked.empty_links == 0
 
 
 def test_what_only_the_person_can_mend_fails_and_releases_the_devices() -> None:
