@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from novadesk.config import load_settings
+from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
 from novadesk.protocol.limits import Limits
 from novadesk.server.runner import ServerOptions, serve
@@ -21,7 +22,11 @@ def run_serve(
     llm_model: str,
     until_stdin_closes: bool,
 ) -> int:
-    """Serve until told to stop; return the exit code."""
+    """Serve until told to stop; return the exit code.
+
+    Raises:
+        KnownError: the server cannot start, or nobody can read its address.
+    """
     folders = find_folders(profile=profile).make()
     settings = load_settings(folders.settings_file)
     scale = settings.limits.scale
@@ -36,5 +41,10 @@ def run_serve(
         llm_model=llm_model or settings.practice.llm_model,
         until_stdin_closes=until_stdin_closes,
     )
-    asyncio.run(serve(options))
+    try:
+        asyncio.run(serve(options))
+    except OSError as error:
+        raise KnownError(
+            Reason.BAD_INPUT, "The server's address cannot be written.", "Check where standard output goes."
+        ) from error
     return 0

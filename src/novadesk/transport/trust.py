@@ -49,7 +49,7 @@ def _make_context(ca_bundle: str) -> ssl.SSLContext:
 def refusal(host: str, error: ssl.SSLError) -> KnownError:
     """Return the error for a TLS handshake that failed, naming the problem with the certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        problem = error.verify_message or "it cannot be verified"
+        problem = (error.verify_message or "it cannot be verified").rstrip(".")
         return KnownError(
             Reason.TLS_REFUSED,
             f"The certificate of {host} is not trusted: {problem}.",
