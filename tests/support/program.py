@@ -125,9 +125,13 @@ class Program:
 
     def quit(self) -> int:
         """Ask the program to leave; return its exit code once nothing that it started is left."""
+        return self.leave(lambda: self.ask("quit"))
+
+    def leave(self, wish: Callable[[], object]) -> int:
+        """Do what makes the program leave; return its exit code once nothing that it started is left."""
         assert self._process is not None
         offspring = _descendants(self._process.pid)
-        self.ask("quit")
+        wish()
         code = self._process.wait(timeout=20)
         self._process = None
         assert not [pid for pid in offspring if _alive(pid)], "something outlived its program"

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui.main_window import MainWindow
+from tests.ui.conftest import CannedRequests, make_conversation
 
 
 def test_a_click_on_a_button_leaves_space_with_the_talk_button(window: MainWindow, qtbot: QtBot) -> None:
@@ -45,3 +46,14 @@ def test_the_empty_page_does_not_deny_what_was_just_said(window: MainWindow) -> 
     words = [label.text() for label in window.conversation.findChildren(QLabel)]
     assert "Nothing said yet" in words
     assert "Hold Space or F9 to talk, or type below" in words
+
+
+def test_the_list_of_conversations_shows_where_the_keys_are(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    requests.stored = [make_conversation(0), make_conversation(1)]
+    window.show_snapshot(Snapshot(conversation=make_conversation(1), store_revision=1))
+    qtbot.waitUntil(lambda: window.history.model.rowCount() >= 3)
+    window.history.list.setFocus(Qt.FocusReason.TabFocusReason)
+    [chosen] = window.history.list.selectedIndexes()
+    assert window.history.model.row(chosen).current

@@ -37,6 +37,7 @@ class Uplink:
         self.talking = False
         self.present = False
         self.held_frames_dropped = 0
+        self._level: float | None = None
         self._loudest: float | None = None
         self._flow = Flow.DROPPED
         self._tail_s = release_tail_s
@@ -46,16 +47,17 @@ class Uplink:
     def press(self) -> None:
         """Open the gate."""
         self.talking = True
-        self._loudest = None
+        self._loudest = self._level
 
     def note_level(self, level: float) -> None:
         """Take the level of a captured frame, 0 to 1 RMS of full scale."""
+        self._level = level
         if self.talking:
             self._loudest = max(level, self._loudest or 0.0)
 
     @property
     def silent(self) -> bool:
-        """Return whether the microphone was heard, and brought nothing but silence, since the gate was opened."""
+        """Return whether the microphone works and has brought nothing but silence since the gate was opened."""
         return self._loudest is not None and self._loudest < SILENT_LEVEL
 
     def release(self, now: float) -> None:

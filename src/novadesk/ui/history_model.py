@@ -63,6 +63,11 @@ class HistoryModel(QAbstractListModel):
         shown = (row.conversation for row in self._rows)
         return next((n for n, one in enumerate(shown) if one is not None and one.handle == handle), None)
 
+    def first(self) -> int | None:
+        """Return the row number of the open conversation, else of the first one shown, else None."""
+        shown = [number for number, row in enumerate(self._rows) if row.conversation is not None]
+        return next((number for number in shown if self._rows[number].current), shown[0] if shown else None)
+
     def show(self, conversations: Sequence[Conversation], today: date) -> None:
         """Replace the loaded conversations."""
         if list(conversations) == self._conversations and today == self._today:

@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -161,6 +161,12 @@ class HistoryList(QListView):
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        super().focusInEvent(event)
+        by_mouse = event.reason() is Qt.FocusReason.MouseFocusReason
+        if not by_mouse and not self.selectedIndexes() and (number := self._history.first()) is not None:
+            self.setCurrentIndex(self._history.index(number))
 
     def _open(self, index: QModelIndex) -> None:
         if index.isValid():

@@ -1,0 +1,246 @@
+"""The window as a person uses it: mouse, keys, voice, text; what was said is there afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from novadesk.paths import find_folders
+from tests.end2end.test_deaths import child
+from tests.support.desk import Desk
+from tests.support.program import Program
+from tests.support.sound import Recording
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
+
+# Places in a window of 1120 x 740, from its left upper corner.
+TALK = (692, 617)
+STOP = (783, 617)
+HANDS_FREE = '[talk]\nmode = "hands_free"\n'
+
+
+class Person:
+    """Somebody at the desktop with NovaDesk's window in front."""
+
+    def __init__(self, desk: Desk, program: Program) -> None:
+        self.desk, self.program = desk, program
+        program.start()
+        program.wait_for_phase("ready")
+        program.wait(lambda status: bool(status) and status["microphone"] in ("gated", "open"), "the microphone")
+        self.window = desk.find_window("NovaDesk$")
+        desk.focus(self.window)
+
+    def point(self, place: tuple[int, int]) -> None:
+        """Move the pointer to a place in the window."""
+        x, y = place
+        self.desk.run("xdotool", "mousemove", "--window", self.window, str(x), str(y))
+
+    def click(self, place: tuple[int, int]) -> None:
+        """Click with the left button."""
+        self.point(place)
+        self.desk.run("xdotool", "click", "1")
+
+    def write(self, text: str) -> None:
+        """Write a message into the text field and send it."""
+        self.desk.press("ctrl+l")
+        self.desk.type_text(text)
+        self.desk.press("Return")
+
+    def ask(self, text: str, *, turns: int) -> str:
+        """Write a message, wait until the newest conversation has so many turns, and return the last one's text."""
+        self.write(text)
+        answer = self.program.wait_for_turns(turns)[-1]
+        self.program.wait_for_phase("ready")
+        return str(answer["text"])
+
+    def conversation(self) -> str | None:
+        """Return the handle of the open conversation."""
+        status = self.program.status()
+        return status and status["conversation"]
+
+
+@pytest.fixture
+def program(desk: Desk, tmp_path: Path) -> Iterator[Program]:
+    with Program(tmp_path / "home", desk.env) as made:
+        yield made
+
+
+def roles(turns: list[dict[str, object]]) -> list[object]:
+    return [turn["role"] for turn in turns]
+
+
+def test_the_talk_button_space_and_the_text_field_are_three_ways_to_say_something(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    person.point(TALK)
+    desk.run("xdotool", "mousedown", "1")
+    program.wait_for_phase("listening")
+    desk.say("my name is anna")
+    desk.run("xdotool", "mouseup", "1")
+    assert "anna" in program.wait_for_turns(2)[0]["text"].lower()
+    program.wait_for_phase("ready")
+
+    desk.key_down("space")
+    program.wait_for_phase("listening")
+    desk.say("what is three plus four")
+    desk.key_up("space")
+    assert "seven" in program.wait_for_turns(4)[3]["text"].lower()
+    program.wait_for_phase("ready")
+
+    assert "Anna" in person.ask("what is my name", turns=6)
+    turns = program.turns()
+    assert roles(turns) == ["user", "assistant"] * 3
+    assert [turn["typed"] for turn in turns[::2]] == [False, False, True]
+    assert program.quit() == 0
+
+
+def test_the_stop_button_silences_the_answer_and_leaves_space_to_talk(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    with desk.recording() as speaker:
+        program.ask("say", text="what can you do")
+        program.wait_for_phase("speaking")
+        heard(program, speaker)
+        person.click(STOP)
+        program.wait(lambda status: bool(status) and status["phase"] != "speaking", "silence")
+    assert program.wait_for_turns(2)[1]["interrupted"]
+    desk.key_down("space")
+    program.wait_for_phase("listening")
+    desk.key_up("space")
+    program.wait_for_phase("ready", timeout_s=5)  # nothing was said: nothing to think about
+    assert len(program.turns()) == 2
+    assert program.quit() == 0
+
+
+def test_hands_free_takes_two_questions_without_a_key_and_stops_for_a_third(desk: Desk, program: Program) -> None:
+    program.settings(HANDS_FREE)
+    Person(desk, program)
+    desk.say("my name is anna")
+    program.wait_for_turns(2)
+    program.wait_for_phase("ready")
+    with desk.recording() as speaker:
+        desk.say("what can you do")
+        program.wait_for_phase("speaking")
+        heard(program, speaker)
+        desk.say("what is three plus four")
+    turns = program.wait_for_turns(6)
+    assert roles(turns) == ["user", "assistant"] * 3
+    assert [turn["interrupted"] for turn in turns[1::2]] == [False, True, False]
+    assert "seven" in turns[5]["text"].lower()
+    program.wait_for_phase("ready")
+    assert program.quit() == 0
+
+
+def test_an_older_conversation_is_opened_from_the_list_and_remembered(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    assert "Anna" in person.ask("my name is anna", turns=2)
+    first = person.conversation()
+    desk.press("ctrl+n")
+    program.wait(lambda status: bool(status) and status["conversation"] != first, "a new conversation")
+    program.wait_for_phase("ready")
+    assert "Anna" not in person.ask("what is it like to be a partner", turns=2)
+    desk.press("ctrl+l", "F6")  # from the text field to the list
+    desk.press("Down", "Return")
+    program.wait(lambda status: bool(status) and status["conversation"] == first, "the first conversation")
+    status = program.wait(lambda status: bool(status) and status["phase"] == "ready", "the link")
+    assert status is not None
+    assert status["recovered_turns"] == 2
+    assert "Anna" in person.ask("what is my name", turns=4)
+    desk.press("ctrl+e")
+    program.wait_for_phase("ended")
+    assert len(json.loads(program.run("history", "list", "--json").stdout)) == 2
+    assert program.quit() == 0
+
+
+def test_a_question_typed_as_the_server_dies_is_still_answered_once(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    os.kill(child(program, "serve"), signal.SIGKILL)
+    assert "seven" in person.ask("what is three plus four", turns=2).lower()
+    assert roles(program.turns()) == ["user", "assistant"]
+    assert program.quit() == 0
+
+
+@pytest.mark.parametrize("keys", ["alt+F4", "ctrl+q"])
+def test_closing_the_window_in_an_answer_loses_nothing_and_leaves_nothing(
+    desk: Desk, program: Program, keys: str
+) -> None:
+    Person(desk, program)
+    with desk.recording() as speaker:
+        program.ask("say", text="what can you do")
+        program.wait_for_phase("speaking")
+        heard(program, speaker)
+        assert program.leave(lambda: desk.press(keys)) == 0
+    turns = program.turns()
+    assert roles(turns) == ["user", "assistant"]
+    assert turns[1]["text"], "what was heard of the answer is kept"
+
+
+def test_a_second_start_says_so_and_leaves_the_first_alone(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    with subprocess.Popen(program.command, env=program.env, stderr=subprocess.PIPE, text=True) as second:
+        desk.focus(desk.find_window("^NovaDesk$"))
+        desk.press("Return")
+        _, words = second.communicate(timeout=20)
+    assert second.returncode == 2
+    assert "already running" in words
+    assert len(words.splitlines()) == 1
+    assert "seven" in person.ask("what is three plus four", turns=2).lower()
+    assert program.quit() == 0
+
+
+def test_a_broken_settings_file_is_named_in_a_box_and_left_as_it_is(desk: Desk, program: Program) -> None:
+    broken = '[voice]\nvoice = "tina\n'
+    program.settings(broken)
+    with subprocess.Popen(program.command, env=program.env, stderr=subprocess.PIPE, text=True) as started:
+        desk.focus(desk.find_window("^NovaDesk$"))
+        desk.press("Escape")
+        _, words = started.communicate(timeout=20)
+    assert started.returncode == 2
+    file = find_folders(home=str(program.home)).settings_file
+    assert str(file) in words
+    assert "line 2" in words
+    assert file.read_text() == broken
+
+
+def test_the_settings_dialog_saves_what_was_chosen_and_forgets_what_was_not(desk: Desk, program: Program) -> None:
+    Person(desk, program)
+    file = find_folders(home=str(program.home)).settings_file
+    for key in ("Escape", "Return"):
+        desk.press("ctrl+comma")
+        desk.focus(desk.find_window("^Settings$"))
+        desk.press("alt+v", "ctrl+a")
+        desk.type_text("tina")
+        assert not file.exists(), "nothing is written before the person says so"
+        desk.press(key)
+        program.wait(lambda _: not shown(desk, "^Settings$"), "the dialog to close")
+    assert 'voice = "tina"' in file.read_text()
+    assert program.quit() == 0
+
+
+def test_without_a_sound_server_the_conversation_is_held_in_writing(desk: Desk, tmp_path: Path) -> None:
+    env = {**desk.env, "PULSE_SERVER": f"unix:{tmp_path}/nowhere"}
+    with Program(tmp_path / "home", env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        status = program.wait(lambda status: bool(status) and status["error"] is not None, "word of the missing sound")
+        assert status is not None
+        assert status["error"]["layer"] == "audio"
+        program.ask("say", text="what is three plus four")
+        assert "seven" in program.wait_for_turns(2)[1]["text"].lower()
+        program.wait_for_phase("ready")
+        assert program.quit() == 0
+
+
+def heard(program: Program, speaker: Recording) -> None:
+    """Wait until a quarter of a second of the answer has come out of the speaker."""
+    program.wait(lambda _: int((abs(speaker.samples) > 1000).sum()) > 6_000, "some words to be heard")
+
+
+def shown(desk: Desk, title: str) -> bool:
+    """Return whether a window of this title is visible."""
+    found = subprocess.run(
+        ["xdotool", "search", "--onlyvisible", "--name", title], env=desk.env, capture_output=True, check=False
+    )
+    return bool(found.stdout.strip())
