@@ -57,3 +57,12 @@ def test_the_list_of_conversations_shows_where_the_keys_are(
     window.history.list.setFocus(Qt.FocusReason.TabFocusReason)
     [chosen] = window.history.list.selectedIndexes()
     assert window.history.model.row(chosen).current
+
+
+def test_an_ended_conversation_says_how_to_go_on_although_nobody_listens(window: MainWindow) -> None:
+    ended = Snapshot(phase=Phase.ENDED, talk_mode=TalkMode.HANDS_FREE)
+    window.show_snapshot(ended)
+    assert window.panel.composer.field.placeholderText() == "Press Space or F9, or type to go on"
+    assert window.panel.controls.under.text() == "Press Space or F9"
+    window.show_snapshot(replace(ended, phase=Phase.READY, microphone=MicrophoneState.OPEN))
+    assert window.panel.composer.field.placeholderText() == "Just speak, or type here"

@@ -172,7 +172,7 @@ class Controller:
         now = self._clock.now()
         self._uplink.release(now)
         if self._state.phase is Phase.LISTENING and self._uplink.silent:
-            if not self._uplink.muted:
+            if self._uplink.mode is TalkMode.HOLD and not self._uplink.muted:
                 self._view.notice("Nothing heard. Hold the talk button while you speak.")
             self._dispatch(lifecycle.NothingSaid())
             return

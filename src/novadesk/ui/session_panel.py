@@ -18,7 +18,7 @@ from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel, TextField
-from novadesk.ui.states import HEARING, hint, line_of, state_words
+from novadesk.ui.states import HEARING, RESTING, hint, line_of, state_words
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
 from novadesk.ui.theme import Theme
 
@@ -277,6 +277,8 @@ class Controls(QWidget):
         if snapshot.microphone is MicrophoneState.ABSENT and not snapshot.sound_opening and snapshot.phase in HEARING:
             return self.tr("No microphone")
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
+            if snapshot.phase in RESTING:
+                return self.tr("Press {key}").format(key=key)
             return self.tr("Listening") if heard else self.tr("Hands-free")
         return self.tr("Let go to send") if heard else self.tr("Hold {key}").format(key=key)
 

@@ -42,6 +42,7 @@ HEARING = frozenset(
     {Phase.READY, Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED, Phase.RENEWING}
 )
 
+RESTING = frozenset({Phase.IDLE, Phase.ENDED})
 _BUSY = frozenset({Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING})
 
 _QUIET_MICROPHONE: dict[MicrophoneState, tuple[str, str]] = {
@@ -116,6 +117,8 @@ def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
     talk = tr("Just speak") if hands_free else tr("Hold {key} to talk").format(key=key)
     if line.hint.startswith("{talk} to interrupt"):
         talk = tr("Speak") if hands_free else tr("Hold {key}").format(key=key)
+    elif hands_free and snapshot.phase in RESTING:
+        talk = tr("Press {key}").format(key=key)
     return tr(line.hint).format(talk=talk, here=tr(where))
 
 
