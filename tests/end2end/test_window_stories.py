@@ -212,10 +212,20 @@ def test_the_settings_dialog_saves_what_was_chosen_and_forgets_what_was_not(desk
         desk.focus(desk.find_window("^Settings$"))
         desk.press("alt+v", "ctrl+a")
         desk.type_text("tina")
+        desk.press("alt+k", "ctrl+a")
+        desk.type_text("f8" if key == "Return" else "no such key")
         assert not file.exists(), "nothing is written before the person says so"
         desk.press(key)
         program.wait(lambda _: not shown(desk, "^Settings$"), "the dialog to close")
     assert 'voice = "tina"' in file.read_text()
+    assert 'key = "f8"' in file.read_text()
+    desk.press("ctrl+comma")
+    desk.focus(desk.find_window("^Settings$"))
+    desk.press("alt+k", "ctrl+a")
+    desk.type_text("no such key")
+    desk.press("Return", "Escape")  # refused, with the reason; the dialog is still there to be cancelled
+    program.wait(lambda _: not shown(desk, "^Settings$"), "the dialog to close")
+    assert 'key = "f8"' in file.read_text()
     assert program.quit() == 0
 
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.config import Settings, load_settings, save_settings
+from novadesk.desktop.hotkeys.chord import parse_chord
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
@@ -107,6 +108,8 @@ class _Desktop:
         return 0
 
     def _save(self, settings: Settings) -> None:
+        if settings.talk.key.strip():
+            parse_chord(settings.talk.key)  # a key that nobody can press is refused here, not at the next start
         save_settings(settings, self.folders.settings_file)
 
 

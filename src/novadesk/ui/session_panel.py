@@ -279,7 +279,7 @@ class Controls(QWidget):
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
             if snapshot.phase in RESTING:
                 return self.tr("Press {key}").format(key=key)
-            return self.tr("Listening") if heard else self.tr("Hands-free")
+            return self.tr("Listening") if heard and snapshot.phase in HEARING else self.tr("Hands-free")
         return self.tr("Let go to send") if heard else self.tr("Hold {key}").format(key=key)
 
     def _latch(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QComboBox,
@@ -195,7 +195,7 @@ class SettingsDialog(QDialog):
         )
         self._group(form, self.tr("Talking"), (self.tr("Mo&de"), self.mode), (self.tr("Talk &key"), self.key))
         form.addStretch(1)
-        area = QScrollArea(self)
+        area = self._area = QScrollArea(self)
         area.setObjectName("dialogArea")
         area.setAccessibleName(self.tr("Settings"))
         area.setWidget(page)
@@ -268,6 +268,12 @@ class SettingsDialog(QDialog):
         self.note.style().polish(self.note)
         self.note.setText(text)
         self.note.setVisible(bool(text))
+        QTimer.singleShot(0, self, self._show_field)  # once the note has taken its room
+
+    def _show_field(self) -> None:
+        field = self.focusWidget()
+        if field is not None and self._area.isAncestorOf(field):
+            self._area.ensureWidgetVisible(field)
 
     def _on_save(self) -> None:
         try:

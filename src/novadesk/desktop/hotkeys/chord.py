@@ -39,7 +39,7 @@ def parse_chord(text: str) -> Chord:
             raise KnownError(
                 Reason.BAD_SETTINGS,
                 f"“{text}” is not a key that NovaDesk knows.",
-                "Set [talk] key to a name such as f9, right_ctrl or ctrl+space.",
+                "Give a name such as f9, right_ctrl or ctrl+space.",
             )
     return Chord(keys=keys)
 
