@@ -1,7 +1,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from novadesk.models import Role
@@ -210,6 +210,8 @@ def test_a_long_past_is_bounded() -> None:
     assert "“sentence 999”" in words(talk("what did we talk about", memory=memory))
 
 
+@example(texts=["repeat"], history=["", ""], hour=0)
+@example(texts=["repeat"], history=["hello", "Two\nlines."], hour=0)
 @given(texts=st.lists(_SPOKEN, min_size=1, max_size=5), history=st.lists(_SPOKEN, max_size=4), hour=st.integers(0, 23))
 def test_it_never_fails_and_is_never_silent(texts: list[str], history: list[str], hour: int) -> None:
     past = [said(text) for text, said in zip(history, [user, partner] * 2, strict=False)]

@@ -299,7 +299,7 @@ def _last_answer(memory: Memory) -> list[str]:
     sentences: list[str] = []
     for said in reversed(memory.past):
         if said.role is Role.ASSISTANT:
-            sentences.insert(0, said.text)
+            sentences = [text for text in (" ".join(said.text.split()), *sentences) if text]
         elif sentences:
             break
     return sentences
