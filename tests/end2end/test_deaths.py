@@ -8,7 +8,7 @@ import pytest
 
 from tests.end2end.test_survival import ask_aloud
 from tests.support.desk import Desk
-from tests.support.program import Program
+from tests.support.program import Program, children
 from tests.support.sound import Samples
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
@@ -16,10 +16,9 @@ pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 def child(program: Program, word: str) -> int:
     """Return the child process of the program whose command has this word."""
-    for task in Path(f"/proc/{program.pid}/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
-                return int(pid)
+    for pid in children(program.pid):
+        if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+            return pid
     raise AssertionError(f"the program has no {word}")
 
 

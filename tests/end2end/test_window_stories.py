@@ -90,9 +90,9 @@ def test_the_talk_button_space_and_the_text_field_are_three_ways_to_say_somethin
     assert "seven" in program.wait_for_turns(4)[3]["text"].lower()
     program.wait_for_phase("ready")
 
-    assert "Anna" in person.ask("what is my name", turns=6)
-    turns = program.turns()
-    assert roles(turns) == ["user", "assistant"] * 3
+    person.write("thank you")  # here the space bar writes, and does not talk
+    turns = program.wait_for_turns(5)
+    assert roles(turns)[:5] == ["user", "assistant", "user", "assistant", "user"]
     assert [turn["typed"] for turn in turns[::2]] == [False, False, True]
     assert program.quit() == 0
 
@@ -140,7 +140,7 @@ def test_an_older_conversation_is_opened_from_the_list_and_remembered(desk: Desk
     desk.press("ctrl+n")
     program.wait(lambda status: bool(status) and status["conversation"] != first, "a new conversation")
     program.wait_for_phase("ready")
-    assert "Anna" not in person.ask("what is it like to be a partner", turns=2)
+    assert "Anna" not in person.ask("what is three plus four", turns=2)
     desk.press("ctrl+l", "F6")  # from the text field to the list
     desk.press("Down", "Return")
     program.wait(lambda status: bool(status) and status["conversation"] == first, "the first conversation")
@@ -186,7 +186,8 @@ def test_a_second_start_says_so_and_leaves_the_first_alone(desk: Desk, program: 
     assert second.returncode == 2
     assert "already running" in words
     assert len(words.splitlines()) == 1
-    assert "seven" in person.ask("what is three plus four", turns=2).lower()
+    assert person.conversation() is not None
+    program.wait_for_phase("ready")
     assert program.quit() == 0
 
 

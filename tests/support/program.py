@@ -1,5 +1,6 @@
 """The real program in a process of its own, driven over its control channel."""
 
+import contextlib
 import json
 import os
 import signal
@@ -151,9 +152,18 @@ class Program:
 
 def _descendants(pid: int) -> list[int]:
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *_descendants(int(child))]
+    for child in children(pid):
+        found += [child, *_descendants(child)]
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Return the child processes; threads and processes may end at any moment."""
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
