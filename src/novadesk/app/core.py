@@ -18,7 +18,7 @@ from novadesk.app.remote import make_access
 from novadesk.app.talkkey import TalkKey
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
-from novadesk.conversation.api import Devices, Snapshot
+from novadesk.conversation.api import Devices, Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
@@ -37,6 +37,8 @@ from novadesk.store.sync import Sync
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 _log = logging.getLogger(__name__)
+
+_DOWN = frozenset({Phase.OFFLINE, Phase.FAILED, Phase.CONNECTING, Phase.RECONNECTING})
 
 
 class DeviceList(Protocol):
@@ -91,6 +93,7 @@ class Core:
         self._stack = AsyncExitStack()
         self._clock = SystemClock()
         self._stored = asyncio.Event()
+        self._phase = Phase.IDLE
         self._lister: DeviceList | None = None
         self._archive: Conversations
         self.controller: Controller
@@ -130,7 +133,9 @@ class Core:
         registry = Registry(database, Keychain(folders.keyring_service))
         remote = RemoteSessions(make_access(settings, practice.address))
         stack.push_async_callback(remote.close)
-        sync = Sync(database, self._archive, registry, remote, self._clock, self._stored.set)
+        sync = Sync(
+            database, self._archive, registry, remote, self._clock, self._stored.set, backend=settings.backend.kind
+        )
 
         sound = start.sound
         if sound is None:
@@ -148,7 +153,7 @@ class Core:
             archive=self._archive,
             clock=self._clock,
             toolbox=toolbox,
-            publish=self._publish,
+            publish=lambda snapshot: self._show(snapshot, sync),
             on_saved=lambda: self._on_saved(sync),
             on_quit=self._on_quit,
         )
@@ -187,6 +192,12 @@ class Core:
             return Devices(microphones=(), speakers=())
         microphones, speakers = await self._lister.devices()
         return Devices(microphones=tuple(microphones), speakers=tuple(speakers))
+
+    def _show(self, snapshot: Snapshot, sync: Sync) -> None:
+        if snapshot.phase is Phase.READY and self._phase in _DOWN:
+            sync.try_now()  # what brought the link back may serve the session store too
+        self._phase = snapshot.phase
+        self._publish(snapshot)
 
     def _on_saved(self, sync: Sync) -> None:
         sync.kick()

@@ -11,8 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from novadesk.models import Turn
+from novadesk.models import BackendKind, Turn
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, turn_of
+
+_OF_BACKEND = (
+    "(:backend IS NULL"
+    " OR :backend = coalesce((SELECT backend FROM conversation WHERE handle = o.conversation), :backend))"
+)
 
 
 class OutboxKind(Enum):
@@ -78,14 +83,20 @@ def renew_turn(
         add_turn(db, handle, turn, make_id(), revision)
 
 
-def lease(db: sqlite3.Connection, count: int, now_ms: int, lease_ms: int) -> tuple[Lease, ...]:
-    """Lease up to `count` of the oldest rows that nothing holds back, for `lease_ms`."""
+def lease(
+    db: sqlite3.Connection, count: int, now_ms: int, lease_ms: int, backend: BackendKind | None = None
+) -> tuple[Lease, ...]:
+    """Lease up to `count` of the oldest rows that nothing holds back, for `lease_ms`.
+
+    With `backend` only rows of conversations that began there (or that are gone): what was said to the practice partner
+    never reaches another service.
+    """
     rows = db.execute(
-        "SELECT * FROM outbox AS o WHERE parked IS NULL AND NOT EXISTS ("
+        f"SELECT * FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND} AND NOT EXISTS ("
         " SELECT 1 FROM outbox AS p WHERE p.conversation = o.conversation AND p.number <= o.number"
         " AND p.parked IS NULL AND (p.due_ms > :now OR p.leased_until_ms > :now)"
         ") ORDER BY number LIMIT :count",
-        {"now": now_ms, "count": count},
+        {"now": now_ms, "count": count, "backend": None if backend is None else backend.value},
     ).fetchall()
     leases = []
     for row in rows:
@@ -197,10 +208,10 @@ def retry_all(db: sqlite3.Connection) -> None:
     db.execute("UPDATE outbox SET due_ms = 0, parked = NULL")
 
 
-def next_due_ms(db: sqlite3.Connection) -> int | None:
-    """Return when the next row may be leased; None when nothing waits."""
-    query = "SELECT min(max(due_ms, leased_until_ms)) FROM outbox WHERE parked IS NULL"
-    found: int | None = db.execute(query).fetchone()[0]
+def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None) -> int | None:
+    """Return when the next row (of a backend) may be leased; None when nothing waits."""
+    query = f"SELECT min(max(due_ms, leased_until_ms)) FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND}"
+    found: int | None = db.execute(query, {"backend": None if backend is None else backend.value}).fetchone()[0]
     return found
 
 

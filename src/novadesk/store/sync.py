@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import groupby
 
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
 from novadesk.store import outbox
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.chain import Clock, RollOver, SessionChain
@@ -87,6 +88,7 @@ class Sync:
         remote: the remote session store.
         clock: monotonic seconds and Unix milliseconds.
         on_changed: called on the loop when turns were delivered or read, or when `note` changed.
+        backend: the only backend whose conversations are delivered; None for all.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Sync:
         clock: Clock,
         on_changed: Callable[[], None],
         *,
+        backend: BackendKind | None = None,
         policy: SyncPolicy | None = None,
         roll_over: RollOver | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class Sync:
         self._conversations = conversations
         self._clock = clock
         self._on_changed = on_changed
+        self._backend = backend
         self._policy = policy or SyncPolicy()
         chain = SessionChain(database, registry, remote, clock, roll_over or RollOver())
         self._delivery = Delivery(database, chain, remote, clock)
@@ -153,7 +157,7 @@ class Sync:
         """Wait until everything is delivered; return whether it was within `deadline_s`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
-                while await self._database.read(outbox.next_due_ms) is not None:
+                while await self._next_due_ms() is not None:
                     self._kicked.set()
                     await asyncio.sleep(0.02)
                 return True
@@ -214,16 +218,21 @@ class Sync:
         """Return when a row may be leased."""
         while True:
             self._kicked.clear()
-            due_ms = await self._database.read(outbox.next_due_ms)
+            due_ms = await self._next_due_ms()
             wait_s = None if due_ms is None else (due_ms - self._clock.unix_ms()) / 1000
             if wait_s is not None and wait_s <= 0:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._kicked.wait(), wait_s)
 
+    async def _next_due_ms(self) -> int | None:
+        return await self._database.read(lambda db: outbox.next_due_ms(db, self._backend))
+
     async def _round(self) -> None:
         now_ms, lease_ms = self._clock.unix_ms(), int(self._policy.lease_s * 1000)
-        leases = await self._database.run(lambda db: outbox.lease(db, self._policy.batch, now_ms, lease_ms))
+        leases = await self._database.run(
+            lambda db: outbox.lease(db, self._policy.batch, now_ms, lease_ms, self._backend)
+        )
         groups = groupby(sorted(leases, key=lambda held: (held.conversation, held.number)), lambda h: h.conversation)
         outcomes = await asyncio.gather(*(self._carry_out(tuple(group)) for _, group in groups))
         failures = [failure for failure in outcomes if failure is not None]

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from novadesk.models import Turn
+from novadesk.models import BackendKind, Turn
 from novadesk.store import outbox, schema
 from novadesk.store.conversations import _append, _create, _delete
 from novadesk.store.outbox import Lease, OutboxKind
@@ -87,6 +87,18 @@ def test_a_row_that_waits_holds_back_its_conversation_only(db: sqlite3.Connectio
     again = take(db, now_ms=START_MS + 500)
     assert [held.number for held in again] == sorted(held.number for held in again)
     assert (again[0].number, again[0].attempts) == (first.number, 1)
+
+
+def test_what_was_said_to_one_backend_is_never_delivered_to_another(db: sqlite3.Connection) -> None:
+    for backend in (BackendKind.PRACTICE, BackendKind.BEDROCK):
+        made = dataclasses.replace(make_conversation(), backend=backend)
+        _create(db, made)
+        db.execute("DELETE FROM outbox WHERE conversation = ?", (made.handle,))
+        _append(db, make_turn(made.handle, backend.value))
+    assert outbox.next_due_ms(db, BackendKind.GATEWAY) is None
+    assert outbox.next_due_ms(db, BackendKind.BEDROCK) == 0
+    assert texts(outbox.lease(db, 100, START_MS, LEASE_MS, BackendKind.BEDROCK)) == ["bedrock"]
+    assert texts(outbox.lease(db, 100, START_MS, LEASE_MS, BackendKind.PRACTICE)) == ["practice"]
 
 
 def test_a_parked_row_blocks_nothing_and_is_kept(db: sqlite3.Connection) -> None:
