@@ -114,3 +114,12 @@ def check_handle(text: str, now_ms: int) -> str:
             "Run `novadesk history list` to see the ids.",
         )
     return text
+
+
+def no_such_conversation() -> KnownError:
+    """Return the error for a handle that is well formed and not stored."""
+    return KnownError(
+        Reason.UNKNOWN_CONVERSATION,
+        "There is no such conversation here.",
+        "Run `novadesk history list` to see those that are.",
+    )

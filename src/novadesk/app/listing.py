@@ -10,8 +10,7 @@ from novadesk.app.command import own_command
 from novadesk.app.output import put
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings
-from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Role, Turn, check_handle
+from novadesk.models import Conversation, Role, Turn, check_handle, no_such_conversation
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -49,7 +48,7 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
 
     async def read(archive: Conversations) -> list[Turn]:
         if await archive.find(handle) is None:
-            raise _unknown()
+            raise no_such_conversation()
         found: list[Turn] = []
         while page := await archive.turns(handle, before=found[0].position if found else None, limit=PAGE):
             found = [*page, *found]
@@ -57,7 +56,7 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
 
     turns = _read(profile, read)
     if turns is None:
-        raise _unknown()
+        raise no_such_conversation()
     if as_json:
         put(json.dumps([_turn(turn) for turn in turns], indent=2))
     else:
@@ -131,11 +130,3 @@ def _turn(turn: Turn) -> dict[str, object]:
 
 def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
-
-
-def _unknown() -> KnownError:
-    return KnownError(
-        Reason.UNKNOWN_CONVERSATION,
-        "There is no such conversation here.",
-        "Run `novadesk history list` to see those that are.",
-    )

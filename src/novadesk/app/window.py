@@ -84,25 +84,16 @@ class _Desktop:
         def leave() -> None:
             loop.call_soon_threadsafe(leaving.set)
 
-        async def make() -> Core:
-            return Core(
-                settings=self.settings,
-                folders=self.folders,
-                publish=bridge.publish,
-                on_quit=leave,
-            )
-
+        core = Core(settings=self.settings, folders=self.folders, publish=bridge.publish, on_quit=leave)
         try:
-            core: Core = await asyncio.wrap_future(thread.submit(make))
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
             intents = ThreadsafeIntents(core_loop, core.controller)
             window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=self.scheme)
             window.show()
             await leaving.wait()
-            window.hide()
-            await asyncio.wrap_future(thread.submit(core.stop))
             window.finish()
         finally:
+            await asyncio.wrap_future(thread.submit(core.stop))
             bridge.close()
             thread.stop()
         return 0

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from novadesk.conversation.label import make_label
 from novadesk.conversation.ports import Archive, Clock
-from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Conversation, Role, Turn, make_handle
+from novadesk.errors import KnownError
+from novadesk.models import BackendKind, Conversation, Role, Turn, make_handle, no_such_conversation
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.transcript import TurnText
@@ -108,11 +108,7 @@ class Record:
         """
         conversation = await self._archive.find(handle)
         if conversation is None:
-            raise KnownError(
-                Reason.UNKNOWN_CONVERSATION,
-                "There is no such conversation here.",
-                "Run `novadesk history list` to see those that are.",
-            )
+            raise no_such_conversation()
         return conversation
 
     async def refresh(self) -> None:

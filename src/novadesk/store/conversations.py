@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from novadesk.errors import BugError, KnownError, Reason
-from novadesk.models import Conversation, SyncState, Turn
+from novadesk.errors import BugError
+from novadesk.models import Conversation, SyncState, Turn, no_such_conversation
 from novadesk.store import outbox
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
@@ -217,9 +217,5 @@ def _delete(db: sqlite3.Connection, handle: str, now_ms: int) -> None:
 def _number(db: sqlite3.Connection, handle: str) -> int:
     row = db.execute("SELECT number FROM conversation WHERE handle = ?", (handle,)).fetchone()
     if row is None:
-        raise KnownError(
-            Reason.UNKNOWN_CONVERSATION,
-            "There is no such conversation.",
-            "Run `novadesk history list` to see the ids.",
-        )
+        raise no_such_conversation()
     return int(row["number"])
