@@ -40,7 +40,7 @@ class SensitivitySetting(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSettings:
-    """Where the voice leads. Empty endpoints mean AWS's own."""
+    """Where the voice leads. Empty endpoints mean AWS's own; `kms_key` is the ARN that encrypts the remote copy."""
 
     kind: BackendKind = BackendKind.PRACTICE
     profile: str = ""
@@ -49,6 +49,7 @@ class BackendSettings:
     bedrock_endpoint: str = ""
     agent_runtime_endpoint: str = ""
     ca_bundle: str = ""
+    kms_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,19 @@ class TalkSettings:
     mode: TalkModeSetting = TalkModeSetting.HOLD
     key: str = "f9"
     release_tail_ms: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """Wire sessions: when they rest, and how many there may be.
+
+    Attributes:
+        idle_s: time without a turn after which the wire session ends and the microphone is released; 0 means never.
+        concurrent: most wire sessions open at once; with one, renewal closes the old one before it opens the next.
+    """
+
+    idle_s: float = 300.0
+    concurrent: int = 2
 
 
 class SchemeSetting(Enum):
@@ -121,6 +135,7 @@ class Settings:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     audio: AudioSettings = field(default_factory=AudioSettings)
     talk: TalkSettings = field(default_factory=TalkSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
@@ -133,6 +148,8 @@ _ENVIRONMENT: dict[str, tuple[str, str]] = {
     "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": ("backend", "agent_runtime_endpoint"),
     "AWS_CA_BUNDLE": ("backend", "ca_bundle"),
     "BEDROCK_MODEL_ID": ("backend", "model"),
+    "SESSION_TIMEOUT": ("session", "idle_s"),
+    "SESSION_MAX_CONCURRENT": ("session", "concurrent"),
 }
 
 
@@ -150,7 +167,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
             raise _bad(file, f"cannot be read ({error.strerror})") from error
     for variable, (section, name) in _ENVIRONMENT.items():
         if environment.get(variable):
-            table.setdefault(section, {})[name] = environment[variable]
+            table.setdefault(section, {})[name] = _number(variable, environment[variable], section, name)
     return check_settings(_build(table, file), file)
 
 
@@ -173,6 +190,8 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[voice] top_p must be between 0 and 1": 0 <= settings.voice.top_p <= 1,
         "[voice] max_tokens must be at least 1": settings.voice.max_tokens >= 1,
         "[talk] release_tail_ms must be between 0 and 2000": 0 <= settings.talk.release_tail_ms <= 2000,
+        "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
+        "[session] concurrent must be at least 1": settings.session.concurrent >= 1,
         "[limits] values must be positive": all(
             0 < value < math.inf
             for value in (settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale)
@@ -195,7 +214,11 @@ def save_settings(settings: Settings, file: Path, environment: Mapping[str, str]
     """
     file = file.resolve()
     document = _read(file) if file.exists() else tomlkit.document()
-    foreign = {place: environment[name] for name, place in _ENVIRONMENT.items() if environment.get(name)}
+    foreign = {
+        (section, name): _number(variable, environment[variable], section, name)
+        for variable, (section, name) in _ENVIRONMENT.items()
+        if environment.get(variable)
+    }
     defaults = Settings()
     for section in dataclasses.fields(Settings):
         value, default = getattr(settings, section.name), getattr(defaults, section.name)
@@ -218,6 +241,21 @@ def save_settings(settings: Settings, file: Path, environment: Mapping[str, str]
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(file)
+
+
+def _number(variable: str, text: str, section: str, name: str) -> str | int | float:
+    """Return the text of a variable, as a number where the setting is one.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` when it is none.
+    """
+    plain: str | int | float = getattr(getattr(Settings(), section), name)
+    try:
+        return type(plain)(text)
+    except ValueError as error:
+        raise KnownError(
+            Reason.BAD_SETTINGS, f"{variable} is “{text}”, which is not a number.", f"Set {variable} to a number."
+        ) from error
 
 
 def _read(file: Path) -> tomlkit.TOMLDocument:

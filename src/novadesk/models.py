@@ -81,6 +81,7 @@ class Conversation:
         title: the person's own words, or empty.
         turns: number of stored turns.
         pending: stored turns not yet acknowledged remotely.
+        private: kept in memory only; nothing of it is ever written or synced.
     """
 
     handle: str
@@ -92,6 +93,8 @@ class Conversation:
     turns: int = 0
     pending: int = 0
     sync: SyncState = SyncState.LOCAL
+    starred: bool = False
+    private: bool = False
 
 
 def make_handle(now_ms: int) -> str:

@@ -303,3 +303,16 @@ def test_a_region_that_is_none(file: Path, region: str) -> None:
 def test_a_model_that_is_none(file: Path) -> None:
     settings = Settings(backend=BackendSettings(model=" \t"))
     assert refusal(lambda: check_settings(settings, file)).reason is Reason.BAD_MODEL
+
+
+def test_session_limits_come_from_the_environment_as_numbers(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "none.toml", {"SESSION_TIMEOUT": "120", "SESSION_MAX_CONCURRENT": "1"})
+    assert settings.session.idle_s == 120.0
+    assert settings.session.concurrent == 1
+
+
+@pytest.mark.parametrize("variable", ["SESSION_TIMEOUT", "SESSION_MAX_CONCURRENT"])
+def test_a_session_limit_that_is_no_number_is_refused_by_its_name(variable: str, tmp_path: Path) -> None:
+    with pytest.raises(KnownError, match=variable) as caught:
+        load_settings(tmp_path / "none.toml", {variable: "soon"})
+    assert caught.value.reason is Reason.BAD_SETTINGS
