@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from novadesk.conversation.label import make_label
 from novadesk.conversation.ports import Archive, Clock
+from novadesk.conversation.privacy import PrivateArchive
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, Conversation, Role, Turn, make_handle, no_such_conversation
 from novadesk.protocol.events import WireRole
@@ -47,6 +48,7 @@ class Record:
         self.turns: tuple[Turn, ...] = ()
         self.recovered = 0
         self.revision = 0
+        self._disk = archive
         self._archive = archive
         self._clock = clock
         self._on_changed = on_changed
@@ -54,7 +56,7 @@ class Record:
         self._on_trouble = on_trouble
         self._stored = False
         self._current: str | None = None
-        self._waiting: asyncio.Queue[Turn] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Archive, Turn]] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,8 +82,8 @@ class Record:
 
     async def load_current(self) -> bool:
         """Load the conversation that was open last; return whether there was one."""
-        handle = await self._archive.current()
-        if handle is None or await self._archive.find(handle) is None:
+        handle = await self._disk.current()
+        if handle is None or await self._disk.find(handle) is None:
             return False
         await self.load(handle)
         return True
@@ -93,7 +95,8 @@ class Record:
             KnownError: `UNKNOWN_CONVERSATION` when there is none of this handle.
         """
         conversation = await self.check(handle)
-        self.turns = tuple(await self._archive.turns(handle, limit=SHOWN_TURNS))
+        self.turns = tuple(await self._disk.turns(handle, limit=SHOWN_TURNS))
+        self._archive = self._disk
         self.conversation = conversation
         self.recovered = conversation.turns
         self._stored = True
@@ -106,7 +109,7 @@ class Record:
         Raises:
             KnownError: `UNKNOWN_CONVERSATION` when there is none of this handle.
         """
-        conversation = await self._archive.find(handle)
+        conversation = await self._disk.find(handle)
         if conversation is None:
             raise no_such_conversation()
         return conversation
@@ -122,8 +125,13 @@ class Record:
         if found is not None and self.conversation is conversation and self._waiting.empty():
             self.conversation, self.turns = found, turns
 
-    def begin(self, backend: BackendKind) -> None:
-        """Begin an empty conversation; it reaches the disk with its first turn."""
+    @property
+    def private(self) -> bool:
+        """Return whether the open conversation may leave no trace anywhere."""
+        return self.conversation is not None and self.conversation.private
+
+    def begin(self, backend: BackendKind, *, private: bool = False) -> None:
+        """Begin an empty conversation; it reaches the disk with its first turn, or never when it is private."""
         now_ms = self._clock.unix_ms()
         self.conversation = Conversation(
             handle=make_handle(now_ms),
@@ -132,7 +140,9 @@ class Record:
             backend=backend,
             created_ms=now_ms,
             updated_ms=now_ms,
+            private=private,
         )
+        self._archive = PrivateArchive() if private else self._disk
         self.turns = ()
         self.recovered = 0
         self._stored = False
@@ -140,27 +150,27 @@ class Record:
 
     async def leave(self) -> None:
         """Forget which conversation is open, so that the next start begins a new one, unless this one goes on."""
-        await self._set_current(None)
+        if not self.private:
+            await self._set_current(None)
 
     def keep(self, text: TurnText, *, wire_session: str, typed: bool) -> None:
         """Write a finished turn, in order with those before."""
         if self.conversation is None:
             return
-        self._waiting.put_nowait(
-            Turn(
-                turn_id=text.turn_id,
-                conversation=self.conversation.handle,
-                position=-1,  # the archive gives it
-                role=text.role,
-                text=text.text,
-                at_ms=self._clock.unix_ms(),
-                wire_session=wire_session,
-                heard_chars=text.heard_chars,
-                interrupted=text.interrupted,
-                unconfirmed=text.unconfirmed,
-                typed=typed,
-            )
+        turn = Turn(
+            turn_id=text.turn_id,
+            conversation=self.conversation.handle,
+            position=-1,  # the archive gives it
+            role=text.role,
+            text=text.text,
+            at_ms=self._clock.unix_ms(),
+            wire_session=wire_session,
+            heard_chars=text.heard_chars,
+            interrupted=text.interrupted,
+            unconfirmed=text.unconfirmed,
+            typed=typed,
         )
+        self._waiting.put_nowait((self._archive, turn))
 
     def history(self, without: frozenset[str]) -> list[HistoryMessage]:
         """Return what the model is told of the conversation: what was said and heard, in order."""
@@ -172,20 +182,20 @@ class Record:
 
     async def _write_all(self) -> None:
         while True:
-            turn = await self._waiting.get()
+            archive, turn = await self._waiting.get()
             try:
-                await self._write(turn)
+                await self._write(archive, turn)
             except Exception:
                 _log.exception("a turn could not be written, by a bug")
             finally:
                 self._waiting.task_done()
 
-    async def _write(self, turn: Turn) -> None:
+    async def _write(self, archive: Archive, turn: Turn) -> None:
         troubled = False
         while True:
             try:
                 await self._prepare(turn.conversation)
-                stored = await self._archive.append(turn)
+                stored = await archive.append(turn)
                 break
             except KnownError as error:
                 troubled = True
@@ -203,11 +213,11 @@ class Record:
         if not self._stored:
             await self._archive.create(conversation)
             self._stored = True
-        if self._current != handle:
+        if self._current != handle and not conversation.private:
             await self._set_current(handle)
 
     async def _set_current(self, handle: str | None) -> None:
-        await self._archive.set_current(handle)
+        await self._disk.set_current(handle)
         self._current = handle
 
     def _show(self, stored: Turn) -> None:
