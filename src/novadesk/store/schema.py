@@ -23,7 +23,7 @@ CREATE TABLE conversation (
 ) STRICT;
 CREATE INDEX conversation_newest ON conversation (updated_ms DESC, number DESC);
 
--- `number` is the row id of a later full-text index. `revision` grows when an unconfirmed turn is replaced.
+-- `number` is the row id of the full-text index. `revision` grows when an unconfirmed turn is replaced.
 CREATE TABLE turn (
   number INTEGER PRIMARY KEY,
   turn_id TEXT NOT NULL UNIQUE,
@@ -84,7 +84,43 @@ CREATE TABLE remote_session (
 CREATE TABLE tombstone (handle TEXT PRIMARY KEY, deleted_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-_SCRIPTS: tuple[str, ...] = (_VERSION_1,)
+# The index holds what the person heard, as view and export show it. It has no copy of the text: the triggers hand it
+# the very words that were indexed, so that they can be taken out again.
+_VERSION_2 = """
+ALTER TABLE conversation ADD COLUMN labelled_ms INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE measurement (
+  number INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  value REAL NOT NULL
+) STRICT;
+CREATE INDEX measurement_time ON measurement (at_ms);
+
+CREATE VIEW heard_turn AS
+  SELECT number, iif(heard_chars IS NULL, text, substr(text, 1, heard_chars)) AS text FROM turn;
+
+CREATE VIRTUAL TABLE turn_text USING fts5 (
+  text, content = 'heard_turn', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER turn_text_added AFTER INSERT ON turn BEGIN
+  INSERT INTO turn_text (rowid, text)
+    VALUES (new.number, iif(new.heard_chars IS NULL, new.text, substr(new.text, 1, new.heard_chars)));
+END;
+CREATE TRIGGER turn_text_removed AFTER DELETE ON turn BEGIN
+  INSERT INTO turn_text (turn_text, rowid, text)
+    VALUES ('delete', old.number, iif(old.heard_chars IS NULL, old.text, substr(old.text, 1, old.heard_chars)));
+END;
+CREATE TRIGGER turn_text_changed AFTER UPDATE OF text, heard_chars ON turn BEGIN
+  INSERT INTO turn_text (turn_text, rowid, text)
+    VALUES ('delete', old.number, iif(old.heard_chars IS NULL, old.text, substr(old.text, 1, old.heard_chars)));
+  INSERT INTO turn_text (rowid, text)
+    VALUES (new.number, iif(new.heard_chars IS NULL, new.text, substr(new.text, 1, new.heard_chars)));
+END;
+INSERT INTO turn_text (turn_text) VALUES ('rebuild');
+"""
+
+_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 
 NEWEST = len(_SCRIPTS)
 """The schema version that this program writes."""

@@ -1,0 +1,125 @@
+"""Files of earlier versions, with data in them, become files of this one and lose nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from novadesk.models import SyncState
+from novadesk.store import schema
+from novadesk.store.conversations import Conversations
+from novadesk.store.database import Database
+
+DATA = Path(__file__).parents[2] / "data"
+FIRST = "session_1790000000000_0000000000000000000000000a"
+SECOND = "session_1790000000500_0000000000000000000000000b"
+CONTENT = {
+    "setting": "*",
+    "conversation": "handle, label, title, titled_ms, starred, backend, origin, created_ms, updated_ms, turns",
+    "turn": "*",
+    "step": "*",
+    "outbox": "*",
+    "remote_session": "*",
+    "tombstone": "*",
+}
+
+
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    """A file as version 1 left it: a title, typed, cut and unconfirmed turns, an outbox, a deletion."""
+    file = tmp_path / "novadesk.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.executescript((DATA / "store_version_1.sql").read_text(encoding="utf-8"))
+        db.execute("PRAGMA journal_mode = WAL")
+        assert schema.version(db) == 1
+    return file
+
+
+def content(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(file)) as db:
+        return {table: db.execute(f"SELECT {columns} FROM {table}").fetchall() for table, columns in CONTENT.items()}
+
+
+def found(file: Path, words: str) -> list[int]:
+    with closing(sqlite3.connect(file)) as db:
+        query = "SELECT rowid FROM turn_text WHERE turn_text MATCH ? ORDER BY rowid"
+        return [number for (number,) in db.execute(query, (words,))]
+
+
+async def test_version_1_is_brought_up_to_date_and_loses_nothing(old_file: Path) -> None:
+    before = content(old_file)
+    assert [len(rows) for rows in before.values()] == [1, 2, 4, 1, 5, 2, 1]
+    async with Database(old_file) as database:
+        archive = Conversations(database)
+        assert await archive.current() == SECOND
+        first = await archive.find(FIRST)
+        assert first is not None
+        assert (first.title, first.turns, first.starred) == ("Holiday", 3, False)
+        assert [turn.heard_text for turn in await archive.turns(FIRST)] == [
+            "Où est le café?",
+            "The café is around the corner,",
+            "Unconfirmed words",
+        ]
+        states = [turn.sync for turn in await archive.turns(FIRST)]
+        assert states == [SyncState.SYNCED, SyncState.PENDING, SyncState.PENDING]
+    assert content(old_file) == before
+    with closing(sqlite3.connect(old_file)) as db:
+        assert schema.version(db) == schema.NEWEST
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert db.execute("SELECT count(*) FROM measurement").fetchone() == (0,)
+
+
+async def test_what_version_1_held_can_be_searched_for(old_file: Path) -> None:
+    async with Database(old_file):
+        pass
+    assert found(old_file, "cafe") == [1, 2]
+    assert found(old_file, "corner") == [2]
+    assert found(old_file, "cathedral") == [], "nobody heard that"
+    assert found(old_file, "typed") == [4]
+    assert found(old_file, "deleted") == []
+
+
+async def test_version_1_is_read_without_being_changed(old_file: Path) -> None:
+    before = content(old_file)
+    async with Database(old_file, read_only=True) as database:
+        handles = {one.handle for one in await Conversations(database).conversations()}
+    assert handles == {FIRST, SECOND}
+    assert content(old_file) == before
+    with closing(sqlite3.connect(old_file)) as db:
+        assert schema.version(db) == 1
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        schema.migrate(db)
+        yield db
+
+
+def test_the_index_follows_every_change_of_a_turn(db: sqlite3.Connection) -> None:
+    def hits(words: str) -> int:
+        db.execute("INSERT INTO turn_text (turn_text, rank) VALUES ('integrity-check', 1)")
+        (count,) = db.execute("SELECT count(*) FROM turn_text WHERE turn_text MATCH ?", (words,)).fetchone()
+        return int(count)
+
+    db.execute(
+        "INSERT INTO conversation (number, handle, label, title, backend, created_ms, updated_ms)"
+        " VALUES (1, 'h', '', '', 'practice', 0, 0)"
+    )
+    db.execute(
+        "INSERT INTO turn (turn_id, conversation, position, role, text, at_ms, wire_session, sync)"
+        " VALUES ('t', 1, 0, 'user', 'alpha beta gamma', 0, '', 'local')"
+    )
+    assert (hits("alpha"), hits("gamma")) == (1, 1)
+    db.execute("UPDATE turn SET heard_chars = 10")
+    assert (hits("beta"), hits("gamma")) == (1, 0)
+    db.execute("UPDATE turn SET text = 'delta epsilon', heard_chars = NULL")
+    assert (hits("alpha"), hits("epsilon")) == (0, 1)
+    db.execute("UPDATE turn SET sync = 'synced', position = 4")
+    assert hits("delta") == 1
+    db.execute("DELETE FROM conversation")
+    assert (hits("delta"), hits("epsilon")) == (0, 0)
