@@ -1,0 +1,181 @@
+"""The flight recorder: the last protocol events of a conversation, without a word of what was said."""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from novadesk.diagnostics.redaction import BYTES, Redaction, revive
+from novadesk.protocol.fields import Body
+
+FORMAT = 1
+MAX_ENTRIES = 4_000
+MAX_BYTES = 1_000_000
+"""Bounds of the recording in memory. Audio in a row is one entry: this is far more than one wire session."""
+
+RUN_S = 2.0
+"""Longest row of audio in one entry."""
+
+_NOTE_CHARACTERS = 200
+_LONG_WORD = re.compile(r"[0-9A-Za-z_+/=.-]{20,}")  # ids, keys and tokens are longer than any word of a note
+
+
+@dataclass(slots=True)
+class _Entry:
+    at_s: float
+    generation: int
+    side: str
+    body: Body | str
+    until_s: float = 0.0
+    count: int = 1
+    audio: tuple[str, str, int] | None = None
+    size: int = field(default=0)
+
+
+class Recorder:
+    """Keeps what passed between NovaDesk and the service. Called on the core loop; never raises.
+
+    Args:
+        max_entries: entries kept; the oldest go.
+        max_bytes: bytes kept, as they will be written.
+    """
+
+    def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_entries, self._max_bytes = max_entries, max_bytes
+        self._entries: deque[_Entry] = deque()
+        self._runs: dict[tuple[int, str], _Entry] = {}
+        self._redaction = Redaction()
+        self._bytes = 0
+        self._dropped = 0
+        self._now = 0.0
+
+    def sent(self, generation: int, payload: bytes, now: float) -> None:
+        """Take an event that went to the service; `now` is the core's monotonic clock in seconds."""
+        self._take(generation, "client", payload, now)
+
+    def received(self, generation: int, payload: bytes, now: float) -> None:
+        """Take an event that came from the service."""
+        self._take(generation, "service", payload, now)
+
+    def note(self, text: str, now: float | None = None) -> None:
+        """Take a line about what the core did, such as a phase; long words (ids, keys) are taken out.
+
+        Without `now` it happened at the time of the newest entry.
+        """
+        self._now = self._now if now is None else now
+        line = _LONG_WORD.sub("…", " ".join(text.split())[:_NOTE_CHARACTERS])
+        self._add(_Entry(at_s=self._now, generation=0, side="note", body=line))
+
+    def redact(self, payload: bytes) -> bytes:
+        """Return an event of the service as it would be written."""
+        return _json(self._redaction.redact(payload, ours=False)).encode()
+
+    def dump(self) -> str:
+        """Return the recording as JSON lines: a heading, then the entries, oldest first. See `read_dump`."""
+        heading = _json({"format": FORMAT, "entries": len(self._entries), "dropped": self._dropped})
+        return "\n".join([heading, *self.lines()]) + "\n"
+
+    def lines(self, newest: int | None = None) -> list[str]:
+        """Return the newest entries (None: all) as JSON lines, oldest first."""
+        entries = list(self._entries)
+        return [_line(entry) for entry in (entries if newest is None else entries[-newest:] if newest else [])]
+
+    def _take(self, generation: int, side: str, payload: bytes, now: float) -> None:
+        self._now = now
+        body = self._redaction.redact(payload, ours=side == "client")
+        audio = _audio(body)
+        run = self._runs.get((generation, side))
+        if run is not None and audio is not None and run.audio == audio and now - run.at_s < RUN_S:
+            run.count += 1
+            run.until_s = now
+            return
+        entry = _Entry(at_s=now, generation=generation, side=side, body=body, until_s=now, audio=audio)
+        if audio is None:
+            self._runs.clear()  # what is no audio keeps its place among the audio of both sides
+        else:
+            self._runs[generation, side] = entry
+        self._add(entry)
+
+    def _add(self, entry: _Entry) -> None:
+        if entry.side == "note":
+            self._runs.clear()
+        entry.size = len(_line(entry)) + 24  # a row of audio grows by its count and end
+        self._entries.append(entry)
+        self._bytes += entry.size
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+            self._bytes -= self._entries.popleft().size
+            self._dropped += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One event of a recording, alive again.
+
+    Attributes:
+        at_s: seconds on the clock of the recording.
+        generation: the wire session that it belongs to.
+        ours: NovaDesk sent it.
+        payload: JSON of an event of the same kind, with texts and audio of the same lengths.
+    """
+
+    at_s: float
+    generation: int
+    ours: bool
+    payload: bytes
+
+
+def read_dump(text: str) -> tuple[Recorded, ...]:
+    """Return the events of a dump, oldest first; notes are left out.
+
+    Raises:
+        ValueError: that is no recording of this format.
+    """
+    heading, *rows = (json.loads(line) for line in text.splitlines() if line.strip())
+    if heading.get("format") != FORMAT:
+        raise ValueError("a recording of another format")
+    found = [event for row in rows for event in _events(row)]
+    return tuple(sorted(found, key=lambda event: event.at_s))
+
+
+def _events(row: Body) -> Iterator[Recorded]:
+    ours = "client" in row
+    body = row.get("client" if ours else "service")
+    if not isinstance(body, dict):
+        return
+    payload = revive(body)
+    at_s, until_s, count = (float(str(row.get(key, 0))) for key in ("at_s", "until_s", "count"))
+    for at in _spread(at_s, until_s, max(1, int(count))):
+        yield Recorded(at_s=at, generation=int(str(row["generation"])), ours=ours, payload=payload)
+
+
+def _spread(start: float, end: float, count: int) -> Sequence[float]:
+    step = (end - start) / (count - 1) if count > 1 else 0.0
+    return [start + step * index for index in range(count)]
+
+
+def _audio(body: Body) -> tuple[str, str, int] | None:
+    """Return what a piece of audio has in common with the next one of its row."""
+    match body:
+        case {"event": {"audioInput": {"contentName": str(name), "content": {"$bytes": int(length)}}}}:
+            return "audioInput", name, length
+        case {"event": {"audioOutput": {"contentId": str(name), "content": {"$bytes": int(length)}}}}:
+            return "audioOutput", name, length
+        case _:
+            return None
+
+
+def _line(entry: _Entry) -> str:
+    if entry.side == "note":
+        return _json({"at_s": round(entry.at_s, 3), "note": entry.body})
+    row: Body = {"at_s": round(entry.at_s, 3), "generation": entry.generation}
+    if entry.count > 1:
+        row |= {"until_s": round(entry.until_s, 3), "count": entry.count}
+    return _json(row | {entry.side: entry.body})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+__all__ = ["BYTES", "Recorded", "Recorder", "read_dump"]
