@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from novadesk.diagnostics.metrics import Metric as Metric
+from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, Role, Turn
 
 
@@ -190,6 +192,10 @@ class Requests(Protocol):
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
+        ...
+
+    async def metrics(self) -> Sequence[Metric]:
+        """Return what the last 24 hours say about the program's promises."""
         ...
 
 
