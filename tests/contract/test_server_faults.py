@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from novadesk.server.faults import HTTP_FAULTS, STREAM_EXCEPTIONS, Fault
+from novadesk.server.faults import HTTP_FAULTS, SLOW_S, STREAM_EXCEPTIONS, Fault
 from tests.support.scripted_partner import answer_typed, listen, running
 from tests.support.wire_client import Lost, audio, audio_start, closing, opening, text
 
@@ -135,6 +135,17 @@ async def test_a_slow_reader(tmp_path):
         await works(rig)
 
 
+async def test_a_slow_link_delivers_everything_late(tmp_path):
+    async with running(tmp_path) as rig:
+        rig.server.faults.add(Fault.SLOW_LINK, after_inputs=0)
+        async with rig.stream() as stream:
+            await stream.send(*opening(), *TYPED, *closing()[1:])
+            await stream.end()
+            began = asyncio.get_running_loop().time()
+            assert (await stream.rest())[-1][0] == "completionEnd"
+            assert asyncio.get_running_loop().time() - began > SLOW_S / 2
+
+
 @pytest.mark.parametrize("fault", ODDITIES, ids=lambda fault: fault.name)
 async def test_oddities_after_which_the_stream_goes_on(tmp_path, fault):
     async with running(tmp_path) as rig:
@@ -186,5 +197,5 @@ async def test_faults_befall_as_many_streams_as_planned_and_running_ones_on_dema
 def test_every_fault_of_the_stream_is_tried_here():
     tried = {*HTTP_FAULTS, *STREAM_EXCEPTIONS, *BREAKS, *ODDITIES}
     tried |= {Fault.STREAM_ERROR_MESSAGE, Fault.RESET_TCP_EARLY, Fault.RESET_STREAM_EARLY, Fault.EARLY_END}
-    tried |= {Fault.MUTE, Fault.HALF_OPEN, Fault.SLOW_READER}
+    tried |= {Fault.MUTE, Fault.HALF_OPEN, Fault.SLOW_READER, Fault.SLOW_LINK}
     assert tried == {fault for fault in Fault if not fault.name.startswith("API_")}

@@ -102,6 +102,10 @@ class AgentRuntime:
         self._thread.submit(self._store.close)
         self._thread.shutdown(wait=True)
 
+    async def close_all(self, status: str | None) -> None:
+        """Put every session into a state of the service, or delete them all for None."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close_all, status)
+
     async def _run(self, status: int, call: Callable[..., Document], *values: Any) -> web.Response:
         answer = await asyncio.get_running_loop().run_in_executor(self._thread, call, *values)
         return web.json_response(answer, status=status)

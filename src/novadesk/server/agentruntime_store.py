@@ -124,6 +124,14 @@ class SessionStore:
             self._db.execute("DELETE FROM session WHERE number = ?", (row["number"],))
             return {}
 
+    def close_all(self, status: str | None) -> None:
+        """Put every ACTIVE session into a state, or delete all sessions for None."""
+        with self._transaction():
+            if status is None:
+                self._db.execute("DELETE FROM session")
+            else:
+                self._db.execute("UPDATE session SET status = ? WHERE status = 'ACTIVE'", (status,))
+
     def list_sessions(self, count: int, token: str | None) -> Document:
         """Return a page of sessions."""
         with self._transaction():

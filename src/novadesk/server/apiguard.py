@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from novadesk.server.faults import API_ERRORS, Fault, FaultPlan
+from novadesk.server.faults import API_ERRORS, SESSION_FAULTS, Fault, FaultPlan
 from novadesk.server.refusal import Refusal
 from novadesk.server.signature import AccessKey, SignedRequest, verify_request
 
@@ -35,8 +35,13 @@ def signature_guard(keys: Mapping[str, AccessKey], region: str, clock: Callable[
     return guard
 
 
-def fault_guard(faults: FaultPlan) -> Middleware:
-    """Return the middleware that commits the planned faults of the Agent Runtime."""
+def fault_guard(faults: FaultPlan, close_all: Callable[[str | None], Awaitable[None]]) -> Middleware:
+    """Return the middleware that commits the planned faults of the Agent Runtime.
+
+    Args:
+        faults: what goes wrong, and when.
+        close_all: puts every session into a state, or deletes them for None.
+    """
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -48,6 +53,9 @@ def fault_guard(faults: FaultPlan) -> Middleware:
             return _answer(API_ERRORS[planned.fault])
         if planned.fault is Fault.API_DOWN:
             return _dropped(request)
+        if planned.fault in SESSION_FAULTS:
+            await close_all(SESSION_FAULTS[planned.fault])
+            return await handler(request)
         if planned.fault is Fault.API_SLOW:
             await asyncio.sleep(planned.delay_s)
             return await handler(request)

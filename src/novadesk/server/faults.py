@@ -40,6 +40,7 @@ class Fault(Enum):
     STREAM_INTERNAL = auto()
     STREAM_UNAVAILABLE = auto()
     STREAM_TIMED_OUT = auto()
+    STREAM_EXPIRED_TOKEN = auto()
     STREAM_UNKNOWN_EXCEPTION = auto()
     STREAM_ERROR_MESSAGE = auto()
     # Voice stream, broken connection in mid-stream.
@@ -53,6 +54,7 @@ class Fault(Enum):
     HALF_OPEN = auto()
     SLOW_READER = auto()
     # Voice stream, oddities after which it goes on.
+    SLOW_LINK = auto()
     GOAWAY_GRACEFUL = auto()
     UNKNOWN_EVENT = auto()
     UNKNOWN_EVENT_TYPE = auto()
@@ -61,8 +63,14 @@ class Fault(Enum):
     API_DENIED = auto()
     API_THROTTLED = auto()
     API_INTERNAL = auto()
+    API_QUOTA = auto()
+    API_EXPIRED_TOKEN = auto()
     API_SLOW = auto()
     API_TORN = auto()
+    # Agent Runtime, to every session it holds, before the request is carried out.
+    API_SESSION_EXPIRED = auto()
+    API_SESSION_ENDED = auto()
+    API_SESSION_DELETED = auto()
 
 
 HTTP_FAULTS: dict[Fault, Refusal] = {
@@ -104,6 +112,7 @@ STREAM_EXCEPTIONS: dict[Fault, tuple[str, str]] = {
         "modelTimeoutException",
         "Model has timed out in processing the request. Try your request again.",
     ),
+    Fault.STREAM_EXPIRED_TOKEN: ("validationException", "The security token included in the request is expired"),
     Fault.STREAM_UNKNOWN_EXCEPTION: ("somethingNewException", "The service answered something new."),
 }
 
@@ -111,7 +120,21 @@ API_ERRORS: dict[Fault, Refusal] = {
     Fault.API_DENIED: Refusal(403, "AccessDeniedException", "You are not authorized to perform this operation."),
     Fault.API_THROTTLED: Refusal(429, "ThrottlingException", "Rate exceeded"),
     Fault.API_INTERNAL: Refusal(500, "InternalServerException", "The system encountered an unexpected error."),
+    Fault.API_QUOTA: Refusal(400, "ServiceQuotaExceededException", "Your request exceeds a service quota."),
+    Fault.API_EXPIRED_TOKEN: Refusal(
+        403, "ExpiredTokenException", "The security token included in the request is expired"
+    ),
 }
+
+SESSION_FAULTS: dict[Fault, str | None] = {
+    Fault.API_SESSION_EXPIRED: "EXPIRED",
+    Fault.API_SESSION_ENDED: "ENDED",
+    Fault.API_SESSION_DELETED: None,
+}
+"""The state that every remote session is put into; None deletes them."""
+
+SLOW_S = 0.25
+"""How long each piece of an answer is held back by SLOW_LINK."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

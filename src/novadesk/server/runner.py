@@ -184,7 +184,10 @@ class LocalServer:
     async def _listen_api(self, keys: Mapping[str, AccessKey], port: int) -> int:
         options = self._options
         self._store = AgentRuntime(options.folder / "sessions.db", options.region)
-        guards = (signature_guard(keys, options.region, options.wall_clock), fault_guard(self.faults))
+        guards = (
+            signature_guard(keys, options.region, options.wall_clock),
+            fault_guard(self.faults, self._store.close_all),
+        )
         application = self._store.application(guards)
         self._api = web.AppRunner(application, access_log=None, shutdown_timeout=_API_GRACE_S, handle_signals=False)
         await self._api.setup()

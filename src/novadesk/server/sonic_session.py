@@ -30,7 +30,7 @@ from novadesk.server.eventstream import (
     encode_event,
     encode_exception,
 )
-from novadesk.server.faults import STREAM_EXCEPTIONS, Fault, PlannedFault
+from novadesk.server.faults import SLOW_S, STREAM_EXCEPTIONS, Fault, PlannedFault
 from novadesk.server.http2_stream import Stream, StreamLost
 from novadesk.server.model import is_voice
 from novadesk.server.refusal import Refusal, validation
@@ -92,6 +92,7 @@ class SonicSession:
         self._inputs = 0
         self._outputs = 0
         self._fault = context.fault
+        self._hold_s = 0.0
 
     async def run(self) -> None:
         """Serve the stream until one side ends it. Cancelling drops it."""
@@ -280,6 +281,8 @@ class SonicSession:
                 data = self._queue.popleft()
                 while self._queue and len(data) + len(self._queue[0]) <= _FRAME_BYTES:
                     data += self._queue.popleft()
+                if self._hold_s:
+                    await asyncio.sleep(self._hold_s)
                 await self._stream.write(data)
                 self._queued_bytes -= len(data)
                 self._queue_shrank.set()
@@ -361,6 +364,8 @@ class SonicSession:
                 connection.freeze()
             case Fault.SLOW_READER:
                 stream.stop_reading()
+            case Fault.SLOW_LINK:
+                self._hold_s = SLOW_S
             case Fault.UNKNOWN_EVENT:
                 unknown = json.dumps({"event": {"somethingNew": {"detail": 1}}}).encode()
                 self._enqueue(encode_event(_wrap(unknown)))
