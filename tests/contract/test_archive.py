@@ -255,7 +255,12 @@ async def test_the_remote_copy_is_deleted_through_the_outbox(database: Database,
     made = make_conversation()
     await archive.create(made)
     await database.run(
-        lambda db: db.execute("INSERT INTO remote_session VALUES (?, 0, 'bound', 1, 0, 0, 0)", (made.handle,)).rowcount
+        lambda db: (
+            db.execute(
+                "INSERT INTO remote_session (handle, generation, state, created_ms) VALUES (?, 0, 'bound', 0)",
+                (made.handle,),
+            ).rowcount
+        )
     )
     await archive.delete(made.handle, START_MS)
     assert rows(database.file, "SELECT conversation, kind FROM outbox") == [(made.handle, "delete")]

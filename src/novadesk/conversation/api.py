@@ -83,13 +83,16 @@ class Snapshot:
 
     Attributes:
         backend_name: honest words for the backend, such as "Practice partner (local)".
-        turns: the newest turns of the open conversation as stored on disk, at most 200, in order.
+        turns: the newest turns of the open conversation, at most 200, of a private one all, in order; those that are
+            not on disk are `LOCAL`.
         live: text in the making, the user's first.
         notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_revision: grows whenever the list of conversations changed on disk.
         recovered_turns: turns loaded from disk when the conversation was opened.
+        unsaved: turns that the disk has refused so far; they are kept in memory and tried again.
+        pulling: steps read and steps to read while the remote store is being read, else None.
     """
 
     phase: Phase = Phase.IDLE
@@ -121,6 +124,8 @@ class Snapshot:
     answer_s: float | None = None
     tokens: TokenTotals = TokenTotals()
     store_revision: int = 0
+    unsaved: int = 0
+    pulling: tuple[int, int] | None = None
 
 
 class Intents(Protocol):
@@ -150,8 +155,8 @@ class Intents(Protocol):
         """Send typed text as a user turn."""
         ...
 
-    def new_conversation(self) -> None:
-        """End the open conversation and start an empty one."""
+    def new_conversation(self, *, private: bool = False) -> None:
+        """End the open conversation and start an empty one; of a private one nothing is ever written."""
         ...
 
     def open_conversation(self, handle: str) -> None:
@@ -192,6 +197,28 @@ class Requests(Protocol):
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
+        ...
+
+    async def delete(self, handle: str) -> None:
+        """Delete a conversation, here at once and remotely later; the open one is ended first."""
+        ...
+
+    async def rename(self, handle: str, title: str) -> None:
+        """Give a conversation a title; an empty one shows its label again."""
+        ...
+
+    async def star(self, handle: str, on: bool) -> None:
+        """Mark a conversation as one to find again, or no more."""
+        ...
+
+    async def pull(self, handle: str | None = None) -> int:
+        """Read what other machines wrote to a conversation, or (None) find their conversations and read them all.
+
+        Delivers again what was refused. Snapshots show the progress; cancelling the wait stops it.
+
+        Returns:
+            The number of turns and conversations that came in.
+        """
         ...
 
     async def metrics(self) -> Sequence[Metric]:

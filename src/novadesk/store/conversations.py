@@ -1,11 +1,12 @@
 """Conversations and turns on disk, each with its outbox row in the same transaction."""
 
+import dataclasses
 import sqlite3
 from collections.abc import Callable, Sequence
 
 from novadesk.errors import BugError
-from novadesk.models import Conversation, SyncState, Turn, no_such_conversation
-from novadesk.store import outbox
+from novadesk.models import Conversation, Found, SyncState, Turn, no_such_conversation
+from novadesk.store import outbox, search
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
 from novadesk.store.rows import (
@@ -87,32 +88,54 @@ class Conversations:
         """Return the number of turns not yet acknowledged remotely."""
         return await self._database.read(outbox.pending_turns)
 
+    async def search(self, text: str, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+        """Return turns with these words, those written last first.
+
+        The last word may be the beginning of one; `word*` asks for that anywhere, "some words" for just these in this
+        order. Case and diacritics make no difference, and nothing that can be typed is an error.
+        """
+        return await self._database.read(lambda db: search.search(db, text, limit, offset))
+
     async def rename(self, handle: str, title: str, now_ms: int) -> None:
         """Give a conversation a title; an older rename never wins over a newer one.
 
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`.
         """
+        await self._describe(handle, "title", title, "titled_ms", now_ms)
 
-        def write(db: sqlite3.Connection) -> None:
-            _number(db, handle)
-            changed = db.execute(
-                "UPDATE conversation SET title = :title, titled_ms = :now WHERE handle = :handle AND titled_ms <= :now",
-                {"title": title, "now": now_ms, "handle": handle},
-            ).rowcount
-            if changed:
-                outbox.add(db, handle, OutboxKind.METADATA)
+    async def star(self, handle: str, on: bool, now_ms: int) -> None:
+        """Star a conversation or take its star away; an older wish never wins over a newer one.
 
-        await self._database.run(write)
-        self._tell()
+        Raises:
+            KnownError: `UNKNOWN_CONVERSATION`.
+        """
+        await self._describe(handle, "starred", on, "starred_ms", now_ms)
 
     async def delete(self, handle: str, now_ms: int) -> None:
         """Delete a conversation here at once, and remotely through the outbox; a tombstone keeps it from coming back.
+
+        Its words leave the file and the search index too, not only their places in it.
 
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`.
         """
         await self._database.run(lambda db: _delete(db, handle, now_ms))
+        await self._database.forget_old_pages()
+        self._tell()
+
+    async def _describe(self, handle: str, column: str, value: str | bool, time_column: str, now_ms: int) -> None:
+        def write(db: sqlite3.Connection) -> None:
+            _number(db, handle)
+            changed = db.execute(
+                f"UPDATE conversation SET {column} = :value, {time_column} = :now"
+                f" WHERE handle = :handle AND {time_column} <= :now",
+                {"value": value, "now": now_ms, "handle": handle},
+            ).rowcount
+            if changed:
+                outbox.add(db, handle, OutboxKind.METADATA)
+
+        await self._database.run(write)
         self._tell()
 
     def _tell(self) -> None:
@@ -140,7 +163,7 @@ def _create(db: sqlite3.Connection, conversation: Conversation) -> None:
 def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
     stored = find_turn(db, turn.turn_id)
     if stored is None:
-        insert_turn(db, turn, SyncState.PENDING)
+        insert_turn(db, dataclasses.replace(turn, at_ms=_after_the_last(db, turn)), SyncState.PENDING)
         (number,) = db.execute("SELECT number FROM turn WHERE turn_id = ?", (turn.turn_id,)).fetchone()
         outbox.add_turn(db, turn.conversation, number, turn.turn_id, 0)
     elif not turn.unconfirmed and _content(turn) != _content(stored):
@@ -156,6 +179,13 @@ def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
     if found is None:
         raise BugError("a turn that was just written is not there")
     return found
+
+
+def _after_the_last(db: sqlite3.Connection, turn: Turn) -> int:
+    """Return the turn's time, moved behind the turn it follows: clocks go back, and those of two machines differ."""
+    query = f"SELECT at_ms FROM {TURN_TABLES} WHERE handle = ? ORDER BY position DESC LIMIT 1"
+    row = db.execute(query, (turn.conversation,)).fetchone()
+    return turn.at_ms if row is None else max(turn.at_ms, row["at_ms"] + 1)
 
 
 def _content(turn: Turn) -> tuple[str, int | None, bool, bool]:
@@ -208,6 +238,8 @@ def _turns(db: sqlite3.Connection, handle: str, before: int | None, limit: int) 
 def _delete(db: sqlite3.Connection, handle: str, now_ms: int) -> None:
     number = _number(db, handle)
     db.execute("DELETE FROM conversation WHERE number = ?", (number,))
+    # The index only notes that words are gone, until its parts are merged.
+    db.execute("INSERT INTO turn_text (turn_text) VALUES ('optimize')")
     db.execute("DELETE FROM outbox WHERE conversation = ?", (handle,))
     db.execute("INSERT OR REPLACE INTO tombstone VALUES (?, ?)", (handle, now_ms))
     if db.execute("SELECT 1 FROM remote_session WHERE handle = ?", (handle,)).fetchone() is not None:

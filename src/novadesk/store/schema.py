@@ -85,7 +85,7 @@ CREATE TABLE tombstone (handle TEXT PRIMARY KEY, deleted_ms INTEGER NOT NULL) ST
 """
 
 # The index holds what the person heard, as view and export show it. It has no copy of the text: the triggers hand it
-# the very words that were indexed, so that they can be taken out again.
+# the very words that were indexed, so that they can be taken out again. Marks belong to words: Hindi writes vowels so.
 _VERSION_2 = """
 ALTER TABLE conversation ADD COLUMN labelled_ms INTEGER NOT NULL DEFAULT 0;
 
@@ -101,7 +101,8 @@ CREATE VIEW heard_turn AS
   SELECT number, iif(heard_chars IS NULL, text, substr(text, 1, heard_chars)) AS text FROM turn;
 
 CREATE VIRTUAL TABLE turn_text USING fts5 (
-  text, content = 'heard_turn', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
+  text, content = 'heard_turn', content_rowid = 'number',
+  tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
 CREATE TRIGGER turn_text_added AFTER INSERT ON turn BEGIN
   INSERT INTO turn_text (rowid, text)
@@ -120,7 +121,16 @@ END;
 INSERT INTO turn_text (turn_text) VALUES ('rebuild');
 """
 
-_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+# `step_ms` is the time promised to a step when its row was first leased: a repetition says the same. `again` marks what
+# the service had and lost. `mark` tells a remote session from others without being its id; `gone` ones hold nothing.
+_VERSION_3 = """
+ALTER TABLE outbox ADD COLUMN step_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE remote_session ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE remote_session ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+"""
+
+_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 NEWEST = len(_SCRIPTS)
 """The schema version that this program writes."""

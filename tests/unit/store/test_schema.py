@@ -20,8 +20,8 @@ CONTENT = {
     "conversation": "handle, label, title, titled_ms, starred, backend, origin, created_ms, updated_ms, turns",
     "turn": "*",
     "step": "*",
-    "outbox": "*",
-    "remote_session": "*",
+    "outbox": "number, conversation, kind, turn, step_id, revision, attempts, due_ms, lease, leased_until_ms, parked",
+    "remote_session": "handle, generation, state, in_keyring, created_ms, steps, last_step_ms",
     "tombstone": "*",
 }
 
