@@ -112,5 +112,6 @@ class View:
             answer_s=downlink.answer_s,
             tokens=downlink.tokens,
             store_revision=record.revision,
+            unsaved=record.unsaved,
             **self._extras,
         )

@@ -242,9 +242,9 @@ class ThreadsafeIntents:
         """Hand on `say`."""
         self._hand(self._intents.say, text)
 
-    def new_conversation(self) -> None:
+    def new_conversation(self, *, private: bool = False) -> None:
         """Hand on `new_conversation`."""
-        self._hand(self._intents.new_conversation)
+        self._hand(lambda: self._intents.new_conversation(private=private))
 
     def open_conversation(self, handle: str) -> None:
         """Hand on `open_conversation`."""
