@@ -97,6 +97,21 @@ class Conversation:
     private: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One turn that a search found.
+
+    Attributes:
+        snippet: the part of what was heard that matches best, with an ellipsis where it is cut.
+        marks: the matching words, as (first character, one past the last) within `snippet`, in order.
+    """
+
+    conversation: Conversation
+    turn: Turn
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+
+
 def make_handle(now_ms: int) -> str:
     """Make a local session id: `session_{unix ms, 13 digits}_{26 base-36 characters}`, securely random."""
     random = "".join(secrets.choice(_BASE36) for _ in range(_RANDOM_CHARACTERS))

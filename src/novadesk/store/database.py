@@ -15,6 +15,7 @@ from novadesk.errors import BugError, KnownError, Reason
 from novadesk.store import schema
 
 _BUSY_MS = 5_000
+_CHECKPOINT_BUSY_MS = 250
 _CLOSE_S = 10.0
 
 type _Job = Callable[[], None]
@@ -79,6 +80,23 @@ class Database:
             KnownError: `BAD_INPUT` when the target exists already.
         """
         await self._submit(lambda: self._back_up(target))
+
+    async def forget_old_pages(self) -> None:
+        """Move everything from the -wal file into the store and empty it: it may hold what was deleted.
+
+        While somebody reads an older state that cannot be done; it is done at the next call, or at the close.
+        """
+
+        def checkpoint() -> None:
+            if (db := self._db) is None:
+                return
+            db.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_BUSY_MS}")
+            try:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+
+        await self._submit(checkpoint)
 
     async def close(self) -> None:
         """Finish the jobs given so far, close the file, end the thread. Idempotent; bounded to 10 s."""

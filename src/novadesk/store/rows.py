@@ -53,6 +53,7 @@ def conversation_of(row: sqlite3.Row) -> Conversation:
         turns=row["turns"],
         pending=row["pending"],
         sync=sync,
+        starred=bool(row["starred"]),
     )
 
 
