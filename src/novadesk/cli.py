@@ -141,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
+    metrics = commands.add_parser("metrics", help="what the last 24 hours say about recovery, loading and sync")
+    metrics.add_argument("--json", action="store_true")
+    metrics.set_defaults(run=_metrics)
+
     devices = commands.add_parser("devices", help="list microphones and speakers")
     devices.add_argument("--json", action="store_true")
     devices.set_defaults(run=_devices)
@@ -288,6 +292,12 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from novadesk.app.doctor import run_doctor
 
     return run_doctor(profile=parsed.profile, as_json=parsed.json)
+
+
+def _metrics(parsed: argparse.Namespace) -> int:
+    from novadesk.app.metrics import run_metrics
+
+    return run_metrics(profile=parsed.profile, as_json=parsed.json)
 
 
 def _engine(_parsed: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from typing import Protocol
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
 from novadesk.app.control import ControlHandler
+from novadesk.app.metrics import Ledger
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.talkkey import TalkKey
@@ -24,6 +25,7 @@ from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
+from novadesk.diagnostics.metrics import Measure, Metric
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, Conversation, Turn, check_handle
 from novadesk.paths import Folders
@@ -32,6 +34,7 @@ from novadesk.protocol.session import Setup
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
+from novadesk.store.measurements import Measurements
 from novadesk.store.registry import Registry
 from novadesk.store.sync import Sync
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
@@ -96,6 +99,7 @@ class Core:
         self._phase = Phase.IDLE
         self._lister: DeviceList | None = None
         self._archive: Conversations
+        self._ledger: Ledger
         self.controller: Controller
 
     async def start(self, start: Start) -> None:
@@ -126,6 +130,9 @@ class Core:
         await database.open()
         stack.push_async_callback(database.close)
         self._archive = Conversations(database)
+        self._ledger = Ledger(Measurements(database), self._clock)
+        self._ledger.start()
+        stack.push_async_callback(self._ledger.stop)
 
         practice = make_practice(folders)
         stack.push_async_callback(practice.stop)
@@ -193,6 +200,10 @@ class Core:
         microphones, speakers = await self._lister.devices()
         return Devices(microphones=tuple(microphones), speakers=tuple(speakers))
 
+    async def metrics(self) -> Sequence[Metric]:
+        """Return what the last 24 hours say about the program's promises."""
+        return await self._ledger.metrics()
+
     def _show(self, snapshot: Snapshot, sync: Sync) -> None:
         if snapshot.phase is Phase.READY and self._phase in _DOWN:
             sync.try_now()  # what brought the link back may serve the session store too
@@ -209,7 +220,9 @@ class Core:
             await self._stored.wait()
             self._stored.clear()
             try:
-                await self.controller.note_delivery(pending=await self._archive.pending(), note=sync.note)
+                pending = await self._archive.pending()
+                self._ledger.note(Measure.OUTBOX_DEPTH, pending)
+                await self.controller.note_delivery(pending=pending, note=sync.note)
             except KnownError:
                 _log.warning("the number of waiting turns could not be read")
 
