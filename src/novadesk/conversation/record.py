@@ -130,7 +130,6 @@ class Record:
         turns = tuple(await self._archive.turns(handle, limit=SHOWN_TURNS))
         self._open(conversation, turns)
         self.recovered = max(conversation.turns, len(self._shown))
-        self._created.add(handle)
         self._on_changed()
         self.load_ms = (self._clock.now() - begun) * 1000
         self._point(handle)
@@ -145,6 +144,7 @@ class Record:
         """
         conversation = await self._archive.find(handle)
         if conversation is not None:
+            self._created.add(handle)
             return conversation
         for kept in self._backlog.turns:
             if kept.conversation.handle == handle:
