@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from novadesk.diagnostics.redaction import BYTES, Redaction, revive
+from novadesk.diagnostics.redaction import Redaction, revive
 from novadesk.protocol.fields import Body
 
 FORMAT = 1
@@ -75,6 +75,11 @@ class Recorder:
         """Return the recording as JSON lines: a heading, then the entries, oldest first. See `read_dump`."""
         heading = _json({"format": FORMAT, "entries": len(self._entries), "dropped": self._dropped})
         return "\n".join([heading, *self.lines()]) + "\n"
+
+    def story(self, newest: int) -> list[str]:
+        """Return the newest entries as lines for people, oldest first; times are seconds before the newest."""
+        entries = list(self._entries)[-newest:] if newest else []
+        return [_words(entry, self._now) for entry in entries]
 
     def lines(self, newest: int | None = None) -> list[str]:
         """Return the newest entries (None: all) as JSON lines, oldest first."""
@@ -174,8 +179,25 @@ def _line(entry: _Entry) -> str:
     return _json(row | {entry.side: entry.body})
 
 
+def _words(entry: _Entry, now: float) -> str:
+    when = f"{entry.at_s - now:9.2f} s"
+    if entry.side == "note":
+        return f"{when}  {entry.body}"
+    event = entry.body.get("event") if isinstance(entry.body, dict) else None
+    name, body = next(iter(event.items())) if isinstance(event, dict) and event else ("(unreadable)", None)
+    details = (
+        [str(body[key]) for key in ("type", "role", "stopReason") if isinstance(body.get(key), str)]
+        if isinstance(body, dict)
+        else []
+    )
+    match body:
+        case {"content": {"$text": [int(length), *_]}}:
+            details.append(f"{length} characters")
+        case {"content": {"$bytes": int(length)}}:
+            details.append(f"{length * entry.count:,} bytes" + (f" in {entry.count}" if entry.count > 1 else ""))
+    arrow = "→" if entry.side == "client" else "←"
+    return f"{when}  {entry.generation} {arrow} {name} {', '.join(details)}".rstrip()
+
+
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-__all__ = ["BYTES", "Recorded", "Recorder", "read_dump"]
