@@ -1,0 +1,246 @@
+"""What a renewal run must show; each check returns the sentences that are wrong, none when all is well."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.support.renewal_frames import FRAME_S
+from tests.support.renewal_partner import SessionLog, Understood
+from tests.support.renewal_person import Manner
+from tests.support.renewal_rig import Run
+
+HELD_FRAMES = round(3.0 / FRAME_S)
+GAP_S = 0.020
+LEAST_CONTEXT = 150
+"""Lines of history that must be there at least in a long conversation; the record keeps 200 turns in memory."""
+
+_SHOWN = 8
+_SURE_FRAMES = 6
+_HELD_S = 2.9
+_BACK_S = 8.0
+_COUNT_S = 0.5
+
+
+def captured(run: Run) -> list[range]:
+    """Return the microphone frames that passed the gate."""
+    if run.plan.manner is Manner.HANDS_FREE:
+        return [range(run.of("end")[0]["captured"])]
+    return [
+        range(pressed["frame"], released["frame"] + 1)
+        for pressed, released in zip(run.of("pressed"), run.of("released"), strict=True)
+    ]
+
+
+def spoken(run: Run) -> list[range]:
+    """Return the microphone frames in which the person spoke."""
+    return [range(row["first"], row["last"] + 1) for row in run.of("spoken")]
+
+
+def holes(run: Run, owed: Iterable[range]) -> list[str]:
+    """Check that every frame owed was heard by a wire session, whole."""
+    heard = {number for log in run.sessions for first, last in log.runs for number in range(first, last + 1)}
+    missing = [number for frames in owed for number in frames if number not in heard]
+    wrong = [f"{len(missing)} frames were heard by nobody: {_runs(missing)}"] if missing else []
+    wrong += [f"session {log.number} heard {log.torn} frames that nobody spoke" for log in run.sessions if log.torn]
+    return wrong
+
+
+def overlaps(run: Run) -> list[str]:
+    """Check that each wire session hears every frame once, in order, and of what others heard only the held 3 s."""
+    wrong = []
+    before: set[int] = set()
+    for log in run.sessions:
+        numbers = [number for first, last in log.runs for number in range(first, last + 1)]
+        if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+            wrong.append(f"session {log.number} heard frames twice or out of order: {log.runs}")
+        twice = before.intersection(numbers)
+        if len(twice) > HELD_FRAMES:
+            wrong.append(f"session {log.number} heard {len(twice)} frames that others had heard")
+        before.update(numbers)
+    return wrong
+
+
+def turns(run: Run) -> list[str]:
+    """Check that every exchange was stored once, in order, whole, and delivered as it was stored."""
+    said = dialogue(run)
+    stored = [turn.text for turn in run.stored]
+    wrong = []
+    for text, count in Counter(stored).items():
+        if count > 1:
+            wrong.append(f"{text!r} is stored {count} times")
+        if text not in said:
+            wrong.append(f"{text!r} is stored, and nobody said that")
+    wrong += [f"{text!r} is not stored" for text in said if text not in stored]
+    if not wrong and stored != said:
+        wrong.append(f"the turns are stored in another order: {stored}")
+    wrong += [
+        f"{turn.text!r} is stored as {'interrupted' if turn.interrupted else 'unconfirmed'}"
+        for turn in run.stored
+        if turn.interrupted or turn.unconfirmed
+    ]
+    wrong += [f"utterance {row['utterance']} was not answered in time" for row in run.of("unanswered")]
+    local = [(turn.id, turn.text) for turn in run.stored]
+    if run.remote != local:
+        wrong.append(f"{len(run.remote)} turns are in the remote store, {len(local)} in the local one, or others")
+    return wrong
+
+
+def dialogue(run: Run) -> list[str]:
+    """Return what the record must hold, in order."""
+    lines = []
+    for row in run.rows:
+        if row["type"] in ("spoken", "typed"):
+            number = row["utterance"]
+            lines += [f"{'typed' if row['type'] == 'typed' else 'utterance'} {number}", f"answer {number}"]
+    return lines
+
+
+def answers(run: Run) -> list[str]:
+    """Check that the person heard each answer once, whole, without a gap that the service did not make."""
+    sent = {(log.number, answer, block): at for log in run.sessions for answer, block, at in log.sent}
+    wrong = []
+    played = Counter(row["answer"] for row in run.of("played"))
+    wrong += [f"answer {answer} was played {count} times" for answer, count in played.items() if count > 1]
+    for row in run.of("played"):
+        name = f"answer {row['answer']} of session {row['session']}"
+        if row["blocks"] < row["count"] or row["holes"] or row["torn"]:
+            wrong.append(f"{name}: {row['blocks']} of {row['count']} blocks came, holes {row['holes']}")
+        if row["cut"]:
+            wrong.append(f"{name}: the last {row['cut']} blocks were silenced")
+        for block, due, came in row["gaps"]:
+            gap_s = came - max(due, sent.get((row["session"], row["answer"], block), came))
+            if gap_s > GAP_S:
+                wrong.append(f"{name}: {gap_s * 1000:.0f} ms without sound before block {block}, though it was sent")
+    return wrong
+
+
+def context(run: Run) -> list[str]:
+    """Check that the model knew the whole conversation, and nothing else, each time it answered."""
+    said = dialogue(run)
+    wrong = [
+        f"session {log.number} was told what was not said so: {log.history[-6:]}"
+        for log in run.sessions
+        if not _is_slice(log.history, said)
+    ]
+    for row in run.of("played"):
+        understood = _answered_by(run.sessions, row["session"], row["answer"])
+        if understood is None:
+            continue
+        known, before = understood.context, said[: said.index(f"answer {row['answer']}") - 1]
+        if known != before[len(before) - len(known) :] or len(known) < min(len(before), LEAST_CONTEXT):
+            wrong.append(
+                f"session {row['session']} answered {row['answer']} knowing {len(known)} of {len(before)} lines, "
+                f"the last ones {known[-3:]}"
+            )
+    return wrong
+
+
+def sessions(run: Run, *, renewals: int, disturbed: bool = False) -> list[str]:
+    """Check that wire sessions were renewed in time, so often, never more than two at once."""
+    plan, wrong = run.plan, []
+    if len(run.sessions) - 1 < renewals:
+        wrong.append(f"only {len(run.sessions) - 1} renewals, {renewals} were asked for")
+    if run.most_open > 2:
+        wrong.append(f"{run.most_open} wire sessions were open at once")
+    life_s = plan.limit_s if plan.expiry_s is None else plan.expiry_s
+    wrong += [
+        f"session {log.number} lived {log.ended - log.began:.2f} s, to its end at {life_s:g} s"
+        for log in run.sessions
+        if log.ended is not None and log.ended - log.began >= life_s - 0.01
+    ]
+    if not disturbed:
+        phases = {row["phase"] for row in run.of("phase")} & {"reconnecting", "failed", "offline"}
+        wrong += [f"the person was shown {phase!r}" for phase in sorted(phases)]
+    return wrong
+
+
+def log_lines(run: Run) -> list[str]:
+    """Check that the app logged no error."""
+    return [line for line in run.app_log.splitlines() if " ERROR " in line or "Traceback" in line]
+
+
+def is_speaking(run: Run) -> bool:
+    """Return whether the newest wire session hears the person speak, and has for a moment."""
+    return bool(run.sessions) and run.sessions[-1].voiced >= _SURE_FRAMES
+
+
+def lost_frames(run: Run) -> list[int]:
+    """Return the frames spoken that no wire session heard."""
+    heard = {number for log in run.sessions for first, last in log.runs for number in range(first, last + 1)}
+    return [number for frames in spoken(run) for number in frames if number not in heard]
+
+
+def outages(run: Run) -> list[str]:
+    """Check that what was said in an outage of at most 3 s is heard, and that what is lost of a longer one is told."""
+    wrong = []
+    lost = lost_frames(run)
+    for began, ended in run.strikes:
+        back = next((log.began for log in run.sessions if log.began > began), None)
+        if back is None:
+            wrong.append(f"the link never came back after the outage of {ended - began:.1f} s")
+        elif back - ended > _BACK_S:
+            wrong.append(f"the link came back {back - ended:.1f} s after the outage of {ended - began:.1f} s")
+    longest_s = max((next((log.began for log in run.sessions if log.began > at), at) - at) for at, _ in run.strikes)
+    told_s = run.of("end")[0]["lost_s"] or 0.0
+    if longest_s <= _HELD_S and lost:
+        wrong.append(f"{len(lost)} frames spoken were lost, the longest outage was {longest_s:.1f} s: {_runs(lost)}")
+    if abs(told_s - len(lost) * FRAME_S) > _COUNT_S:
+        wrong.append(f"{len(lost) * FRAME_S:.2f} s of speech were lost, {told_s:.2f} s are told of")
+    notices = {notice for row in run.of("notices") for notice in row["notices"]}
+    if lost and not any("lost" in notice or "missed" in notice for notice in notices):
+        wrong.append(f"nothing is said of what was lost: {sorted(notices)}")
+    return wrong
+
+
+def summary(run: Run) -> dict[str, object]:
+    """Return the figures of a run."""
+    end = run.of("end")[0]
+    shared = Counter(n for log in run.sessions for first, last in log.runs for n in range(first, last + 1))
+    lives = [log.ended - log.began for log in run.sessions if log.ended is not None]
+    return {
+        "renewals": len(run.sessions) - 1,
+        "exchanges": len(dialogue(run)) // 2,
+        "frames captured": end["captured"],
+        "frames heard": len(shared),
+        "frames heard twice": sum(1 for count in shared.values() if count > 1),
+        "longest wire session, s": round(max(lives, default=0.0), 2),
+        "most open at once": run.most_open,
+        "app CPU, s": round(end["cpu_s"], 1),
+    }
+
+
+def slope_mb_per_h(run: Run, *, after_s: float = 300.0) -> float | None:
+    """Return the growth of the app's memory by least squares, without the beginning; None when the run is too short."""
+    rows = run.of("memory")
+    points = [(row["at"], row["rss_kb"] / 1024) for row in rows if row["at"] - rows[0]["at"] >= after_s]
+    if len(points) < 100:
+        return None
+    mean_at = sum(at for at, _ in points) / len(points)
+    mean_mb = sum(mb for _, mb in points) / len(points)
+    over = sum((at - mean_at) * (mb - mean_mb) for at, mb in points)
+    return over / sum((at - mean_at) ** 2 for at, _ in points) * 3600
+
+
+def _answered_by(logs: list[SessionLog], session: int, answer: int) -> Understood | None:
+    found = [understood for understood in logs[session].understood if understood.utterance == answer]
+    return found[-1] if found else None
+
+
+def _is_slice(lines: list[str], of: list[str]) -> bool:
+    if not lines:
+        return True
+    if lines[0] not in of:
+        return False
+    begin = of.index(lines[0])
+    return of[begin : begin + len(lines)] == lines
+
+
+def _runs(numbers: list[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] + 1 == number:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = ", ".join(f"{first}-{last}" for first, last in runs[:_SHOWN])
+    return shown + (f" and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else "")
