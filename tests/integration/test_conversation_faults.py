@@ -134,9 +134,9 @@ async def test_a_fault_in_mid_stream_is_survived_and_the_model_still_knows(fault
     async with talking(tmp_path) as talk:
         await talk.ready()
         assert await talk.ask("one") == "I know of 0 messages."
-        generation = talk.controller._state.generation
+        generation = talk.controller._driver.state.generation
         talk.rig.server.faults.strike(fault)
-        await talk.until(lambda _: talk.controller._state.generation > generation)
+        await talk.until(lambda _: talk.controller._driver.state.generation > generation)
         await talk.ready()
         assert await talk.ask("two") == "I know of 2 messages."
         assert [turn.text for turn in talk.controller.snapshot().turns][::2] == ["one", "two"]
@@ -175,10 +175,10 @@ async def test_an_oddity_of_the_service_disturbs_nobody(fault: Fault, tmp_path: 
     async with talking(tmp_path) as talk:
         await talk.ready()
         await talk.ask("one")
-        generation = talk.controller._state.generation
+        generation = talk.controller._driver.state.generation
         talk.rig.server.faults.strike(fault)
         await talk.ask("two")
-        assert talk.controller._state.generation == generation
+        assert talk.controller._driver.state.generation == generation
 
 
 async def test_sessions_that_reach_their_limit_follow_one_another(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ async def test_sessions_that_reach_their_limit_follow_one_another(tmp_path: Path
         await talk.ready()
         for number in range(6):
             await talk.ask(f"question {number}")
-            generation = talk.controller._state.generation
-            await talk.until(lambda _, before=generation: talk.controller._state.generation > before)
+            generation = talk.controller._driver.state.generation
+            await talk.until(lambda _, before=generation: talk.controller._driver.state.generation > before)
             await talk.ready()
         turns = talk.controller.snapshot().turns
         assert [turn.text for turn in turns][::2] == [f"question {number}" for number in range(6)]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from novadesk.config import Settings, TalkModeSetting, TalkSettings
+from novadesk.config import SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
@@ -61,12 +61,17 @@ class MemorySound:
 class Bench:
     """One controller with everything around it."""
 
-    def __init__(self, archive: MemoryArchive | None = None, toolbox: Toolbox | None = None) -> None:
+    def __init__(
+        self,
+        archive: MemoryArchive | None = None,
+        toolbox: Toolbox | None = None,
+        session: SessionSettings | None = None,
+    ) -> None:
         self.linker, self.sound = MemoryLinker(), MemorySound()
         self.archive = archive or MemoryArchive()
         self.snapshots: list[Snapshot] = []
         self.saves = 0
-        settings = Settings(talk=TalkSettings(mode=TalkModeSetting.HOLD))
+        settings = Settings(talk=TalkSettings(mode=TalkModeSetting.HOLD), session=session or SessionSettings())
         self.controller = Controller(
             settings=settings,
             setup=lambda: Setup(
@@ -105,14 +110,17 @@ class Bench:
 
 
 def story(
-    work: Callable[[Bench], Awaitable[None]], archive: MemoryArchive | None = None, toolbox: Toolbox | None = None
+    work: Callable[[Bench], Awaitable[None]],
+    archive: MemoryArchive | None = None,
+    toolbox: Toolbox | None = None,
+    session: SessionSettings | None = None,
 ) -> Bench:
     """Start a bench, run a story on it, stop it."""
     bench = None
 
     async def run() -> None:
         nonlocal bench
-        bench = Bench(archive, toolbox)
+        bench = Bench(archive, toolbox, session)
         await bench.controller.start()
         bench.controller.connect()
         try:

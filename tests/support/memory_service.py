@@ -38,6 +38,7 @@ class MemoryLink:
 
     def __init__(self, refuse: KnownError | None, *, mute: bool, stuck: bool) -> None:
         self.session = NovaSession(Side.SERVER)
+        self.expires_at_ms: int | None = None
         self.received: list[SessionEvent] = []
         self.closed = False
         self.finished = False
@@ -165,14 +166,17 @@ class MemoryLinker:
     refusals: list[KnownError | None] = field(default_factory=list)
     mutes: list[bool] = field(default_factory=list)
     stuck: list[bool] = field(default_factory=list)
+    expiries_ms: list[int | None] = field(default_factory=list)
     links: list[MemoryLink] = field(default_factory=list)
 
     async def link(self) -> MemoryLink:
         refuse = self.refusals.pop(0) if self.refusals else None
         mute = self.mutes.pop(0) if self.mutes else False
         stuck = self.stuck.pop(0) if self.stuck else False
-        self.links.append(MemoryLink(refuse, mute=mute, stuck=stuck))
-        return self.links[-1]
+        link = MemoryLink(refuse, mute=mute, stuck=stuck)
+        link.expires_at_ms = self.expiries_ms.pop(0) if self.expiries_ms else None
+        self.links.append(link)
+        return link
 
     @property
     def newest(self) -> MemoryLink:

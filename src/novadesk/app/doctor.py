@@ -124,7 +124,7 @@ async def _link(settings: Settings, folders: Folders) -> str:
         try:
             await link.open()
             session = NovaSession(Side.CLIENT)
-            session.start(make_setup(settings, Toolbox()), (), loop.time())
+            session.start(make_setup(settings, Toolbox()), loop.time())
             for payload in session.events_to_send():
                 await link.send(payload)
             async with asyncio.timeout(ANSWER_S):

@@ -90,6 +90,9 @@ class Snapshot:
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_revision: grows whenever the list of conversations changed on disk.
+        renewals: wire sessions that took over from one before its limit, since the program started.
+        reconnects: outages that are over, since the program started.
+        lost_s: seconds of speech that no wire session could take, since the program started.
         recovered_turns: turns loaded from disk when the conversation was opened.
         unsaved: turns that the disk has refused so far; they are kept in memory and tried again.
         pulling: steps read and steps to read while the remote store is being read, else None.
@@ -117,6 +120,9 @@ class Snapshot:
     error: ErrorNote | None = None
     pending_sync: int = 0
     recovered_turns: int = 0
+    renewals: int = 0
+    reconnects: int = 0
+    lost_s: float = 0.0
     keyring_note: str = ""
     hotkey: str = ""
     hotkey_note: str = ""

@@ -1,10 +1,9 @@
-"""Work that outlasts the call that asked for it: chores, done one after another, and tasks, done at once."""
+"""Work that outlasts the call that asked for it: chores, done one after another."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from novadesk.errors import KnownError
 
@@ -18,7 +17,7 @@ class _Chore:
 
 
 class Background:
-    """Owns every chore and task of a controller, so that none is lost, leaked or unobserved.
+    """Owns every chore of a controller, so that none is lost, leaked or unobserved.
 
     Args:
         on_error: called with the known error of a failed chore.
@@ -29,7 +28,6 @@ class Background:
         self._on_error = on_error
         self._on_done = on_done
         self._chores: asyncio.Queue[_Chore] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._present: _Chore | None = None
         self._worker: asyncio.Task[None] | None = None
 
@@ -38,7 +36,7 @@ class Background:
         self._worker = asyncio.create_task(self._work(), name="chores")
 
     async def stop(self) -> None:
-        """Drop the chores that wait, cancelling whoever waits for them, and let the tasks end."""
+        """Drop the chores that wait, cancelling whoever waits for them."""
         if self._worker is not None:
             worker, self._worker = self._worker, None
             worker.cancel()
@@ -46,7 +44,6 @@ class Background:
         while not self._chores.empty():
             if (done := self._chores.get_nowait().done) is not None:
                 done.cancel()
-        await self.settle()
 
     def queue(self, chore: Callable[[], Awaitable[None]]) -> None:
         """Do a chore after those before."""
@@ -70,17 +67,6 @@ class Background:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._chores.put_nowait(_Chore(chore, done))
         await done
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Do something at once, beside everything else."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_task_done)
-
-    async def settle(self) -> None:
-        """Return once no task runs."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
 
     async def _work(self) -> None:
         while True:
@@ -109,8 +95,3 @@ class Background:
         except Exception as error:
             return error
         return None
-
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            _log.error("task %s failed by a bug", task.get_name(), exc_info=bug)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from novadesk.conversation import lifecycle
 from novadesk.conversation.api import LiveText, TokenTotals
 from novadesk.conversation.playback import Answer, Playback
+from novadesk.models import Role
 from novadesk.protocol.session_events import (
     Interrupted,
     SessionEvent,
@@ -44,15 +45,27 @@ class Downlink:
         self._listener = listener
         self._playback = Playback()
         self._transcript = Transcript()
+        self._orphan: Transcript | None = None  # of a link that is over, while the last of its speech is played
         self._speech_ended_at: float | None = None
 
     def live(self) -> tuple[LiveText, ...]:
         """Return the text in the making, split at what has been heard."""
         return tuple(
             LiveText(role=piece.role, spoken=piece.spoken, planned=piece.planned)
-            for piece in self._transcript.live()
+            for transcript in self._transcripts()
+            for piece in transcript.live()
             if piece.spoken or piece.planned
         )
+
+    @property
+    def audible(self) -> bool:
+        """Return whether sound that has arrived is still to be played."""
+        return self._playback.audible
+
+    def unfinished(self) -> str:
+        """Return the text of an answer whose link is over while it is still being played; empty without one."""
+        pieces = () if self._orphan is None else self._orphan.live()
+        return " ".join(f"{piece.spoken}{piece.planned}".strip() for piece in pieces if piece.role is Role.ASSISTANT)
 
     def set_speaker(self, *, present: bool) -> None:
         """Note whether there is a speaker; without one an answer is over when all of it was sent."""
@@ -73,6 +86,8 @@ class Downlink:
         playback, tell = self._playback, self._listener.tell
         match event:
             case UserTextReceived():
+                if self._orphan is not None:  # its own link is not there any more to notice the interruption
+                    self.stop()
                 self._next_exchange()
             case UserSpeechEnded():
                 self._speech_ended_at = now
@@ -113,7 +128,7 @@ class Downlink:
         if playback.heard > 0 and self._speech_ended_at is not None:
             self.answer_s = now - self._speech_ended_at
             self._speech_ended_at = None
-        self._transcript.played(samples)
+        (self._orphan or self._transcript).played(samples)
         self.settle(now)
 
     def settle(self, now: float) -> None:
@@ -122,6 +137,7 @@ class Downlink:
             if self._playback.audible:
                 _log.warning("the speaker did not play all of an answer")
                 self.flush()
+            self._close_orphan()
             for turn in self._transcript.expire():
                 self._listener.keep(turn)
             self._playback.forget()
@@ -131,26 +147,41 @@ class Downlink:
         """Silence the answer and discard its rest; return False when there is none."""
         if self._playback.answer not in (Answer.ARRIVING, Answer.DRAINING):
             return False
-        for turn in self._transcript.stop():
-            self._listener.keep(turn)
+        for transcript in self._transcripts():
+            for turn in transcript.stop():
+                self._listener.keep(turn)
+        self._orphan = None
         self._playback.discard()
         self._listener.tell(lifecycle.AnswerInterrupted())
         return True
 
     def stored(self, turn_id: str) -> None:
         """Note that a turn is on disk: it is live no more."""
-        self._transcript.stored(turn_id)
+        for transcript in self._transcripts():
+            transcript.stored(turn_id)
 
     def flush(self) -> None:
         """Silence the speaker."""
+        self._close_orphan()
         self._listener.flush(self._playback.flush())
 
     def link_over(self) -> None:
-        """Keep what was heard of an answer that the lost link will never confirm."""
-        for turn in self._transcript.close():
-            self._listener.keep(turn)
-        self._playback.forget()
-        self._transcript = Transcript()
+        """Expect nothing more of the link. What arrived is still played; then what was heard of it is kept."""
+        self._close_orphan()
+        self._playback.all_sent()
+        self._orphan, self._transcript = self._transcript, Transcript()
+        if not self._playback.audible:
+            self._close_orphan()
+            self._playback.forget()
+
+    def _transcripts(self) -> tuple[Transcript, ...]:
+        return (self._transcript,) if self._orphan is None else (self._orphan, self._transcript)
+
+    def _close_orphan(self) -> None:
+        orphan, self._orphan = self._orphan, None
+        if orphan is not None:
+            for turn in orphan.close():
+                self._listener.keep(turn)
 
     def _next_exchange(self) -> None:
         if self._playback.answer is Answer.DISCARDED:
@@ -161,6 +192,7 @@ class Downlink:
     def _begin_answer(self, event: SessionEvent, now: float) -> None:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):
             return
+        self._close_orphan()
         self._listener.tell(lifecycle.AnswerBegan())
 
     def _turn_ended(self, now: float) -> None:

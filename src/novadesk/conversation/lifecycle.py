@@ -1,209 +1,98 @@
 """The machine across wire sessions: `step(state, event, now) -> (state, actions)`; a table, no I/O, no clock.
 
-What is not in the table changes nothing: wishes that make no sense in a phase are ignored, and events of an older
-generation have nowhere to go.
+What is not in the table changes nothing: wishes that make no sense in a phase are ignored, and events of a link that
+is neither the present one nor its successor have nowhere to go.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from novadesk.conversation.api import Phase
+from novadesk.conversation.lifecycle_values import (
+    LIVE,
+    OPENING,
+    Action,
+    AnswerBegan,
+    AnswerFinished,
+    AnswerInterrupted,
+    CloseSound,
+    DeadlinePassed,
+    DropLink,
+    EndRequested,
+    Event,
+    FlushSpeaker,
+    GoLive,
+    HoldMicrophone,
+    IdleDue,
+    Lifecycle,
+    LinkEnded,
+    LinkReady,
+    NetworkChanged,
+    NothingSaid,
+    OpenLink,
+    OpenSound,
+    RenewalDue,
+    Resumed,
+    SpeechBegan,
+    SpeechEnded,
+    StartRequested,
+    Step,
+    Successor,
+    Tell,
+    TellBack,
+    Timer,
+    ToolAsked,
+    TryNowRequested,
+    UserUnderstood,
+    WaitUntil,
+)
+from novadesk.conversation.renewal import arm_renewal, fall_back, renew, successor_lost, successor_ready
 from novadesk.conversation.supervisor import Policy, Verdict, judge
 from novadesk.errors import KnownError, Reason
 
-# --- events ----------------------------------------------------------------------------------
+__all__ = [
+    "LIVE",
+    "OPENING",
+    "Action",
+    "AnswerBegan",
+    "AnswerFinished",
+    "AnswerInterrupted",
+    "CloseSound",
+    "DeadlinePassed",
+    "DropLink",
+    "EndRequested",
+    "Event",
+    "FlushSpeaker",
+    "GoLive",
+    "HoldMicrophone",
+    "IdleDue",
+    "Lifecycle",
+    "LinkEnded",
+    "LinkReady",
+    "NetworkChanged",
+    "NothingSaid",
+    "OpenLink",
+    "OpenSound",
+    "RenewalDue",
+    "Resumed",
+    "SpeechBegan",
+    "SpeechEnded",
+    "StartRequested",
+    "Step",
+    "Successor",
+    "Tell",
+    "TellBack",
+    "Timer",
+    "ToolAsked",
+    "TryNowRequested",
+    "UserUnderstood",
+    "WaitUntil",
+    "step",
+]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequested:
-    """The person wants to talk: open the conversation's link."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndRequested:
-    """The person ends the conversation."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TryNowRequested:
-    """The person, a network that came up, or a resume from sleep asks not to wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkReady:
-    """The service accepted the wire session; history is replayed and audio is open."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkEnded:
-    """A link failed to open, broke, or was closed by the service. `jitter` is random in [0, 1]."""
-
-    generation: int
-    error: KnownError | None
-    jitter: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlinePassed:
-    """The time of the last `WaitUntil` has come."""
-
-    jitter: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechBegan:
-    """The person began to talk, as far as we know: the gate opened, or the service heard speech."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechEnded:
-    """The person stopped talking: the gate closed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingSaid:
-    """The gate closed after silence: there is nothing to answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserUnderstood:
-    """The service returned the person's words, or typed text was sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolAsked:
-    """The model waits for a tool."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerBegan:
-    """The first words or sound of an answer arrived."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerInterrupted:
-    """The answer was cut off: by the service, by Stop, or by the talk key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFinished:
-    """The last sound of the answer was played."""
-
-
-type Event = (
-    StartRequested
-    | EndRequested
-    | TryNowRequested
-    | LinkReady
-    | LinkEnded
-    | DeadlinePassed
-    | SpeechBegan
-    | SpeechEnded
-    | NothingSaid
-    | UserUnderstood
-    | ToolAsked
-    | AnswerBegan
-    | AnswerInterrupted
-    | AnswerFinished
-)
-
-# --- actions ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLink:
-    """Open a new link and wire session of this generation, with the history replayed."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropLink:
-    """Tear down whatever there is of this generation; with `goodbye` the wire session is ended in order first."""
-
-    generation: int
-    goodbye: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSound:
-    """Open microphone and speaker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseSound:
-    """Release microphone and speaker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlushSpeaker:
-    """Silence what is being played."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldMicrophone:
-    """Keep what the person says until the next `ReplayMicrophone`, up to the policy's limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayMicrophone:
-    """Send what was held, then live audio."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitUntil:
-    """Wake the machine at this monotonic time; replaces the wait before; None cancels it."""
-
-    at: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tell:
-    """Show one passing line."""
-
-    message: str
-
-
-type Action = (
-    OpenLink | DropLink | OpenSound | CloseSound | FlushSpeaker | HoldMicrophone | ReplayMicrophone | WaitUntil | Tell
-)
-
-# --- state -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
-    """Where the conversation stands.
-
-    Attributes:
-        generation: number of the newest link; events of another one are late.
-        attempt: failed tries since the last live link.
-        empty_links: links in a row that ended soon and without an exchange.
-        live_at: monotonic time at which the newest link went live.
-        retry_at: monotonic time of the next try, in `RECONNECTING`.
-        lost_at: monotonic time at which the link was lost, until the next one is live.
-        error: why the phase is `FAILED` or `RECONNECTING`.
-    """
-
-    phase: Phase = Phase.IDLE
-    generation: int = 0
-    attempt: int = 0
-    empty_links: int = 0
-    live_at: float | None = None
-    retry_at: float | None = None
-    lost_at: float | None = None
-    error: KnownError | None = None
-
-
-type Step = tuple[Lifecycle, tuple[Action, ...]]
-
-LIVE = frozenset({Phase.READY, Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED})
-OPENING = frozenset({Phase.CONNECTING, Phase.RENEWING})
-_WAITING = frozenset({Phase.RECONNECTING})
 _AWAITING = frozenset({Phase.THINKING, Phase.TOOL, Phase.INTERRUPTED})
 _RESTING = frozenset({Phase.IDLE, Phase.OFFLINE, Phase.ENDED, Phase.FAILED})
+_NO_TIMERS = tuple(WaitUntil(at=None, timer=timer) for timer in Timer)
 
 
 def step(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
@@ -213,32 +102,53 @@ def step(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         state: the state so far.
         event: what happened.
         now: monotonic seconds.
-        policy: the numbers of reconnecting.
+        policy: the numbers of reconnecting, renewal and rest.
     """
-    if isinstance(event, LinkReady | LinkEnded) and event.generation != state.generation:
+    if isinstance(event, LinkReady | LinkEnded) and event.generation not in _known(state):
         return state, ()
     rule = _TABLE.get((state.phase, type(event)))
     return (state, ()) if rule is None else rule(state, event, now, policy)
 
 
+def _known(state: Lifecycle) -> tuple[int, ...]:
+    return (state.generation,) if state.successor is None else (state.generation, state.successor.generation)
+
+
+def _drop_all(state: Lifecycle, *, goodbye: bool) -> tuple[Action, ...]:
+    return tuple(DropLink(generation=generation, goodbye=goodbye) for generation in _known(state))
+
+
+def _arm_idle(now: float, policy: Policy) -> WaitUntil:
+    return WaitUntil(at=now + policy.idle_s if policy.idle_s else None, timer=Timer.IDLE)
+
+
 def _start(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
-    fresh = Lifecycle(phase=Phase.CONNECTING, generation=state.generation + 1)
+    number = state.newest + 1
+    fresh = Lifecycle(phase=Phase.CONNECTING, generation=number, newest=number, opened_at=now)
     return fresh, (
         OpenSound(),
         HoldMicrophone(),
-        OpenLink(generation=fresh.generation),
+        OpenLink(generation=number),
         WaitUntil(at=now + policy.connect_s),
+        _arm_idle(now, policy),
     )
 
 
 def _end(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
-    ended = Lifecycle(phase=Phase.ENDED, generation=state.generation + 1)
-    return ended, (
-        WaitUntil(at=None),
-        FlushSpeaker(),
-        DropLink(generation=state.generation, goodbye=True),
-        CloseSound(),
-    )
+    return _over(state, Phase.ENDED)
+
+
+def _rest(state: Lifecycle, _event: Event, _now: float, policy: Policy) -> Step:
+    resting, actions = _over(state, Phase.IDLE)
+    minutes = max(1, round(policy.idle_s / 60))
+    line = f"Resting after {minutes} min without a turn. The conversation goes on when you talk."
+    return resting, (*actions, Tell(message=line))
+
+
+def _over(state: Lifecycle, phase: Phase) -> Step:
+    """End all that there is, in order. The number after the newest makes every event still to come a late one."""
+    over = Lifecycle(phase=phase, generation=state.newest + 1, newest=state.newest + 1)
+    return over, (*_NO_TIMERS, FlushSpeaker(), *_drop_all(state, goodbye=True), CloseSound())
 
 
 def _try_now(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
@@ -247,37 +157,77 @@ def _try_now(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Ste
     return _open_next(state, now, policy)
 
 
+def _speak_up(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
+    """Take a press of the talk key without a link as the wish to have one now."""
+    opening, actions = _try_now(state, event, now, policy)
+    return opening, (*actions, _arm_idle(now, policy))
+
+
+def _try_anew(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
+    """Give up an attempt that goes nowhere and begin at once, with the backoff from its beginning."""
+    drop = () if state.retry_at is not None else (DropLink(generation=state.generation),)
+    opening, actions = _open_next(replace(state, attempt=0), now, policy)
+    return opening, (*drop, *actions)
+
+
+def _woke(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
+    """Replace a link that cannot have outlived the computer's sleep."""
+    renewing = replace(state, phase=Phase.RENEWING, successor=None, lost_at=now, error=None)
+    opening, actions = _open_next(renewing, now, policy)
+    return opening, (HoldMicrophone(), *_drop_all(state, goodbye=False), *actions)
+
+
 def _open_next(state: Lifecycle, now: float, policy: Policy) -> Step:
     phase = Phase.RENEWING if state.phase is Phase.RENEWING else Phase.RECONNECTING
-    opening = replace(state, phase=phase, generation=state.generation + 1, retry_at=None)
-    return opening, (OpenLink(generation=opening.generation), WaitUntil(at=now + policy.connect_s))
+    number = state.newest + 1
+    opening = replace(state, phase=phase, generation=number, newest=number, opened_at=now, retry_at=None)
+    return opening, (OpenLink(generation=number), WaitUntil(at=now + policy.connect_s))
 
 
-def _ready(state: Lifecycle, _event: Event, now: float, _policy: Policy) -> Step:
-    actions: tuple[Action, ...] = (WaitUntil(at=None), ReplayMicrophone())
-    if state.phase is Phase.RENEWING:
-        actions += (Tell(message="Session renewed."),)
-    elif state.lost_at is not None:
-        actions += (Tell(message=f"Back after {max(1, round(now - state.lost_at))} s."),)
-    live = replace(state, phase=Phase.READY, attempt=0, retry_at=None, lost_at=None, live_at=now, error=None)
-    return live, actions
+def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
+    assert isinstance(event, LinkReady)
+    live = replace(
+        state,
+        phase=Phase.READY,
+        attempt=0,
+        retry_at=None,
+        lost_at=None,
+        live_at=now,
+        expires_at=event.expires_at,
+        refused=0,
+        error=None,
+    )
+    back = () if state.lost_at is None else (TellBack(after_s=now - state.lost_at),)
+    return live, (
+        WaitUntil(at=None),
+        GoLive(generation=state.generation),
+        arm_renewal(live, now, policy),
+        *back,
+    )
 
 
-def _lost(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
+def _link_ended(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     assert isinstance(event, LinkEnded)
+    if (successor := state.successor) is None:
+        return _lost(state, event, now, policy)
+    if event.generation == successor.generation:
+        return successor_lost(state, successor, event, now, policy)
+    return fall_back(state, successor, now, policy)
+
+
+def _lost(state: Lifecycle, event: LinkEnded, now: float, policy: Policy) -> Step:
     verdict = judge(event.error)
     lost_at = now if state.lost_at is None else state.lost_at
     drop = DropLink(generation=state.generation)
-    silence: tuple[Action, ...] = (FlushSpeaker(),) if state.phase in LIVE else ()
     if verdict is Verdict.FAIL:
         failed = replace(state, phase=Phase.FAILED, error=event.error, retry_at=None, lost_at=lost_at)
-        return failed, (WaitUntil(at=None), *silence, drop, CloseSound())
+        return failed, (*_NO_TIMERS, FlushSpeaker(), drop, CloseSound())
     steady = state.phase in LIVE and state.live_at is not None and now - state.live_at >= policy.steady_s
     empty_links = 0 if steady else state.empty_links + 1
     if verdict is Verdict.RENEW and empty_links <= policy.renewals:
         renewing = replace(state, phase=Phase.RENEWING, empty_links=empty_links, lost_at=lost_at, error=None)
         opening, actions = _open_next(renewing, now, policy)
-        return opening, (*silence, HoldMicrophone(), drop, *actions)
+        return opening, (HoldMicrophone(), drop, *actions)
     attempt = state.attempt + 1
     wait_s = policy.wait_s(max(attempt, empty_links), event.jitter)
     waiting = replace(
@@ -289,7 +239,7 @@ def _lost(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         lost_at=lost_at,
         error=event.error,
     )
-    return waiting, (*silence, HoldMicrophone(), drop, WaitUntil(at=now + wait_s))
+    return waiting, (HoldMicrophone(), drop, WaitUntil(at=now + wait_s))
 
 
 def _deadline(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
@@ -303,7 +253,7 @@ def _deadline(state: Lifecycle, event: Event, now: float, policy: Policy) -> Ste
 def _move(phase: Phase) -> Callable[[Lifecycle, Event, float, Policy], Step]:
     def rule(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
         at = now + policy.answer_s if phase in _AWAITING else None
-        return replace(state, phase=phase, empty_links=0), (WaitUntil(at=at),)
+        return replace(state, phase=phase, empty_links=0), (WaitUntil(at=at), _arm_idle(now, policy))
 
     return rule
 
@@ -314,8 +264,8 @@ def _interrupted(state: Lifecycle, _event: Event, now: float, policy: Policy) ->
     return replace(state, phase=Phase.INTERRUPTED), (FlushSpeaker(), WaitUntil(at=now + policy.answer_s))
 
 
-def _unanswered(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
-    return replace(state, phase=Phase.READY), (WaitUntil(at=None),)
+def _unanswered(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
+    return replace(state, phase=Phase.READY), (WaitUntil(at=None), _arm_idle(now, policy))
 
 
 _REST_RULES = dict.fromkeys(_RESTING, _start)
@@ -324,11 +274,18 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     (Phase.FAILED, TryNowRequested): _start,
     (Phase.OFFLINE, TryNowRequested): _start,
     (Phase.RECONNECTING, TryNowRequested): _try_now,
-    **{(phase, EndRequested): _end for phase in Phase if phase not in {Phase.IDLE, Phase.ENDED}},
-    **{(phase, LinkReady): _ready for phase in OPENING | _WAITING},
-    **{(phase, LinkEnded): _lost for phase in LIVE | OPENING | _WAITING},
-    **{(phase, DeadlinePassed): _deadline for phase in OPENING | _WAITING},
+    **{(phase, SpeechBegan): _speak_up for phase in OPENING},
+    **{(phase, NetworkChanged): _try_anew for phase in OPENING},
+    **{(phase, Resumed): _try_anew for phase in OPENING},
+    **{(phase, Resumed): _woke for phase in LIVE},
+    **{(phase, EndRequested): _end for phase in Phase if phase is not Phase.ENDED},
+    **{(phase, LinkReady): _ready for phase in OPENING},
+    **{(phase, LinkReady): successor_ready for phase in LIVE},
+    **{(phase, LinkEnded): _link_ended for phase in LIVE | OPENING},
+    **{(phase, DeadlinePassed): _deadline for phase in OPENING},
     **{(phase, DeadlinePassed): _unanswered for phase in _AWAITING},
+    **{(phase, RenewalDue): renew for phase in LIVE},
+    **{(phase, IdleDue): _rest for phase in {Phase.READY} | OPENING},
     **{(phase, SpeechBegan): _move(Phase.LISTENING) for phase in (Phase.READY, Phase.THINKING, Phase.INTERRUPTED)},
     (Phase.LISTENING, SpeechEnded): _move(Phase.THINKING),
     (Phase.LISTENING, NothingSaid): _unanswered,

@@ -24,6 +24,11 @@ class Clock(Protocol):
 class Link(Protocol):
     """One open transport connection carrying one wire session. Used once, on one event loop."""
 
+    @property
+    def expires_at_ms(self) -> int | None:
+        """Return when its keys expire, in Unix milliseconds; None when unknown or never."""
+        ...
+
     async def open(self) -> None:
         """Connect and send the request; returns before the service has answered.
 

@@ -190,11 +190,13 @@ class Record:
     async def leave(self) -> None:
         """Forget which conversation is open, so that the next start begins a new one, unless this one goes on.
 
-        Leaving a private one changes nothing on disk.
+        Leaving a private one changes nothing on disk; the conversation itself is forgotten.
         """
-        if not self.private:
-            self._point(None)
-            await self._backlog.settle()
+        if self.private and self.conversation is not None:
+            self.begin(self.conversation.backend)
+            return
+        self._point(None)
+        await self._backlog.settle()
 
     def keep(self, text: TurnText, *, wire_session: str, typed: bool) -> None:
         """Write a finished turn, in order with those before."""

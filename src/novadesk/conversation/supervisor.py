@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
 
 
@@ -44,16 +45,26 @@ VERDICTS: dict[Reason, Verdict] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The numbers of reconnecting, in seconds.
+    """The numbers of reconnecting, renewal and rest, in seconds.
 
     Attributes:
         backoff_first_s: longest wait before the second attempt; doubles from attempt to attempt.
         backoff_most_s: ceiling of the wait.
         connect_s: longest time from opening a link until audio may flow.
-        held_s: longest stretch of microphone kept for replay while no link is live.
+        held_s: longest stretch of unanswered speech kept for the next wire session.
         answer_s: longest time without an answer before the conversation is simply ready again.
         renewals: links in a row that may end soon, without an exchange, before backoff applies to renewal too.
         steady_s: time after which the end of a live link says nothing about the next one.
+        life_s: life of a wire session; Amazon Nova user guide, "Speech to speech: quotas" (8 minutes).
+        renew_s: age at which the successor of a wire session is opened; AWS's session continuation sample (6:00).
+        force_s: age at which the successor takes over at any moment but during an answer.
+        last_s: age at which it takes over whatever happens.
+        expiry_s: renewal begins this long before the keys of a link expire.
+        look_s: pause between two looks for a quiet moment.
+        quiet_s: quiet after which a hands-free person counts as not speaking: longer than the pause that ends a turn
+            (2.0 s) and the recognition after it.
+        idle_s: time without a turn after which the wire session ends; 0 means never.
+        concurrent: wire sessions that may be open at once; with one, renewal ends the old one first.
     """
 
     backoff_first_s: float = 0.5
@@ -63,11 +74,36 @@ class Policy:
     answer_s: float = 30.0
     renewals: int = 2
     steady_s: float = 30.0
+    life_s: float = 480.0
+    renew_s: float = 360.0
+    force_s: float = 440.0
+    last_s: float = 465.0
+    expiry_s: float = 180.0
+    look_s: float = 0.25
+    quiet_s: float = 4.0
+    idle_s: float = 300.0
+    concurrent: int = 2
 
     def wait_s(self, attempt: int, jitter: float) -> float:
         """Return the wait before `attempt` (1-based), for a random `jitter` in [0, 1]."""
         ceiling = min(self.backoff_most_s, self.backoff_first_s * 2.0 ** min(attempt - 1, 16))
         return max(ceiling * (0.5 + 0.5 * jitter), min(0.5, self.backoff_first_s))
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Return the policy for a service whose connections live as long as the settings' limits say."""
+    usual, life_s = Policy(), settings.limits.connection_s * settings.limits.scale
+    share = life_s / usual.life_s
+    return Policy(
+        life_s=life_s,
+        renew_s=usual.renew_s * share,
+        force_s=usual.force_s * share,
+        last_s=usual.last_s * share,
+        look_s=min(usual.look_s, life_s / 100),
+        quiet_s=min(usual.quiet_s, life_s / 10),
+        idle_s=settings.session.idle_s,
+        concurrent=settings.session.concurrent,
+    )
 
 
 def judge(error: KnownError | None) -> Verdict:

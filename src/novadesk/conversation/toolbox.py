@@ -8,6 +8,7 @@ from datetime import datetime
 
 from novadesk.conversation.ports import Tool
 from novadesk.protocol.events import ToolSpec
+from novadesk.protocol.session_events import ToolRequested
 
 _log = logging.getLogger(__name__)
 
@@ -62,3 +63,34 @@ class Toolbox:
         except Exception:
             _log.exception("a tool failed")
             return json.dumps({"error": "failed"})
+
+
+class ToolRuns:
+    """Runs what the model asked for beside the conversation.
+
+    Args:
+        toolbox: the tools.
+        deliver: takes the request, the generation of the wire session that it came on, and the answer.
+    """
+
+    def __init__(self, toolbox: Toolbox, deliver: Callable[[ToolRequested, int | None, str], None]) -> None:
+        self._toolbox = toolbox
+        self._deliver = deliver
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, request: ToolRequested, generation: int | None) -> None:
+        """Begin to answer a request."""
+        task = asyncio.create_task(self._answer(request, generation), name="tool")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Break off what runs: nobody waits for the answers any more."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, request: ToolRequested, generation: int | None) -> None:
+        result = await self._toolbox.call(request.name, request.arguments)
+        self._deliver(request, generation, result)

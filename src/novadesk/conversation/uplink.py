@@ -1,9 +1,10 @@
-"""What of the microphone goes to the service: gate, mute, release tail, and the stretch held while no link is live.
+"""What of the microphone goes to the service: gate, mute, release tail, and the stretch kept for the next wire session.
 
 Pure: frames and times in, frames out. Each frame is 32 ms, 512 samples of s16le mono at 16 kHz.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum
 
 from novadesk.conversation.api import MicrophoneState, TalkMode
@@ -12,6 +13,7 @@ FRAME_BYTES = 1_024
 FRAME_S = 0.032
 SILENCE = bytes(FRAME_BYTES)
 SILENT_LEVEL = 0.002  # -54 dB of full scale, where the level meter begins
+SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
 
 
 class Flow(Enum):
@@ -22,13 +24,22 @@ class Flow(Enum):
     LIVE = "live"
 
 
+@dataclass(slots=True)
+class _Kept:
+    pcm: bytes
+    sent: bool
+
+
 class Uplink:
     """Decides, frame by frame, what is sent. A closed gate sends silence, never nothing.
+
+    The newest stretch of speech that nobody has answered is kept, sent or not: the next wire session gets it again,
+    so that a sentence outlives the link that it was said on.
 
     Args:
         mode: how the person talks.
         release_tail_s: how long the gate stays open after release.
-        held_s: longest stretch kept while no link is live; the oldest is dropped and counted.
+        held_s: longest stretch kept; the oldest goes, and is counted when it was never sent.
     """
 
     def __init__(self, *, mode: TalkMode, release_tail_s: float, held_s: float) -> None:
@@ -36,22 +47,25 @@ class Uplink:
         self.muted = False
         self.talking = False
         self.present = False
-        self.held_frames_dropped = 0
+        self.lost_frames = 0
         self._level: float | None = None
         self._loudest: float | None = None
+        self._spoken_at = float("-inf")
         self._flow = Flow.DROPPED
         self._tail_s = release_tail_s
         self._tail_until = float("-inf")
-        self._held: deque[bytes] = deque(maxlen=max(1, round(held_s / FRAME_S)))
+        self._kept: deque[_Kept] = deque(maxlen=max(1, round(held_s / FRAME_S)))
 
     def press(self) -> None:
         """Open the gate."""
         self.talking = True
         self._loudest = self._level
 
-    def note_level(self, level: float) -> None:
+    def note_level(self, level: float, now: float) -> None:
         """Take the level of a captured frame, 0 to 1 RMS of full scale."""
         self._level = level
+        if level >= SPOKEN_LEVEL:
+            self._spoken_at = now
         if self.talking:
             self._loudest = max(level, self._loudest or 0.0)
 
@@ -59,6 +73,10 @@ class Uplink:
     def silent(self) -> bool:
         """Return whether the microphone works and has brought nothing but silence since the gate was opened."""
         return self._loudest is not None and self._loudest < SILENT_LEVEL
+
+    def quiet(self, now: float, quiet_s: float) -> bool:
+        """Return whether nothing is being said: the gate is closed, or nothing was heard for `quiet_s`."""
+        return not self.open_at(now) or (self.mode is TalkMode.HANDS_FREE and now - self._spoken_at >= quiet_s)
 
     def release(self, now: float) -> None:
         """Close the gate after the release tail."""
@@ -70,19 +88,25 @@ class Uplink:
         """Keep frames until `go_live`."""
         self._flow = Flow.HELD
 
+    def answered(self) -> None:
+        """Forget what was sent: the service has understood it, or there was nothing to understand."""
+        unsent = [kept for kept in self._kept if not kept.sent]
+        self._kept.clear()
+        self._kept.extend(unsent)
+
     def stop(self) -> None:
-        """Send nothing and forget what was held."""
+        """Send nothing and forget what was kept."""
         self._flow = Flow.DROPPED
-        self._held.clear()
+        self._kept.clear()
         self.talking = False
         self._tail_until = float("-inf")
 
     def go_live(self) -> list[bytes]:
-        """Send frames from now on; return the held ones, oldest first, to be sent before."""
-        held = list(self._held)
-        self._held.clear()
+        """Send frames from now on; return the kept ones, oldest first, to be sent before."""
         self._flow = Flow.LIVE
-        return held
+        for kept in self._kept:
+            kept.sent = True
+        return [kept.pcm for kept in self._kept]
 
     def open_at(self, now: float) -> bool:
         """Return whether the person's voice passes the gate."""
@@ -100,14 +124,12 @@ class Uplink:
 
     def take(self, pcm: bytes, now: float) -> bytes | None:
         """Return the frame to send for a captured one, or None when nothing is sent now."""
-        is_open = self.open_at(now)
-        match self._flow:
-            case Flow.LIVE:
-                return pcm if is_open else SILENCE
-            case Flow.HELD if is_open:
-                if len(self._held) == self._held.maxlen:
-                    self.held_frames_dropped += 1
-                self._held.append(pcm)
-                return None
-            case _:
-                return None
+        if self._flow is Flow.DROPPED:
+            return None
+        if not self.open_at(now):
+            return SILENCE if self._flow is Flow.LIVE else None
+        sent = self._flow is Flow.LIVE
+        if len(self._kept) == self._kept.maxlen and not self._kept[0].sent:
+            self.lost_frames += 1
+        self._kept.append(_Kept(pcm, sent))
+        return pcm if sent else None

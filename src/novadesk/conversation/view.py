@@ -9,6 +9,7 @@ from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.lifecycle import Lifecycle
 from novadesk.conversation.record import Record
 from novadesk.conversation.supervisor import VERDICTS, Verdict
+from novadesk.conversation.tally import Tally
 from novadesk.conversation.uplink import Uplink
 from novadesk.errors import KnownError, Layer
 from novadesk.models import BackendKind
@@ -82,7 +83,9 @@ class View:
         """Return the shown number of turns on their way to the remote store."""
         return int(self._extras.get("pending_sync", 0))
 
-    def draw(self, *, state: Lifecycle, record: Record, uplink: Uplink, downlink: Downlink, now: float) -> Snapshot:
+    def draw(
+        self, *, state: Lifecycle, record: Record, uplink: Uplink, downlink: Downlink, tally: Tally, now: float
+    ) -> Snapshot:
         """Return the snapshot of this moment."""
         microphone = uplink.state(now)
         name, speaker, note = self._devices
@@ -108,6 +111,9 @@ class View:
             retry_in_s=None if state.retry_at is None else max(0.0, state.retry_at - now),
             error=note_error(state.error or next(iter(self._troubles.values()), None)),
             recovered_turns=record.recovered,
+            renewals=tally.renewals,
+            reconnects=tally.reconnects,
+            lost_s=tally.lost_s,
             notices=tuple(self._notices),
             answer_s=downlink.answer_s,
             tokens=downlink.tokens,

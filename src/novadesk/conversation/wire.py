@@ -1,17 +1,19 @@
 """One wire session on one link: a short asyncio shell around the protocol core.
 
-Feed, drain, send, dispatch. Made for one generation and thrown away with it.
+Feed, drain, send, dispatch. Made for one generation and thrown away with it. It opens as far as the service's
+acceptance and waits there: history and audio follow when it is to carry the conversation.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.ports import Clock, Link, Linker
 from novadesk.conversation.uplink import FRAME_S, SILENCE
+from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Accepted, Arrived, Closed
@@ -31,8 +33,9 @@ FILL_S = 0.25
 silence after speech the service waits for more of it."""
 
 PATIENCE_S = 6.0
-"""Wait for the service's HTTP 200 after which audio is opened all the same. Bedrock refuses audio that overtakes the
-opening, which takes it far less than this; a service that answers only once it hears audio would wait for ever."""
+"""Wait for the service's HTTP 200 after which the session counts as accepted all the same. Bedrock refuses audio that
+overtakes the opening, which takes it far less than this; a service that answers only once it hears audio would wait for
+ever."""
 
 _BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
 _OVER = frozenset({State.ENDING, State.CLOSED})
@@ -40,9 +43,12 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireListener:
-    """What a wire session tells its owner; every call is made on the loop and returns at once."""
+    """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    on_ready: Callable[[int], None]
+    `on_ready` carries the monotonic time at which the link's keys expire, or None.
+    """
+
+    on_ready: Callable[[int, float | None], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None], None]
 
@@ -54,9 +60,10 @@ class WireSession:
         generation: the number that its events carry.
         linker: makes the link.
         setup: session, prompt and system prompt.
-        history: called once, when the history is to be sent.
-        clock: monotonic time.
+        clock: time.
         listener: told what happens; `on_ended` exactly once, and never after `drop`.
+        recorder: takes note of every protocol event.
+        after: what must be over before the link is opened.
     """
 
     def __init__(
@@ -65,23 +72,26 @@ class WireSession:
         generation: int,
         linker: Linker,
         setup: Setup,
-        history: Callable[[], Sequence[HistoryMessage]],
         clock: Clock,
         listener: WireListener,
+        recorder: Recorder | None = None,
+        after: Collection[asyncio.Task[None]] = (),
     ) -> None:
         self.generation = generation
         self.wire_id = str(uuid.uuid4())
         self.frames_dropped = 0
         self._linker = linker
         self._setup = setup
-        self._history = history
         self._clock = clock
         self._listener = listener
+        self._recorder = recorder
+        self._after = after
         self._session = NovaSession(Side.CLIENT)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
-        self._patience = Alarm(self._go_live)
+        self._patience = Alarm(self._accept)
+        self._expires_at: float | None = None
         self._opening_payloads = 0
         self._audio_until = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -95,6 +105,17 @@ class WireSession:
     def start(self) -> None:
         """Begin to open the link."""
         self._task = asyncio.create_task(self._run(), name=f"wire-{self.generation}")
+
+    def go_live(self, history: Sequence[HistoryMessage], frames: Sequence[bytes]) -> None:
+        """Replay the history, open audio, replay `frames` of the microphone. Only once, after `on_ready`."""
+        now = self._clock.now()
+        self._session.open_audio(history, now)
+        for pcm in frames:
+            self._session.send_audio(pcm, now)
+        self._drain()
+        self._opening_payloads = self._outgoing.qsize()
+        self._audio_until = now
+        self._filler.set_in(FILL_S)
 
     def send_audio(self, pcm: bytes) -> None:
         """Send a microphone frame; dropped and counted when the link does not keep up."""
@@ -134,12 +155,15 @@ class WireSession:
         error: KnownError | None = None
         link: Link | None = None
         try:
+            if self._after:
+                await asyncio.wait(self._after)
             link = await self._linker.link()
+            if link.expires_at_ms is not None:
+                self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
             await link.open()
             self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
-            self._session.start(self._setup, self._history(), self._clock.now())
+            self._session.start(self._setup, self._clock.now())
             self._drain()
-            self._opening_payloads = self._outgoing.qsize()
             self._patience.set_in(PATIENCE_S)
             error = await self._receive_all(link)
         except KnownError as known:
@@ -158,8 +182,10 @@ class WireSession:
             now = self._clock.now()
             match message:
                 case Accepted():
-                    self._go_live()
+                    self._accept()
                 case Arrived(payload=payload):
+                    if self._recorder is not None:
+                        self._recorder.received(self.generation, payload, now)
                     self._session.receive(payload, now)
                     if (violation := self._dispatch()) is not None:
                         return violation
@@ -204,20 +230,17 @@ class WireSession:
 
     def _drain(self) -> None:
         for payload in self._session.events_to_send():
+            if self._recorder is not None:
+                self._recorder.sent(self.generation, payload, self._clock.now())
             self._outgoing.put_nowait(payload)
         self._arm()
 
-    def _go_live(self) -> None:
+    def _accept(self) -> None:
         if self._session.state is not State.STARTING:
             return
-        now = self._clock.now()
         self._patience.cancel()
-        self._session.accepted(now)
-        self._session.open_audio(now)
-        self._drain()
-        self._audio_until = now
-        self._filler.set_in(FILL_S)
-        self._listener.on_ready(self.generation)
+        self._session.accepted(self._clock.now())
+        self._listener.on_ready(self.generation, self._expires_at)
 
     def _fill(self) -> None:
         """Send the silence that a missing microphone owes."""

@@ -66,14 +66,6 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """The argument of START."""
-
-    setup: Setup
-    history: Sequence[HistoryMessage]
-
-
-@dataclass(frozen=True, slots=True)
 class ToolReply:
     """The argument of SEND_TOOL_RESULT."""
 
@@ -120,22 +112,21 @@ class ClientRules(Core):
 
     # --- commands ----------------------------------------------------------------------------
 
-    def start(self, opening: Opening, _now: float) -> None:
-        """Write everything up to the audio block."""
-        setup = opening.setup
+    def start(self, setup: Setup, _now: float) -> None:
+        """Write session, prompt and system prompt."""
         self._prompt_name = setup.prompt.prompt_name
         self.write(setup.session)
         self.write(setup.prompt)
         self._write_text(WireRole.SYSTEM, setup.system_prompt.strip() or _NEUTRAL_PROMPT, interactive=False)
-        for message in shape(opening.history, self.limits):
-            # Interactive history is answered anew, or refused after a few messages.
-            self._write_text(message.role, message.text, interactive=False)
 
     def accept(self, _argument: None, _now: float) -> None:
         """Take HTTP 200: only the state changes. Audio before it is refused under load as an unfinished history."""
 
-    def open_audio(self, _argument: None, now: float) -> None:
-        """Open the one audio block."""
+    def open_audio(self, history: Sequence[HistoryMessage], now: float) -> None:
+        """Write the history, which nothing but this moment allows, and open the one audio block."""
+        for message in shape(history, self.limits):
+            # Interactive history is answered anew, or refused after a few messages.
+            self._write_text(message.role, message.text, interactive=False)
         self._audio_name = self.new_id()
         self._texts_from = now + self.limits.text_gap_s
         self.write(

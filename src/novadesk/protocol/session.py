@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 from novadesk.errors import BugError
-from novadesk.protocol.client_rules import ClientRules, Opening, Setup, ToolReply
+from novadesk.protocol.client_rules import ClientRules, Setup, ToolReply
 from novadesk.protocol.codec import MalformedPayload, decode_input, decode_output
 from novadesk.protocol.core import Refused
 from novadesk.protocol.events import (
@@ -85,20 +85,20 @@ class NovaSession:
 
     # --- client commands ---------------------------------------------------------------------
 
-    def start(self, setup: Setup, history: Sequence[HistoryMessage], now: float) -> None:
-        """Send everything up to the audio block: session, prompt, system prompt, shaped history.
+    def start(self, setup: Setup, now: float) -> None:
+        """Send session, prompt and system prompt.
 
         A blank system prompt is replaced by a neutral one. Legal once, before or after `accepted`.
         """
-        self._command(Input.START, Opening(setup, history), now)
+        self._command(Input.START, setup, now)
 
     def accepted(self, now: float) -> None:
         """Note that the service answered HTTP 200. Dropped and counted when ENDING or CLOSED."""
         self._command(Input.ACCEPT, None, now)
 
-    def open_audio(self, now: float) -> None:
-        """Open the one audio block. Legal in READY only (after `start` and `accepted`)."""
-        self._command(Input.OPEN_AUDIO, None, now)
+    def open_audio(self, history: Sequence[HistoryMessage], now: float) -> None:
+        """Send the shaped history and open the one audio block. Legal in READY only (after `start` and `accepted`)."""
+        self._command(Input.OPEN_AUDIO, history, now)
 
     def send_audio(self, pcm: bytes, now: float) -> None:
         """Send s16le mono at `Limits.input_rate_hz`. Dropped and counted unless the audio block is open."""

@@ -23,6 +23,10 @@ events = st.one_of(
     st.builds(m.LinkReady, generation=st.integers(0, 4)),
     st.builds(m.LinkEnded, generation=st.integers(0, 4), error=errors, jitter=st.floats(0, 1)),
     st.builds(m.DeadlinePassed, jitter=st.floats(0, 1)),
+    st.builds(m.RenewalDue, quiet=st.booleans(), jitter=st.floats(0, 1)),
+    st.builds(m.IdleDue),
+    st.builds(m.NetworkChanged),
+    st.builds(m.Resumed),
     st.builds(m.SpeechBegan),
     st.builds(m.SpeechEnded),
     st.builds(m.NothingSaid),
@@ -32,16 +36,34 @@ events = st.one_of(
     st.builds(m.AnswerInterrupted),
     st.builds(m.AnswerFinished),
 )
-states = st.builds(
-    Lifecycle,
-    phase=st.sampled_from(Phase),
-    generation=st.integers(0, 4),
-    attempt=st.integers(0, 40),
-    empty_links=st.integers(0, 5),
-    live_at=st.none() | st.floats(0, 100),
-    retry_at=st.none() | st.floats(0, 100),
-    lost_at=st.none() | st.floats(0, 100),
-)
+
+
+@st.composite
+def make_state(draw: st.DrawFn) -> Lifecycle:
+    """Any state that the machine can be in."""
+    phase, generation = draw(st.sampled_from(Phase)), draw(st.integers(0, 3))
+    newest, successor = generation, None
+    if phase in m.LIVE and draw(st.booleans()):
+        newest += 1
+        ready_at = draw(st.none() | st.floats(0, 100))
+        successor = m.Successor(generation=newest, opened_at=draw(st.floats(0, 100)), ready_at=ready_at)
+    return Lifecycle(
+        phase=phase,
+        generation=generation,
+        newest=newest,
+        successor=successor,
+        opened_at=draw(st.floats(0, 100)),
+        expires_at=draw(st.none() | st.floats(0, 1000)),
+        attempt=draw(st.integers(0, 40)),
+        refused=draw(st.integers(0, 40)),
+        empty_links=draw(st.integers(0, 5)),
+        live_at=draw(st.none() | st.floats(0, 100)),
+        retry_at=draw(st.none() | st.floats(0, 100)) if phase is Phase.RECONNECTING else None,
+        lost_at=draw(st.none() | st.floats(0, 100)),
+    )
+
+
+states = make_state()
 
 
 def run(*steps: m.Event, state: Lifecycle | None = None, now: float = 0.0) -> tuple[Lifecycle, list[m.Action]]:
@@ -59,38 +81,47 @@ def test_every_cell_yields_a_sound_state(state: Lifecycle, event: m.Event, now: 
     assert after.generation >= state.generation
     opened = [action for action in actions if isinstance(action, m.OpenLink)]
     assert len(opened) <= 1
-    assert all(action.generation == after.generation for action in opened)
+    assert all(action.generation == after.newest > state.newest for action in opened)
     if (state.phase, type(event)) not in m._TABLE:
         assert (after, actions) == (state, ())
     waits = [action for action in actions if isinstance(action, m.WaitUntil)]
     assert all(wait.at is None or wait.at >= now for wait in waits)
-    if after.phase in (Phase.CONNECTING, Phase.RENEWING, Phase.RECONNECTING) and after != state:
+    waits = [wait for wait in waits if wait.timer is m.Timer.STEP]
+    if after.phase in m.OPENING and after != state:
         assert waits, "a waiting phase always has a watchdog"
         assert waits[-1].at is not None
+    assert after.successor is None or after.phase in m.LIVE
     if after.phase is Phase.FAILED and state.phase is not Phase.FAILED:
         assert after.error is not None
 
 
 @given(state=states, generation=st.integers(0, 9), error=errors)
 def test_events_of_another_generation_change_nothing(state: Lifecycle, generation: int, error: KnownError) -> None:
-    if generation == state.generation:
+    if generation in (state.generation, state.newest):
         return
     for event in (m.LinkReady(generation=generation), m.LinkEnded(generation=generation, error=error, jitter=0.5)):
         assert step(state, event, 5.0, POLICY) == (state, ())
 
 
-@given(story=st.lists(events, max_size=40))
-def test_never_two_links_without_a_drop_between(story: list[m.Event]) -> None:
-    state, open_links = Lifecycle(), 0
+@given(story=st.lists(events, max_size=60), concurrent=st.sampled_from([1, 2]))
+def test_never_more_links_than_allowed_and_never_two_attempts(story: list[m.Event], concurrent: int) -> None:
+    state, policy = Lifecycle(), Policy(concurrent=concurrent)
+    opened: set[int] = set()
     for at, event in enumerate(story):
-        state, actions = step(state, event, float(at), POLICY)
+        state, actions = step(state, event, at * 20.0, policy)
         for action in actions:
             match action:
-                case m.OpenLink():
-                    open_links += 1
-                case m.DropLink():
-                    open_links = 0
-        assert open_links <= 1 or state.phase is Phase.CONNECTING
+                case m.OpenLink(generation=generation):
+                    opened.add(generation)
+                case m.DropLink(generation=generation):
+                    opened.discard(generation)
+            if concurrent == 1:
+                assert len(opened) <= 1
+        assert len(opened) <= 2
+        present = {state.generation} | ({state.successor.generation} if state.successor else set())
+        assert opened <= present, "what is neither the present link nor its successor is dropped"
+        if state.phase in m.OPENING:
+            assert len(opened) <= 1, "at most one attempt in flight"
 
 
 def test_start_opens_sound_then_link() -> None:
@@ -113,8 +144,8 @@ def test_a_lost_link_waits_then_opens_once_and_says_how_long_it_took() -> None:
     back, actions = step(opening, m.LinkReady(generation=2), 14.0, POLICY)
     assert back.phase is Phase.READY
     assert (back.attempt, back.error, back.lost_at) == (0, None, None)
-    assert m.Tell(message="Back after 4 s.") in actions
-    assert m.ReplayMicrophone() in actions
+    assert m.TellBack(after_s=4.0) in actions
+    assert m.GoLive(generation=2) in actions
 
 
 def test_try_now_cuts_the_wait_short() -> None:
@@ -189,7 +220,7 @@ def test_one_exchange_walks_through_its_phases() -> None:
 
 def test_an_unanswered_question_does_not_wait_for_ever() -> None:
     state, actions = run(m.StartRequested(), m.LinkReady(generation=1), m.SpeechBegan(), m.SpeechEnded())
-    assert actions[-1] == m.WaitUntil(at=POLICY.answer_s)
+    assert m.WaitUntil(at=POLICY.answer_s) in actions
     state, _ = step(state, m.DeadlinePassed(jitter=0.0), POLICY.answer_s, POLICY)
     assert state.phase is Phase.READY
 

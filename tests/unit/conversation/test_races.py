@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from novadesk.config import SessionSettings
 from novadesk.conversation.api import MicrophoneState, Phase
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.toolbox import Toolbox
@@ -266,4 +267,4 @@ def test_an_idle_conversation_is_renewed_quietly_for_hours() -> None:
             await bench.ready()
         assert bench.now.microphone is MicrophoneState.GATED
 
-    story(work)
+    story(work, session=SessionSettings(idle_s=0.0))

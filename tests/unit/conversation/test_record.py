@@ -308,6 +308,7 @@ def test_a_private_conversation_never_comes_near_the_disk() -> None:
         assert record.conversation.turns == 2
         await record.leave()
         assert (desk.disk.writes, desk.stored, desk.disk.open, record.unsaved) == ([], [], handle, 0)
+        assert (record.private, record.turns, desk.told) == (False, (), [])  # gone with its end
 
     story(work)
 

@@ -43,6 +43,8 @@ def test_what_is_said_before_the_link_is_live_is_replayed_once() -> None:
     frames = [bytes([n]) * FRAME_BYTES for n in range(1, 6)]
     assert [uplink.take(frame, 0.0) for frame in frames] == [None] * 5
     assert uplink.go_live() == frames
+    assert uplink.go_live() == frames, "until somebody has understood it, the next wire session gets it too"
+    uplink.answered()
     assert uplink.go_live() == []
 
 
@@ -55,7 +57,7 @@ def test_the_held_stretch_is_bounded_and_counts_what_it_drops() -> None:
         uplink.take(n.to_bytes(2, "big") * (FRAME_BYTES // 2), 0.0)
     held = uplink.go_live()
     assert len(held) == most
-    assert uplink.held_frames_dropped == 7
+    assert uplink.lost_frames == 7
     assert held[-1] == (most + 6).to_bytes(2, "big") * (FRAME_BYTES // 2)
 
 
@@ -113,3 +115,49 @@ def test_no_order_of_wishes_sends_a_voice_through_a_closed_gate(wishes: list[str
                 sent = uplink.take(VOICE, now)
                 if muted or not uplink.present or not (pressed or now < released_at + 0.2):
                     assert sent in (None, SILENCE)
+
+
+def test_what_was_sent_and_not_understood_is_replayed_in_order_with_what_came_since() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live()
+    frames = [bytes([n]) * FRAME_BYTES for n in range(1, 6)]
+    assert [uplink.take(frame, 0.0) for frame in frames[:3]] == frames[:3]
+    uplink.hold()
+    assert [uplink.take(frame, 0.0) for frame in frames[3:]] == [None, None]
+    assert uplink.go_live() == frames
+    assert uplink.lost_frames == 0
+
+
+def test_what_was_understood_is_forgotten_but_not_what_was_never_sent() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live()
+    uplink.take(b"a" * FRAME_BYTES, 0.0)
+    uplink.hold()
+    uplink.take(b"b" * FRAME_BYTES, 0.0)
+    uplink.answered()
+    assert uplink.go_live() == [b"b" * FRAME_BYTES]
+
+
+def test_frames_that_were_sent_once_are_not_lost_when_they_go() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live()
+    for _ in range(300):
+        uplink.take(VOICE, 0.0)
+    assert len(uplink.go_live()) == round(3.0 / FRAME_S)
+    assert uplink.lost_frames == 0
+
+
+def test_quiet_is_a_closed_gate_or_hands_free_silence() -> None:
+    hold, free = make(), make(TalkMode.HANDS_FREE)
+    assert hold.quiet(0.0, 4.0)
+    hold.press()
+    hold.note_level(0.0, 100.0)
+    assert not hold.quiet(100.0, 4.0), "a person who holds the key may be thinking"
+    free.note_level(0.5, 10.0)
+    assert not free.quiet(13.9, 4.0)
+    assert free.quiet(14.0, 4.0)
+    free.muted = True
+    assert free.quiet(10.0, 4.0)

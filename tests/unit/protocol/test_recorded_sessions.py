@@ -74,9 +74,10 @@ def test_the_client_understands_the_session(file: Path) -> None:
     lines = lines_of(file)
     expected = lines[-1]["expect"]
     session, transcript = NovaSession(Side.CLIENT), Transcript()
-    session.start(*opening_of(lines), 0.0)
+    setup, history = opening_of(lines)
+    session.start(setup, 0.0)
     session.accepted(0.0)
-    session.open_audio(0.0)
+    session.open_audio(history, 0.0)
     happened: list[told.SessionEvent] = []
     turns: dict[str, TurnText] = {}
 
@@ -126,9 +127,10 @@ def test_the_client_writes_the_session(file: Path) -> None:
     lines = lines_of(file)
     recorded = [decode_input(payload_of(line["client"])) for line in lines if "client" in line]
     session = NovaSession(Side.CLIENT)
-    session.start(*opening_of(lines), 0.0)
+    setup, history = opening_of(lines)
+    session.start(setup, 0.0)
     session.accepted(0.0)
-    session.open_audio(0.0)
+    session.open_audio(history, 0.0)
     for line in lines:
         if "service" in line:
             session.receive(payload_of(line["service"]), 1.0)

@@ -35,9 +35,9 @@ def sent(session: NovaSession) -> list[InputEvent]:
 
 def opened() -> NovaSession:
     session = NovaSession(Side.CLIENT, new_id=ids())
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     session.accepted(0.0)
-    session.open_audio(0.0)
+    session.open_audio((), 0.0)
     session.events_to_send()
     return session
 
@@ -64,7 +64,7 @@ def test_the_opening_is_in_the_order_of_the_user_guide() -> None:
         HistoryMessage(WireRole.USER, "two"),
         HistoryMessage(WireRole.ASSISTANT, "a" * 1_500),
     ]
-    session.start(SETUP, history, 0.0)
+    session.start(SETUP, 0.0)
     named: dict[str, Any] = {"prompt_name": "p"}
     assert sent(session) == [
         SETUP.session,
@@ -72,6 +72,10 @@ def test_the_opening_is_in_the_order_of_the_user_guide() -> None:
         ev.TextStart(**named, content_name="id1", role=WireRole.SYSTEM, interactive=False),
         ev.TextInput(**named, content_name="id1", content="Be kind."),
         ev.ContentEnd(**named, content_name="id1"),
+    ]
+    session.accepted(0.0)
+    session.open_audio(history, 0.0)
+    assert sent(session) == [
         ev.TextStart(**named, content_name="id2", role=WireRole.USER, interactive=False),
         ev.TextInput(**named, content_name="id2", content="one\ntwo"),
         ev.ContentEnd(**named, content_name="id2"),
@@ -79,29 +83,30 @@ def test_the_opening_is_in_the_order_of_the_user_guide() -> None:
         ev.TextInput(**named, content_name="id3", content="a" * 1_024),
         ev.TextInput(**named, content_name="id3", content="a" * 476),
         ev.ContentEnd(**named, content_name="id3"),
+        ev.AudioStart(**named, content_name="id4", rate_hz=16_000),
     ]
 
 
 def test_audio_waits_for_the_acceptance() -> None:
     session = NovaSession(Side.CLIENT)
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     with pytest.raises(BugError):
-        session.open_audio(0.0)
+        session.open_audio((), 0.0)
     session.accepted(0.0)
-    session.open_audio(0.0)
+    session.open_audio((), 0.0)
     assert session.state is State.OPEN
 
 
 def test_an_acceptance_may_come_before_the_start() -> None:
     session = NovaSession(Side.CLIENT)
     session.accepted(0.0)
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     assert session.state is State.READY
 
 
 def test_a_blank_system_prompt_becomes_a_neutral_one() -> None:
     session = NovaSession(Side.CLIENT)
-    session.start(Setup(session=ev.SessionStart(), prompt=PROMPT, system_prompt=" \n"), (), 0.0)
+    session.start(Setup(session=ev.SessionStart(), prompt=PROMPT, system_prompt=" \n"), 0.0)
     texts = [event.content for event in sent(session) if isinstance(event, ev.TextInput)]
     assert len(texts) == 1
     assert texts[0].strip()
@@ -109,17 +114,19 @@ def test_a_blank_system_prompt_becomes_a_neutral_one() -> None:
 
 def test_random_ids_differ() -> None:
     session = NovaSession(Side.CLIENT)
-    session.start(SETUP, [HistoryMessage(WireRole.USER, "x")], 0.0)
+    session.start(SETUP, 0.0)
+    session.accepted(0.0)
+    session.open_audio([HistoryMessage(WireRole.USER, "x")], 0.0)
     names = {event.content_name for event in sent(session) if isinstance(event, ev.TextStart)}
     assert len(names) == 2
 
 
 def test_every_audio_frame_is_in_the_one_audio_block() -> None:
     session = NovaSession(Side.CLIENT, new_id=ids())
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     session.accepted(0.0)
     sent(session)
-    session.open_audio(0.0)
+    session.open_audio((), 0.0)
     session.send_audio(b"\1\0", 0.0)
     session.send_audio(b"", 0.0)
     session.send_audio(b"\2\0", 0.1)
@@ -143,13 +150,13 @@ def is_typed(event: InputEvent) -> bool:
 
 def test_typed_text_waits_until_audio_is_open_for_a_moment() -> None:
     session = NovaSession(Side.CLIENT, new_id=ids())
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     session.send_text("early", 0.0)
     session.accepted(0.0)
     session.send_text("earlier", 0.0)
     assert not any(map(is_typed, sent(session)))
     assert session.next_deadline() is None
-    session.open_audio(10.0)
+    session.open_audio((), 10.0)
     session.send_text("just now", 10.0)
     assert session.next_deadline() == 10.0 + DEFAULT.text_gap_s
     session.handle_deadline(10.0)
@@ -226,7 +233,7 @@ def test_the_end_closes_audio_then_prompt_then_session() -> None:
 
 def test_an_end_before_audio_closes_prompt_and_session() -> None:
     session = NovaSession(Side.CLIENT)
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     sent(session)
     session.end(0.0)
     assert sent(session) == [ev.PromptEnd(prompt_name="p"), ev.SessionEnd()]

@@ -55,8 +55,8 @@ class Conversation(RuleBasedStateMachine):
 
     @initialize(history=HISTORY)
     def start(self, history: list[HistoryMessage]) -> None:
-        self.history = shape(history, DEFAULT)
-        self.client.start(SETUP, history, self.now)
+        self.history = tuple(history)
+        self.client.start(SETUP, self.now)
         self.drain()
 
     @precondition(lambda self: self.client.state is State.STARTING)
@@ -67,7 +67,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.client.state is State.READY)
     @rule()
     def open_audio(self) -> None:
-        self.client.open_audio(self.now)
+        self.client.open_audio(self.history, self.now)
         self.drain()
 
     @rule(pcm=st.binary(min_size=2, max_size=8))
@@ -152,7 +152,7 @@ class Conversation(RuleBasedStateMachine):
         if self.client.state is State.STARTING:
             self.client.accepted(self.now)
         if self.client.state is State.READY:
-            self.client.open_audio(self.now)
+            self.client.open_audio(self.history, self.now)
         self.now += 1.0
         self.client.handle_deadline(self.now)
         self.drain()
@@ -161,7 +161,7 @@ class Conversation(RuleBasedStateMachine):
         while self.down:
             self.carry_down()
         self.nobody_finds_fault()
-        assert [e.messages for e in self.server_told if isinstance(e, told.HistoryGiven)] == [self.history]
+        assert [e.messages for e in self.server_told if isinstance(e, told.HistoryGiven)] == [shape(self.history, DEFAULT)]
         assert [e.text for e in self.server_told if isinstance(e, told.TextTyped)] == [
             well_formed(t) for t in self.typed
         ]
@@ -182,7 +182,7 @@ PAYLOADS = st.binary(max_size=60) | OUTPUTS.map(encode) | INPUTS.map(encode)
 def test_a_client_survives_anything(received: list[bytes], started: bool) -> None:
     session = NovaSession(Side.CLIENT)
     if started:
-        session.start(SETUP, (), 0.0)
+        session.start(SETUP, 0.0)
     for payload in received:
         session.receive(payload, 0.0)
     session.link_closed(0.0)

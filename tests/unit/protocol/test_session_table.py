@@ -87,13 +87,13 @@ def client_in(state: State) -> NovaSession:
     elif state is State.CLOSED:
         session.link_closed(0.0)
     elif state is not State.IDLE:
-        session.start(SETUP, (), 0.0)
+        session.start(SETUP, 0.0)
     if state in (State.READY, State.OPEN, State.ENDING):
         session.accepted(0.0)
         for payload in payloads(tool_block("o", "t")):
             session.receive(payload, 0.0)
     if state in (State.OPEN, State.ENDING):
-        session.open_audio(0.0)
+        session.open_audio((), 0.0)
     if state is State.ENDING:
         session.end(0.0)
     session.events_received()
@@ -110,9 +110,9 @@ def got(event: ev.InputEvent | ev.OutputEvent) -> Act:
 
 
 CLIENT_ACTS: dict[Input, Act] = {
-    Input.START: lambda s: s.start(SETUP, (), 1.0),
+    Input.START: lambda s: s.start(SETUP, 1.0),
     Input.ACCEPT: lambda s: s.accepted(1.0),
-    Input.OPEN_AUDIO: lambda s: s.open_audio(1.0),
+    Input.OPEN_AUDIO: lambda s: s.open_audio((), 1.0),
     Input.SEND_AUDIO: lambda s: s.send_audio(b"\0\0", 1.0),
     Input.SEND_TEXT: lambda s: s.send_text("hi", 1.0),
     Input.SEND_TOOL_RESULT: lambda s: s.send_tool_result("t", "{}", 1.0),

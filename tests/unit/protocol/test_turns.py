@@ -23,7 +23,7 @@ MARK = text_block("m", '{"interrupted":true}', stop=INTERRUPTED)
 def ends(*blocks: list[OutputEvent] | OutputEvent) -> list[int]:
     """Return after which of the blocks a turn ended."""
     session = NovaSession(Side.CLIENT)
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     found = []
     for index, block in enumerate(blocks):
         for payload in payloads(block if isinstance(block, list) else [block]):
@@ -96,7 +96,7 @@ def test_the_end_of_a_turn(blocks: list[list[OutputEvent] | OutputEvent], expect
 
 def test_the_end_of_the_link_ends_a_turn_that_was_all_sent() -> None:
     session = NovaSession(Side.CLIENT)
-    session.start(SETUP, (), 0.0)
+    session.start(SETUP, 0.0)
     for payload in payloads([*P1, *LAST_A1]):
         session.receive(payload, 0.0)
     session.events_received()

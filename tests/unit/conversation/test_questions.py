@@ -1,18 +1,18 @@
-"""Typed text: asked once, once more after a lost link, never of another conversation; silence is nothing to answer."""
+"""Questions: asked once, once more after a lost link, never of another conversation; silence is nothing to answer."""
 
 from novadesk.conversation import lifecycle as m
 from novadesk.conversation.api import Phase, TalkMode
-from novadesk.conversation.outgoing import TypedText
+from novadesk.conversation.questions import Questions
 from novadesk.conversation.supervisor import Policy
 from novadesk.conversation.uplink import Uplink
 
 
-def taken(typed: TypedText) -> list[str]:
+def taken(typed: Questions) -> list[str]:
     return list(iter(typed.take, None))
 
 
 def test_what_a_lost_link_swallowed_is_asked_again_once_and_first() -> None:
-    typed = TypedText()
+    typed = Questions()
     typed.add("a", "one")
     assert taken(typed) == ["one"]
     typed.add("b", "two")
@@ -27,7 +27,7 @@ def test_what_a_lost_link_swallowed_is_asked_again_once_and_first() -> None:
 
 
 def test_what_was_answered_is_not_asked_again() -> None:
-    typed = TypedText()
+    typed = Questions()
     typed.add("a", "one")
     taken(typed)
     typed.answered()
@@ -35,8 +35,20 @@ def test_what_was_answered_is_not_asked_again() -> None:
     assert taken(typed) == []
 
 
+def test_what_was_understood_and_not_answered_is_asked_again_as_text() -> None:
+    questions = Questions()
+    questions.understood("a", "what time is it")
+    assert questions.open
+    assert not questions.waiting
+    questions.link_lost()
+    assert questions.waiting == {"a"}
+    assert taken(questions) == ["what time is it"]
+    questions.link_lost()
+    assert taken(questions) == [], "once is enough"
+
+
 def test_another_conversation_starts_empty() -> None:
-    typed = TypedText()
+    typed = Questions()
     typed.add("a", "one")
     taken(typed)
     typed.add("b", "two")
@@ -50,10 +62,10 @@ def test_a_hold_without_a_sound_is_silent_and_one_loud_frame_is_enough() -> None
     uplink.present = True
     uplink.press()
     assert not uplink.silent, "no frame came yet: nobody knows"
-    uplink.note_level(0.0005)
+    uplink.note_level(0.0005, 0.0)
     assert uplink.silent
-    uplink.note_level(0.02)
-    uplink.note_level(0.0)
+    uplink.note_level(0.02, 0.0)
+    uplink.note_level(0.0, 0.0)
     assert not uplink.silent
     uplink.release(1.0)
     uplink.press()
@@ -64,4 +76,4 @@ def test_after_silence_the_conversation_is_ready_at_once() -> None:
     listening = m.Lifecycle(phase=Phase.LISTENING, generation=1)
     state, actions = m.step(listening, m.NothingSaid(), 1.0, Policy())
     assert state.phase is Phase.READY
-    assert actions == (m.WaitUntil(at=None),)
+    assert actions == (m.WaitUntil(at=None), m.WaitUntil(at=1.0 + Policy().idle_s, timer=m.Timer.IDLE))

@@ -1,8 +1,11 @@
-"""Typed text on its way to the service. Pure: what waits for a link, and what a lost link has left unanswered."""
+"""Questions on their way to the service. Pure: what waits for a link, and what a lost link has left unanswered."""
 
 
-class TypedText:
-    """Keeps each typed turn until an answer to it has begun. A text that a lost link swallowed is sent once more."""
+class Questions:
+    """Keeps each question until an answer to it has begun. One that a lost link swallowed is asked once more, as text.
+
+    A question is a typed text, a spoken one that the service has understood, or the late result of a tool.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {}
@@ -14,9 +17,18 @@ class TypedText:
         """Return the ids of turns that are yet to be sent; a replayed history leaves them out."""
         return frozenset(self._waiting)
 
+    @property
+    def open(self) -> bool:
+        """Return whether something waits, or waits for its answer."""
+        return bool(self._waiting or self._asked)
+
     def add(self, turn_id: str, text: str) -> None:
-        """Take a typed turn."""
+        """Take a typed turn, to be sent."""
         self._waiting[turn_id] = text
+
+    def understood(self, turn_id: str, text: str) -> None:
+        """Take a spoken turn that the service has heard and is about to answer."""
+        self._asked[turn_id] = text
 
     def take(self) -> str | None:
         """Return the next text to send, or None; it counts as asked until `answered`."""

@@ -1,0 +1,290 @@
+"""Carries out what the lifecycle decides: the asyncio shell around the table, for one conversation after another.
+
+It owns what a wire session touches (microphone gate, answers, open questions, tools) and the timers of the machine.
+Everything runs on the core loop and returns at once.
+"""
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+
+from novadesk.config import Settings
+from novadesk.conversation import lifecycle
+from novadesk.conversation.alarm import Alarm
+from novadesk.conversation.api import Phase, TalkMode
+from novadesk.conversation.downlink import Downlink, DownlinkListener
+from novadesk.conversation.lifecycle import Timer
+from novadesk.conversation.ports import Clock, Linker, Sound
+from novadesk.conversation.questions import Questions
+from novadesk.conversation.record import Record, carried_line
+from novadesk.conversation.soundswitch import SoundSwitch
+from novadesk.conversation.supervisor import make_policy
+from novadesk.conversation.tally import Tally
+from novadesk.conversation.toolbox import Toolbox, ToolRuns
+from novadesk.conversation.uplink import Uplink
+from novadesk.conversation.view import View
+from novadesk.conversation.wire import WireListener
+from novadesk.conversation.wires import Wires
+from novadesk.diagnostics.recorder import Recorder
+from novadesk.errors import KnownError
+from novadesk.models import Role
+from novadesk.protocol.events import WireRole
+from novadesk.protocol.history import HistoryMessage
+from novadesk.protocol.session import Setup
+from novadesk.protocol.session_events import SessionEvent, ToolRequested, UserTextReceived
+from novadesk.protocol.transcript import TurnText
+
+_log = logging.getLogger(__name__)
+
+
+class Driver:
+    """Drives the lifecycle of the open conversation.
+
+    Args:
+        settings: talk settings and limits.
+        setup: makes the opening of a wire session.
+        linker: makes links.
+        sound: microphone and speaker.
+        switch: opens and closes them.
+        record: the open conversation.
+        view: takes passing lines.
+        tally: counts outages and renewals.
+        clock: time.
+        toolbox: what the model may ask for.
+        on_changed: called after everything that there may be to draw.
+        recorder: takes note of protocol events.
+
+    Attributes:
+        state: where the conversation stands.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        setup: Callable[[], Setup],
+        linker: Linker,
+        sound: Sound,
+        switch: SoundSwitch,
+        record: Record,
+        view: View,
+        tally: Tally,
+        clock: Clock,
+        toolbox: Toolbox,
+        on_changed: Callable[[], None],
+        recorder: Recorder | None,
+    ) -> None:
+        self._switch, self._record, self._view, self._tally = switch, record, view, tally
+        self._clock, self._on_changed = clock, on_changed
+        self._policy = make_policy(settings)
+        self.state = lifecycle.Lifecycle()
+        self.uplink = Uplink(
+            mode=TalkMode(settings.talk.mode.value),
+            release_tail_s=settings.talk.release_tail_ms / 1000,
+            held_s=self._policy.held_s,
+        )
+        self.downlink = Downlink(
+            DownlinkListener(
+                play=sound.play, flush=sound.flush, keep=self.keep, tell=self.dispatch, ask_tool=self._on_tool_asked
+            )
+        )
+        self._questions = Questions()
+        self._tools = ToolRuns(toolbox, self._on_tool_answered)
+        self._wires = Wires(
+            linker=linker,
+            setup=setup,
+            clock=clock,
+            listener=WireListener(
+                on_ready=self._on_wire_ready, on_event=self._on_wire_event, on_ended=self._on_wire_ended
+            ),
+            recorder=recorder,
+            alone=self._policy.concurrent == 1,
+        )
+        self._timers = {timer: Alarm(self._ringer(timer)) for timer in Timer}
+
+    @property
+    def live(self) -> bool:
+        """Return whether a wire session carries the conversation now."""
+        return self.state.phase in lifecycle.LIVE
+
+    async def settle(self) -> None:
+        """Return once nothing of what was dropped runs any more; tools are broken off."""
+        await self._tools.stop()
+        await self._wires.settle()
+
+    async def stop(self) -> None:
+        """Settle, and set no timer any more."""
+        await self.settle()
+        for alarm in self._timers.values():
+            alarm.cancel()
+
+    def want_link(self) -> None:
+        """Take the person's wish to talk while no wire session is live."""
+        opening = self.state.phase in lifecycle.OPENING
+        self.dispatch(lifecycle.SpeechBegan() if opening else lifecycle.StartRequested())
+
+    def ask(self, text: str) -> None:
+        """Send typed text as a user turn, now or as soon as there is a wire session."""
+        self.downlink.stop()
+        turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
+        self.keep(turn, typed=True)
+        self._questions.add(turn.turn_id, text)
+        self.downlink.speech_ended(self._clock.now())
+        if self.live:
+            self._send_questions()
+        else:
+            self.want_link()
+
+    def hear(self, pcm: bytes, level: float) -> None:
+        """Take a microphone frame: gate, keep, send."""
+        now = self._clock.now()
+        self.uplink.note_level(level, now)
+        if (frame := self.uplink.take(pcm, now)) is not None:
+            self._wires.send_audio(frame)
+
+    # --- wire sessions ---------------------------------------------------------------------------
+
+    def _on_wire_ready(self, generation: int, expires_at: float | None) -> None:
+        self.dispatch(lifecycle.LinkReady(generation=generation, expires_at=expires_at))
+
+    def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
+        if generation == self._wires.live:
+            if isinstance(event, UserTextReceived):
+                self.uplink.answered()
+            self.downlink.take(event, self._clock.now())
+            self._on_changed()
+
+    def _on_wire_ended(self, generation: int, error: KnownError | None) -> None:
+        _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
+        self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
+
+    def _send_questions(self) -> None:
+        while self._wires.takes_text and (text := self._questions.take()) is not None:
+            self._wires.send_text(text)
+            self.dispatch(lifecycle.UserUnderstood())
+
+    def _on_tool_asked(self, request: ToolRequested) -> None:
+        self._tools.ask(request, self._wires.live)
+
+    def _on_tool_answered(self, request: ToolRequested, generation: int | None, result: str) -> None:
+        if generation == self._wires.live and self._wires.takes_text:
+            self._wires.send_tool_result(request.tool_use_id, result)
+        else:  # tool ids do not outlive their wire session
+            self._questions.add(request.tool_use_id, f"The result of {request.name} is {result}")
+            self._send_questions()
+
+    def _go_live(self, generation: int) -> None:
+        """Give a ready wire session all that the conversation is: history, kept speech, open questions."""
+        renewed = self._wires.live is not None
+        self._leave_link()
+        frames = self.uplink.go_live()
+        self._wires.go_live(generation, self._history(), frames)
+        now = self._clock.now()
+        if not renewed and self._record.turns:
+            self._tally.resumed()
+        if self.downlink.audible:
+            self.dispatch(lifecycle.AnswerBegan())
+        elif self.uplink.talking:
+            self.dispatch(lifecycle.SpeechBegan())
+        elif frames and self.uplink.mode is TalkMode.HOLD and not renewed:
+            self.dispatch(lifecycle.SpeechBegan())
+            self.dispatch(lifecycle.SpeechEnded())
+            self.downlink.speech_ended(now)
+        self._send_questions()
+
+    def _history(self) -> list[HistoryMessage]:
+        history = self._record.history(without=self._questions.waiting)
+        if unfinished := self.downlink.unfinished():
+            history.append(HistoryMessage(role=WireRole.ASSISTANT, text=unfinished))
+        return history
+
+    def _drop_link(self, action: lifecycle.DropLink) -> None:
+        if action.generation == self._wires.live:
+            self._leave_link()
+        self._wires.drop(action.generation, goodbye=action.goodbye)
+
+    def _leave_link(self) -> None:
+        """Settle what the live wire session will not bring any more."""
+        if self._wires.live is not None:
+            self.downlink.link_over()
+            self._questions.link_lost()
+
+    def dispatch(self, event: lifecycle.Event) -> None:
+        """Take one event of the lifecycle and do what follows from it."""
+        before = self.state
+        self.state, actions = lifecycle.step(before, event, self._clock.now(), self._policy)
+        if self.state.phase in lifecycle.OPENING and before.phase not in lifecycle.OPENING and self._record.turns:
+            self._tally.resuming()
+        if isinstance(event, lifecycle.AnswerBegan | lifecycle.NothingSaid | lifecycle.DeadlinePassed) and self.live:
+            self.uplink.answered()  # nothing of it is waited for any more
+        for action in actions:
+            self._perform(action, before)
+        if self.state.phase in (Phase.READY, Phase.SPEAKING, Phase.TOOL):  # a tool's late result asks for itself
+            self._questions.answered()
+        self._on_changed()
+
+    def _perform(self, action: lifecycle.Action, before: lifecycle.Lifecycle) -> None:
+        match action:
+            case lifecycle.OpenLink(generation=generation):
+                self._wires.open(generation)
+            case lifecycle.GoLive(generation=generation):
+                if before.successor is not None and before.successor.generation == generation:
+                    self._tally.renewed(self._clock.now() - before.successor.opened_at)
+                self._go_live(generation)
+            case lifecycle.DropLink():
+                self._drop_link(action)
+            case lifecycle.OpenSound():
+                self._view.sound_opening = True
+                self._switch.set(wanted=True)
+            case lifecycle.CloseSound():
+                self._view.sound_opening = False
+                self.uplink.stop()
+                self.uplink.present = False
+                self._switch.set(wanted=False)
+            case lifecycle.FlushSpeaker():
+                self.downlink.flush()
+            case lifecycle.HoldMicrophone():
+                self.uplink.hold()
+            case lifecycle.WaitUntil(at=at, timer=timer):
+                self._timers[timer].cancel()
+                if at is not None:
+                    self._timers[timer].set_in(at - self._clock.now())
+            case lifecycle.TellBack(after_s=after_s):
+                self._tell_back(after_s)
+            case lifecycle.Tell(message=message):
+                self._view.notice(message)
+
+    def _ringer(self, timer: Timer) -> Callable[[], None]:
+        return lambda: self.dispatch(self._due(timer))
+
+    def _due(self, timer: Timer) -> lifecycle.Event:
+        match timer:
+            case Timer.STEP:
+                return lifecycle.DeadlinePassed(jitter=random.random())
+            case Timer.RENEWAL:
+                quiet = self.uplink.quiet(self._clock.now(), self._policy.quiet_s) and not self._questions.open
+                return lifecycle.RenewalDue(quiet=quiet, jitter=random.random())
+            case Timer.IDLE:
+                return lifecycle.IdleDue()
+
+    def _tell_back(self, after_s: float) -> None:
+        """Say in one line that an outage is over, what was kept, and what was not."""
+        self._tally.came_back(after_s)
+        line = f"Back after {max(1, round(after_s))} s."
+        if turns := len(self._record.turns):
+            line += f" {carried_line(turns)}"
+        if lost_s := self._tally.lost(self.uplink.lost_frames + self._wires.frames_dropped):
+            line += f" {lost_s:.1f} s of what you said were lost."
+        self._view.notice(line)
+
+    def keep(self, text: TurnText, *, typed: bool = False) -> None:
+        """Write a finished turn; what the person said aloud is a question until an answer begins."""
+        if text.role is Role.USER and not typed:
+            self._questions.understood(text.turn_id, text.text)
+        self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
+
+    def forget(self) -> None:
+        """Forget the open questions and what was measured: the conversation is over."""
+        self._questions.clear()
+        self.downlink.begin()

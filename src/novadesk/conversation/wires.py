@@ -1,0 +1,111 @@
+"""The wire sessions of a conversation: the live one, at most one beside it that is being opened, and those that end."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+
+from novadesk.conversation.ports import Clock, Linker
+from novadesk.conversation.wire import WireListener, WireSession
+from novadesk.diagnostics.recorder import Recorder
+from novadesk.protocol.history import HistoryMessage
+from novadesk.protocol.session import Setup
+
+
+class Wires:
+    """Opens, promotes and drops wire sessions by generation; what is sent goes to the live one.
+
+    Args:
+        linker: makes links.
+        setup: makes the opening of a wire session.
+        clock: time.
+        listener: hears of every wire session that is not dropped.
+        recorder: takes note of protocol events.
+        alone: open a wire session only when those before it are over.
+    """
+
+    def __init__(
+        self,
+        *,
+        linker: Linker,
+        setup: Callable[[], Setup],
+        clock: Clock,
+        listener: WireListener,
+        recorder: Recorder | None,
+        alone: bool,
+    ) -> None:
+        self._linker, self._setup, self._clock = linker, setup, clock
+        self._listener, self._recorder, self._alone = listener, recorder, alone
+        self._open: dict[int, WireSession] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._live: WireSession | None = None
+        self._frames_dropped = 0
+
+    @property
+    def live(self) -> int | None:
+        """Return the generation of the live wire session, or None."""
+        return None if self._live is None else self._live.generation
+
+    @property
+    def wire_id(self) -> str:
+        """Return the id of the live wire session; without one, an id that no other has."""
+        return str(uuid.uuid4()) if self._live is None else self._live.wire_id
+
+    @property
+    def takes_text(self) -> bool:
+        """Return whether there is a live wire session that takes typed text and tool results."""
+        return self._live is not None and self._live.takes_text
+
+    @property
+    def frames_dropped(self) -> int:
+        """Return how many microphone frames were dropped because a link did not keep up."""
+        return self._frames_dropped + sum(wire.frames_dropped for wire in self._open.values())
+
+    def open(self, generation: int) -> None:
+        """Begin to open a wire session; the listener hears when it is ready."""
+        wire = WireSession(
+            generation=generation,
+            linker=self._linker,
+            setup=self._setup(),
+            clock=self._clock,
+            listener=self._listener,
+            recorder=self._recorder,
+            after=tuple(self._closing) if self._alone else (),
+        )
+        self._open[generation] = wire
+        wire.start()
+
+    def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes]) -> None:
+        """Let a ready wire session carry the conversation, beginning with the history and kept microphone frames."""
+        self._live = self._open[generation]
+        self._live.go_live(history, frames)
+
+    def drop(self, generation: int, *, goodbye: bool) -> None:
+        """Tear a wire session down in the background; with `goodbye` it is ended in order first."""
+        if (wire := self._open.pop(generation, None)) is None:
+            return
+        if wire is self._live:
+            self._live = None
+        self._frames_dropped += wire.frames_dropped
+        task = asyncio.create_task(wire.finish() if goodbye else wire.drop(), name=f"wire-{generation}-closing")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Send a microphone frame; dropped without a live wire session."""
+        if self._live is not None:
+            self._live.send_audio(pcm)
+
+    def send_text(self, text: str) -> None:
+        """Send typed text, only while `takes_text`."""
+        assert self._live is not None
+        self._live.send_text(text)
+
+    def send_tool_result(self, tool_use_id: str, result: str) -> None:
+        """Send the JSON text of a tool's answer, only while `takes_text`."""
+        assert self._live is not None
+        self._live.send_tool_result(tool_use_id, result)
+
+    async def settle(self) -> None:
+        """Return once nothing is being torn down any more."""
+        while self._closing:
+            await asyncio.wait(set(self._closing))
