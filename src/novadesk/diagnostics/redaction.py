@@ -2,7 +2,7 @@
 
 Nothing passes that is not on a list of this module: names of fields, closed words of the wire, numbers of known fields.
 What is left of a text is its length, and of which earlier text it is a repetition or a beginning, because the core
-pairs planned and spoken texts by that.
+pairs planned and spoken texts by that. A text that repeats itself ("no no no") may be paired differently in a replay.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import secrets
 from base64 import b64encode
 from collections import deque
-from itertools import takewhile
+from dataclasses import dataclass
 from typing import cast
 
 from novadesk.protocol.fields import Body, is_json_object, parse
@@ -48,12 +48,23 @@ TEXT, JSON, BYTES, REST = "$text", "$json", "$bytes", "$other"
 """Keys of the objects that stand for a text, a JSON text, audio, and a value that this module does not know."""
 
 
+type _Segment = list[int]  # number of a text, first letter, letters
+
+
+@dataclass(slots=True)
+class _Known:
+    letters: str
+    segments: list[_Segment]
+
+
 class Redaction:
     """Takes what was said out of events. One object sees all events of a recording, in order."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(16)  # never written: nobody can try ids against their stand-ins
-        self._texts: deque[tuple[int, str]] = deque(maxlen=_KNOWN_TEXTS)
+        self._texts: deque[_Known] = deque(maxlen=_KNOWN_TEXTS)
+        self._follow: tuple[_Known | None, int] = (None, 0)
+        self._block: object = None
         self._made = 0
         self._tools: set[str] = set()
 
@@ -71,11 +82,17 @@ class Redaction:
         name, body = next(iter(events.items()))
         if ours and name == "promptStart":
             self._learn_tools(body)
+        self._enter(body)
         shown = name if name in _NAMES else self._stand_in(str(name))
         try:
             return {"event": {shown: self._value(body, str(name), "")}}
         except RecursionError:
             return {REST: len(payload)}
+
+    def _enter(self, body: object) -> None:
+        block = (body.get("contentId") or body.get("contentName")) if isinstance(body, dict) else None
+        if block != self._block:
+            self._block, self._follow = block, (None, 0)
 
     def _value(self, value: object, event: str, field: str) -> object:
         match value:
@@ -118,35 +135,46 @@ class Redaction:
             return json.dumps(_MARKER)
         return {TEXT: [len(value), int(bool(value.strip())), self._segments(value)]}
 
-    def _segments(self, text: str) -> list[list[int]]:
-        """Return where the letters of a text come from: rows of (number of a text, first letter, letters)."""
-        rest = "".join(character for character in text.casefold() if character.isalnum())
-        found: list[list[int]] = []
-        follow = (0, 0)
+    def _segments(self, text: str) -> list[_Segment]:
+        """Return where the letters of a text come from."""
+        letters = "".join(character for character in text.casefold() if character.isalnum())
+        found: list[_Segment] = []
+        rest = letters
         while rest:
-            number, start, length = self._longest(rest, follow)
-            if not length:
+            known, start, length = self._choose(rest)
+            if known is None:
                 self._made += 1
-                number, start, length = self._made, 0, len(rest)
-                self._texts.append((number, rest))
-            found.append([number, start, length])
-            follow, rest = (number, start + length), rest[length:]
+                found.append([self._made, 0, length])
+            else:
+                found += _cut(known.segments, start, length)
+            self._follow = (known, start + length)
+            rest = rest[length:]
+        if letters:
+            self._texts.append(_Known(letters, found))
+            if self._follow[0] is None:
+                self._follow = (self._texts[-1], len(letters))
         return found
 
-    def _longest(self, letters: str, follow: tuple[int, int]) -> tuple[int, int, int]:
-        """Return the known text that `letters` begins with, or begins, and for how many letters; the newest of equals.
+    def _choose(self, letters: str) -> tuple[_Known | None, int, int]:
+        """Return a known text that `letters` goes on with: the text, where in it, and for how many letters.
 
-        A text counts from its beginning, or from where the segment before this one left it.
+        First the rest of the text before, or the text that came after it: a text may be said in several parts, and
+        one part may stand for several texts. Else the longest text that `letters` begins with, or begins.
         """
-        best = (0, 0, 0)
-        for number, known in self._texts:
-            starts = (0, follow[1]) if number == follow[0] else (0,)
-            for start in starts:
-                rest = known[start:]
-                shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(rest, letters, strict=False)))
-                if shared and shared in (len(rest), len(letters)) and shared >= best[2]:
-                    best = (number, start, shared)
-        return best
+        known, place = self._follow
+        if known is not None:
+            if place >= len(known.letters):
+                known, place = self._after(known), 0
+            if known is not None and (length := _shared(known.letters, place, letters)):
+                return known, place, length
+        longest = max(self._texts, key=lambda text: _shared(text.letters, 0, letters), default=None)
+        length = 0 if longest is None else _shared(longest.letters, 0, letters)
+        return (longest, 0, length) if length else (None, 0, len(letters))
+
+    def _after(self, known: _Known) -> _Known | None:
+        texts = list(self._texts)
+        at = next((at for at, text in enumerate(texts) if text is known), len(texts)) + 1
+        return texts[at] if at < len(texts) else None
 
     def _stand_in(self, text: str) -> str:
         digest = hashlib.blake2s(text.encode(errors="replace"), key=self._key, digest_size=5).hexdigest()
@@ -185,7 +213,7 @@ def _revived(value: object) -> object:
             return value
 
 
-def _text(length: int, said: bool, segments: list[list[int]]) -> str:
+def _text(length: int, said: bool, segments: list[_Segment]) -> str:
     letters = "".join(_letters(*segment) for segment in segments)
     if not letters:
         return ("." if said else " ") * length
@@ -198,6 +226,23 @@ def _text(length: int, said: bool, segments: list[list[int]]) -> str:
 
 def _letters(number: int, start: int, length: int) -> str:
     return "".join(chr(_FIRST_LETTER + (number * _STEP + place) % _LETTERS) for place in range(start, start + length))
+
+
+def _shared(known: str, place: int, letters: str) -> int:
+    """Return for how many letters one goes on as the other, to the end of either; 0 when they part before."""
+    length = min(len(known) - place, len(letters))
+    return length if length > 0 and known.startswith(letters[:length], place) else 0
+
+
+def _cut(segments: list[_Segment], start: int, length: int) -> list[_Segment]:
+    found: list[_Segment] = []
+    for number, first, letters in segments:
+        taken = min(letters - start, length)
+        if taken > 0:
+            found.append([number, first + start, taken])
+            length -= taken
+        start = max(0, start - letters)
+    return found
 
 
 def _read(payload: bytes) -> object:
