@@ -96,9 +96,8 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("read_only", [False, True])
 @pytest.mark.parametrize("damage", ["not a database", "hole"])
-async def test_a_damaged_file_is_refused_by_name_and_left_alone(tmp_path: Path, damage: str, read_only: bool) -> None:
+async def test_a_damaged_file_is_refused_to_a_reader_by_name_and_left_alone(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "a.db"
     if damage == "hole":
         async with Database(file) as database:
@@ -114,7 +113,7 @@ async def test_a_damaged_file_is_refused_by_name_and_left_alone(tmp_path: Path, 
         file.write_bytes(b"This is no database at all, whatever its name says. " * 100)
     before = file.read_bytes()
     with pytest.raises(KnownError) as error:
-        await Database(file, read_only=read_only).open()
+        await Database(file, read_only=True).open()
     assert error.value.reason is Reason.STORE_BROKEN
     assert str(file) in error.value.what
     assert error.value.advice
