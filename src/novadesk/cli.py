@@ -162,6 +162,7 @@ def _add_talk(commands: Commands) -> None:
     which = talk.add_mutually_exclusive_group()
     which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
     which.add_argument("--new", action="store_true", help="begin a new one")
+    which.add_argument("--private", action="store_true", help="begin a new one of which nothing is ever written")
     talk.add_argument("--json", action="store_true", help="one JSON line per event")
     talk.set_defaults(run=_talk)
 
@@ -203,7 +204,6 @@ def _add_ctl(commands: Commands) -> None:
         "mute": "send silence",
         "unmute": "send the microphone again",
         "stop": "silence the answer",
-        "new": "begin a new conversation",
         "end": "end the conversation",
         "quit": "leave",
     }.items():
@@ -211,6 +211,9 @@ def _add_ctl(commands: Commands) -> None:
     talk = actions.add_parser("talk", help="the talk key", parents=[common])
     talk.add_argument("what", choices=("start", "stop", "toggle"))
     talk.set_defaults(run=_ctl, request={"do": "talk"})
+    new = actions.add_parser("new", help="begin a new conversation", parents=[common])
+    new.add_argument("--private", action="store_true", help="write nothing of it anywhere")
+    new.set_defaults(run=_ctl, request={"do": "new"})
     say = actions.add_parser("say", help="send typed text", parents=[common])
     say.add_argument("text", type=_words)
     say.set_defaults(run=_ctl, request={"do": "say"})
@@ -225,6 +228,8 @@ def _ctl(parsed: argparse.Namespace) -> int:
 
     request = dict(parsed.request)
     request.update({name: getattr(parsed, name) for name in ("what", "text", "handle") if hasattr(parsed, name)})
+    if getattr(parsed, "private", False):
+        request["private"] = True
     answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)
     if parsed.json:
         put_row(**answer)
@@ -250,6 +255,7 @@ def _talk(parsed: argparse.Namespace) -> int:
         backend=parsed.backend,
         handle=parsed.conversation,
         fresh=parsed.new,
+        private=parsed.private,
         as_json=parsed.json,
     )
 

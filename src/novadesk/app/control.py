@@ -30,7 +30,9 @@ class ControlHandler:
                 return status(self._controller.snapshot())
             case {"do": "open", "handle": str(handle)}:
                 await self._controller.resume(handle)
-            case {"do": "new"}:
+            case {"do": "new", "private": bool(private)}:
+                await self._controller.begin_anew(private=private)
+            case {"do": "new"} if "private" not in request:
                 await self._controller.begin_anew()
             case {"do": "end"}:
                 await self._controller.end()

@@ -60,6 +60,7 @@ class Start:
         role: names the core to others who want the folder.
         handle: the conversation to go on with, or None.
         fresh: begin an empty conversation.
+        private: begin an empty conversation of which nothing is ever written.
         connect: open the link at once.
         sound: takes the place of the sound engine.
         talk_key: watch the global push-to-talk key.
@@ -68,6 +69,7 @@ class Start:
     role: str
     handle: str | None = None
     fresh: bool = False
+    private: bool = False
     connect: bool = True
     sound: Sound | None = None
     talk_key: bool = False
@@ -99,6 +101,7 @@ class Core:
         self._phase = Phase.IDLE
         self._lister: DeviceList | None = None
         self._archive: Conversations
+        self._sync: Sync
         self._ledger: Ledger
         self.controller: Controller
 
@@ -143,6 +146,7 @@ class Core:
         sync = Sync(
             database, self._archive, registry, remote, self._clock, self._stored.set, backend=settings.backend.kind
         )
+        self._sync = sync
 
         sound = start.sound
         if sound is None:
@@ -164,7 +168,9 @@ class Core:
             on_saved=lambda: self._on_saved(sync),
             on_quit=self._on_quit,
         )
-        await self.controller.start(handle=_checked(start.handle, self._clock), fresh=start.fresh)
+        await self.controller.start(
+            handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
+        )
         stack.push_async_callback(self.controller.stop)
         sync.start()
         stack.push_async_callback(sync.stop)
@@ -192,6 +198,24 @@ class Core:
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         """Return stored turns below position `before` (None: the newest), in order."""
         return await self._archive.turns(handle, before=before, limit=limit)
+
+    async def delete(self, handle: str) -> None:
+        """Delete a conversation, here at once and remotely later; the open one is ended first."""
+        open_now = self.controller.snapshot().conversation
+        if open_now is not None and open_now.handle == handle:
+            await self.controller.begin_anew()
+        await self._archive.delete(handle, self._clock.unix_ms())
+        self._on_saved(self._sync)
+
+    async def rename(self, handle: str, title: str) -> None:
+        """Give a conversation a title; an empty one shows its label again."""
+        await self._archive.rename(handle, title, self._clock.unix_ms())
+        self._on_saved(self._sync)
+
+    async def star(self, handle: str, on: bool) -> None:
+        """Mark a conversation as one to find again, or no more."""
+        await self._archive.star(handle, on, self._clock.unix_ms())
+        self._on_saved(self._sync)
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""

@@ -58,6 +58,7 @@ def run_talk(
     backend: str | None,
     handle: str | None,
     fresh: bool,
+    private: bool = False,
     as_json: bool,
 ) -> int:
     """Hold the conversation; return the exit code of its ending.
@@ -76,7 +77,7 @@ def run_talk(
     logs = start_logs(folders.log_file)
     try:
         talk = _Talk(settings, folders, sound, quiet_end_s=quiet_end_s(recording), as_json=as_json)
-        return asyncio.run(talk.run(handle=handle, fresh=fresh))
+        return asyncio.run(talk.run(handle=handle, fresh=fresh, private=private))
     finally:
         stop_logs(logs)
 
@@ -142,14 +143,14 @@ class _Talk:
             settings=settings, folders=folders, publish=self._take, on_quit=lambda: self._tell(Ending.QUIT)
         )
 
-    async def run(self, *, handle: str | None, fresh: bool) -> int:
+    async def run(self, *, handle: str | None, fresh: bool, private: bool) -> int:
         loop = asyncio.get_running_loop()
         self._course = Course(now=loop.time(), quiet_end_s=self._quiet_end_s)
         for number, ending in ((signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._tell, ending)
         sound = _WaitingSound(self._file)
-        await self._core.start(Start(role="talk", handle=handle, fresh=fresh, sound=sound))
+        await self._core.start(Start(role="talk", handle=handle, fresh=fresh, private=private, sound=sound))
         self._seen = {turn.turn_id for turn in self._core.controller.snapshot().turns}
         failure: KnownError | None = None
         try:
