@@ -65,7 +65,8 @@ class Downlink:
     def unfinished(self) -> str:
         """Return the text of an answer whose link is over while it is still being played; empty without one."""
         pieces = () if self._orphan is None else self._orphan.live()
-        return " ".join(f"{piece.spoken}{piece.planned}".strip() for piece in pieces if piece.role is Role.ASSISTANT)
+        texts = [text for piece in pieces if piece.role is Role.ASSISTANT for text in (piece.spoken, piece.planned)]
+        return " ".join(text.strip() for text in texts if text.strip())
 
     def set_speaker(self, *, present: bool) -> None:
         """Note whether there is a speaker; without one an answer is over when all of it was sent."""

@@ -185,6 +185,8 @@ class Driver:
             self._tally.resumed()
         if self.downlink.audible:
             self.dispatch(lifecycle.AnswerBegan())
+        elif self.state.phase is Phase.SPEAKING:  # its rest was left behind, and all that came was heard
+            self.dispatch(lifecycle.AnswerFinished())
         elif self.uplink.talking:
             self.dispatch(lifecycle.SpeechBegan())
         elif frames and self.uplink.mode is TalkMode.HOLD and not renewed:

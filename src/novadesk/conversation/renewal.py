@@ -26,10 +26,11 @@ from novadesk.conversation.supervisor import Policy
 
 def arm_renewal(state: Lifecycle, now: float, policy: Policy) -> WaitUntil:
     """Return when the live link's successor is to be opened: by its age, or before its keys expire."""
-    ends_at = _ends_at(state, policy)
-    due = min(state.opened_at + policy.renew_s, ends_at - policy.expiry_s if state.expires_at is not None else ends_at)
+    due = state.opened_at + policy.renew_s
+    if state.expires_at is not None:
+        due = min(due, state.expires_at - policy.expiry_s)
     if due <= now:  # keys that were short-lived when they were given
-        due = now + max(policy.look_s, (ends_at - now) / 2)
+        due = now + max(policy.look_s, (_ends_at(state, policy) - now) / 2)
     return WaitUntil(at=due, timer=Timer.RENEWAL)
 
 

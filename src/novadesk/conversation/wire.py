@@ -107,7 +107,12 @@ class WireSession:
         self._task = asyncio.create_task(self._run(), name=f"wire-{self.generation}")
 
     def go_live(self, history: Sequence[HistoryMessage], frames: Sequence[bytes]) -> None:
-        """Replay the history, open audio, replay `frames` of the microphone. Only once, after `on_ready`."""
+        """Replay the history, open audio, replay `frames` of the microphone. Only once, after `on_ready`.
+
+        Nothing happens on a link that is over: `on_ended` is on its way.
+        """
+        if self._session.state is not State.READY:
+            return
         now = self._clock.now()
         self._session.open_audio(history, now)
         for pcm in frames:
