@@ -400,7 +400,7 @@ def test_an_endless_answer_is_left_behind_at_last_and_nobody_speaks_for_ever() -
             await asyncio.sleep(1)
             bench.sound.play_out()
         assert asyncio.get_running_loop().time() == pytest.approx(POLICY.last_s, abs=2)
-        await bench.until(lambda: bench.now.phase is Phase.READY, most_s=1)
+        await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == 2, most_s=1)
         assert bench.now.turns[-1].unconfirmed
 
     story(work, session=NEVER)
