@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
@@ -25,6 +26,7 @@ from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
+from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Measure, Metric
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, Conversation, Turn, check_handle
@@ -185,6 +187,11 @@ class Core:
             talk_key.start()
             self._stack.push_async_callback(talk_key.stop)
 
+        hosts = route_to(_voice_host(self._settings))
+        watch = WakeupWatch(self._on_wakeup, address=lambda: own_address(hosts))
+        watch.start()
+        self._stack.push_async_callback(watch.stop)
+
         control = ControlServer(self._folders.control_socket, ControlHandler(self.controller))
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -234,6 +241,14 @@ class Core:
         self._phase = snapshot.phase
         self._publish(snapshot)
 
+    def _on_wakeup(self, wakeup: Wakeup) -> None:
+        """Wait no longer: the network is another one, or the computer slept."""
+        if wakeup is Wakeup.RESUMED:
+            self.controller.on_resumed()
+        else:
+            self.controller.on_network_up()
+        self._sync.try_now()
+
     def _on_saved(self, sync: Sync) -> None:
         sync.kick()
         self._stored.set()
@@ -275,6 +290,17 @@ def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
                 "This version has no gateway backend yet.",
                 "Choose practice or bedrock, in the settings or with --backend.",
             )
+
+
+def _voice_host(settings: Settings) -> str:
+    """Return the host that links of the chosen backend lead to, as far as it is known before the first one."""
+    backend = settings.backend
+    if backend.kind is BackendKind.PRACTICE:
+        return "localhost"
+    try:
+        return urlsplit(backend.bedrock_endpoint).hostname or ""
+    except ValueError:  # the first link says what is wrong with it
+        return ""
 
 
 def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
