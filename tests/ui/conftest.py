@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from novadesk.config import Settings
-from novadesk.conversation.api import Devices, TalkMode
+from novadesk.conversation.api import Devices, Metric, TalkMode
 from novadesk.models import BackendKind, Conversation, Turn
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
@@ -52,8 +52,8 @@ class RecordedIntents:
     def say(self, text: str) -> None:
         self.calls.append(("say", text))
 
-    def new_conversation(self) -> None:
-        self.calls.append(("new_conversation",))
+    def new_conversation(self, *, private: bool = False) -> None:
+        self.calls.append(("new_conversation", "private") if private else ("new_conversation",))
 
     def open_conversation(self, handle: str) -> None:
         self.calls.append(("open_conversation", handle))
@@ -76,6 +76,8 @@ class CannedRequests:
     spoken: list[Turn] = field(default_factory=list)
     error: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    pulled: int = 0
+    pull_waits: asyncio.Event | None = None
 
     async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
         self.asked.append(("conversations", offset, limit))
@@ -87,6 +89,37 @@ class CannedRequests:
         self.asked.append(("turns", handle, before, limit))
         end = len(self.spoken) if before is None else min(before, len(self.spoken))
         return self.spoken[max(0, end - limit) : end]
+
+    async def delete(self, handle: str) -> None:
+        self.asked.append(("delete", handle))
+        if self.error is not None:
+            raise self.error
+        self.stored = [one for one in self.stored if one.handle != handle]
+
+    async def rename(self, handle: str, title: str) -> None:
+        self.asked.append(("rename", handle, title))
+        if self.error is not None:
+            raise self.error
+        self.stored = [replace(one, title=title) if one.handle == handle else one for one in self.stored]
+
+    async def star(self, handle: str, on: bool) -> None:
+        self.asked.append(("star", handle, on))
+        self.stored = [replace(one, starred=on) if one.handle == handle else one for one in self.stored]
+
+    async def pull(self, handle: str | None = None) -> int:
+        self.asked.append(("pull", handle))
+        try:
+            if self.pull_waits is not None:
+                await self.pull_waits.wait()
+        except asyncio.CancelledError:
+            self.asked.append(("pull cancelled",))
+            raise
+        if self.error is not None:
+            raise self.error
+        return self.pulled
+
+    async def metrics(self) -> Sequence[Metric]:
+        return ()
 
     async def devices(self) -> Devices:
         self.asked.append(("devices",))

@@ -207,6 +207,7 @@ class ConversationView(QWidget):
         self._paging: Question | None = None
         self._complete = False
         self._announced: str | None = None
+        self._told: tuple[str, ...] = ()
         self.model = ConversationModel(self)
         self.turns = TurnList(theme, self.model, self)
         self.turns.older_wanted.connect(self._ask_older)
@@ -227,18 +228,21 @@ class ConversationView(QWidget):
         self._dress()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def show_snapshot(self, snapshot: Snapshot, title: str, hint: str) -> None:
+    def show_snapshot(self, snapshot: Snapshot, title: str, hint: str, *, late: bool = False) -> None:
         """Draw the turns; without any, `title` says what is going on and `hint` how to begin."""
         handle = snapshot.conversation.handle if snapshot.conversation is not None else None
         if handle != self.model.handle:
             self._forget_paging()
             self._announced = snapshot.turns[-1].turn_id if snapshot.turns else None
+            self._told = ()
             self.turns.follow()
-        self.model.show(handle, snapshot.turns, snapshot.live, snapshot.notices)
+        private = snapshot.conversation is not None and snapshot.conversation.private
+        self.model.show(handle, snapshot.turns, snapshot.live, snapshot.notices, private=private, late=late)
         empty = self.model.rowCount() == 0
         self._empty.set_text(title, hint)
         self._stack.setCurrentWidget(self._empty if empty else self.turns)
         self._announce(snapshot.turns)
+        self._tell(snapshot.notices)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
         super().resizeEvent(event)
@@ -251,6 +255,12 @@ class ConversationView(QWidget):
         self._announced = newest.turn_id
         if newest.role is Role.ASSISTANT:
             announce(self.turns, f"{speaker(newest.role)}: {newest.heard_text}")
+
+    def _tell(self, notices: tuple[str, ...]) -> None:
+        """Have passing lines read aloud once, such as how much was recovered."""
+        if notices and (notices[-1:] != self._told[-1:] or len(notices) > len(self._told)):
+            announce(self.turns, notices[-1])
+        self._told = notices
 
     def _dress(self) -> None:
         self.latest.setIcon(self._theme.icon("down"))

@@ -1,12 +1,12 @@
 """The rows of the history, as a list model that holds values only and knows no widget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QObject, Qt
+from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 
 from novadesk.models import Conversation, SyncState
 from novadesk.ui.item_models import AnyIndex, ItemRole
@@ -18,6 +18,8 @@ SYNC_ICONS = {
     SyncState.SYNCED: "sync-synced",
     SyncState.FAILED: "sync-failed",
 }
+
+TITLE_CHARS = 200
 
 
 class HistoryKind(Enum):
@@ -39,7 +41,12 @@ class HistoryRow:
 
 
 class HistoryModel(QAbstractListModel):
-    """Conversations, newest first, grouped by local day, narrowed by a search."""
+    """Conversations, newest first, grouped by local day, narrowed by a search.
+
+    `renamed` tells the handle and the new title when the person has written one.
+    """
+
+    renamed = Signal(str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +55,7 @@ class HistoryModel(QAbstractListModel):
         self._search = ""
         self._current: Conversation | None = None
         self._today = date.min
+        self._held = self._stale = False
 
     @property
     def conversations(self) -> Sequence[Conversation]:
@@ -87,6 +95,16 @@ class HistoryModel(QAbstractListModel):
             self._current = conversation
             self._compose()
 
+    def hold(self) -> None:
+        """Keep the rows where they are until `release`: one of them is being edited."""
+        self._held = True
+
+    def release(self) -> None:
+        """Show what has changed since `hold`."""
+        self._held = False
+        if self._stale:
+            self._compose()
+
     def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
@@ -98,19 +116,42 @@ class HistoryModel(QAbstractListModel):
             return row
         if role == Qt.ItemDataRole.DisplayRole:
             return row.title
+        if role == Qt.ItemDataRole.EditRole:
+            return row.conversation.title if row.conversation is not None else None
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             if row.conversation is None:
                 return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
+            starred = ", starred" if row.conversation.starred else ""
             open_now = ", open" if row.current else ""
-            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{open_now}"
+            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{starred}{open_now}"
         return None
+
+    def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: D102
+        conversation = self.row(index).conversation if index.isValid() else None
+        if role != Qt.ItemDataRole.EditRole or conversation is None:
+            return False
+        title = " ".join(str(value).split())[:TITLE_CHARS]
+        if title == conversation.title:
+            return False
+        self._conversations = [
+            replace(one, title=title) if one.handle == conversation.handle else one for one in self._conversations
+        ]
+        if self._current is not None and self._current.handle == conversation.handle:
+            self._current = replace(self._current, title=title)
+        self._compose()
+        self.renamed.emit(conversation.handle, title)
+        return True
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
         if not index.isValid() or self._rows[index.row()].kind is HistoryKind.DAY:
             return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        plain = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        return plain | Qt.ItemFlag.ItemIsEditable
 
     def _compose(self) -> None:
+        self._stale = self._held
+        if self._held:
+            return
         words = self._search.casefold().split()
         rows: list[HistoryRow] = []
         day: date | None = None

@@ -1,196 +1,29 @@
 """The history: past conversations by day, a search, and the way back into one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
-from PySide6.QtCore import (
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QPointF,
-    QRect,
-    QRectF,
-    QSize,
-    Qt,
-    QTimer,
-    Signal,
-)
-from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QPainter, QPen
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.errors import KnownError
-from novadesk.models import Conversation, SyncState
-from novadesk.ui import resources, tokens
+from novadesk.models import Conversation
+from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton, TextField
-from novadesk.ui.history_model import SYNC_ICONS, HistoryKind, HistoryModel, HistoryRow
-from novadesk.ui.item_models import ItemRole
+from novadesk.ui.history_list import HistoryList
+from novadesk.ui.history_model import HistoryModel
+from novadesk.ui.sync_row import SyncRow
 from novadesk.ui.theme import Theme
 
 PAGE = 200
 _AGAIN_MS = 3000
 
 
-class HistoryDelegate(QStyledItemDelegate):
-    """Draw day names and conversations with their sync state."""
-
-    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: ARG002, D102
-        row: HistoryRow = index.data(ItemRole.ROW)
-        theme = self._theme
-        small = round(QFontMetricsF(theme.font(tokens.FONT_SMALL)).height())
-        if row.kind is HistoryKind.DAY:
-            above = tokens.SPACE_2 if index.row() == 0 else tokens.SPACE_4
-            return QSize(80, small + theme.px(above) + theme.px(tokens.SPACE_1))
-        base = round(QFontMetricsF(theme.font(tokens.FONT_BASE)).height())
-        return QSize(80, base + small + theme.px(2) + 2 * theme.px(7))
-
-    def paint(  # noqa: D102
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        row: HistoryRow = index.data(ItemRole.ROW)
-        rect: QRect = option.rect
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if row.kind is HistoryKind.DAY:
-            self._paint_day(painter, rect, row)
-        else:
-            self._paint_conversation(painter, option, rect, row)
-        painter.restore()
-
-    def _paint_day(self, painter: QPainter, rect: QRect, row: HistoryRow) -> None:
-        theme = self._theme
-        font = theme.font(tokens.FONT_SMALL, weight=QFont.Weight.DemiBold)
-        painter.setFont(font)
-        painter.setPen(QColor(theme.palette.muted))
-        bottom = rect.bottom() - theme.px(tokens.SPACE_1) - QFontMetricsF(font).descent()
-        painter.drawText(QPointF(rect.left() + theme.px(tokens.SPACE_5), bottom), row.title)
-
-    def _paint_conversation(
-        self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, row: HistoryRow
-    ) -> None:
-        theme, palette = self._theme, self._theme.palette
-        state: QStyle.StateFlag = option.state
-        widget: QWidget | None = option.widget
-        edge = theme.px(tokens.SPACE_3)
-        box = QRectF(rect).adjusted(edge, 1, -edge, -1)
-        radius = theme.px(tokens.RADIUS_CONTROL)
-        chosen = bool(state & QStyle.StateFlag.State_Selected) and widget is not None and widget.hasFocus()
-        if row.current or chosen or state & QStyle.StateFlag.State_MouseOver:
-            painter.setBrush(QColor(palette.selected if row.current else palette.hover))
-            painter.setPen(QPen(QColor(palette.accent), 2) if chosen else Qt.PenStyle.NoPen)
-            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1) if chosen else box, radius, radius)
-        inner = box.adjusted(edge, theme.px(6), -edge + theme.px(4), 0)
-        title_font = theme.font(tokens.FONT_BASE, weight=QFont.Weight.DemiBold if row.current else QFont.Weight.Normal)
-        small_font = theme.font(tokens.FONT_SMALL)
-        title, small = QFontMetricsF(title_font), QFontMetricsF(small_font)
-        painter.setFont(title_font)
-        painter.setPen(QColor(palette.text))
-        words = title.elidedText(row.title, Qt.TextElideMode.ElideRight, inner.width())
-        painter.drawText(QPointF(inner.left(), inner.top() + title.ascent()), words)
-        top = inner.top() + title.height() + theme.px(2)
-        picture = theme.px(14)
-        room = inner.width() - picture - theme.px(tokens.SPACE_1)
-        painter.setFont(small_font)
-        painter.setPen(QColor(palette.muted))
-        below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
-        if row.conversation is not None:
-            failed = row.conversation.sync is SyncState.FAILED
-            shape = resources.pixmap(
-                SYNC_ICONS[row.conversation.sync],
-                palette.caution if failed else palette.muted,
-                picture,
-                painter.device().devicePixelRatio(),
-            )
-            at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
-            painter.drawPixmap(at, shape)
-
-
-class HistoryList(QListView):
-    """The rows of the history. Return or a click opens one; moving does not."""
-
-    opened = Signal(str)
-    more_wanted = Signal()
-
-    def __init__(self, theme: Theme, model: HistoryModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._history = model
-        self.setModel(model)
-        self.setItemDelegate(HistoryDelegate(theme, self))
-        self.setObjectName("history")
-        self.setAccessibleName(self.tr("Conversations"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setTabKeyNavigation(False)
-        self.setMouseTracking(True)
-        self.verticalScrollBar().setSingleStep(theme.px(tokens.SPACE_5))
-        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
-        self.clicked.connect(self._open)
-        model.modelAboutToBeReset.connect(self._remember)
-        model.modelReset.connect(self._restore)
-        self._chosen: str | None = None
-        theme.changed.connect(self.scheduleDelayedItemsLayout)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._open(self.currentIndex())
-        elif event.key() == Qt.Key.Key_Space:
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        event.ignore()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
-        super().focusInEvent(event)
-        by_mouse = event.reason() is Qt.FocusReason.MouseFocusReason
-        if not by_mouse and not self.selectedIndexes() and (number := self._history.first()) is not None:
-            self.setCurrentIndex(self._history.index(number))
-
-    def _open(self, index: QModelIndex) -> None:
-        if index.isValid():
-            row = self._history.row(index)
-            if row.conversation is not None and not row.current:
-                self.opened.emit(row.conversation.handle)
-
-    def _remember(self) -> None:
-        index = self.currentIndex()
-        conversation = self._history.row(index).conversation if index.isValid() else None
-        self._chosen = conversation.handle if conversation is not None else None
-
-    def _restore(self) -> None:
-        number = self._history.find(self._chosen) if self._chosen is not None else None
-        if number is not None:
-            self.setCurrentIndex(self._history.index(number))
-
-    def _on_scrolled(self, value: int) -> None:
-        if value >= self.verticalScrollBar().maximum() - self.verticalScrollBar().pageStep():
-            self.more_wanted.emit()
-
-
 class HistoryView(QFrame):
-    """The sidebar: new conversation, search, the list, and settings."""
+    """The sidebar: new conversation, search, the list, sync and settings."""
 
     settings_wanted = Signal()
     left = Signal()
@@ -211,12 +44,20 @@ class HistoryView(QFrame):
         self.model = HistoryModel(self)
         self.list = HistoryList(theme, self.model, self)
         self.list.opened.connect(self._on_opened)
+        self.list.star_wanted.connect(self._on_star)
+        self.list.delete_wanted.connect(self.ask_to_delete)
+        self.model.renamed.connect(self._on_renamed)
         self.list.more_wanted.connect(self._ask_more)
         self.new = IconButton(
             theme, "plus", self.tr("New conversation"), shown=self.tr("New"), shortcut="Ctrl+N", parent=self
         )
         self.new.setObjectName("wide")
-        self.new.clicked.connect(self._on_new)
+        self.new.clicked.connect(self.begin)
+        self.new_menu = IconButton(theme, "chevron", self.tr("More ways to begin"), parent=self)
+        self.new_menu.setObjectName("narrow")
+        self.new_menu.clicked.connect(self.show_new_menu)
+        self.menu: QMenu | None = None
+        self.question: QMessageBox | None = None
         self.search = TextField(self)
         self.search.setObjectName("search")
         self.search.setPlaceholderText(self.tr("Search by name"))
@@ -226,6 +67,8 @@ class HistoryView(QFrame):
         self.settings = IconButton(theme, "settings", self.tr("Settings"), shown=self.tr("Settings"), parent=self)
         self.settings.setObjectName("wide")
         self.settings.clicked.connect(self.settings_wanted)
+        self.sync = SyncRow(bridge, requests, theme, self)
+        self.sync.done.connect(self.refresh)
         self.note = QLabel(self)
         self.note.setObjectName("historyNote")
         self.note.setWordWrap(True)
@@ -241,9 +84,51 @@ class HistoryView(QFrame):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Mark the open conversation; load anew when the disk has changed."""
         self.model.set_current(snapshot.conversation)
+        self.sync.show_progress(snapshot.pulling)
         if snapshot.store_revision != self._revision:
             self._revision = snapshot.store_revision
             self.refresh()
+
+    def begin(self) -> None:
+        """Begin a conversation."""
+        self._intents.new_conversation()
+        self.left.emit()
+
+    def begin_private(self) -> None:
+        """Begin a conversation of which nothing is kept."""
+        self._intents.new_conversation(private=True)
+        self.left.emit()
+
+    def show_new_menu(self) -> None:
+        """Show the ways to begin a conversation."""
+        menu = self.menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName(self.tr("More ways to begin"))
+        menu.aboutToHide.connect(self._on_menu_hidden)
+        menu.addAction(self.tr("New conversation") + "\tCtrl+N", self.begin)
+        private = menu.addAction(self.tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
+        private.setIcon(self._theme.icon("private"))
+        menu.popup(self.new_menu.mapToGlobal(self.new_menu.rect().bottomLeft()))
+
+    def ask_to_delete(self, handle: str, title: str) -> None:
+        """Ask whether a conversation shall go, and delete it when the person says so."""
+        box = self.question = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Delete"), "", parent=self.window())
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(self.tr("Delete “{title}”?").format(title=title))
+        box.setInformativeText(
+            self.tr("It goes from this computer now and from the cloud with the next sync. This cannot be undone.")
+        )
+        delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton(self.tr("Keep"), QMessageBox.ButtonRole.RejectRole)
+        for button in (delete, keep):
+            button.setIcon(QIcon())
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        self._theme.dress(box)
+        delete.clicked.connect(lambda: self._change(lambda: self._requests.delete(handle)))
+        box.finished.connect(self._on_question_over)
+        box.open()
 
     def refresh(self) -> None:
         """Load the list again; asked while loading, once more afterwards."""
@@ -297,9 +182,27 @@ class HistoryView(QFrame):
         self.model.set_search(text)
         self._tell()
 
-    def _on_new(self) -> None:
-        self._intents.new_conversation()
-        self.left.emit()
+    def _on_star(self, handle: str, on: bool) -> None:
+        self._change(lambda: self._requests.star(handle, on))
+
+    def _on_renamed(self, handle: str, title: str) -> None:
+        self._change(lambda: self._requests.rename(handle, title))
+
+    def _change(self, request: Callable[[], Awaitable[None]]) -> None:
+        """Ask for a change and show what came of it: the list as it is now, or the reason why it is not."""
+
+        def on_error(error: KnownError) -> None:
+            self.sync.say(f"{error.what} {error.advice}")
+            self.refresh()
+
+        self._bridge.ask(request, lambda _answer: self.refresh(), on_error, owner=self)
+
+    def _on_menu_hidden(self) -> None:
+        self.menu = None
+
+    def _on_question_over(self) -> None:
+        self.question = None
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_opened(self, handle: str) -> None:
         self._intents.open_conversation(handle)
@@ -323,7 +226,12 @@ class HistoryView(QFrame):
         top = QVBoxLayout()
         top.setContentsMargins(edge, 0, edge, 0)
         top.setSpacing(theme.px(tokens.SPACE_2))
-        top.addWidget(self.new, 0, Qt.AlignmentFlag.AlignLeft)
+        ways = QHBoxLayout()
+        ways.setSpacing(0)
+        ways.addWidget(self.new)
+        ways.addWidget(self.new_menu)
+        ways.addStretch(1)
+        top.addLayout(ways)
         top.addWidget(self.search)
         layout.addLayout(top)
         layout.addWidget(self.note)
@@ -331,5 +239,5 @@ class HistoryView(QFrame):
         bottom = QHBoxLayout()
         bottom.setContentsMargins(edge, 0, edge, 0)
         bottom.addWidget(self.settings)
-        bottom.addStretch(1)
+        bottom.addWidget(self.sync, 1)
         layout.addLayout(bottom)

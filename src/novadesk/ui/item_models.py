@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, Turn
-from novadesk.ui.words import local_time, turn_notes
+from novadesk.ui.words import TurnMark, local_time, turn_mark, turn_notes
 
 WINDOW_ROWS = 1000
 """Turns held in memory; older and newer ones are paged from the store. Live growth may reach twice as many."""
@@ -41,6 +41,7 @@ class Row:
         faded: text that follows `text` and has not been spoken.
         notes: small words under the text, such as "typed".
         headed: the speaker's name is shown, being another one than before.
+        mark: where the turn is, when it is not on its disk or not synced.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Row:
     headed: bool = True
     at_ms: int | None = None
     turn: Turn | None = None
+    mark: TurnMark | None = None
 
 
 def speaker(role: Role | None) -> str:
@@ -72,6 +74,7 @@ class ConversationModel(QAbstractListModel):
         self._notices: tuple[str, ...] = ()
         self._anchors: list[tuple[int, str]] = []
         self._opened: set[str] = set()
+        self._private = self._late = False
         self.handle: str | None = None
         self.attached = True
 
@@ -90,8 +93,20 @@ class ConversationModel(QAbstractListModel):
         turns: tuple[Turn, ...],
         live: tuple[LiveText, ...] = (),
         notices: tuple[str, ...] = (),
+        *,
+        private: bool = False,
+        late: bool = False,
     ) -> None:
-        """Take the newest turns, the live text and the notices of a snapshot."""
+        """Take the newest turns, the live text and the notices of a snapshot.
+
+        Args:
+            handle: the open conversation.
+            turns: its newest turns.
+            live: text in the making.
+            notices: passing lines.
+            private: nothing of it is saved, on purpose.
+            late: turns have waited for sync longer than a delivery takes.
+        """
         other = handle != self.handle
         if other:
             self.handle = handle
@@ -99,8 +114,9 @@ class ConversationModel(QAbstractListModel):
             self._opened.clear()
             self.attached = True
         same = turns == self._tail and live == self._live and notices == self._notices
-        if same and not other:
+        if same and not other and (private, late) == (self._private, self._late):
             return
+        self._private, self._late = private, late
         if turns != self._tail and self.attached:
             self._join(turns)
         self._tail, self._live = turns, live
@@ -158,7 +174,8 @@ class ConversationModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken_row(row)
         if role == Qt.ItemDataRole.ToolTipRole and row.at_ms is not None:
-            return local_time(row.at_ms).strftime("%x %H:%M")
+            when = local_time(row.at_ms).strftime("%x %H:%M")
+            return f"{when}, {row.mark.words}" if row.mark is not None else when
         return None
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:  # noqa: D102
@@ -201,7 +218,8 @@ class ConversationModel(QAbstractListModel):
         if notices and self._turns and notices[0][0] < first:
             rows.append(_take_notice(notices, notices[0][0]))
         for turn in self._turns:
-            rows.append(_turn_row(turn, headed=turn.role is not last, opened=turn.turn_id in self._opened))
+            mark = turn_mark(turn, private=self._private, late=self._late)
+            rows.append(_turn_row(turn, mark, headed=turn.role is not last, opened=turn.turn_id in self._opened))
             last = turn.role
             if notices and notices[0][0] == turn.position:
                 rows.append(_take_notice(notices, turn.position))
@@ -245,10 +263,11 @@ def spoken_row(row: Row) -> str:
     text = f"{row.text}{row.faded}".strip()
     if row.kind is RowKind.NOTICE:
         return text
-    return f"{speaker(row.role)}: {text}" + (f" ({row.notes})" if row.notes else "")
+    notes = ", ".join(note for note in (row.notes, row.mark.words if row.mark is not None else "") if note)
+    return f"{speaker(row.role)}: {text}" + (f" ({notes})" if notes else "")
 
 
-def _turn_row(turn: Turn, *, headed: bool, opened: bool) -> Row:
+def _turn_row(turn: Turn, mark: TurnMark | None, *, headed: bool, opened: bool) -> Row:
     heard = turn.heard_text
     rest = turn.text[len(heard) :]
     return Row(
@@ -262,6 +281,7 @@ def _turn_row(turn: Turn, *, headed: bool, opened: bool) -> Row:
         headed=headed,
         at_ms=turn.at_ms,
         turn=turn,
+        mark=mark,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
@@ -13,13 +13,17 @@ from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.details_view import DetailsView
+from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
 from novadesk.ui.panes import Panes
-from novadesk.ui.session_panel import Header, SessionPanel
+from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.states import empty_title, hint, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
+
+_LATE_MS = 4000
+"""A delivery takes a second or two; turns that wait longer are worth a word."""
 
 
 class MainWindow(QMainWindow):
@@ -53,6 +57,11 @@ class MainWindow(QMainWindow):
         self._save_settings = save_settings
         self._finished = False
         self._shown_key = ""
+        self._late = False
+        self._lateness = QTimer(self)
+        self._lateness.setSingleShot(True)
+        self._lateness.setInterval(_LATE_MS)
+        self._lateness.timeout.connect(self._on_late)
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
@@ -72,9 +81,11 @@ class MainWindow(QMainWindow):
         """Draw a snapshot."""
         self.snapshot = snapshot
         key = self._shown_key = self.talk_key
-        self.header.show_snapshot(snapshot)
+        self._watch_sync(snapshot)
+        self.header.show_snapshot(snapshot, late=self._late)
         self.panel.show_snapshot(snapshot, key)
-        self.conversation.show_snapshot(snapshot, empty_title(snapshot), hint(snapshot, self._keys(), where="below"))
+        empty = hint(snapshot, self._keys(), where="below")
+        self.conversation.show_snapshot(snapshot, empty_title(snapshot), empty, late=self._late)
         self.history.show_snapshot(snapshot)
         if self.details.isVisible():
             self.details.show_snapshot(snapshot)
@@ -98,6 +109,7 @@ class MainWindow(QMainWindow):
     def finish(self) -> None:
         """Close the window for good, without asking anyone."""
         self._finished = True
+        self._lateness.stop()
         self.hold.release_all()
         self.close()
 
@@ -164,6 +176,18 @@ class MainWindow(QMainWindow):
         event.ignore()
         self._intents.quit()
 
+    def _watch_sync(self, snapshot: Snapshot) -> None:
+        """Note since when turns wait for the remote store: what is under way for a moment is no news."""
+        if not snapshot.pending_sync:
+            self._lateness.stop()
+            self._late = False
+        elif not self._late and not self._lateness.isActive() and not self._finished:
+            self._lateness.start()
+
+    def _on_late(self) -> None:
+        self._late = True
+        self.show_snapshot(self.snapshot)
+
     def _talk_source(self, event: QKeyEvent) -> TalkSource | None:
         if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             held = {Qt.Key.Key_Space: TalkSource.SPACE}.get(Qt.Key(event.key()))
@@ -208,7 +232,8 @@ class MainWindow(QMainWindow):
     def _order_tabs(self) -> None:
         history, header, panel = self.history, self.header, self.panel
         controls = panel.controls
-        stops: list[QWidget] = [history.new, history.search, history.list, history.settings]
+        stops: list[QWidget] = [history.new, history.new_menu, history.search, history.list, history.settings]
+        stops += [history.sync.cancel, history.sync.now]
         stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
         stops += [panel.errors.retry, panel.errors.copy, controls.mode_button(TalkMode.HOLD)]
         stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
@@ -220,6 +245,7 @@ class MainWindow(QMainWindow):
         controls = self.panel.controls
         wishes: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("Ctrl+N", self.tr("New conversation"), self._intents.new_conversation),
+            ("Ctrl+Shift+N", self.tr("New private conversation"), self.history.begin_private),
             ("Ctrl+E", self.tr("End the conversation"), self._intents.end_conversation),
             ("Ctrl+M", self.tr("Mute"), controls.toggle_mute),
             ("Esc", self.tr("Stop the answer"), self._on_escape),

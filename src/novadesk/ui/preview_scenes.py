@@ -7,6 +7,7 @@ from novadesk.conversation.api import (
     Devices,
     ErrorNote,
     LiveText,
+    Metric,
     MicrophoneState,
     Phase,
     Snapshot,
@@ -70,6 +71,7 @@ def make_conversations(now_ms: int) -> tuple[Conversation, ...]:
             turns=turns,
             pending=pending,
             sync=sync,
+            starred=number == 2,
         )
         for number, (label, title, days, turns, sync, pending) in enumerate(rows)
     )
@@ -90,6 +92,23 @@ class PreviewRequests:
         """Return a page of the long conversation."""
         end = len(self._turns) if before is None else min(before, len(self._turns))
         return self._turns[max(0, end - limit) : end]
+
+    async def delete(self, handle: str) -> None:
+        """Do nothing."""
+
+    async def rename(self, handle: str, title: str) -> None:
+        """Do nothing."""
+
+    async def star(self, handle: str, on: bool) -> None:
+        """Do nothing."""
+
+    async def pull(self, handle: str | None = None) -> int:  # noqa: ARG002
+        """Read nothing."""
+        return 0
+
+    async def metrics(self) -> Sequence[Metric]:
+        """Return nothing."""
+        return ()
 
     async def devices(self) -> Devices:
         """Return two of each."""
@@ -120,7 +139,7 @@ class SilentIntents:
     def say(self, text: str) -> None:
         """Do nothing."""
 
-    def new_conversation(self) -> None:
+    def new_conversation(self, *, private: bool = False) -> None:
         """Do nothing."""
 
     def open_conversation(self, handle: str) -> None:
@@ -165,6 +184,7 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),
         **_spoken(ready, turns),
         **_troubled(ready),
+        **_kept(ready, conversation, turns),
     }
 
 
@@ -244,5 +264,45 @@ def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
             microphone=MicrophoneState.ABSENT,
             keyring_note="The keyring is locked. Remote session ids are kept for this session only.",
             error=expired,
+        ),
+    }
+
+
+def _kept(ready: Snapshot, conversation: Conversation, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
+    mixed = tuple(
+        replace(turn, sync=state)
+        for turn, state in zip(
+            turns,
+            (SyncState.SYNCED, SyncState.SYNCED, SyncState.FAILED, SyncState.PENDING, SyncState.LOCAL, SyncState.LOCAL),
+            strict=True,
+        )
+    )
+    full = ErrorNote(
+        layer="store",
+        reason="store.disk_full",
+        what="The disk is full. 2 turns are not saved yet.",
+        advice="Make room; NovaDesk tries again by itself.",
+    )
+    return {
+        "private": replace(
+            ready,
+            conversation=replace(conversation, title="", private=True),
+            turns=tuple(replace(turn, sync=SyncState.LOCAL) for turn in turns[:4]),
+            pending_sync=0,
+        ),
+        "not_saved": replace(ready, turns=mixed, unsaved=2, error=full),
+        "sync_off": replace(
+            ready,
+            pending_sync=12,
+            keyring_note="Sync is off: AWS does not allow this. Ask for bedrock:CreateSession.",
+            turns=turns,
+        ),
+        "resting": replace(ready, phase=Phase.IDLE, microphone=MicrophoneState.ABSENT, turns=turns, pending_sync=0),
+        "recovered": replace(
+            ready,
+            turns=turns,
+            pending_sync=0,
+            pulling=(34, 120),
+            notices=("Recovered 6 turns from last time.",),
         ),
     }

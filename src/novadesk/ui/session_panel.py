@@ -1,6 +1,6 @@
-"""The open conversation's frame: title and state above, talk button and text field below, errors between."""
+"""What lies under the conversation: errors, talk button and text field."""
 
-from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -17,124 +17,10 @@ from PySide6.QtWidgets import (
 from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
-from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel, TextField
-from novadesk.ui.states import HEARING, RESTING, hint, line_of, state_words
+from novadesk.ui.controls import IconButton, ShapeLabel, TextField
+from novadesk.ui.states import HEARING, RESTING, hint
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
 from novadesk.ui.theme import Theme
-
-_LIVE = frozenset(
-    {
-        Phase.CONNECTING,
-        Phase.READY,
-        Phase.LISTENING,
-        Phase.THINKING,
-        Phase.TOOL,
-        Phase.SPEAKING,
-        Phase.INTERRUPTED,
-        Phase.RENEWING,
-        Phase.RECONNECTING,
-        Phase.FAILED,
-    }
-)
-
-
-class StateLabel(QWidget):
-    """The one state line: shape, word and colour; counts down to the next attempt by itself."""
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("state")
-        self._snapshot = Snapshot()
-        self._since = QElapsedTimer()
-        self._timer = QTimer(self)
-        self._timer.setInterval(500)
-        self._timer.timeout.connect(self._write)
-        self.shape = ShapeLabel(theme, 14, self)
-        self.word = QLabel(self)
-        self.word.setObjectName("stateWord")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.px(6))
-        layout.addWidget(self.shape)
-        layout.addWidget(self.word)
-
-    def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Draw the state."""
-        line = line_of(snapshot)
-        self.shape.set_shape(line.shape, line.tone)
-        if snapshot.retry_in_s != self._snapshot.retry_in_s or snapshot.phase is not self._snapshot.phase:
-            self._since.start()
-        self._snapshot = snapshot
-        counting = snapshot.phase is Phase.RECONNECTING and bool(snapshot.retry_in_s)
-        if counting != self._timer.isActive():
-            self._timer.start() if counting else self._timer.stop()
-        self._write()
-
-    def _write(self) -> None:
-        left = self._snapshot.retry_in_s
-        if left is not None and self._since.isValid():
-            left = max(0.0, left - self._since.elapsed() / 1000)
-        words = state_words(self._snapshot, left)
-        if words != self.word.text():
-            self.word.setText(words)
-
-
-class Header(QFrame):
-    """Title, state, backend, and the buttons that open and end."""
-
-    sidebar_wanted = Signal()
-    details_wanted = Signal()
-
-    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("header")
-        self._theme = theme
-        self.sidebar = IconButton(theme, "sidebar", self.tr("Show conversations"), parent=self)
-        self.sidebar.clicked.connect(self.sidebar_wanted)
-        self.title = ElidedLabel(self)
-        self.title.setObjectName("title")
-        self.backend = ElidedLabel(self, least_chars=0)
-        self.backend.setObjectName("backend")
-        self.state = StateLabel(theme, self)
-        self.end = IconButton(
-            theme, "end", self.tr("End the conversation"), shown=self.tr("End"), shortcut="Ctrl+E", parent=self
-        )
-        self.end.clicked.connect(intents.end_conversation)
-        self.details = IconButton(theme, "details", self.tr("Details"), shortcut="Ctrl+I", parent=self)
-        self.details.setCheckable(True)
-        self.details.clicked.connect(self.details_wanted)
-        words = QVBoxLayout()
-        words.setSpacing(theme.px(2))
-        words.addWidget(self.title)
-        below = QHBoxLayout()
-        below.setSpacing(theme.px(tokens.SPACE_2))
-        below.addWidget(self.state)
-        below.addWidget(self.backend, 1)
-        words.addLayout(below)
-        layout = QHBoxLayout(self)
-        edge = theme.px(tokens.SPACE_4)
-        layout.setContentsMargins(edge + theme.px(tokens.SPACE_2), theme.px(10), edge, theme.px(10))
-        layout.setSpacing(theme.px(tokens.SPACE_1))
-        layout.addWidget(self.sidebar)
-        layout.addLayout(words, 1)
-        layout.addWidget(self.end)
-        layout.addWidget(self.details)
-
-    def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Draw title, state and backend."""
-        conversation = snapshot.conversation
-        title = (conversation.title or conversation.label) if conversation is not None else self.tr("New conversation")
-        self.title.set_whole(title)
-        self.state.show_snapshot(snapshot)
-        name = snapshot.backend_name
-        self.backend.set_whole(f"· {name}" if name else "")
-        self.end.setEnabled(snapshot.phase in _LIVE)
-
-    def set_narrow(self, narrow: bool) -> None:
-        """Show icons only where there is no room for words, and the way to the folded sidebar."""
-        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        self.end.setToolButtonStyle(style)
-        self.sidebar.setVisible(narrow)
 
 
 class ErrorBar(QFrame):
@@ -177,6 +63,7 @@ class ErrorBar(QFrame):
         """Show an error, or nothing."""
         if error == self._error:
             return
+        known = self._error is not None and error is not None and error.reason == self._error.reason
         self._error = error
         self.setVisible(error is not None)
         if error is None:
@@ -184,7 +71,8 @@ class ErrorBar(QFrame):
         self.what.setText(error.what)
         self.advice.setText(error.advice)
         self.retry.setVisible(error.retry)
-        announce(self, f"{error.what} {error.advice}", urgent=True)
+        if not known:  # a count or a countdown that moves is no news
+            announce(self, f"{error.what} {error.advice}", urgent=True)
 
     def _copy(self) -> None:
         if self._error is not None:

@@ -52,12 +52,15 @@ _QUIET_MICROPHONE: dict[MicrophoneState, tuple[str, str]] = {
 
 
 _OPENING = _line("state-connecting", "Opening the microphone", Tone.QUIET, "Opening the microphone… type meanwhile")
+_RESTING = _line("state-idle", "Resting", Tone.QUIET, "Resting. {talk}, or type to go on")
 _HEARD = _line("state-listening", "Listening", Tone.GOOD, "{talk}, or type {here}")
 
 
 def line_of(snapshot: Snapshot) -> StateLine:
     """Return how a snapshot's state looks and reads."""
     absent = snapshot.microphone is MicrophoneState.ABSENT
+    if snapshot.phase is Phase.IDLE and snapshot.turns:
+        return _RESTING
     if not (absent and snapshot.sound_opening):
         return state_line(snapshot.phase, snapshot.microphone)
     if snapshot.phase in (Phase.READY, Phase.LISTENING):

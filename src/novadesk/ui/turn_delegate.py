@@ -16,12 +16,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from novadesk.ui import tokens
+from novadesk.ui import resources, tokens
 from novadesk.ui.item_models import ItemRole, Row, RowKind, speaker
 from novadesk.ui.theme import Theme
 
 _LAYOUTS = 256
 _HEIGHTS = 4096
+_MARK = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +173,12 @@ class TurnDelegate(QStyledItemDelegate):
         text_left = rect.left() + column.text_left
         painter.setPen(QColor(palette.text))
         layout.draw(painter, QPointF(text_left, top), self._faded(row))
+        if row.mark is not None:
+            edge = self._theme.px(_MARK)
+            at = QPointF(text_left + column.text + self._theme.px(tokens.SPACE_1), top + (self._line - edge) / 2)
+            colour = palette.of(row.mark.tone)
+            scale = painter.device().devicePixelRatio()
+            painter.drawPixmap(at, resources.pixmap(row.mark.shape, colour, edge, scale))
         if row.notes:
             top += layout.lineCount() * self._line
             painter.setFont(self._note_font)

@@ -1,12 +1,33 @@
 """Short words for values that several parts of the window show."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QCoreApplication
 
+from novadesk.conversation.api import Snapshot
 from novadesk.models import Conversation, Role, SyncState, Turn
+from novadesk.ui.tokens import Tone
 
 _WEEK = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncLine:
+    """Where the turns are, when that is worth a line. `shape` names an icon."""
+
+    shape: str
+    words: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnMark:
+    """Where one turn is, when it is not where it should be. `shape` names an icon."""
+
+    shape: str
+    words: str
+    tone: Tone
 
 
 def tr(text: str) -> str:
@@ -48,6 +69,48 @@ def sync_words(conversation: Conversation) -> str:
     }[conversation.sync]
 
 
+def sync_line(snapshot: Snapshot, *, late: bool) -> SyncLine | None:
+    """Return what is not saved or not synced, or None while all is well.
+
+    Args:
+        snapshot: what there is to draw.
+        late: turns have waited longer than a delivery takes.
+    """
+    note = snapshot.keyring_note
+    if snapshot.unsaved:
+        words = counted(snapshot.unsaved, "1 turn not saved yet", "{n} turns not saved yet")
+        return SyncLine(shape="unsaved", words=words, tone=Tone.CAUTION)
+    waiting = counted(snapshot.pending_sync, "1 turn waiting to sync", "{n} turns waiting to sync")
+    if snapshot.pulling is not None:
+        done, whole = snapshot.pulling
+        words = tr("Reading {done} of {whole}").format(done=f"{done:,}", whole=f"{whole:,}")
+        return SyncLine(shape="sync-now", words=words, tone=Tone.QUIET)
+    if note and snapshot.pending_sync:
+        return SyncLine(shape="sync-failed", words=f"{note} {waiting}.", tone=Tone.CAUTION)
+    if note:
+        return SyncLine(shape="sync-failed", words=note, tone=Tone.CAUTION)
+    if snapshot.pending_sync and late:
+        return SyncLine(shape="sync-pending", words=waiting, tone=Tone.QUIET)
+    return None
+
+
+def turn_mark(turn: Turn, *, private: bool, late: bool) -> TurnMark | None:
+    """Return where a turn is when that is worth a mark, or None.
+
+    Args:
+        turn: the turn.
+        private: it belongs to a private conversation, which is nowhere but here on purpose.
+        late: turns have waited longer than a delivery takes.
+    """
+    if turn.sync is SyncState.LOCAL and not private:
+        return TurnMark(shape="unsaved", words=tr("not saved yet"), tone=Tone.CAUTION)
+    if turn.sync is SyncState.FAILED:
+        return TurnMark(shape="sync-failed", words=tr("not synced"), tone=Tone.CAUTION)
+    if turn.sync is SyncState.PENDING and late:
+        return TurnMark(shape="sync-pending", words=tr("waiting to sync"), tone=Tone.QUIET)
+    return None
+
+
 def turn_notes(turn: Turn, *, opened: bool) -> str:
     """Return the small words under a turn, or nothing for an ordinary one."""
     notes = []
@@ -61,6 +124,4 @@ def turn_notes(turn: Turn, *, opened: bool) -> str:
         notes.append(tr("not confirmed by the service"))
     if turn.typed:
         notes.append(tr("typed"))
-    if turn.sync is SyncState.FAILED:
-        notes.append(tr("not synced"))
     return " · ".join(notes)

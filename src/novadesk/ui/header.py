@@ -1,0 +1,184 @@
+"""The line above the conversation: its title, the one state line, privacy and sync, and the buttons that end it."""
+
+from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from novadesk.conversation.api import Intents, Phase, Snapshot
+from novadesk.ui import tokens
+from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
+from novadesk.ui.states import line_of, state_words
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import sync_line
+
+_LIVE = frozenset(
+    {
+        Phase.CONNECTING,
+        Phase.READY,
+        Phase.LISTENING,
+        Phase.THINKING,
+        Phase.TOOL,
+        Phase.SPEAKING,
+        Phase.INTERRUPTED,
+        Phase.RENEWING,
+        Phase.RECONNECTING,
+        Phase.FAILED,
+    }
+)
+
+
+class StateLabel(QWidget):
+    """The one state line: shape, word and colour; counts down to the next attempt by itself."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("state")
+        self._snapshot = Snapshot()
+        self._since = QElapsedTimer()
+        self._timer = QTimer(self)
+        self._timer.setInterval(500)
+        self._timer.timeout.connect(self._write)
+        self.shape = ShapeLabel(theme, 14, self)
+        self.word = QLabel(self)
+        self.word.setObjectName("stateWord")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(6))
+        layout.addWidget(self.shape)
+        layout.addWidget(self.word)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw the state."""
+        line = line_of(snapshot)
+        self.shape.set_shape(line.shape, line.tone)
+        if snapshot.retry_in_s != self._snapshot.retry_in_s or snapshot.phase is not self._snapshot.phase:
+            self._since.start()
+        self._snapshot = snapshot
+        counting = snapshot.phase is Phase.RECONNECTING and bool(snapshot.retry_in_s)
+        if counting != self._timer.isActive():
+            self._timer.start() if counting else self._timer.stop()
+        self._write()
+
+    def _write(self) -> None:
+        left = self._snapshot.retry_in_s
+        if left is not None and self._since.isValid():
+            left = max(0.0, left - self._since.elapsed() / 1000)
+        words = state_words(self._snapshot, left)
+        if words != self.word.text():
+            self.word.setText(words)
+
+
+class PrivateBadge(QFrame):
+    """Says that nothing of the open conversation is kept, with a picture and in words."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("privateBadge")
+        shape = ShapeLabel(theme, 14, self)
+        shape.set_shape("private", tokens.Tone.PLAIN)
+        self.word = QLabel(self.tr("Private"), self)
+        words = self.tr("Nothing of this conversation is written or synced. It is gone when you leave it.")
+        self.setToolTip(words)
+        self.setAccessibleName(self.tr("Private conversation"))
+        self.setAccessibleDescription(words)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.px(6), theme.px(1), theme.px(tokens.SPACE_2), theme.px(1))
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(shape)
+        layout.addWidget(self.word)
+        self.hide()
+
+
+class SyncLabel(QWidget):
+    """What is not saved or not synced yet, and why; nothing while all is well."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("syncLine")
+        self.shape = ShapeLabel(theme, 14, self)
+        self.words = ElidedLabel(self, least_chars=0)
+        self.words.setObjectName("backend")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(self.shape)
+        layout.addWidget(self.words, 1)
+        self.hide()
+
+    def show_snapshot(self, snapshot: Snapshot, *, late: bool) -> None:
+        """Draw where the turns are; `late` when some have waited longer than a delivery takes."""
+        line = sync_line(snapshot, late=late)
+        self.setVisible(line is not None)
+        if line is not None:
+            self.shape.set_shape(line.shape, line.tone)
+            self.words.set_whole(line.words)
+            self.setToolTip(line.words)
+
+
+class Header(QFrame):
+    """Title, state, backend, and the buttons that open and end."""
+
+    sidebar_wanted = Signal()
+    details_wanted = Signal()
+
+    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("header")
+        self._theme = theme
+        self.sidebar = IconButton(theme, "sidebar", self.tr("Show conversations"), parent=self)
+        self.sidebar.clicked.connect(self.sidebar_wanted)
+        self.title = ElidedLabel(self)
+        self.title.setObjectName("title")
+        self.private = PrivateBadge(theme, self)
+        self.sync = SyncLabel(theme, self)
+        self.backend = ElidedLabel(self, least_chars=0)
+        self.backend.setObjectName("backend")
+        self.state = StateLabel(theme, self)
+        self.end = IconButton(
+            theme, "end", self.tr("End the conversation"), shown=self.tr("End"), shortcut="Ctrl+E", parent=self
+        )
+        self.end.clicked.connect(intents.end_conversation)
+        self.details = IconButton(theme, "details", self.tr("Details"), shortcut="Ctrl+I", parent=self)
+        self.details.setCheckable(True)
+        self.details.clicked.connect(self.details_wanted)
+        words = QVBoxLayout()
+        words.setSpacing(theme.px(2))
+        above = QHBoxLayout()
+        above.setSpacing(theme.px(tokens.SPACE_2))
+        above.addWidget(self.title)
+        above.addWidget(self.private)
+        above.addStretch(1)
+        words.addLayout(above)
+        below = QHBoxLayout()
+        below.setSpacing(theme.px(tokens.SPACE_2))
+        below.addWidget(self.state)
+        below.addWidget(self.backend)
+        below.addWidget(self.sync, 1)
+        below.addStretch(0)
+        words.addLayout(below)
+        layout = QHBoxLayout(self)
+        edge = theme.px(tokens.SPACE_4)
+        layout.setContentsMargins(edge + theme.px(tokens.SPACE_2), theme.px(10), edge, theme.px(10))
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addWidget(self.sidebar)
+        layout.addLayout(words, 1)
+        layout.addWidget(self.end)
+        layout.addWidget(self.details)
+
+    def show_snapshot(self, snapshot: Snapshot, *, late: bool = False) -> None:
+        """Draw title, state, backend and sync; `late` when turns wait for sync longer than a delivery takes."""
+        conversation = snapshot.conversation
+        title = (conversation.title or conversation.label) if conversation is not None else self.tr("New conversation")
+        self.title.set_whole(title)
+        self.private.setVisible(conversation is not None and conversation.private)
+        self.state.show_snapshot(snapshot)
+        self.sync.show_snapshot(snapshot, late=late)
+        name = snapshot.backend_name
+        self.backend.set_whole(f"· {name}" if name else "")
+        self.end.setEnabled(snapshot.phase in _LIVE)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Show icons only where there is no room for words, and the way to the folded sidebar."""
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        self.end.setToolButtonStyle(style)
+        self.sidebar.setVisible(narrow)

@@ -1,0 +1,294 @@
+"""The list of past conversations: how its rows are drawn, and what can be done to one of them."""
+
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFocusEvent,
+    QFont,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPixmap,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QFrame,
+    QListView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from novadesk.models import Conversation, SyncState
+from novadesk.ui import resources, tokens
+from novadesk.ui.controls import TextField
+from novadesk.ui.history_model import SYNC_ICONS, TITLE_CHARS, HistoryKind, HistoryModel, HistoryRow
+from novadesk.ui.item_models import ItemRole
+from novadesk.ui.theme import Theme
+
+_PICTURE = 14
+_MORE = 20
+
+type _Index = QModelIndex | QPersistentModelIndex
+
+
+class HistoryDelegate(QStyledItemDelegate):
+    """Draw day names and conversations with star and sync state; edit a title in its place."""
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: ARG002, D102
+        row: HistoryRow = index.data(ItemRole.ROW)
+        theme = self._theme
+        small = round(QFontMetricsF(theme.font(tokens.FONT_SMALL)).height())
+        if row.kind is HistoryKind.DAY:
+            above = tokens.SPACE_2 if index.row() == 0 else tokens.SPACE_4
+            return QSize(80, small + theme.px(above) + theme.px(tokens.SPACE_1))
+        base = round(QFontMetricsF(theme.font(tokens.FONT_BASE)).height())
+        return QSize(80, base + small + theme.px(2) + 2 * theme.px(7))
+
+    def more_rect(self, rect: QRect) -> QRect:
+        """Return where the button is that opens the menu of the row in `rect`."""
+        edge, size = self._theme.px(tokens.SPACE_3), self._theme.px(_MORE)
+        right = rect.right() - edge - self._theme.px(tokens.SPACE_2)
+        return QRect(right - size, rect.top() + self._theme.px(4), size, size)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:  # noqa: ARG002, D102
+        editor = TextField(parent)
+        editor.setObjectName("rename")
+        editor.setAccessibleName(self.tr("Title"))
+        editor.setMaxLength(TITLE_CHARS)
+        row: HistoryRow = index.data(ItemRole.ROW)
+        if row.conversation is not None:
+            editor.setPlaceholderText(row.conversation.label)
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:  # noqa: ARG002, D102
+        edge = self._theme.px(tokens.SPACE_3)
+        rect: QRect = option.rect
+        height = min(rect.height() - 2, editor.sizeHint().height())
+        editor.setGeometry(rect.left() + edge, rect.top() + 1, rect.width() - 2 * edge, height)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:  # noqa: D102
+        row: HistoryRow = index.data(ItemRole.ROW)
+        rect: QRect = option.rect
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if row.conversation is None:
+            self._paint_day(painter, rect, row)
+        else:
+            self._paint_conversation(painter, option, rect, row, row.conversation)
+        painter.restore()
+
+    def _paint_day(self, painter: QPainter, rect: QRect, row: HistoryRow) -> None:
+        theme = self._theme
+        font = theme.font(tokens.FONT_SMALL, weight=QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(QColor(theme.palette.muted))
+        bottom = rect.bottom() - theme.px(tokens.SPACE_1) - QFontMetricsF(font).descent()
+        painter.drawText(QPointF(rect.left() + theme.px(tokens.SPACE_5), bottom), row.title)
+
+    def _paint_conversation(
+        self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, row: HistoryRow, of: Conversation
+    ) -> None:
+        theme, palette = self._theme, self._theme.palette
+        state: QStyle.StateFlag = option.state
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        widget: QWidget | None = option.widget
+        edge = theme.px(tokens.SPACE_3)
+        box = QRectF(rect).adjusted(edge, 1, -edge, -1)
+        radius = theme.px(tokens.RADIUS_CONTROL)
+        chosen = bool(state & QStyle.StateFlag.State_Selected) and widget is not None and widget.hasFocus()
+        if row.current or chosen or hovered:
+            painter.setBrush(QColor(palette.selected if row.current else palette.hover))
+            painter.setPen(QPen(QColor(palette.accent), 2) if chosen else Qt.PenStyle.NoPen)
+            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1) if chosen else box, radius, radius)
+        inner = box.adjusted(edge, theme.px(6), -edge + theme.px(4), 0)
+        title_font = theme.font(tokens.FONT_BASE, weight=QFont.Weight.DemiBold if row.current else QFont.Weight.Normal)
+        small_font = theme.font(tokens.FONT_SMALL)
+        title, small = QFontMetricsF(title_font), QFontMetricsF(small_font)
+        picture, gap = theme.px(_PICTURE), theme.px(tokens.SPACE_1)
+        room = inner.width()
+        if hovered or chosen:
+            more = self.more_rect(rect)
+            size = theme.px(16)
+            at = QRectF(more).center() - QPointF(size / 2, size / 2)
+            painter.drawPixmap(at, self._picture("more", palette.text, size, painter))
+            room = more.left() - inner.left()
+        if of.starred:
+            room -= picture + gap
+            at = QPointF(inner.left() + room + gap, inner.top() + (title.height() - picture) / 2)
+            painter.drawPixmap(at, self._picture("star-on", palette.muted, picture, painter))
+        painter.setFont(title_font)
+        painter.setPen(QColor(palette.text))
+        words = title.elidedText(row.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(inner.left(), inner.top() + title.ascent()), words)
+        top = inner.top() + title.height() + theme.px(2)
+        painter.setFont(small_font)
+        painter.setPen(QColor(palette.muted))
+        below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, inner.width() - picture - gap)
+        painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
+        colour = palette.caution if of.sync is SyncState.FAILED else palette.muted
+        at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
+        painter.drawPixmap(at, self._picture(SYNC_ICONS[of.sync], colour, picture, painter))
+
+    @staticmethod
+    def _picture(name: str, colour: str, size: int, painter: QPainter) -> QPixmap:
+        return resources.pixmap(name, colour, size, painter.device().devicePixelRatio())
+
+
+class HistoryList(QListView):
+    """The rows of the history. Return or a click opens one; moving does not. F2 renames, Delete asks to delete."""
+
+    opened = Signal(str)
+    star_wanted = Signal(str, bool)
+    delete_wanted = Signal(str, str)
+    more_wanted = Signal()
+
+    def __init__(self, theme: Theme, model: HistoryModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._history = model
+        self._delegate = HistoryDelegate(theme, self)
+        self._on_more = False
+        self.menu: QMenu | None = None
+        self.setModel(model)
+        self.setItemDelegate(self._delegate)
+        self.setObjectName("history")
+        self.setAccessibleName(self.tr("Conversations"))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setTabKeyNavigation(False)
+        self.setMouseTracking(True)
+        self.verticalScrollBar().setSingleStep(theme.px(tokens.SPACE_5))
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.clicked.connect(self._on_clicked)
+        model.modelAboutToBeReset.connect(self._remember)
+        model.modelReset.connect(self._restore)
+        self._chosen: str | None = None
+        theme.changed.connect(self.scheduleDelayedItemsLayout)
+
+    def rename(self, index: _Index) -> None:
+        """Let the person write a title in its place; meanwhile the rows stay as they are."""
+        if self._conversation(index) is None:
+            return
+        self._history.hold()
+        self.setCurrentIndex(self._history.index(index.row()))
+        self.edit(self.currentIndex())
+        if self.state() is not QAbstractItemView.State.EditingState:
+            self._history.release()
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:  # noqa: D102
+        super().closeEditor(editor, hint)
+        self._history.release()
+
+    def show_menu(self, index: _Index, where: QPoint) -> None:
+        """Show what can be done to a conversation; `where` lies in the viewport."""
+        conversation = self._conversation(index)
+        if conversation is None:
+            return
+        row = self._history.row(index)
+        kept = QPersistentModelIndex(index)
+        menu = self.menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.aboutToHide.connect(self._on_menu_hidden)
+        handle, starred = conversation.handle, conversation.starred
+        if not row.current:
+            menu.addAction(self.tr("Open"), lambda: self.opened.emit(handle))
+        menu.addAction(self.tr("Rename") + "\tF2", lambda: self.rename(kept))
+        words = self.tr("Remove star") if starred else self.tr("Star")
+        menu.addAction(words + "\tCtrl+D", lambda: self.star_wanted.emit(handle, not starred))
+        menu.addSeparator()
+        menu.addAction(self.tr("Delete…") + "\tDel", lambda: self.delete_wanted.emit(handle, row.title))
+        menu.popup(self.viewport().mapToGlobal(where))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        index = self.currentIndex()
+        conversation = self._conversation(index)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._open(index)
+        elif event.key() == Qt.Key.Key_Space:
+            event.ignore()
+        elif conversation is not None and event.key() == Qt.Key.Key_F2:
+            self.rename(index)
+        elif conversation is not None and event.key() == Qt.Key.Key_Delete:
+            self.delete_wanted.emit(conversation.handle, self._history.row(index).title)
+        elif (
+            conversation is not None
+            and event.key() == Qt.Key.Key_D
+            and event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        ):
+            self.star_wanted.emit(conversation.handle, not conversation.starred)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        where = event.position().toPoint()
+        index = self.indexAt(where)
+        self._on_more = index.isValid() and self._delegate.more_rect(self.visualRect(index)).contains(where)
+        super().mousePressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: D102
+        by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        self.show_menu(index, self.visualRect(index).center() if by_key else event.pos())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        super().focusInEvent(event)
+        by_mouse = event.reason() is Qt.FocusReason.MouseFocusReason
+        if not by_mouse and not self.selectedIndexes() and (number := self._history.first()) is not None:
+            self.setCurrentIndex(self._history.index(number))
+
+    def _conversation(self, index: _Index) -> Conversation | None:
+        return self._history.row(index).conversation if index.isValid() else None
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        if self._on_more:
+            self.show_menu(index, self._delegate.more_rect(self.visualRect(index)).bottomLeft())
+        else:
+            self._open(index)
+
+    def _open(self, index: QModelIndex) -> None:
+        conversation = self._conversation(index)
+        if conversation is not None and not self._history.row(index).current:
+            self.opened.emit(conversation.handle)
+
+    def _on_menu_hidden(self) -> None:
+        self.menu = None
+
+    def _remember(self) -> None:
+        conversation = self._conversation(self.currentIndex())
+        self._chosen = conversation.handle if conversation is not None else None
+
+    def _restore(self) -> None:
+        number = self._history.find(self._chosen) if self._chosen is not None else None
+        if number is not None:
+            self.setCurrentIndex(self._history.index(number))
+
+    def _on_scrolled(self, value: int) -> None:
+        if value >= self.verticalScrollBar().maximum() - self.verticalScrollBar().pageStep():
+            self.more_wanted.emit()

@@ -1,0 +1,112 @@
+"""The row under the history that asks for the other machines' turns, shows how far that is, and can stop it."""
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from novadesk.conversation.api import Requests
+from novadesk.errors import KnownError
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.controls import IconButton
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import counted
+
+_PULL_S = 3600.0
+_SAID_MS = 8000
+
+
+class SyncRow(QWidget):
+    """Sync now, its progress, and what came of it for a while.
+
+    `done` tells that a pull asked for here has ended well.
+    """
+
+    done = Signal()
+
+    def __init__(self, bridge: Bridge, requests: Requests, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._requests = requests
+        self._question: Question | None = None
+        self._pulling: tuple[int, int] | None = None
+        self._said = ""
+        self.words = QLabel(self)
+        self.words.setObjectName("syncWords")
+        self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.now = IconButton(theme, "sync-now", self.tr("Sync now"), parent=self)
+        self.now.clicked.connect(self.pull)
+        self.cancel = QPushButton(self.tr("Cancel"), self)
+        self.cancel.setObjectName("small")
+        self.cancel.setAccessibleName(self.tr("Cancel reading from the cloud"))
+        self.cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.cancel.clicked.connect(self.stop)
+        self._fading = QTimer(self)
+        self._fading.setSingleShot(True)
+        self._fading.setInterval(_SAID_MS)
+        self._fading.timeout.connect(self._fade)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(self.words, 1)
+        layout.addWidget(self.cancel)
+        layout.addWidget(self.now)
+        self._draw()
+
+    def show_progress(self, pulling: tuple[int, int] | None) -> None:
+        """Draw how many of how many steps are read, None while nothing is."""
+        if pulling != self._pulling:
+            self._pulling = pulling
+            self._draw()
+
+    def say(self, words: str) -> None:
+        """Show a line for a while."""
+        self._said = words
+        if words:
+            self._fading.start()
+            announce(self, words)
+        self._draw()
+
+    def pull(self) -> None:
+        """Read what other machines wrote, unless that is under way."""
+        if self._question is not None:
+            return
+        self._said = ""
+        self._question = self._bridge.ask(
+            self._requests.pull, self._on_pulled, self._on_error, owner=self, deadline_s=_PULL_S
+        )
+        self._draw()
+
+    def stop(self) -> None:
+        """Stop reading; what is there already stays."""
+        question, self._question = self._question, None
+        if question is not None:
+            question.drop()
+            self.say(self.tr("Stopped. What is here stays."))
+            self.now.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _on_pulled(self, came: int) -> None:
+        self._question = None
+        self.say(counted(came, "1 new turn came in.", "{n} new turns came in.") if came else self.tr("Up to date."))
+        self.done.emit()
+
+    def _on_error(self, error: KnownError) -> None:
+        self._question = None
+        self.say(f"{error.what} {error.advice}")
+
+    def _fade(self) -> None:
+        self._said = ""
+        self._draw()
+
+    def _draw(self) -> None:
+        words = self._said
+        if self._question is not None or self._pulling is not None:
+            words = self.tr("Reading…")
+            if self._pulling is not None and self._pulling[1]:
+                done, whole = self._pulling
+                words = self.tr("Reading {done} of {whole}").format(done=f"{done:,}", whole=f"{whole:,}")
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+        self.cancel.setVisible(self._question is not None)
+        self.now.setEnabled(self._question is None)
