@@ -205,6 +205,7 @@ def _add_ctl(commands: Commands) -> None:
         "unmute": "send the microphone again",
         "stop": "silence the answer",
         "end": "end the conversation",
+        "report": "write a report about the present state, with the last protocol events and no word of what was said",
         "quit": "leave",
     }.items():
         actions.add_parser(name, help=words, parents=[common]).set_defaults(run=_ctl, request={"do": name})
@@ -233,7 +234,7 @@ def _ctl(parsed: argparse.Namespace) -> int:
     answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)
     if parsed.json:
         put_row(**answer)
-    elif request["do"] == "status":
+    elif request["do"] in ("status", "report"):
         for name, value in answer.items():
             put(f"{name}: {'-' if value is None else value}")
     return OK

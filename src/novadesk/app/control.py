@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from novadesk.app.diagnosis import Diagnosis
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.errors import KnownError, Reason
@@ -14,10 +15,11 @@ class ControlHandler:
 
     Args:
         controller: the running conversation.
+        diagnosis: what the core knows about its own health.
     """
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, controller: Controller, diagnosis: Diagnosis) -> None:
+        self._controller, self._diagnosis = controller, diagnosis
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request.
@@ -28,6 +30,9 @@ class ControlHandler:
         match request:
             case {"do": "status"}:
                 return status(self._controller.snapshot())
+            case {"do": "report"}:
+                report, recording = await self._diagnosis.save()
+                return {"protocol": PROTOCOL, "report": str(report), "recording": str(recording)}
             case {"do": "open", "handle": str(handle)}:
                 await self._controller.resume(handle)
             case {"do": "new", "private": bool(private)}:

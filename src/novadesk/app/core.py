@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
 from novadesk.app.control import ControlHandler
-from novadesk.app.metrics import Ledger
+from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.talkkey import TalkKey
@@ -36,7 +36,6 @@ from novadesk.protocol.session import Setup
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-from novadesk.store.measurements import Measurements
 from novadesk.store.registry import Registry
 from novadesk.store.sync import Sync
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
@@ -101,11 +100,12 @@ class Core:
         self._clock = SystemClock()
         self._stored = asyncio.Event()
         self._phase = Phase.IDLE
+        self._snapshot: Snapshot | None = None
         self._lister: DeviceList | None = None
         self._archive: Conversations
         self._sync: Sync
-        self._ledger: Ledger
         self.controller: Controller
+        self.diagnosis: Diagnosis
 
     async def start(self, start: Start) -> None:
         """Build everything and begin.
@@ -135,9 +135,12 @@ class Core:
         await database.open()
         stack.push_async_callback(database.close)
         self._archive = Conversations(database)
-        self._ledger = Ledger(Measurements(database), self._clock)
-        self._ledger.start()
-        stack.push_async_callback(self._ledger.stop)
+        diagnosis = Diagnosis(
+            settings=settings, folders=folders, database=database, clock=self._clock, snapshot=lambda: self._snapshot
+        )
+        diagnosis.start()
+        stack.push_async_callback(diagnosis.stop)
+        self.diagnosis = diagnosis
 
         practice = make_practice(folders)
         stack.push_async_callback(practice.stop)
@@ -169,6 +172,8 @@ class Core:
             publish=lambda snapshot: self._show(snapshot, sync),
             on_saved=lambda: self._on_saved(sync),
             on_quit=self._on_quit,
+            meter=diagnosis.ledger,
+            recorder=diagnosis.recorder,
         )
         await self.controller.start(
             handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
@@ -192,7 +197,7 @@ class Core:
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        control = ControlServer(self._folders.control_socket, ControlHandler(self.controller))
+        control = ControlServer(self._folders.control_socket, ControlHandler(self.controller, self.diagnosis))
         await control.start()
         self._stack.push_async_callback(control.stop)
 
@@ -233,12 +238,22 @@ class Core:
 
     async def metrics(self) -> Sequence[Metric]:
         """Return what the last 24 hours say about the program's promises."""
-        return await self._ledger.metrics()
+        return await self.diagnosis.metrics()
+
+    async def events(self, *, newest: int = 200) -> Sequence[str]:
+        """Return the newest protocol events in words, oldest first; what was said is not in them."""
+        return self.diagnosis.recorder.story(newest)
+
+    async def report(self) -> str:
+        """Return a report about the present state that can be sent to others."""
+        return await self.diagnosis.report()
 
     def _show(self, snapshot: Snapshot, sync: Sync) -> None:
         if snapshot.phase is Phase.READY and self._phase in _DOWN:
             sync.try_now()  # what brought the link back may serve the session store too
         self._phase = snapshot.phase
+        self._snapshot = snapshot
+        self.diagnosis.see(snapshot)
         self._publish(snapshot)
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
@@ -260,7 +275,7 @@ class Core:
             self._stored.clear()
             try:
                 pending = await self._archive.pending()
-                self._ledger.note(Measure.OUTBOX_DEPTH, pending)
+                self.diagnosis.ledger.note(Measure.OUTBOX_DEPTH, pending)
                 await self.controller.note_delivery(pending=pending, note=sync.note)
             except KnownError:
                 _log.warning("the number of waiting turns could not be read")

@@ -19,6 +19,7 @@ from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.config import Settings, load_settings, save_settings
 from novadesk.desktop.hotkeys.chord import parse_chord
+from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
@@ -85,14 +86,21 @@ class _Desktop:
             loop.call_soon_threadsafe(leaving.set)
 
         core = Core(settings=self.settings, folders=self.folders, publish=bridge.publish, on_quit=leave)
+
+        def tell_stall(late_s: float) -> None:
+            core_loop.call_soon_threadsafe(core.diagnosis.note_window_stall, late_s)
+
+        watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
         try:
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
             intents = ThreadsafeIntents(core_loop, core.controller)
             window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=self.scheme)
             window.show()
+            watch.start()
             await leaving.wait()
             window.finish()
         finally:
+            watch.stop()
             await asyncio.wrap_future(thread.submit(core.stop))
             bridge.close()
             thread.stop()

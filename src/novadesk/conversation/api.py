@@ -231,5 +231,13 @@ class Requests(Protocol):
         """Return what the last 24 hours say about the program's promises."""
         ...
 
+    async def events(self, *, newest: int = 200) -> Sequence[str]:
+        """Return the newest protocol events in words, oldest first; what was said is not in them."""
+        ...
+
+    async def report(self) -> str:
+        """Return a report about the present state that can be sent to others."""
+        ...
+
 
 type SnapshotSink = Callable[[Snapshot], None]
