@@ -1,6 +1,11 @@
 """`novadesk doctor` and `novadesk devices`: what is said of a healthy and of an ailing machine."""
 
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +44,7 @@ def test_a_machine_without_sound_keyring_and_display_is_fit_for_talk(line: Comma
     assert [name for name, finding in findings.items() if finding["needed"]] == [
         "settings", "store", "practice parts", PRACTICE,
     ]  # fmt: skip
+    assert findings["sync"]["ok"]
     people = line.run("doctor")
     assert people.code == 0
     assert f"  ok  {PRACTICE}: answered" in people.out
@@ -74,6 +80,64 @@ def test_bedrock_with_and_without_keys(line: CommandLine, tmp_path: Path) -> Non
     code, findings = examine(line)
     assert code == 1
     assert "no AWS keys" in findings[BEDROCK]["what"]
+    assert (findings["sync"]["ok"], findings["sync"]["needed"]) == (False, False)
+    with CommandLine(tmp_path / "elsewhere").partner(*exchange("hello", "Hello.")) as address:
+        keys = {
+            "AWS_ACCESS_KEY_ID": address["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": address["secret_access_key"],
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": address["bedrock_tls"],
+            "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": address["agent_runtime"],
+            "AWS_CA_BUNDLE": address["ca_file"],
+        }
+        code, findings = examine(line, keys)
+        assert (code, findings[BEDROCK]["ok"], findings["sync"]["ok"]) == (0, True, True)
+        code, findings = examine(line, {**keys, "AWS_CA_BUNDLE": ""})
+        assert (code, findings[BEDROCK]["ok"]) == (1, False)
+
+
+class Denying(BaseHTTPRequestHandler):
+    """A session store that lets nobody in."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(403)
+        self.send_header("x-amzn-ErrorType", "AccessDeniedException")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def denying() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Denying) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def closed() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+
+
+def test_a_session_store_out_of_reach_is_a_note(line: CommandLine, tmp_path: Path) -> None:
+    """Voice works without it: what is said stays on this computer."""
+    line.settings("[backend]\nkind = 'bedrock'\n")
     with CommandLine(tmp_path / "elsewhere").partner(*exchange("hello", "Hello.")) as address:
         keys = {
             "AWS_ACCESS_KEY_ID": address["access_key_id"],
@@ -81,10 +145,12 @@ def test_bedrock_with_and_without_keys(line: CommandLine, tmp_path: Path) -> Non
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": address["bedrock_tls"],
             "AWS_CA_BUNDLE": address["ca_file"],
         }
-        code, findings = examine(line, keys)
-        assert (code, findings[BEDROCK]["ok"]) == (0, True)
-        code, findings = examine(line, {**keys, "AWS_CA_BUNDLE": ""})
-        assert (code, findings[BEDROCK]["ok"]) == (1, False)
+        for store, words in ((denying, "no access"), (silent, "too long"), (closed, "cannot be reached")):
+            with store() as endpoint:
+                code, findings = examine(line, {**keys, "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": endpoint})
+            assert (code, findings[BEDROCK]["ok"]) == (0, True)
+            assert (findings["sync"]["ok"], findings["sync"]["needed"]) == (False, False)
+            assert words in findings["sync"]["what"]
 
 
 def test_no_display_for_the_window(line: CommandLine) -> None:

@@ -11,6 +11,8 @@ from typing import Protocol
 from novadesk.app.command import own_command
 from novadesk.app.core import make_linker, make_practice, make_setup
 from novadesk.app.output import put
+from novadesk.app.practice import PracticeServer
+from novadesk.app.remote import make_access
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings, load_settings
 from novadesk.conversation.toolbox import Toolbox
@@ -21,10 +23,12 @@ from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
 from novadesk.protocol.link import Accepted, Closed
 from novadesk.protocol.session import NovaSession, Side
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 
 ANSWER_S = 25.0
+SYNC_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,12 @@ async def _examine_backend(settings: Settings, folders: Folders, check: _Check) 
     backend = settings.backend.kind
     if backend is BackendKind.PRACTICE:
         await check("practice parts", _practice_parts, needed=True)
-    await check(BACKEND_NAMES[backend], lambda: _link(settings, folders), needed=True)
+    practice = make_practice(folders)
+    try:
+        await check(BACKEND_NAMES[backend], lambda: _link(settings, practice), needed=True)
+        await check("sync", lambda: _sync(settings, practice), needed=False)  # without it conversations stay here
+    finally:
+        await practice.stop()
 
 
 async def _store(folders: Folders) -> str:
@@ -115,8 +124,7 @@ async def _practice_parts() -> str:
     return "recogniser, voice and voice activity are installed"
 
 
-async def _link(settings: Settings, folders: Folders) -> str:
-    practice = make_practice(folders)
+async def _link(settings: Settings, practice: PracticeServer) -> str:
     loop = asyncio.get_running_loop()
     try:
         began = loop.time()
@@ -136,9 +144,23 @@ async def _link(settings: Settings, folders: Folders) -> str:
             await link.close()
     except TimeoutError as error:
         raise KnownError(Reason.TIMED_OUT, "The service did not answer.", "Check network and endpoint.") from error
-    finally:
-        await practice.stop()
     return f"answered in {loop.time() - began:.1f} s" if accepted else "answered"
+
+
+async def _sync(settings: Settings, practice: PracticeServer) -> str:
+    remote = RemoteSessions(make_access(settings, practice.address), deadline_s=SYNC_S)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            count = len(await remote.sessions())
+    except TimeoutError as error:
+        raise KnownError(
+            Reason.SYNC_UNREACHABLE,
+            "The remote session store takes too long to answer.",
+            "Check network and endpoint; conversations stay on this computer until then.",
+        ) from error
+    finally:
+        await remote.close()
+    return f"the session store answers, {count} sessions"
 
 
 async def _sound(settings: Settings) -> str:
