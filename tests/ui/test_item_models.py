@@ -165,9 +165,42 @@ def test_an_interrupted_answer_is_cut_and_its_rest_opens(model: ConversationMode
     assert rows(model)[1].faded == ""
 
 
-def test_notes_tell_typed_unconfirmed_and_unsynced(model: ConversationModel) -> None:
-    model.show(HANDLE, (make_turn(0, typed=True, unconfirmed=True, sync=SyncState.FAILED),))
-    assert rows(model)[0].notes == "not confirmed by the service · typed · not synced"
+def test_notes_tell_typed_and_unconfirmed(model: ConversationModel) -> None:
+    model.show(HANDLE, (make_turn(0, typed=True, unconfirmed=True),))
+    assert rows(model)[0].notes == "not confirmed by the service · typed"
+
+
+@pytest.mark.parametrize(
+    ("sync", "private", "late", "words"),
+    [
+        (SyncState.SYNCED, False, True, ""),
+        (SyncState.PENDING, False, False, ""),
+        (SyncState.PENDING, False, True, "waiting to sync"),
+        (SyncState.FAILED, False, False, "not synced"),
+        (SyncState.LOCAL, False, False, "not saved yet"),
+        (SyncState.LOCAL, True, True, ""),
+    ],
+)
+def test_a_turn_that_is_not_where_it_should_be_is_marked_in_picture_and_words(
+    model: ConversationModel, sync: SyncState, private: bool, late: bool, words: str
+) -> None:
+    model.show(HANDLE, (make_turn(0, text="hello", sync=sync),), private=private, late=late)
+    (row,) = rows(model)
+    assert (row.mark.words if row.mark is not None else "") == words
+    index = model.index(0)
+    spoken = model.data(index, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == (f"You: hello ({words})" if words else "You: hello")
+    assert str(model.data(index, Qt.ItemDataRole.ToolTipRole)).endswith(words)
+
+
+def test_marks_come_and_go_with_time_and_sync_alone(model: ConversationModel) -> None:
+    turns = (make_turn(0, sync=SyncState.PENDING),)
+    model.show(HANDLE, turns)
+    assert rows(model)[0].mark is None
+    model.show(HANDLE, turns, late=True)
+    assert rows(model)[0].mark is not None
+    model.show(HANDLE, (make_turn(0, sync=SyncState.SYNCED),), late=True)
+    assert rows(model)[0].mark is None
 
 
 def test_notices_stay_where_they_came_up_and_collapse_in_one_place(model: ConversationModel) -> None:

@@ -125,6 +125,7 @@ class Header(QFrame):
         super().__init__(parent)
         self.setObjectName("header")
         self._theme = theme
+        self._narrow = False
         self.sidebar = IconButton(theme, "sidebar", self.tr("Show conversations"), parent=self)
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.title = ElidedLabel(self)
@@ -173,6 +174,7 @@ class Header(QFrame):
         self.private.setVisible(conversation is not None and conversation.private)
         self.state.show_snapshot(snapshot)
         self.sync.show_snapshot(snapshot, late=late)
+        self._make_room()
         name = snapshot.backend_name
         self.backend.set_whole(f"· {name}" if name else "")
         self.end.setEnabled(snapshot.phase in _LIVE)
@@ -182,3 +184,9 @@ class Header(QFrame):
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         self.end.setToolButtonStyle(style)
         self.sidebar.setVisible(narrow)
+        self._narrow = narrow
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Where there is little, what is not synced is worth more than the backend's name."""
+        self.backend.setVisible(not self._narrow or self.sync.isHidden())

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QMe
 
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.errors import KnownError
-from novadesk.models import Conversation
+from novadesk.models import Conversation, SyncState
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton, TextField
@@ -116,8 +116,11 @@ class HistoryView(QFrame):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(self.tr("Delete “{title}”?").format(title=title))
+        here_only = any(one.handle == handle and one.sync is SyncState.LOCAL for one in self.model.conversations)
         box.setInformativeText(
-            self.tr("It goes from this computer now and from the cloud with the next sync. This cannot be undone.")
+            self.tr("It goes from this computer. This cannot be undone.")
+            if here_only
+            else self.tr("It goes from this computer now and from the cloud with the next sync. This cannot be undone.")
         )
         delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton(self.tr("Keep"), QMessageBox.ButtonRole.RejectRole)
@@ -236,8 +239,13 @@ class HistoryView(QFrame):
         layout.addLayout(top)
         layout.addWidget(self.note)
         layout.addWidget(self.list, 1)
+        under = QHBoxLayout()
+        under.setContentsMargins(edge + theme.px(tokens.SPACE_2), 0, edge, 0)
+        under.addWidget(self.sync)
+        layout.addLayout(under)
         bottom = QHBoxLayout()
         bottom.setContentsMargins(edge, 0, edge, 0)
         bottom.addWidget(self.settings)
-        bottom.addWidget(self.sync, 1)
+        bottom.addStretch(1)
+        bottom.addWidget(self.sync.now)
         layout.addLayout(bottom)

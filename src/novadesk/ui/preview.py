@@ -78,6 +78,36 @@ async def _sidebar(window: MainWindow) -> QWidget:
     return window
 
 
+async def _new_menu(window: MainWindow) -> QWidget:
+    window.history.show_new_menu()
+    return window.history.menu or window
+
+
+async def _row_menu(window: MainWindow) -> QWidget:
+    await _settle()
+    rows = window.history.list
+    index = window.history.model.index(4)
+    rows.setFocus()
+    rows.setCurrentIndex(index)
+    rows.show_menu(index, rows.visualRect(index).center())
+    return rows.menu or window
+
+
+async def _renaming(window: MainWindow) -> QWidget:
+    window.activateWindow()
+    await _settle()
+    window.history.list.setFocus()
+    window.history.list.rename(window.history.model.index(2))
+    window.history.sync.say("Stopped. What is here stays.")
+    return window
+
+
+async def _deleting(window: MainWindow) -> QWidget:
+    await _settle()
+    window.history.ask_to_delete("", "Aspirin call with Dr. Smith")
+    return window.history.question or window
+
+
 async def _scrolled(window: MainWindow) -> QWidget:
     await _settle()
     turns = window.conversation.turns
@@ -103,6 +133,12 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "narrow": (by_name["speaking"], _sized(400, 560)),
         "narrow_failed": (by_name["failed"], _sized(400, 640)),
         "narrow_sidebar": (ready, _sidebar),
+        "narrow_private": (by_name["private"], _sized(400, 560)),
+        "narrow_sync_off": (by_name["sync_off"], _sized(400, 560)),
+        "new_menu": (ready, _new_menu),
+        "row_menu": (ready, _row_menu),
+        "renaming": (by_name["recovered"], _renaming),
+        "deleting": (ready, _deleting),
         "wide": (by_name["speaking"], _sized(1680, 960)),
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),

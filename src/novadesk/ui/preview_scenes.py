@@ -286,7 +286,7 @@ def _kept(ready: Snapshot, conversation: Conversation, turns: tuple[Turn, ...]) 
     return {
         "private": replace(
             ready,
-            conversation=replace(conversation, title="", private=True),
+            conversation=replace(conversation, handle="", label="quiet-heron-318", title="", private=True),
             turns=tuple(replace(turn, sync=SyncState.LOCAL) for turn in turns[:4]),
             pending_sync=0,
         ),

@@ -17,7 +17,7 @@ _SAID_MS = 8000
 
 
 class SyncRow(QWidget):
-    """Sync now, its progress, and what came of it for a while.
+    """The progress of a sync, and what came of it for a while; `now` is the button that asks for it.
 
     `done` tells that a pull asked for here has ended well.
     """
@@ -35,7 +35,7 @@ class SyncRow(QWidget):
         self.words.setObjectName("syncWords")
         self.words.setWordWrap(True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.now = IconButton(theme, "sync-now", self.tr("Sync now"), parent=self)
+        self.now = IconButton(theme, "sync-now", self.tr("Sync now"), parent=parent)
         self.now.clicked.connect(self.pull)
         self.cancel = QPushButton(self.tr("Cancel"), self)
         self.cancel.setObjectName("small")
@@ -51,7 +51,6 @@ class SyncRow(QWidget):
         layout.setSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(self.words, 1)
         layout.addWidget(self.cancel)
-        layout.addWidget(self.now)
         self._draw()
 
     def show_progress(self, pulling: tuple[int, int] | None) -> None:
@@ -107,6 +106,6 @@ class SyncRow(QWidget):
                 done, whole = self._pulling
                 words = self.tr("Reading {done} of {whole}").format(done=f"{done:,}", whole=f"{whole:,}")
         self.words.setText(words)
-        self.words.setVisible(bool(words))
+        self.setVisible(bool(words))
         self.cancel.setVisible(self._question is not None)
         self.now.setEnabled(self._question is None)

@@ -81,12 +81,8 @@ def sync_line(snapshot: Snapshot, *, late: bool) -> SyncLine | None:
         words = counted(snapshot.unsaved, "1 turn not saved yet", "{n} turns not saved yet")
         return SyncLine(shape="unsaved", words=words, tone=Tone.CAUTION)
     waiting = counted(snapshot.pending_sync, "1 turn waiting to sync", "{n} turns waiting to sync")
-    if snapshot.pulling is not None:
-        done, whole = snapshot.pulling
-        words = tr("Reading {done} of {whole}").format(done=f"{done:,}", whole=f"{whole:,}")
-        return SyncLine(shape="sync-now", words=words, tone=Tone.QUIET)
     if note and snapshot.pending_sync:
-        return SyncLine(shape="sync-failed", words=f"{note} {waiting}.", tone=Tone.CAUTION)
+        return SyncLine(shape="sync-failed", words=f"{waiting}. {note}", tone=Tone.CAUTION)
     if note:
         return SyncLine(shape="sync-failed", words=note, tone=Tone.CAUTION)
     if snapshot.pending_sync and late:
