@@ -3,11 +3,13 @@
 from typing import Any
 
 from novadesk.app.diagnosis import Diagnosis
+from novadesk.app.upkeep import Upkeep
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.errors import KnownError, Reason
 
 PROTOCOL = 1
+_UPKEEP = frozenset({"delete", "rename", "star", "backup", "logout"})
 
 
 class ControlHandler:
@@ -16,10 +18,11 @@ class ControlHandler:
     Args:
         controller: the running conversation.
         diagnosis: what the core knows about its own health.
+        upkeep: answers what is about the store.
     """
 
-    def __init__(self, controller: Controller, diagnosis: Diagnosis) -> None:
-        self._controller, self._diagnosis = controller, diagnosis
+    def __init__(self, controller: Controller, diagnosis: Diagnosis, upkeep: Upkeep) -> None:
+        self._controller, self._diagnosis, self._upkeep = controller, diagnosis, upkeep
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request.
@@ -41,6 +44,10 @@ class ControlHandler:
                 await self._controller.begin_anew()
             case {"do": "end"}:
                 await self._controller.end()
+            case {"do": str(what)} if what in _UPKEEP:
+                if (done := await self._upkeep.answer(request)) is None:
+                    raise _senseless()
+                return {"protocol": PROTOCOL, "done": True, **done}
             case {"do": str(what)}:
                 _wish(self._controller, what, request)
             case _:

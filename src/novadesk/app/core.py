@@ -18,6 +18,7 @@ from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.talkkey import TalkKey
+from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
 from novadesk.conversation.api import Devices, Phase, Snapshot
@@ -29,11 +30,12 @@ from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Measure, Metric
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Conversation, Turn, check_handle
+from novadesk.models import BackendKind, Conversation, Found, Turn, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
 from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
@@ -103,6 +105,8 @@ class Core:
         self._snapshot: Snapshot | None = None
         self._lister: DeviceList | None = None
         self._archive: Conversations
+        self._caretaker: Caretaker
+        self._upkeep: Upkeep
         self._sync: Sync
         self.controller: Controller
         self.diagnosis: Diagnosis
@@ -135,6 +139,8 @@ class Core:
         await database.open()
         stack.push_async_callback(database.close)
         self._archive = Conversations(database)
+        self._caretaker = Caretaker(database, unix_ms=self._clock.unix_ms, on_note=self._note_store)
+        stack.push_async_callback(self._caretaker.stop)
         diagnosis = Diagnosis(
             settings=settings, folders=folders, database=database, clock=self._clock, snapshot=lambda: self._snapshot
         )
@@ -146,6 +152,7 @@ class Core:
         stack.push_async_callback(practice.stop)
 
         registry = Registry(database, Keychain(folders.keyring_service))
+        self._upkeep = Upkeep(self, database, registry, folders.cache)
         remote = RemoteSessions(make_access(settings, practice.address))
         stack.push_async_callback(remote.close)
         sync = Sync(
@@ -179,6 +186,9 @@ class Core:
             handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
         )
         stack.push_async_callback(self.controller.stop)
+        if database.repaired is not None:
+            self._note_store(database.repaired.words)
+        self._caretaker.start()
         sync.start()
         stack.push_async_callback(sync.stop)
         stack.push_async_callback(cancelled, asyncio.create_task(self._show_sync(sync), name="sync-shown"))
@@ -197,7 +207,8 @@ class Core:
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        control = ControlServer(self._folders.control_socket, ControlHandler(self.controller, self.diagnosis))
+        handler = ControlHandler(self.controller, self.diagnosis, self._upkeep)
+        control = ControlServer(self._folders.control_socket, handler)
         await control.start()
         self._stack.push_async_callback(control.stop)
 
@@ -217,6 +228,7 @@ class Core:
         if open_now is not None and open_now.handle == handle:
             await self.controller.begin_anew()
         await self._archive.delete(handle, self._clock.unix_ms())
+        self._caretaker.hurry()
         self._on_saved(self._sync)
 
     async def rename(self, handle: str, title: str) -> None:
@@ -228,6 +240,10 @@ class Core:
         """Mark a conversation as one to find again, or no more."""
         await self._archive.star(handle, on, self._clock.unix_ms())
         self._on_saved(self._sync)
+
+    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+        """Return turns with these words, those written last first."""
+        return await self._archive.search(text, limit, offset)
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
@@ -263,6 +279,10 @@ class Core:
         else:
             self.controller.on_network_up()
         self._sync.try_now()
+
+    def _note_store(self, words: str) -> None:
+        _log.warning("the store was damaged")
+        self.controller.set_extra(store_note=words)
 
     def _on_saved(self, sync: Sync) -> None:
         sync.kick()

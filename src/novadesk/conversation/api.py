@@ -89,6 +89,7 @@ class Snapshot:
         notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
         sound_opening: the devices are being opened; an absent microphone may still come.
+        store_note: what came of a repair of the store, or what is wrong with it.
         store_revision: grows whenever the list of conversations changed on disk.
         renewals: wire sessions that took over from one before its limit, since the program started.
         reconnects: outages that are over, since the program started.
@@ -124,6 +125,7 @@ class Snapshot:
     reconnects: int = 0
     lost_s: float = 0.0
     keyring_note: str = ""
+    store_note: str = ""
     hotkey: str = ""
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()
