@@ -80,7 +80,7 @@ class RemoteSessions:
 
     Reasons: `SYNC_UNREACHABLE` (also: too slow, unusable answer), `SYNC_DENIED`, `SYNC_CONFLICT`,
     `SYNC_SESSION_CLOSED` (not found), `CREDENTIALS_EXPIRED`, `NO_CREDENTIALS`, `THROTTLED`, `QUOTA`, `BAD_REQUEST`,
-    `UNAVAILABLE`, `TLS_REFUSED`, `PROXY_REFUSED`.
+    `UNAVAILABLE`, `TLS_REFUSED`, `PROXY_REFUSED`, `BAD_SETTINGS` (the encryption key).
 
     Args:
         access: returns credentials and place; asked at the first call and again after a failure that they may explain.
@@ -104,7 +104,16 @@ class RemoteSessions:
         given: dict[str, Any] = {"sessionMetadata": dict(metadata)}
         if self._kms_key:
             given["encryptionKeyArn"] = self._kms_key
-        return await self._call("create_session", _session, **given)
+        try:
+            return await self._call("create_session", _session, **given)
+        except KnownError as error:
+            if error.reason is Reason.BAD_REQUEST and self._kms_key:
+                raise KnownError(
+                    Reason.BAD_SETTINGS,
+                    "The remote session store refuses the encryption key.",
+                    "Set [backend] kms_key to the full ARN of a key that you may use, or to nothing.",
+                ) from error
+            raise
 
     async def session(self, session_id: str) -> RemoteSession:
         """Return a session with its metadata."""

@@ -3,50 +3,34 @@
 import asyncio
 import contextlib
 import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation
+from novadesk.models import Conversation, no_such_conversation
+from novadesk.store import links, outbox
+from novadesk.store.account import Account
 from novadesk.store.agentruntime import RemoteSession, RemoteSessions, RemoteStatus
 from novadesk.store.database import Database
+from novadesk.store.device import device_name
+from novadesk.store.links import Link, LinkState, links_of, place
+from novadesk.store.metadata import (
+    KEY_SUCCESSOR,
+    Names,
+    handle_of,
+    make_metadata,
+    mark_of,
+    name_metadata,
+    names_of,
+    newest_names,
+)
+from novadesk.store.names import merge_names, read_names
+from novadesk.store.pause import Clock
 from novadesk.store.registry import Registry
 from novadesk.store.rows import find_conversation
 
-APP = "novadesk"
-KEY_APP = "app"
-KEY_HANDLE = "novadesk.handle"
-KEY_GENERATION = "novadesk.generation"
-KEY_PREDECESSOR = "novadesk.predecessor"
-KEY_SUCCESSOR = "novadesk.successor"
-KEY_LABEL = "novadesk.label"
-KEY_TITLE = "novadesk.title"
-KEY_BACKEND = "novadesk.backend"
-KEY_CREATED_MS = "novadesk.created_ms"
-
 _DAY_MS = 86_400_000
-_MAX_METADATA_CHARS = 5_000
-
-
-class Clock(Protocol):
-    """Time, handed in."""
-
-    def now(self) -> float:
-        """Return monotonic seconds."""
-        ...
-
-    def unix_ms(self) -> int:
-        """Return Unix milliseconds."""
-        ...
-
-
-class LinkState(Enum):
-    """State of one session of a chain, as stored: wished for, known to exist, takes no more steps."""
-
-    INTENDED = "intended"
-    BOUND = "bound"
-    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,29 +43,40 @@ class RollOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLink:
-    """One session of a chain, with its remote id."""
+    """The session that takes the next step. `room`: steps that it takes before it is rolled over."""
 
     generation: int
     session_id: str = field(repr=False)
     steps: int
     last_step_ms: int
+    room: int
 
 
 class SessionChain:
     """Finds or makes the remote session that takes the next step of a conversation.
 
     A row says what is intended before CreateSession is called, because that call has no token to recognise a
-    repetition: an intention that met no answer is looked up by the session's metadata, and adopted.
+    repetition: an intention that met no answer is looked up by the session's metadata, and adopted. Whatever concerns
+    one conversation is done one after the other.
     """
 
     def __init__(
-        self, database: Database, registry: Registry, remote: RemoteSessions, clock: Clock, roll_over: RollOver
+        self,
+        database: Database,
+        registry: Registry,
+        remote: RemoteSessions,
+        account: Account,
+        clock: Clock,
+        roll_over: RollOver,
     ) -> None:
         self._database = database
         self._registry = registry
         self._remote = remote
+        self._account = account
         self._clock = clock
         self._roll_over = roll_over
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._device = ""
 
     async def newest(self, handle: str) -> SessionLink:
         """Return the session that takes the next step; create it, or its successor, when need be.
@@ -89,182 +84,226 @@ class SessionChain:
         Raises:
             KnownError: from the remote side or the store.
         """
-        row = await self._database.read(lambda db: _newest(db, handle))
-        if row is None:
-            return await self._begin(handle, 0, "")
-        generation, session_id = row["generation"], await self._registry.find(handle, row["generation"])
-        if row["state"] == LinkState.CLOSED.value:
-            return await self._begin(handle, generation + 1, session_id or "")
-        found_before = session_id is not None
-        if session_id is None:
-            session_id = (await self.look_up(handle)).get(generation)
-        if session_id is None and row["state"] == LinkState.BOUND.value:
-            return await self.roll(handle, generation)
-        if session_id is None:
-            return await self._create(handle, generation, await self._predecessor(handle, generation))
-        if not found_before or row["state"] == LinkState.INTENDED.value:
-            await self._bind(handle, generation, session_id)
-        old = self._clock.unix_ms() - row["created_ms"] >= self._roll_over.max_age_ms
-        if row["steps"] >= self._roll_over.max_steps or old:
-            return await self.roll(handle, generation)
-        return SessionLink(
-            generation=generation, session_id=session_id, steps=row["steps"], last_step_ms=row["last_step_ms"]
-        )
+        async with self._locks[handle]:
+            return await self._newest(handle)
 
     async def roll(self, handle: str, generation: int) -> SessionLink:
-        """Close the session of `generation` for writing here and begin its successor."""
-        predecessor = await self._registry.find(handle, generation) or ""
-        await self._database.run(lambda db: _set_state(db, handle, generation, LinkState.CLOSED))
-        link = await self._begin(handle, generation + 1, predecessor)
-        if predecessor:
-            metadata = await self._metadata(handle, generation, await self._predecessor(handle, generation))
-            with contextlib.suppress(KnownError):  # A courtesy to readers: the old session may take no changes.
-                await self._remote.update(predecessor, metadata | {KEY_SUCCESSOR: link.session_id})
-        return link
+        """Close the session of `generation` for writing and return its successor, made when there is none yet."""
+        async with self._locks[handle]:
+            return await self._roll(handle, generation)
 
     async def known(self, handle: str) -> dict[int, str]:
-        """Return the sessions of a conversation by generation, as far as they can be found."""
-        rows = await self._database.read(
-            lambda db: db.execute("SELECT generation FROM remote_session WHERE handle = ?", (handle,)).fetchall()
-        )
-        found = {row["generation"]: await self._registry.find(handle, row["generation"]) for row in rows}
-        if rows and None not in found.values():
-            return {generation: session_id for generation, session_id in found.items() if session_id is not None}
-        looked_up = await self.look_up(handle)
-        for generation, session_id in looked_up.items():
-            await self._bind(handle, generation, session_id)
-        return looked_up | {generation: known for generation, known in found.items() if known is not None}
+        """Return the sessions of a conversation by generation, as far as the service has them.
 
-    async def look_up(self, handle: str) -> dict[int, str]:
-        """Find the sessions of a conversation by their metadata: one call for each session of the account.
-
-        Of several sessions of one generation (made by lost answers) the oldest one that is open counts; the others are
-        deleted when they are empty.
+        Those that are nowhere to be found are noted as gone; their turns are delivered again.
         """
-        candidates = [session for session in await self.everything() if session.metadata.get(KEY_HANDLE) == handle]
-        candidates.sort(key=lambda session: (session.status is not RemoteStatus.ACTIVE, session.created_ms))
-        found: dict[int, str] = {}
-        for session in candidates:
-            if found.setdefault(generation_of(session), session.session_id) != session.session_id:
-                await self._delete_if_empty(session)
-        return found
+        async with self._locks[handle]:
+            chain = [link for link in await self._links(handle) if not link.gone]
+            found = {link.generation: await self._registry.find(handle, link.generation) for link in chain}
+            if None in found.values():
+                await self._look_up(handle)
+                for link in await self._links(handle):
+                    if not link.gone:
+                        found[link.generation] = await self._registry.find(handle, link.generation)
+                    if found.get(link.generation) is None and link.state is not LinkState.INTENDED and not link.gone:
+                        await self._lose(handle, link.generation)
+            await self._registry.keep(handle)
+            return {generation: session_id for generation, session_id in found.items() if session_id is not None}
 
-    async def everything(self) -> tuple[RemoteSession, ...]:
-        """Return all sessions of ours in the account, with their metadata."""
+    async def take_in(self, handle: str, sessions: Iterable[RemoteSession]) -> None:
+        """Give listed sessions of a conversation their place, without the keyring; delete empty doubles of ours."""
+        async with self._locks[handle]:
+            await self._take_in(handle, sessions)
 
-        async def read(session: RemoteSession) -> RemoteSession | None:
+    async def follow(self, handle: str, session_id: str) -> bool:
+        """Take in a session that another one names as its successor; return whether it is there and ours."""
+        async with self._locks[handle]:
             try:
-                return await self._remote.session(session.session_id)
+                session = await self._remote.session(session_id)
             except KnownError as error:
                 if error.reason is Reason.SYNC_SESSION_CLOSED:
-                    return None
+                    return False
                 raise
+            if handle_of(session.metadata) != handle:
+                return False
+            await self._take_in(handle, [session])
+            return True
 
-        sessions = await self._remote.sessions()
-        found = await asyncio.gather(*(read(session) for session in sessions), return_exceptions=True)
-        ours = []
-        for session in found:
-            if isinstance(session, BaseException):
-                raise session
-            if session is not None and session.metadata.get(KEY_APP) == APP:
-                ours.append(session)
-        return tuple(ours)
+    async def look_up(self, handle: str) -> None:
+        """Find sessions of a conversation that are not known here by their metadata."""
+        async with self._locks[handle]:
+            await self._look_up(handle)
+
+    async def lose(self, handle: str, generation: int) -> int:
+        """Take note that the service has a session no more; return how many turns are delivered again."""
+        async with self._locks[handle]:
+            return await self._lose(handle, generation)
+
+    async def status(self, session_id: str) -> RemoteStatus | None:
+        """Return the state of a session, None when the service has it no more."""
+        try:
+            return (await self._remote.session(session_id)).status
+        except KnownError as error:
+            if error.reason is Reason.SYNC_SESSION_CLOSED:
+                return None
+            raise
 
     async def renew_metadata(self, handle: str) -> None:
-        """Write title and label to the newest session."""
-        link = await self.newest(handle)
-        predecessor = await self._predecessor(handle, link.generation)
-        await self._remote.update(link.session_id, await self._metadata(handle, link.generation, predecessor))
+        """Bring the names of the newest session and those here to what their last writers left."""
+        async with self._locks[handle]:
+            link = await self._newest(handle)
+            there = (await self._remote.session(link.session_id)).metadata
+            conversation, here = await self._read(handle)
+            names = newest_names(here, names_of(there))
+            await self._database.run(lambda db: merge_names(db, handle, names))
+            metadata = await self._metadata(conversation, names, link.generation)
+            await self._remote.update(link.session_id, {**metadata, **there, **name_metadata(names)})
 
     async def delete(self, handle: str) -> None:
-        """Delete every remote session of a conversation and forget that there were any."""
-        for session_id in (await self.known(handle)).values():
-            await self._remote.delete(session_id)
-        await self._registry.forget(handle)
-        await self._database.run(lambda db: _forget(db, handle))
+        """Delete every remote session of a conversation, known or not, and forget that there were any."""
+        async with self._locks[handle]:
+            listed = (await self._account.sessions()).get(handle, [])
+            found = {session.session_id for session in listed}
+            for link in await self._links(handle):
+                if not link.gone and (session_id := await self._registry.find(handle, link.generation)) is not None:
+                    found.add(session_id)
+            for session_id in sorted(found):
+                await self._remote.delete(session_id)
+            await self._registry.forget(handle)
+            await self._database.run(lambda db: links.forget(db, handle))
 
-    async def adopt(self, handle: str, generation: int, session: RemoteSession) -> None:
-        """Take over a session that another machine made."""
-        await self._database.run(lambda db: _intend(db, handle, generation, session.created_ms))
-        await self._bind(handle, generation, session.session_id)
+    async def _newest(self, handle: str) -> SessionLink:
+        chain = await self._links(handle)
+        if not chain:
+            return await self._begin(handle, 0)
+        last = chain[-1]
+        if last.state is LinkState.CLOSED or last.gone:
+            return await self._begin(handle, last.generation + 1)
+        session_id = await self._registry.find(handle, last.generation)
+        if session_id is None:
+            await self._look_up(handle)
+            chain, session_id = await self._links(handle), await self._registry.find(handle, last.generation)
+            if session_id is not None and chain[-1].generation != last.generation:
+                return await self._newest(handle)
+            if session_id is None and last.state is LinkState.BOUND:
+                await self._lose(handle, last.generation)
+                return await self._begin(handle, chain[-1].generation + 1)
+            if session_id is None:
+                return await self._create(handle, last.generation)
+            last = chain[-1]
+        await self._registry.keep(handle)
+        old = self._clock.unix_ms() - last.created_ms >= self._roll_over.max_age_ms
+        if last.steps >= self._roll_over.max_steps or old:
+            return await self._roll(handle, last.generation)
+        return self._link(last, session_id)
 
-    async def _delete_if_empty(self, session: RemoteSession) -> None:
-        if not await self._remote.steps(session.session_id):
-            await self._remote.delete(session.session_id)
+    def _link(self, link: Link, session_id: str) -> SessionLink:
+        return SessionLink(
+            generation=link.generation,
+            session_id=session_id,
+            steps=link.steps,
+            last_step_ms=link.last_step_ms,
+            room=max(1, self._roll_over.max_steps - link.steps),
+        )
 
-    async def _begin(self, handle: str, generation: int, predecessor: str) -> SessionLink:
+    async def _roll(self, handle: str, generation: int) -> SessionLink:
+        await self._database.run(lambda db: links.close(db, handle, generation))
+        return await self._newest(handle)
+
+    async def _begin(self, handle: str, generation: int) -> SessionLink:
+        """Make the session of `generation`, unless another machine has made it already."""
+        if generation:
+            before = await self._links(handle)
+            await self._look_up(handle)
+            if await self._links(handle) != before:
+                return await self._newest(handle)
         now_ms = self._clock.unix_ms()
-        await self._database.run(lambda db: _intend(db, handle, generation, now_ms))
-        return await self._create(handle, generation, predecessor)
+        await self._database.run(lambda db: links.intend(db, handle, generation, now_ms))
+        return await self._create(handle, generation)
 
-    async def _create(self, handle: str, generation: int, predecessor: str) -> SessionLink:
-        session = await self._remote.create(await self._metadata(handle, generation, predecessor))
-        await self._bind(handle, generation, session.session_id)
-        return SessionLink(generation=generation, session_id=session.session_id, steps=0, last_step_ms=0)
+    async def _create(self, handle: str, generation: int) -> SessionLink:
+        conversation, names = await self._read(handle)
+        session = await self._remote.create(await self._metadata(conversation, names, generation))
+        await self._registry.remember(handle, generation, session.session_id)
+        await self._database.run(lambda db: links.bind(db, handle, generation, session))
+        await self._point(handle, generation, session.session_id)
+        return self._link(Link(generation=generation, state=LinkState.BOUND), session.session_id)
 
-    async def _bind(self, handle: str, generation: int, session_id: str) -> None:
-        await self._database.run(lambda db: _intend(db, handle, generation, self._clock.unix_ms()))
-        await self._registry.remember(handle, generation, session_id)
-        await self._database.run(lambda db: _bound(db, handle, generation))
+    async def _point(self, handle: str, generation: int, successor: str) -> None:
+        """Tell readers of the session before where it goes on: a courtesy, since that one may take no changes."""
+        if predecessor := await self._predecessor(handle, generation):
+            with contextlib.suppress(KnownError):
+                metadata = (await self._remote.session(predecessor)).metadata
+                await self._remote.update(predecessor, {**metadata, KEY_SUCCESSOR: successor})
+
+    async def _look_up(self, handle: str) -> None:
+        await self._take_in(handle, (await self._account.sessions()).get(handle, []))
+
+    async def _take_in(self, handle: str, sessions: Iterable[RemoteSession]) -> None:
+        chain = await self._links(handle)
+        placement = place(chain, sessions, await self._own_name())
+        bound = {link.generation: link.mark for link in chain if link.state is not LinkState.INTENDED and not link.gone}
+        news = {
+            generation: session
+            for generation, session in placement.places.items()
+            if bound.get(generation) != mark_of(session.session_id)
+        }
+        for generation, session in placement.places.items():
+            self._registry.learn(handle, generation, session.session_id)
+        if news:
+            await self._database.run(lambda db: _bind_all(db, handle, news))
+        for double in placement.doubles:
+            await self._delete_if_empty(handle, double)
+
+    async def _delete_if_empty(self, handle: str, double: RemoteSession) -> None:
+        """Delete what a lost answer left behind; if it holds steps after all, it goes to the end of the chain."""
+        if not await self._remote.steps(double.session_id):
+            await self._remote.delete(double.session_id)
+            return
+        generation = (await self._links(handle))[-1].generation + 1
+        self._registry.learn(handle, generation, double.session_id)
+        await self._database.run(lambda db: links.bind(db, handle, generation, double))
+
+    async def _lose(self, handle: str, generation: int) -> int:
+        def note(db: sqlite3.Connection) -> int:
+            links.close(db, handle, generation, gone=True)
+            return outbox.deliver_again(db, handle, generation)
+
+        count = await self._database.run(note)
+        await self._registry.drop(handle, generation)
+        return count
+
+    async def _links(self, handle: str) -> tuple[Link, ...]:
+        return await self._database.read(lambda db: links_of(db, handle))
 
     async def _predecessor(self, handle: str, generation: int) -> str:
         return (await self._registry.find(handle, generation - 1)) or "" if generation else ""
 
-    async def _metadata(self, handle: str, generation: int, predecessor: str) -> dict[str, str]:
-        conversation = await self._database.read(lambda db: find_conversation(db, handle))
+    async def _read(self, handle: str) -> tuple[Conversation, Names]:
+        def read(db: sqlite3.Connection) -> tuple[Conversation | None, Names]:
+            return find_conversation(db, handle), read_names(db, handle)
+
+        conversation, names = await self._database.read(read)
         if conversation is None:
-            raise KnownError(
-                Reason.UNKNOWN_CONVERSATION, "The conversation has been deleted.", "Nothing is left to do."
-            )
-        return make_metadata(conversation, generation, predecessor)
+            raise no_such_conversation()
+        return conversation, names
+
+    async def _own_name(self) -> str:
+        self._device = self._device or await device_name(self._database)
+        return self._device
+
+    async def _metadata(self, conversation: Conversation, names: Names, generation: int) -> dict[str, str]:
+        return make_metadata(
+            conversation,
+            names,
+            generation=generation,
+            device=await self._own_name(),
+            predecessor=await self._predecessor(conversation.handle, generation),
+        )
 
 
-def make_metadata(conversation: Conversation, generation: int, predecessor: str = "") -> dict[str, str]:
-    """Return the metadata of a remote session; every value within the service's 5,000 characters."""
-    metadata = {
-        KEY_APP: APP,
-        KEY_HANDLE: conversation.handle,
-        KEY_GENERATION: str(generation),
-        KEY_LABEL: conversation.label[:_MAX_METADATA_CHARS],
-        KEY_TITLE: conversation.title[:_MAX_METADATA_CHARS],
-        KEY_BACKEND: conversation.backend.value,
-        KEY_CREATED_MS: str(conversation.created_ms),
-    }
-    return metadata | ({KEY_PREDECESSOR: predecessor} if predecessor else {})
-
-
-def generation_of(session: RemoteSession) -> int:
-    """Return a session's place in its chain, as its metadata has it; 0 when that is not a number."""
-    text = session.metadata.get(KEY_GENERATION, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
-
-
-def _newest(db: sqlite3.Connection, handle: str) -> sqlite3.Row | None:
-    query = "SELECT * FROM remote_session WHERE handle = ? ORDER BY generation DESC LIMIT 1"
-    row: sqlite3.Row | None = db.execute(query, (handle,)).fetchone()
-    return row
-
-
-def _intend(db: sqlite3.Connection, handle: str, generation: int, now_ms: int) -> None:
-    db.execute(
-        "INSERT OR IGNORE INTO remote_session (handle, generation, state, created_ms) VALUES (?, ?, 'intended', ?)",
-        (handle, generation, now_ms),
-    )
-
-
-def _bound(db: sqlite3.Connection, handle: str, generation: int) -> None:
-    db.execute(
-        "UPDATE remote_session SET state = 'bound' WHERE handle = ? AND generation = ? AND state = 'intended'",
-        (handle, generation),
-    )
-
-
-def _set_state(db: sqlite3.Connection, handle: str, generation: int, state: LinkState) -> None:
-    db.execute(
-        "UPDATE remote_session SET state = ? WHERE handle = ? AND generation = ?", (state.value, handle, generation)
-    )
-
-
-def _forget(db: sqlite3.Connection, handle: str) -> None:
-    db.execute("DELETE FROM remote_session WHERE handle = ?", (handle,))
-    db.execute("DELETE FROM step WHERE handle = ?", (handle,))
+def _bind_all(db: sqlite3.Connection, handle: str, sessions: dict[int, RemoteSession]) -> None:
+    if db.execute("SELECT 1 FROM conversation WHERE handle = ?", (handle,)).fetchone() is None:
+        return  # Deleted meanwhile.
+    for generation, session in sessions.items():
+        links.bind(db, handle, generation, session)

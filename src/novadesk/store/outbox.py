@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from novadesk.models import BackendKind, Turn
+from novadesk.models import BackendKind, SyncState, Turn
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, turn_of
 
 _OF_BACKEND = (
@@ -38,6 +38,8 @@ class Lease:
         token: tells this lease from later ones of the same row.
         revision: version of the turn's content that this lease carries.
         attempts: earlier tries that failed.
+        step_ms: the time of the step, the same at every try, so that steps sent side by side stay in order.
+        again: the service had the turn already, and lost it.
     """
 
     number: int
@@ -48,6 +50,16 @@ class Lease:
     attempts: int
     step_id: str | None = None
     turn: Turn | None = None
+    step_ms: int = 0
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How much waits: turns that can be delivered to a backend, and rows it refused for good."""
+
+    turns: int = 0
+    refused: int = 0
 
 
 def new_step_id() -> str:
@@ -99,14 +111,34 @@ def lease(
         {"now": now_ms, "count": count, "backend": None if backend is None else backend.value},
     ).fetchall()
     leases = []
+    latest_ms: dict[str, int] = {}
     for row in rows:
-        token = secrets.randbits(62)
+        token, step_ms = secrets.randbits(62), row["step_ms"]
+        if row["turn"] is not None and not step_ms:
+            handle = row["conversation"]
+            if handle not in latest_ms:
+                latest_ms[handle] = _latest_step_ms(db, handle)
+            step_ms = latest_ms[handle] = max(now_ms, latest_ms[handle] + 1)
         db.execute(
-            "UPDATE outbox SET lease = ?, leased_until_ms = ? WHERE number = ?",
-            (token, now_ms + lease_ms, row["number"]),
+            "UPDATE outbox SET lease = ?, leased_until_ms = ?, step_ms = ? WHERE number = ?",
+            (token, now_ms + lease_ms, step_ms, row["number"]),
         )
-        leases.append(_lease(db, row, token))
+        leases.append(_lease(db, row, token, step_ms))
     return tuple(leases)
+
+
+def next_step_ms(db: sqlite3.Connection, handle: str, now_ms: int) -> int:
+    """Return a time for a step that is later than every step known or promised of the conversation."""
+    return max(now_ms, _latest_step_ms(db, handle) + 1)
+
+
+def _latest_step_ms(db: sqlite3.Connection, handle: str) -> int:
+    query = (
+        "SELECT max(coalesce((SELECT max(last_step_ms) FROM remote_session WHERE handle = :handle), 0),"
+        " coalesce((SELECT max(step_ms) FROM outbox WHERE conversation = :handle), 0))"
+    )
+    (found,) = db.execute(query, {"handle": handle}).fetchone()
+    return int(found)
 
 
 def acknowledge(
@@ -132,7 +164,7 @@ def acknowledge(
             db.execute("UPDATE turn SET sync = 'synced' WHERE turn_id = ?", (held.turn.turn_id,))
         return True
     db.execute(
-        "UPDATE outbox SET step_id = ?, attempts = 0, due_ms = 0, lease = NULL, leased_until_ms = 0"
+        "UPDATE outbox SET step_id = ?, step_ms = 0, attempts = 0, due_ms = 0, lease = NULL, leased_until_ms = 0"
         " WHERE number = ? AND step_id = ? AND (lease IS NULL OR lease = ?)",
         (make_id(), held.number, held.step_id, held.token),
     )
@@ -154,14 +186,62 @@ def note_step(
     )
 
 
-def change_step_id(db: sqlite3.Connection, held: Lease, step_id: str) -> bool:
-    """Record another step id for a turn, because the old one is taken by different content.
+def change_step(db: sqlite3.Connection, held: Lease, step_id: str, step_ms: int) -> bool:
+    """Record another id and time for the step of a turn, because the old ones are refused.
 
     Returns:
         False when the lease has passed to somebody else: then nothing may be delivered under the new id.
     """
-    change = "UPDATE outbox SET step_id = ? WHERE number = ? AND lease = ?"
-    return bool(db.execute(change, (step_id, held.number, held.token)).rowcount)
+    change = "UPDATE outbox SET step_id = ?, step_ms = ? WHERE number = ? AND lease = ?"
+    return bool(db.execute(change, (step_id, step_ms, held.number, held.token)).rowcount)
+
+
+def deliver_again(db: sqlite3.Connection, handle: str, generation: int) -> int:
+    """Put the turns back into the outbox whose steps went with a remote session; return how many.
+
+    What waits already is put behind them in the order of the conversation, in rows of its own: leases of the old rows
+    can do nothing any more.
+    """
+    lost = "SELECT turn_id FROM step WHERE handle = ? AND generation = ? AND turn_id IS NOT NULL"
+    lost_ids = {row["turn_id"] for row in db.execute(lost, (handle, generation))}
+    db.execute("DELETE FROM step WHERE handle = ? AND generation = ?", (handle, generation))
+    elsewhere = {row["turn_id"] for row in db.execute("SELECT turn_id FROM step WHERE handle = ?", (handle,))}
+    query = (
+        "SELECT turn.number, turn.turn_id, turn.sync, turn.revision, o.number AS row, o.step_id, o.attempts, o.again"
+        f" FROM {TURN_TABLES} LEFT JOIN outbox o ON o.turn = turn.number AND o.parked IS NULL"
+        " WHERE conversation.handle = ? ORDER BY position"
+    )
+    rows = db.execute(query, (handle,)).fetchall()
+    lost_rows = [
+        row
+        for row in rows
+        if row["row"] is None
+        and row["sync"] == SyncState.SYNCED.value
+        and row["turn_id"] in lost_ids
+        and (row["turn_id"] not in elsewhere or row["revision"])
+    ]
+    if not lost_rows:
+        return 0
+    again = {row["number"] for row in lost_rows}
+    for row in rows:
+        if row["row"] is not None:
+            db.execute("DELETE FROM outbox WHERE number = ?", (row["row"],))
+        elif row["number"] not in again:
+            continue
+        db.execute("UPDATE turn SET sync = 'pending' WHERE number = ?", (row["number"],))
+        db.execute(
+            "INSERT INTO outbox (conversation, kind, turn, step_id, revision, attempts, again)"
+            " VALUES (?, 'turn', ?, ?, ?, ?, ?)",
+            (
+                handle,
+                row["number"],
+                row["step_id"] or row["turn_id"],
+                row["revision"],
+                row["attempts"] or 0,
+                row["again"] if row["row"] is not None else True,
+            ),
+        )
+    return len(lost_rows)
 
 
 def fail(db: sqlite3.Connection, held: Lease, due_ms: int) -> None:
@@ -205,7 +285,7 @@ def recover(db: sqlite3.Connection) -> None:
 def retry_all(db: sqlite3.Connection) -> None:
     """Make every row due now, parked ones too."""
     db.execute("UPDATE turn SET sync = 'pending' WHERE number IN (SELECT turn FROM outbox WHERE parked IS NOT NULL)")
-    db.execute("UPDATE outbox SET due_ms = 0, parked = NULL")
+    db.execute("UPDATE outbox SET due_ms = 0, step_ms = iif(parked IS NULL, step_ms, 0), parked = NULL")
 
 
 def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None) -> int | None:
@@ -221,7 +301,17 @@ def pending_turns(db: sqlite3.Connection) -> int:
     return int(count)
 
 
-def _lease(db: sqlite3.Connection, row: sqlite3.Row, token: int) -> Lease:
+def waiting(db: sqlite3.Connection, backend: BackendKind | None = None) -> Waiting:
+    """Return how much waits for a backend; what was said to another one is not counted."""
+    query = (
+        "SELECT coalesce(sum(kind = 'turn' AND parked IS NULL), 0) AS turns,"
+        f" coalesce(sum(parked IS NOT NULL), 0) AS refused FROM outbox AS o WHERE {_OF_BACKEND}"
+    )
+    row = db.execute(query, {"backend": None if backend is None else backend.value}).fetchone()
+    return Waiting(turns=row["turns"], refused=row["refused"])
+
+
+def _lease(db: sqlite3.Connection, row: sqlite3.Row, token: int, step_ms: int) -> Lease:
     turn = None
     if row["turn"] is not None:
         query = f"SELECT {TURN_COLUMNS} FROM {TURN_TABLES} WHERE turn.number = ?"
@@ -235,4 +325,6 @@ def _lease(db: sqlite3.Connection, row: sqlite3.Row, token: int) -> Lease:
         attempts=row["attempts"],
         step_id=row["step_id"],
         turn=turn,
+        step_ms=step_ms,
+        again=bool(row["again"]),
     )

@@ -1,105 +1,180 @@
 """Reads the remote side: turns that other machines wrote, and conversations that they began. Adds, never replaces."""
 
 import asyncio
-import sqlite3
+import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, SyncState, Turn
-from novadesk.store import outbox
-from novadesk.store.agentruntime import MAX_PARALLEL, RemoteSession, RemoteSessions, RemoteStep, StepSummary
-from novadesk.store.chain import (
-    KEY_BACKEND,
-    KEY_CREATED_MS,
-    KEY_HANDLE,
-    KEY_LABEL,
-    KEY_TITLE,
-    SessionChain,
-    generation_of,
-)
-from novadesk.store.conversations import insert_turn
+from novadesk.models import BackendKind
+from novadesk.store.account import Account
+from novadesk.store.agentruntime import MAX_PARALLEL, RemoteSession, RemoteSessions, RemoteStatus
+from novadesk.store.chain import SessionChain
 from novadesk.store.database import Database
-from novadesk.store.rows import find_turn
-from novadesk.store.steps import decode_turn
+from novadesk.store.device import device_name
+from novadesk.store.merge import FoundStep, merge_sessions, merge_steps, unknown_steps
+from novadesk.store.metadata import KEY_SUCCESSOR
+from novadesk.store.rows import find_conversation
+from novadesk.store.together import together
 
-_BATCH = 4 * MAX_PARALLEL
-_MAX_TITLE_CHARS = 200
+_FIRST = 3 * MAX_PARALLEL
+"""Steps merged first, so that the newest of a long conversation are readable soon."""
+
+_BATCH = 8 * MAX_PARALLEL
+_AHEAD = 2
+_MAX_FAILURES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """What a pull did.
+
+    Attributes:
+        turns: turns added or confirmed.
+        lost: turns that the service had and lost; they are delivered again.
+        closed: generation of the newest session when that takes no more steps, or is gone.
+    """
+
+    turns: int = 0
+    lost: int = 0
+    closed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    steps: tuple[FoundStep, ...] = ()
+    session: RemoteSession | None = None
+    gone: bool = False
 
 
 class Puller:
-    """Merges remote state into the store. Safe to cancel and to repeat: each batch is one transaction."""
+    """Merges remote state into the store. Safe to cancel and to repeat: each batch is one transaction.
 
-    def __init__(self, database: Database, chain: SessionChain, remote: RemoteSessions) -> None:
+    Args:
+        database: open store.
+        chain: knows the sessions of a conversation.
+        account: lists them.
+        remote: the remote session store.
+        backend: conversations of other backends are left alone; None for all.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        chain: SessionChain,
+        account: Account,
+        remote: RemoteSessions,
+        backend: BackendKind | None,
+    ) -> None:
         self._database = database
         self._chain = chain
+        self._account = account
         self._remote = remote
+        self._backend = backend
 
-    async def pull(self, handle: str, on_batch: Callable[[], None]) -> int:
-        """Read the steps of a conversation that are not known here, newest first.
+    async def pull(self, handle: str, on_batch: Callable[[int, int, int], None]) -> Pulled:
+        """Read the steps of a conversation that are not known here, newest first, all along its chain.
 
         Args:
             handle: the conversation.
-            on_batch: called after each transaction that changed something.
-
-        Returns:
-            The number of turns added or confirmed.
+            on_batch: called with steps read, steps to read and turns changed, before the first step and after each
+                transaction.
 
         Raises:
             KnownError: from the remote side or the store; what was read until then is kept.
         """
-        changed = 0
-        for generation, session_id in sorted((await self._chain.known(handle)).items(), reverse=True):
-            try:
-                missing = await self._missing(session_id)
-            except KnownError as error:
-                if error.reason is Reason.SYNC_SESSION_CLOSED:
-                    continue  # The remote copy expired; ours stays.
-                raise
-            changed += await self._read_all(handle, generation, session_id, missing, on_batch)
-        return changed
+        if not await self._is_ours(handle):
+            return Pulled()
+        listed = await self._list(handle)
+        found = [step for one in listed.values() for step in one.steps]
+        missing = await self._database.read(lambda db: unknown_steps(db, found))
+        changed = await self._read_all(handle, missing, on_batch) if missing else 0
+        lost = 0
+        for generation, one in listed.items():
+            if one.gone:
+                lost += await self._chain.lose(handle, generation)
+        newest = max(listed, default=None)
+        session = None if newest is None else listed[newest].session
+        is_open = session is not None and session.status is RemoteStatus.ACTIVE
+        return Pulled(turns=changed, lost=lost, closed=None if is_open else newest)
 
-    async def discover(self) -> int:
-        """Add the conversations of the account that are not known here and were not deleted here; return how many.
+    async def discover(self, *, fresh: bool = False) -> tuple[int, list[str]]:
+        """Add the conversations of the account that are not known here and were not deleted here.
+
+        Returns:
+            How many conversations are new or have new names, and the handles of all that the account has.
 
         Raises:
             KnownError: from the remote side or the store.
         """
-        added = 0
-        for session in sorted(await self._chain.everything(), key=generation_of):
-            if session.metadata.get(KEY_HANDLE):
-                added += await self._discover(session)
-        return added
+        ours = await self._account.sessions(fresh=fresh)
+        own_name = await device_name(self._database)
+        changed, here = await self._database.run(lambda db: merge_sessions(db, ours, own_name))
+        for handle in here:
+            await self._chain.take_in(handle, ours[handle])
+        return changed, here
 
-    async def _discover(self, session: RemoteSession) -> int:
-        handle, generation = session.metadata[KEY_HANDLE], generation_of(session)
-        added = await self._database.run(lambda db: _add_conversation(db, session))
-        if await self._database.read(lambda db: _is_news(db, handle, generation)):
-            await self._chain.adopt(handle, generation, session)
-        return added
+    async def _is_ours(self, handle: str) -> bool:
+        conversation = await self._database.read(lambda db: find_conversation(db, handle))
+        return conversation is not None and self._backend in (None, conversation.backend)
 
-    async def _missing(self, session_id: str) -> list[StepSummary]:
-        listed = await self._remote.steps(session_id)
-        return await self._database.read(lambda db: _missing(db, listed))
+    async def _list(self, handle: str) -> dict[int, _Listed]:
+        """List the steps of every session of the chain, following it to its end."""
+        listed: dict[int, _Listed] = {}
+        while True:
+            known = await self._chain.known(handle)
+            fresh = {generation: known[generation] for generation in known if generation not in listed}
+            if not fresh:
+                return listed
+            newest = max(known)
+            answers = await together(
+                *(self._list_one(generation, fresh[generation], generation == newest) for generation in fresh)
+            )
+            listed.update(zip(fresh, answers, strict=True))
+            last = listed[newest].session
+            if last is not None and (successor := last.metadata.get(KEY_SUCCESSOR)):
+                await self._chain.follow(handle, successor)
+            elif last is None or last.status is not RemoteStatus.ACTIVE:
+                await self._chain.look_up(handle)  # a session that is closed could not be told its successor
+
+    async def _list_one(self, generation: int, session_id: str, is_newest: bool) -> _Listed:
+        about = asyncio.create_task(self._about(session_id)) if is_newest else None
+        try:
+            listed = await self._remote.steps(session_id)
+            session = None if about is None else await about
+        except KnownError as error:
+            if error.reason is not Reason.SYNC_SESSION_CLOSED:
+                raise
+            return _Listed(gone=True)
+        finally:
+            if about is not None:
+                about.cancel()
+                await asyncio.gather(about, return_exceptions=True)
+        steps = (FoundStep(generation=generation, session_id=session_id, summary=one) for one in listed)
+        return _Listed(steps=tuple(steps), session=session)
+
+    async def _about(self, session_id: str) -> RemoteSession:
+        return await self._remote.session(session_id)
 
     async def _read_all(
-        self,
-        handle: str,
-        generation: int,
-        session_id: str,
-        missing: Sequence[StepSummary],
-        on_batch: Callable[[], None],
+        self, handle: str, missing: Sequence[FoundStep], on_batch: Callable[[int, int, int], None]
     ) -> int:
-        """Read and merge batch by batch; while one is merged the next is under way."""
-        batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
-        changed = 0
-        under_way: list[asyncio.Task[list[RemoteStep | KnownError | None]]] = []
+        """Read and merge batch by batch; while one is merged the next ones are under way."""
+        batches = [missing[:_FIRST]]
+        batches += [missing[start : start + _BATCH] for start in range(_FIRST, len(missing), _BATCH)]
+        changed = read = 0
+        failures: list[KnownError] = []
+        under_way: list[asyncio.Task[list[FoundStep | KnownError]]] = []
+        on_batch(0, len(missing), 0)
         try:
-            for number, batch in enumerate(batches):
-                coming = batches[number + len(under_way) : number + 2]
-                under_way += [asyncio.create_task(self._read(session_id, ahead)) for ahead in coming]
+            for number in range(len(batches)):
+                coming = batches[number + len(under_way) : number + _AHEAD]
+                under_way += [asyncio.create_task(self._read(ahead, failures)) for ahead in coming]
                 answers = await under_way.pop(0)
-                found = [(step, a) for step, a in zip(batch, answers, strict=True) if isinstance(a, RemoteStep)]
-                changed += await self._merge(handle, generation, found, on_batch)
+                found = [answer for answer in answers if isinstance(answer, FoundStep)]
+                merged = await self._merge(handle, found)
+                changed, read = changed + merged, read + len(found)
+                on_batch(read, len(missing), merged)
                 for answer in answers:
                     if isinstance(answer, KnownError):
                         raise answer
@@ -109,108 +184,21 @@ class Puller:
             await asyncio.gather(*under_way, return_exceptions=True)
         return changed
 
-    async def _read(self, session_id: str, batch: Sequence[StepSummary]) -> list[RemoteStep | KnownError | None]:
-        async def read(step: StepSummary) -> RemoteStep | KnownError | None:
+    async def _merge(self, handle: str, found: Sequence[FoundStep]) -> int:
+        return await self._database.run(lambda db: merge_steps(db, handle, found))
+
+    async def _read(self, batch: Sequence[FoundStep], failures: list[KnownError]) -> list[FoundStep | KnownError]:
+        """Read the contents of steps; after a few failures the rest is not asked for."""
+
+        async def read(step: FoundStep) -> FoundStep | KnownError:
+            if len(failures) >= _MAX_FAILURES:
+                return failures[0]
+            summary = step.summary
             try:
-                return await self._remote.step(session_id, step.invocation, step.step_id)
+                content = await self._remote.step(step.session_id, summary.invocation, summary.step_id)
             except KnownError as error:
+                failures.append(error)
                 return error
+            return dataclasses.replace(step, content=content)
 
-        return await asyncio.gather(*(read(step) for step in batch))
-
-    async def _merge(
-        self,
-        handle: str,
-        generation: int,
-        found: Sequence[tuple[StepSummary, RemoteStep]],
-        on_batch: Callable[[], None],
-    ) -> int:
-        changed = await self._database.run(lambda db: _merge(db, handle, generation, found))
-        if changed:
-            on_batch()
-        return changed
-
-
-def _missing(db: sqlite3.Connection, listed: Sequence[StepSummary]) -> list[StepSummary]:
-    known = "SELECT 1 FROM step WHERE step_id = ?"
-    return [step for step in reversed(listed) if db.execute(known, (step.step_id,)).fetchone() is None]
-
-
-def _merge(
-    db: sqlite3.Connection, handle: str, generation: int, found: Sequence[tuple[StepSummary, RemoteStep]]
-) -> int:
-    if db.execute("SELECT 1 FROM conversation WHERE handle = ?", (handle,)).fetchone() is None:
-        return 0  # Deleted meanwhile.
-    changed, new = 0, dict[str, Turn]()
-    for summary, step in sorted(found, key=lambda pair: pair[0].step_ms):
-        turn = decode_turn(
-            step.text,
-            conversation=handle,
-            step_id=summary.step_id,
-            step_ms=summary.step_ms,
-            wire_session=summary.invocation,
-        )
-        turn_id = None if turn is None else turn.turn_id
-        outbox.note_step(db, handle, summary.step_id, turn_id, generation, summary.step_ms)
-        if turn is None:
-            continue
-        if find_turn(db, turn.turn_id) is not None:
-            changed += _confirm(db, turn)
-        elif turn.turn_id not in new or not turn.unconfirmed:
-            new[turn.turn_id] = turn
-    _insert_by_time(db, handle, sorted(new.values(), key=lambda turn: turn.at_ms))
-    return changed + len(new)
-
-
-def _confirm(db: sqlite3.Connection, turn: Turn) -> int:
-    """Take the confirmed text of a turn that is only unconfirmed here and has nothing left to deliver."""
-    if turn.unconfirmed:
-        return 0
-    return db.execute(
-        "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0,"
-        " revision = revision + 1 WHERE turn_id = ? AND unconfirmed AND sync = 'synced'",
-        (turn.text, turn.heard_chars, turn.interrupted, turn.typed, turn.turn_id),
-    ).rowcount
-
-
-def _insert_by_time(db: sqlite3.Connection, handle: str, new: Sequence[Turn]) -> None:
-    """Insert turns behind the last one that is not younger; turns that are here keep their order among themselves."""
-    (number,) = db.execute("SELECT number FROM conversation WHERE handle = ?", (handle,)).fetchone()
-    for turn in new:
-        (position,) = db.execute(
-            "SELECT coalesce(max(position) + 1, 0) FROM turn WHERE conversation = ? AND at_ms <= ?",
-            (number, turn.at_ms),
-        ).fetchone()
-        db.execute(
-            "UPDATE turn SET position = position + 1 WHERE conversation = ? AND position >= ?", (number, position)
-        )
-        insert_turn(db, turn, SyncState.SYNCED, position)
-
-
-def _is_news(db: sqlite3.Connection, handle: str, generation: int) -> bool:
-    here = "SELECT 1 FROM conversation WHERE handle = ?"
-    known = "SELECT 1 FROM remote_session WHERE handle = ? AND generation = ?"
-    if db.execute(here, (handle,)).fetchone() is None:
-        return False
-    return db.execute(known, (handle, generation)).fetchone() is None
-
-
-def _add_conversation(db: sqlite3.Connection, session: RemoteSession) -> int:
-    about = session.metadata
-    handle = about[KEY_HANDLE]
-    if db.execute("SELECT 1 FROM tombstone WHERE handle = ?", (handle,)).fetchone() is not None:
-        return 0
-    created = about.get(KEY_CREATED_MS, "")
-    backends = {kind.value for kind in BackendKind}
-    return db.execute(
-        "INSERT OR IGNORE INTO conversation (handle, label, title, backend, origin, created_ms, updated_ms)"
-        " VALUES (?,?,?,?,'remote',?,?)",
-        (
-            handle,
-            about.get(KEY_LABEL, "")[:_MAX_TITLE_CHARS],
-            about.get(KEY_TITLE, "")[:_MAX_TITLE_CHARS],
-            about[KEY_BACKEND] if about.get(KEY_BACKEND) in backends else BackendKind.BEDROCK.value,
-            int(created) if created.isascii() and created.isdigit() and len(created) < 16 else session.created_ms,
-            session.updated_ms,
-        ),
-    ).rowcount
+        return await together(*(read(step) for step in batch))

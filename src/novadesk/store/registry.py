@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from novadesk.errors import KnownError, Reason
 from novadesk.store.database import Database
 
 _MAX_GENERATIONS = 24
-"""Sessions of one chain kept in an entry: a Windows keyring entry holds 1,280 characters, an id takes 42."""
+"""Sessions of one chain kept in an entry: a Windows keyring entry holds 1,280 characters, an id takes 42, the resume
+secret 43."""
 
+_SECRET = "secret"
 _FOR_THIS_RUN = "NovaDesk remembers its remote sessions for this run only, and looks them up again next time."
 
 
@@ -32,8 +36,14 @@ class Keychain(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    ids: dict[int, str] = field(default_factory=dict, repr=False)
+    secret: str = field(default="", repr=False)
+
+
 class Registry:
-    """Remote session ids by handle and generation (place in the chain of sessions).
+    """Remote session ids by handle and generation (place in the chain of sessions), and a resume secret for each.
 
     The keyring is touched only when an id is needed that this run has not seen, and left alone for a while after it
     failed; meanwhile ids are kept in memory, and `note` says so.
@@ -62,6 +72,7 @@ class Registry:
         self._rest_s = rest_s
         self._resting_until = 0.0
         self._known: dict[str, dict[int, str]] = {}
+        self._kept: dict[str, _Entry] = {}
         self._note = f"There is no keyring. {_FOR_THIS_RUN}" if keychain is None else ""
 
     @property
@@ -72,25 +83,47 @@ class Registry:
     async def find(self, handle: str, generation: int) -> str | None:
         """Return the remote session id, or None when neither memory nor keyring has it."""
         known = self._known.get(handle, {}).get(generation)
-        if known is not None or not await self._database.read(lambda db: _in_keyring(db, handle)):
-            return known
-        entry = _decode(await self._read_entry(handle))
-        self._known[handle] = entry | self._known.get(handle, {})
-        return self._known[handle].get(generation)
+        if known is None and await self._load(handle):
+            known = self._known.get(handle, {}).get(generation)
+        return known
+
+    async def secret(self, handle: str) -> str:
+        """Return the resume secret of a conversation, made once; empty while the keyring has none."""
+        await self._load(handle)
+        entry = self._kept.get(handle)
+        return "" if entry is None else entry.secret
+
+    def learn(self, handle: str, generation: int, session_id: str) -> None:
+        """Take an id that the service's list told, in memory only."""
+        self._known.setdefault(handle, {})[generation] = session_id
 
     async def remember(self, handle: str, generation: int, session_id: str) -> None:
         """Keep an id, in the keyring if that works and in memory in any case."""
-        await self.find(handle, generation)
-        entry = self._known.setdefault(handle, {})
-        if entry.get(generation) == session_id:
+        self.learn(handle, generation, session_id)
+        await self.keep(handle)
+
+    async def drop(self, handle: str, generation: int) -> None:
+        """Forget the id of a session that is gone."""
+        await self._load(handle)
+        if self._known.get(handle, {}).pop(generation, None) is not None:
+            await self.keep(handle)
+
+    async def keep(self, handle: str) -> None:
+        """Bring the keyring's entry up to what is known, when the keyring lets us."""
+        if not await self._load(handle):
             return
-        entry[generation] = session_id
-        if await self._change_entry(handle, _encode(entry)):
+        ids, kept = self._known.get(handle, {}), self._kept.get(handle)
+        if kept is None and not ids:
+            return
+        entry = _Entry(ids=_newest(ids), secret=kept.secret if kept and kept.secret else secrets.token_urlsafe(24))
+        if entry != kept and await self._change_entry(handle, _encode(entry)):
+            self._kept[handle] = entry
             await self._database.run(lambda db: _note_entry(db, handle, True))
 
     async def forget(self, handle: str) -> None:
         """Remove the entry of a conversation."""
         self._known.pop(handle, None)
+        self._kept.pop(handle, None)
         if await self._database.read(lambda db: _in_keyring(db, handle)):
             await self._change_entry(handle, None)
 
@@ -105,6 +138,7 @@ class Registry:
         for handle in handles:
             await self._forget_entry(handle)
         self._known.clear()
+        self._kept.clear()
         return len(handles)
 
     async def _forget_entry(self, handle: str) -> None:
@@ -119,17 +153,22 @@ class Registry:
             ) from error
         await self._database.run(lambda db: _note_entry(db, handle, False))
 
-    async def _read_entry(self, handle: str) -> str | None:
+    async def _load(self, handle: str) -> bool:
+        """Read the entry of a conversation once, if there is one; say whether it may be overwritten."""
+        if handle in self._kept or not await self._database.read(lambda db: _in_keyring(db, handle)):
+            return True
         if (keychain := self._awake()) is None:
-            return None
+            return False
         try:
             async with asyncio.timeout(self._deadline_s):
                 text = await keychain.get(handle)
         except (KnownError, TimeoutError) as error:
             self._rest(error)
-            return None
+            return False
         self._note = ""
-        return text
+        entry = self._kept[handle] = _decode(text)
+        self._known[handle] = entry.ids | self._known.get(handle, {})
+        return True
 
     async def _change_entry(self, handle: str, value: str | None) -> bool:
         """Write (or with None delete) an entry; say whether the keyring did it."""
@@ -161,14 +200,20 @@ def _note_entry(db: sqlite3.Connection, handle: str, exists: bool) -> None:
     db.execute("UPDATE remote_session SET in_keyring = ? WHERE handle = ?", (exists, handle))
 
 
-def _encode(entry: dict[int, str]) -> str:
-    newest = sorted(entry)[-_MAX_GENERATIONS:]
-    return json.dumps({str(generation): entry[generation] for generation in newest}, separators=(",", ":"))
+def _newest(ids: dict[int, str]) -> dict[int, str]:
+    return {generation: ids[generation] for generation in sorted(ids)[-_MAX_GENERATIONS:]}
 
 
-def _decode(text: str | None) -> dict[int, str]:
+def _encode(entry: _Entry) -> str:
+    content = {str(generation): session_id for generation, session_id in entry.ids.items()}
+    return json.dumps(content | {_SECRET: entry.secret}, separators=(",", ":"))
+
+
+def _decode(text: str | None) -> _Entry:
     try:
         content = json.loads(text or "{}")
-        return {int(generation): str(session_id) for generation, session_id in content.items()}
-    except (ValueError, AttributeError):
-        return {}
+        secret = content.pop(_SECRET, "")
+        ids = {int(generation): str(session_id) for generation, session_id in content.items()}
+    except (ValueError, AttributeError, TypeError):
+        return _Entry()
+    return _Entry(ids=ids, secret=secret if isinstance(secret, str) else "")

@@ -1,81 +1,30 @@
-"""The sync task: delivers the outbox in order, puts off what fails, and survives everything."""
+"""The sync task: delivers the outbox in order, puts off what fails, has the rest read, and survives everything."""
 
 import asyncio
 import contextlib
 import logging
-import random
 import sqlite3
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
-from itertools import groupby
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, takewhile
 
-from novadesk.errors import KnownError, Reason
+from novadesk.diagnostics.metrics import Measure, Meter
+from novadesk.errors import KnownError
 from novadesk.models import BackendKind
 from novadesk.store import outbox
+from novadesk.store.account import Account
 from novadesk.store.agentruntime import RemoteSessions
-from novadesk.store.chain import Clock, RollOver, SessionChain
+from novadesk.store.chain import RollOver, SessionChain
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-from novadesk.store.delivery import Delivery
-from novadesk.store.outbox import Lease
-from novadesk.store.pull import Puller
+from novadesk.store.delivery import Delivery, Requeued
+from novadesk.store.outbox import Lease, Waiting
+from novadesk.store.pause import Clock, Pause, SyncPolicy, Verdict, in_words, verdict
+from novadesk.store.pull import Pulled, Puller
 from novadesk.store.registry import Registry
+from novadesk.store.schedule import Progress, PullSchedule
 
 _log = logging.getLogger(__name__)
-
-
-class Verdict(Enum):
-    """What a failed delivery means for the rest."""
-
-    WAIT = "wait"
-    """The remote side is out of reach: everything waits, with growing pauses."""
-
-    OFF = "off"
-    """No right to it: sync is off for a long while, conversations go on locally."""
-
-    LATER = "later"
-    """Only this conversation waits."""
-
-    NEVER = "never"
-    """This row is refused for good: it is parked with the reason."""
-
-
-_VERDICTS = {
-    Reason.SYNC_UNREACHABLE: Verdict.WAIT,
-    Reason.UNAVAILABLE: Verdict.WAIT,
-    Reason.THROTTLED: Verdict.WAIT,
-    Reason.UNREACHABLE: Verdict.WAIT,
-    Reason.TIMED_OUT: Verdict.WAIT,
-    Reason.TLS_REFUSED: Verdict.WAIT,
-    Reason.PROXY_REFUSED: Verdict.WAIT,
-    Reason.PRACTICE_FAILED: Verdict.WAIT,
-    Reason.STORE_LOCKED: Verdict.WAIT,
-    Reason.STORE_BROKEN: Verdict.WAIT,
-    Reason.DISK_FULL: Verdict.WAIT,
-    Reason.SYNC_DENIED: Verdict.OFF,
-    Reason.ACCESS_DENIED: Verdict.OFF,
-    Reason.BAD_SIGNATURE: Verdict.OFF,
-    Reason.NO_CREDENTIALS: Verdict.OFF,
-    Reason.CREDENTIALS_EXPIRED: Verdict.OFF,
-    Reason.PRACTICE_PARTS_MISSING: Verdict.OFF,
-    Reason.QUOTA: Verdict.LATER,
-    Reason.SYNC_CONFLICT: Verdict.LATER,
-    Reason.SYNC_SESSION_CLOSED: Verdict.LATER,
-    Reason.BAD_REQUEST: Verdict.NEVER,
-    Reason.UNKNOWN_CONVERSATION: Verdict.NEVER,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPolicy:
-    """Times of the sync task. A pause doubles with each failure up to its ceiling, less up to half at random."""
-
-    first_pause_s: float = 1.0
-    longest_pause_s: float = 60.0
-    off_pause_s: float = 900.0
-    lease_s: float = 300.0
-    batch: int = 32
 
 
 class Sync:
@@ -88,7 +37,11 @@ class Sync:
         remote: the remote session store.
         clock: monotonic seconds and Unix milliseconds.
         on_changed: called on the loop when turns were delivered or read, or when `note` changed.
-        backend: the only backend whose conversations are delivered; None for all.
+        backend: the only backend whose conversations are delivered and read; None for all.
+        on_progress: called with steps read and steps to read while the remote side is read, and with None after.
+        on_recovered: called with the number of turns of the open conversation when its remote session was found missing
+            or closed, and a successor has taken its place.
+        meter: takes measurements.
     """
 
     def __init__(
@@ -103,55 +56,98 @@ class Sync:
         backend: BackendKind | None = None,
         policy: SyncPolicy | None = None,
         roll_over: RollOver | None = None,
+        on_progress: Callable[[Progress | None], None] | None = None,
+        on_recovered: Callable[[int], None] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._conversations = conversations
+        self._registry = registry
         self._clock = clock
         self._on_changed = on_changed
+        self._on_recovered = on_recovered
         self._backend = backend
         self._policy = policy or SyncPolicy()
-        chain = SessionChain(database, registry, remote, clock, roll_over or RollOver())
-        self._delivery = Delivery(database, chain, remote, clock)
-        self._puller = Puller(database, chain, remote)
-        self._registry = registry
+        self._meter = meter
+        account = Account(remote)
+        self._chain = SessionChain(database, registry, remote, account, clock, roll_over or RollOver())
+        self._delivery = Delivery(database, self._chain, remote, clock, self._note_delivered)
+        self._schedule = PullSchedule(
+            Puller(database, self._chain, account, remote, backend),
+            self._policy,
+            clock,
+            on_progress=on_progress or (lambda _: None),
+            on_changed=on_changed,
+            on_read=self._on_read,
+        )
         self._kicked = asyncio.Event()
+        self._pause = Pause(self._policy, clock)
+        self._put_off_errors: dict[str, KnownError] = {}
+        self._waiting = Waiting()
+        self._open: str | None = None
         self._task: asyncio.Task[None] | None = None
-        self._paused_until = 0.0
-        self._misses = 0
-        self._error: KnownError | None = None
 
     @property
     def error(self) -> KnownError | None:
         """Return what keeps sync from working now, or None."""
-        return self._error
+        return self._pause.error or self._schedule.error
 
     @property
     def note(self) -> str:
         """Return one line about the state of sync for people, or an empty string."""
-        if self._error is None:
-            return self._registry.note
-        if _verdict(self._error) is Verdict.OFF:
-            return f"Sync is off: {self._error.what} {self._error.advice}"
-        return f"Sync waits: {self._error.what}"
+        error = self.error or next(iter(self._put_off_errors.values()), None)
+        if error is not None:
+            return in_words(error)
+        if self._waiting.refused:
+            return "The remote session store refuses a part of a conversation; it is kept on this computer."
+        return self._registry.note
 
-    def start(self) -> None:
-        """Start the task; what an earlier process had in its hands is delivered again."""
+    def start(self, *, reading: bool = True) -> None:
+        """Start the task; what an earlier process had in its hands is delivered again.
+
+        Args:
+            reading: also find what other machines began, now and at every occasion.
+        """
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="sync")
+        if reading:
+            self._schedule.start()
 
     def kick(self) -> None:
         """Say that there may be something to deliver. A pause after a failure is kept."""
         self._kicked.set()
 
+    def opened(self, handle: str | None) -> None:
+        """Say which conversation is open, so that it is read soon."""
+        self._open = handle
+        self._schedule.opened(handle)
+
+    def turn_kept(self) -> None:
+        """Say that a turn of the open conversation reached the disk."""
+        self.kick()
+        self._schedule.turn_kept()
+
     def try_now(self) -> None:
         """End any pause: the network is back, rights were given, or the person asked for it."""
-        self._paused_until = 0.0
+        self._pause.end()
         self._kicked.set()
+        self._schedule.try_now()
 
     async def retry_parked(self) -> None:
         """Deliver everything again that was refused for good or waits, now."""
         await self._database.run(outbox.retry_all)
         self.try_now()
+
+    async def pending(self) -> int:
+        """Return the number of turns on their way to the backend in use; what it refused for good is not counted.
+
+        Raises:
+            KnownError: a fault of the store.
+        """
+        self._waiting = await self._database.read(lambda db: outbox.waiting(db, self._backend))
+        if self._meter is not None:
+            self._meter.note(Measure.OUTBOX_DEPTH, self._waiting.turns)
+        return self._waiting.turns
 
     async def settle(self, deadline_s: float) -> bool:
         """Wait until everything is delivered; return whether it was within `deadline_s`."""
@@ -165,6 +161,7 @@ class Sync:
 
     async def stop(self, *, deadline_s: float = 2.0) -> None:
         """End the task; a call in flight is left to its thread and recognised next time. Idempotent."""
+        await self._schedule.stop()
         task, self._task = self._task, None
         if task is None:
             return
@@ -173,24 +170,47 @@ class Sync:
             async with asyncio.timeout(deadline_s):
                 await asyncio.wait({task})
 
-    async def pull(self, handle: str) -> int:
-        """Add what other machines wrote to a conversation; return the number of turns added or confirmed.
+    async def pull(self, handle: str | None = None) -> int:
+        """Read what other machines wrote to a conversation, or (None) find their conversations and read them all.
+
+        Deliver again what was refused, too. Cancelling the wait stops the reading.
+
+        Returns:
+            The number of turns and conversations that came in.
 
         Raises:
             KnownError: the remote side or the store; what was read until then is kept.
         """
-        return await self._puller.pull(handle, self._on_changed)
+        await self.retry_parked()
+        return await (self._schedule.pull_all() if handle is None else self._schedule.pull(handle))
 
     async def discover(self) -> int:
-        """Add conversations that other machines began, without their turns; return how many.
+        """Add conversations that other machines began, without their turns; return how many are new or renamed.
 
         Raises:
             KnownError: the remote side or the store.
         """
-        added = await self._puller.discover()
-        if added:
-            self._on_changed()
-        return added
+        return await self._schedule.discover()
+
+    async def _on_read(self, handle: str, pulled: Pulled, first: bool) -> None:
+        """Begin the successor of a session that is closed or gone, and say so."""
+        if pulled.closed is None and not pulled.lost:
+            return
+        if pulled.closed is not None:
+            await self._chain.roll(handle, pulled.closed)
+        self.kick()
+        if first or pulled.lost:
+            await self._tell_recovered(handle)
+
+    async def _tell_recovered(self, handle: str) -> None:
+        conversation = await self._conversations.find(handle)
+        if handle == self._open and conversation is not None and conversation.turns and self._on_recovered is not None:
+            self._on_recovered(conversation.turns)
+
+    def _note_delivered(self, lease: Lease) -> None:
+        turn = lease.turn
+        if self._meter is not None and turn is not None and not lease.again and not lease.revision:
+            self._meter.note(Measure.TURN_DELIVERED, max(0, self._clock.unix_ms() - turn.at_ms))
 
     async def _run(self) -> None:
         recovered = False
@@ -202,17 +222,11 @@ class Sync:
                 await self._wait()
                 await self._round()
             except KnownError as error:
-                self._pause(error)
+                self._miss(error)
             except Exception:  # The outermost frame of the task: sync outlives its own bugs.
                 _log.exception("the sync task met a bug")
-                self._paused_until = self._clock.now() + self._policy.longest_pause_s
-            await self._sit_out_pause()
-
-    async def _sit_out_pause(self) -> None:
-        while (pause_s := self._paused_until - self._clock.now()) > 0:
-            self._kicked.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kicked.wait(), pause_s)
+                self._pause.rest()
+            await self._pause.sit_out()
 
     async def _wait(self) -> None:
         """Return when a row may be leased."""
@@ -234,69 +248,74 @@ class Sync:
             lambda db: outbox.lease(db, self._policy.batch, now_ms, lease_ms, self._backend)
         )
         groups = groupby(sorted(leases, key=lambda held: (held.conversation, held.number)), lambda h: h.conversation)
-        outcomes = await asyncio.gather(*(self._carry_out(tuple(group)) for _, group in groups))
+        outcomes = await asyncio.gather(*(self._carry_out(deque(group)) for _, group in groups))
         failures = [failure for failure in outcomes if failure is not None]
-        worst = next((f for f in failures if _verdict(f) is Verdict.OFF), failures[0] if failures else None)
+        worst = next((f for f in failures if verdict(f) is Verdict.OFF), failures[0] if failures else None)
         if worst is not None:
-            self._pause(worst)
+            self._miss(worst)
         elif leases:
-            self._misses = 0
-            self._error = None
+            self._pause.clear()
         if leases:
             self._on_changed()
 
-    async def _carry_out(self, leases: tuple[Lease, ...]) -> KnownError | None:
-        """Deliver the rows of one conversation in order; return the failure that stops everything, if any."""
-        for index, held in enumerate(leases):
+    async def _carry_out(self, leases: deque[Lease]) -> KnownError | None:
+        """Deliver the rows of one conversation; return the failure that stops everything, if any.
+
+        One row goes first, so that a service that is down or unwilling is asked once. The turns behind it go together.
+        """
+        while leases:
+            held = leases.popleft()
             try:
                 await self._delivery.carry_out(held)
+                self._put_off_errors.pop(held.conversation, None)
+                await self._carry_out_together(leases)
+            except Requeued:
+                await self._give_back((held, *leases))
+                await self._tell_recovered(held.conversation)
+                return None
             except KnownError as error:
-                failure = error
+                if verdict(error) is not Verdict.NEVER:
+                    return await self._put_off(held, leases, error)
+                _log.warning("a row of the outbox is refused for good: %s", error.reason.value)
+                await self._park(held, error.reason.value)
             except Exception:  # A bug about one row must not stop the others.
                 _log.exception("a delivery met a bug")
                 await self._park(held, "bug")
-                continue
-            else:
-                continue
-            verdict = _verdict(failure)
-            if verdict is Verdict.NEVER:
-                _log.warning("a row of the outbox is refused for good: %s", failure.reason.value)
-                await self._park(held, failure.reason.value)
-                continue
-            await self._put_off(held, leases[index + 1 :], verdict)
-            return failure if verdict in (Verdict.WAIT, Verdict.OFF) else None
         return None
+
+    async def _carry_out_together(self, leases: deque[Lease]) -> None:
+        turns = list(takewhile(lambda held: held.turn is not None, leases))
+        if len(turns) < 2:
+            return
+        done = await self._delivery.carry_out_together(turns)
+        left = [held for held in leases if held.number not in done]
+        leases.clear()
+        leases.extend(left)
 
     async def _park(self, held: Lease, reason: str) -> None:
         await self._database.run(lambda db: outbox.park(db, held, reason))
 
-    async def _put_off(self, held: Lease, rest: Iterable[Lease], verdict: Verdict) -> None:
+    async def _put_off(self, held: Lease, rest: Sequence[Lease], error: KnownError) -> KnownError | None:
         """Give the leases back; the one that failed for its own reasons waits by itself."""
-        alone = verdict is Verdict.LATER
-        due_ms = self._clock.unix_ms() + int(self._backoff_s(held.attempts) * 1000) if alone else 0
+        alone = verdict(error) is Verdict.LATER
+        due_ms = self._clock.unix_ms() + int(self._policy.backoff_s(held.attempts) * 1000) if alone else 0
 
-        def give_back(db: sqlite3.Connection) -> None:
+        def put_off(db: sqlite3.Connection) -> None:
             outbox.fail(db, held, due_ms)
             outbox.release(db, rest)
 
         with contextlib.suppress(KnownError):  # A lease that cannot be given back runs out.
-            await self._database.run(give_back)
+            await self._database.run(put_off)
+        if alone:
+            self._put_off_errors[held.conversation] = error
+        return None if alone else error
 
-    def _pause(self, error: KnownError) -> None:
-        off = _verdict(error) is Verdict.OFF
-        pause_s = self._policy.off_pause_s if off else self._backoff_s(self._misses)
-        self._misses += 1
-        self._paused_until = self._clock.now() + pause_s
-        changed = self._error is None or self._error.reason is not error.reason
-        self._error = error
-        if changed:
+    async def _give_back(self, leases: Iterable[Lease]) -> None:
+        held = tuple(leases)
+        with contextlib.suppress(KnownError):
+            await self._database.run(lambda db: outbox.release(db, held))
+
+    def _miss(self, error: KnownError) -> None:
+        if self._pause.miss(error):
             _log.warning("sync is put off: %s", error.reason.value)
             self._on_changed()
-
-    def _backoff_s(self, attempts: int) -> float:
-        longest = min(self._policy.first_pause_s * 2.0 ** min(attempts, 16), self._policy.longest_pause_s)
-        return longest * random.uniform(0.5, 1.0)
-
-
-def _verdict(error: KnownError) -> Verdict:
-    return _VERDICTS.get(error.reason, Verdict.LATER)

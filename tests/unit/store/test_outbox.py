@@ -120,7 +120,7 @@ def test_a_stale_lease_can_neither_fail_nor_park_a_row(db: sqlite3.Connection) -
     outbox.fail(db, stale, START_MS + 99_999)
     outbox.park(db, stale, "why")
     outbox.release(db, [stale])
-    assert not outbox.change_step_id(db, stale, "other")
+    assert not outbox.change_step(db, stale, "other", 1)
     row = db.execute("SELECT * FROM outbox").fetchone()
     assert (row["due_ms"], row["parked"], row["lease"], row["step_id"]) == (0, None, held.token, held.step_id)
 
@@ -206,7 +206,7 @@ class OutboxMachine(RuleBasedStateMachine):
         content = (held.turn.turn_id, held.turn.text)
         while self.remote.setdefault(held.step_id, content) != content:
             step_id = outbox.new_step_id()
-            if not outbox.change_step_id(self.db, held, step_id):
+            if not outbox.change_step(self.db, held, step_id, self.now_ms):
                 return None
             held = dataclasses.replace(held, step_id=step_id)
         return held

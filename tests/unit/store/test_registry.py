@@ -30,13 +30,19 @@ async def intend(database: Database, handle: str, generation: int = 0) -> None:
     )
 
 
+def ids(keychain: MemoryKeychain, handle: str) -> dict[str, str]:
+    entry = json.loads(keychain.entries[handle])
+    assert len(entry.pop("secret")) >= 32
+    return entry
+
+
 async def test_ids_are_kept_in_one_entry_a_conversation(database: Database) -> None:
     keychain = MemoryKeychain()
     registry = Registry(database, keychain)
     for generation in (0, 1):
         await intend(database, "h", generation)
         await registry.remember("h", generation, f"id {generation}")
-    assert json.loads(keychain.entries["h"]) == {"0": "id 0", "1": "id 1"}
+    assert ids(keychain, "h") == {"0": "id 0", "1": "id 1"}
     later = Registry(database, keychain)
     assert [await later.find("h", generation) for generation in (0, 1, 2)] == ["id 0", "id 1", None]
     assert later.note == ""
@@ -79,7 +85,7 @@ async def test_a_failing_keyring_is_left_alone_for_a_while(database: Database) -
     assert await registry.find("a", 0) == "id a"
     keychain.failure, now = None, 61.0
     await registry.remember("c", 1, "id c1")
-    assert json.loads(keychain.entries["c"]) == {"0": "id c", "1": "id c1"}
+    assert ids(keychain, "c") == {"0": "id c", "1": "id c1"}
     assert registry.note == ""
 
 

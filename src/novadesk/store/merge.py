@@ -1,0 +1,138 @@
+"""How remote state comes into the store, over an open transaction: it adds and confirms, and never replaces."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from novadesk.models import SyncState, Turn
+from novadesk.store import outbox
+from novadesk.store.agentruntime import RemoteSession, RemoteStep, StepSummary
+from novadesk.store.conversations import insert_turn
+from novadesk.store.metadata import KEY_DEVICE, backend_of, created_ms_of, generation_of, names_of, newest_names
+from novadesk.store.names import merge_names, read_names
+from novadesk.store.outbox import OutboxKind
+from novadesk.store.rows import find_turn
+from novadesk.store.steps import decode_turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStep:
+    """A step of a session of a chain, with its content once that has been read."""
+
+    generation: int
+    session_id: str = field(repr=False)
+    summary: StepSummary
+    content: RemoteStep | None = None
+
+
+def unknown_steps(db: sqlite3.Connection, listed: Sequence[FoundStep]) -> list[FoundStep]:
+    """Return the steps that are not known here, newest first."""
+    known = "SELECT 1 FROM step WHERE step_id = ?"
+    news = [step for step in listed if db.execute(known, (step.summary.step_id,)).fetchone() is None]
+    return sorted(news, key=lambda step: (step.summary.step_ms, step.summary.step_id), reverse=True)
+
+
+def merge_steps(db: sqlite3.Connection, handle: str, found: Sequence[FoundStep]) -> int:
+    """Add the turns of steps that were read; return how many turns were added or confirmed."""
+    if db.execute("SELECT 1 FROM conversation WHERE handle = ?", (handle,)).fetchone() is None:
+        return 0  # Deleted meanwhile.
+    changed, new = 0, dict[str, Turn]()
+    for step in sorted(found, key=lambda one: one.summary.step_ms):
+        if step.content is None:
+            continue
+        summary = step.summary
+        turn = decode_turn(
+            step.content.text,
+            conversation=handle,
+            step_id=summary.step_id,
+            step_ms=summary.step_ms,
+            wire_session=summary.invocation,
+        )
+        turn_id = None if turn is None else turn.turn_id
+        outbox.note_step(db, handle, summary.step_id, turn_id, step.generation, summary.step_ms)
+        if turn is None:
+            continue
+        if find_turn(db, turn.turn_id) is not None:
+            changed += _confirm(db, turn)
+        elif turn.turn_id not in new or not turn.unconfirmed:
+            new[turn.turn_id] = turn
+    _insert_by_time(db, handle, sorted(new.values(), key=lambda turn: (turn.at_ms, turn.turn_id)))
+    return changed + len(new)
+
+
+def merge_sessions(
+    db: sqlite3.Connection, ours: Mapping[str, Sequence[RemoteSession]], device: str
+) -> tuple[int, list[str]]:
+    """Take over what the sessions of an account say about their conversations.
+
+    A conversation that is not known here is added, unless it was deleted here: then sessions that this device made for
+    it, and that came up late, are deleted as well. Names that are newer here are sent there again.
+
+    Returns:
+        How many conversations are new or have new names, and the handles of those that are here now.
+    """
+    changed, here = 0, []
+    for handle, sessions in ours.items():
+        if db.execute("SELECT 1 FROM tombstone WHERE handle = ?", (handle,)).fetchone() is not None:
+            if any(session.metadata.get(KEY_DEVICE) == device for session in sessions):
+                outbox.add(db, handle, OutboxKind.DELETE)
+            continue
+        added = _add_conversation(db, handle, sessions)
+        renamed = [merge_names(db, handle, names_of(session.metadata)) for session in sessions]
+        changed += added or any(renamed)
+        here.append(handle)
+        newest = max(sessions, key=lambda one: (generation_of(one.metadata), one.created_ms))
+        there = names_of(newest.metadata)
+        if newest_names(read_names(db, handle), there) != there:
+            outbox.add(db, handle, OutboxKind.METADATA)
+    return changed, here
+
+
+def _add_conversation(db: sqlite3.Connection, handle: str, sessions: Sequence[RemoteSession]) -> bool:
+    first = min(sessions, key=lambda one: (generation_of(one.metadata), one.created_ms))
+    names = names_of(first.metadata)
+    return bool(
+        db.execute(
+            "INSERT OR IGNORE INTO conversation (handle, label, title, backend, origin, created_ms, updated_ms)"
+            " VALUES (?,?,?,?,'remote',?,?)",
+            (
+                handle,
+                names.label,
+                names.title,
+                backend_of(first.metadata).value,
+                created_ms_of(first.metadata, first.created_ms),
+                max(session.updated_ms for session in sessions),
+            ),
+        ).rowcount
+    )
+
+
+def _confirm(db: sqlite3.Connection, turn: Turn) -> int:
+    """Take the confirmed text of a turn that is only unconfirmed here and has nothing left to deliver."""
+    if turn.unconfirmed:
+        return 0
+    return db.execute(
+        "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0,"
+        " revision = revision + 1 WHERE turn_id = ? AND unconfirmed AND sync = 'synced'",
+        (turn.text, turn.heard_chars, turn.interrupted, turn.typed, turn.turn_id),
+    ).rowcount
+
+
+def _insert_by_time(db: sqlite3.Connection, handle: str, new: Sequence[Turn]) -> None:
+    """Insert turns behind the last one that is older; turns that are here keep their order among themselves.
+
+    At equal times the id decides, so that every machine comes to the same order.
+    """
+    if not new:
+        return
+    (number,) = db.execute("SELECT number FROM conversation WHERE handle = ?", (handle,)).fetchone()
+    for turn in new:
+        (position,) = db.execute(
+            "SELECT coalesce(max(position) + 1, 0) FROM turn"
+            " WHERE conversation = ? AND (at_ms < ? OR (at_ms = ? AND turn_id < ?))",
+            (number, turn.at_ms, turn.at_ms, turn.turn_id),
+        ).fetchone()
+        db.execute(
+            "UPDATE turn SET position = position + 1 WHERE conversation = ? AND position >= ?", (number, position)
+        )
+        insert_turn(db, turn, SyncState.SYNCED, position)
