@@ -21,8 +21,8 @@ from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
 from novadesk.store.chain import RollOver
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-from novadesk.store.registry import Keychain, Registry
 from novadesk.store.pause import SyncPolicy
+from novadesk.store.registry import Keychain, Registry
 from novadesk.store.sync import Sync
 from tests.support.leaks import LogWatch
 from tests.support.remote_rig import RunningServer, boto_client, cut, delay, lose_answer, refuse, running_server
