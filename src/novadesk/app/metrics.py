@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from novadesk.app.clock import SystemClock
 from novadesk.app.output import put
 from novadesk.conversation.ports import Clock
-from novadesk.diagnostics.metrics import WINDOW_MS, Measure, Metric, Row, Unit, summarise
+from novadesk.diagnostics.metrics import WINDOW_MS, Measure, Metric, Row, summarise
 from novadesk.errors import KnownError
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
@@ -158,29 +158,11 @@ def plain(metric: Metric) -> dict[str, object]:
 def table(metrics: Sequence[Metric]) -> list[str]:
     """Return metrics as lines for people."""
     width = max(len(metric.title) for metric in metrics)
-    return [
-        f"{metric.title:{width}}  {worded(metric.value, metric.unit):>10}  {_judged(metric)}".rstrip()
-        for metric in metrics
-    ]
-
-
-def worded(value: float | None, unit: Unit) -> str:
-    """Return a value with its unit as people read it."""
-    match unit:
-        case _ if value is None:
-            return "-"
-        case Unit.PERCENT:
-            return f"{math.floor(value * 10) / 10:.1f} %"  # 99.96 % is not all of them
-        case Unit.SECONDS:
-            return f"{value:.2f} s"
-        case Unit.COUNT:
-            return f"{value:,.0f}"
+    return [f"{metric.title:{width}}  {metric.words:>10}  {_judged(metric)}".rstrip() for metric in metrics]
 
 
 def _judged(metric: Metric) -> str:
-    if metric.threshold is None:
+    if not metric.bound:
         return ""
-    side = "below" if metric.alert_below else "above"
-    bound = f"{metric.threshold:g} {metric.unit.value}"
-    of = f"{metric.samples:,} measured"
-    return f"ALERT: {side} {bound}, {of}" if metric.alert else f"alert {side} {bound}, {of}"
+    measured = f"{metric.bound}, {metric.samples:,} measured"
+    return f"ALERT: {measured}" if metric.alert else f"alert {measured}"

@@ -4,6 +4,7 @@ A measurement is a kind, a time and a number. It never carries a text, an id or 
 conversation.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -104,6 +105,25 @@ class Metric:
     threshold: float | None = None
     alert: bool = False
     alert_below: bool = False
+
+    @property
+    def words(self) -> str:
+        """Return the value with its unit; a share is rounded down, so that 99.96 % does not pass for all."""
+        match self.unit:
+            case _ if self.value is None:
+                return "–"
+            case Unit.PERCENT:
+                return f"{math.floor(self.value * 10) / 10:.1f} %"
+            case Unit.SECONDS:
+                return f"{self.value:.2f} s"
+            case Unit.COUNT:
+                return f"{self.value:,.0f}"
+
+    @property
+    def bound(self) -> str:
+        """Return the threshold with its side, such as "above 2 s"; empty when there is none."""
+        side = "below" if self.alert_below else "above"
+        return "" if self.threshold is None else f"{side} {self.threshold:g} {self.unit.value}"
 
 
 def summarise(rows: Sequence[Row], now_ms: int) -> tuple[Metric, ...]:

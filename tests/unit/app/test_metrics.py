@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from novadesk.app import metrics
-from novadesk.app.metrics import KEPT_MS, MOST_WAITING, Ledger, run_metrics, table, worded
+from novadesk.app.metrics import KEPT_MS, MOST_WAITING, Ledger, run_metrics, table
 from novadesk.cli import main
-from novadesk.diagnostics.metrics import ALERT_SAMPLES, Measure, Metric, Row, Unit, summarise
+from novadesk.diagnostics.metrics import ALERT_SAMPLES, Measure, Metric, Row, summarise
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
 from novadesk.store.database import Database
@@ -277,20 +277,6 @@ async def test_the_outbox_is_counted_not_remembered(home: Path) -> None:
         await archive.append(make_turn(conversation.handle))
     found = {metric.name: metric.value for metric in await metrics.read_metrics("")}
     assert found["outbox_depth"] == 1
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "words"),
-    [
-        (None, Unit.PERCENT, "-"),
-        (99.96, Unit.PERCENT, "99.9 %"),
-        (100.0, Unit.PERCENT, "100.0 %"),
-        (0.181, Unit.SECONDS, "0.18 s"),
-        (48_000.0, Unit.COUNT, "48,000"),
-    ],
-)
-def test_values_in_words(value: float | None, unit: Unit, words: str) -> None:
-    assert worded(value, unit) == words
 
 
 def test_the_table_has_a_line_for_each_metric() -> None:

@@ -222,6 +222,27 @@ def test_percentile_of_nothing_is_refused() -> None:
         percentile([], 95)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (None, Unit.PERCENT, "–"),
+        (99.96, Unit.PERCENT, "99.9 %"),
+        (100.0, Unit.PERCENT, "100.0 %"),
+        (0.181, Unit.SECONDS, "0.18 s"),
+        (48_000.0, Unit.COUNT, "48,000"),
+    ],
+)
+def test_values_in_words(value: float | None, unit: Unit, words: str) -> None:
+    assert Metric(name="x", title="X", value=value, unit=unit, samples=1).words == words
+
+
+def test_thresholds_in_words() -> None:
+    bounds = {shown.name: shown.bound for shown in summarise((), NOW)}
+    assert bounds["session_recovery_rate"] == "below 90 %"
+    assert bounds["history_load_time"] == "above 2 s"
+    assert bounds["reconnects"] == ""
+
+
 any_row = st.builds(
     Row,
     at_ms=st.integers(NOW - 2 * WINDOW_MS, NOW + WINDOW_MS),
