@@ -39,6 +39,7 @@ class MemoryLink:
     def __init__(self, refuse: KnownError | None, *, mute: bool, stuck: bool) -> None:
         self.session = NovaSession(Side.SERVER)
         self.expires_at_ms: int | None = None
+        self.unheard_s = 0.0
         self.received: list[SessionEvent] = []
         self.closed = False
         self.finished = False

@@ -92,6 +92,8 @@ def shape(turns: Sequence[TurnText]) -> list[tuple[Any, ...]]:
 class RecordedLink:
     """A link whose service says what a recording of one wire session says, at the recording's pace."""
 
+    unheard_s = 0.0
+
     def __init__(self, events: Sequence[Recorded], begin_s: float, *, ends: bool) -> None:
         self.closed = False
         self.expires_at_ms: int | None = None

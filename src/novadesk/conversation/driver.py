@@ -155,8 +155,10 @@ class Driver:
             self.downlink.take(event, self._clock.now())
             self._on_changed()
 
-    def _on_wire_ended(self, generation: int, error: KnownError | None) -> None:
+    def _on_wire_ended(self, generation: int, error: KnownError | None, unheard_s: float) -> None:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
+        if generation == self._wires.live:
+            self.uplink.link_lost(self._clock.now() - unheard_s)
         self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
 
     def _send_questions(self) -> None:

@@ -29,6 +29,11 @@ class Link(Protocol):
         """Return when its keys expire, in Unix milliseconds; None when unknown or never."""
         ...
 
+    @property
+    def unheard_s(self) -> float:
+        """Return the seconds since the service's last sign of life: what was sent in them may be lost."""
+        ...
+
     async def open(self) -> None:
         """Connect and send the request; returns before the service has answered.
 

@@ -13,6 +13,7 @@ FRAME_BYTES = 1_024
 FRAME_S = 0.032
 SILENCE = bytes(FRAME_BYTES)
 SILENT_LEVEL = 0.002  # -54 dB of full scale, where the level meter begins
+_WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
 
 
@@ -27,6 +28,7 @@ class Flow(Enum):
 @dataclass(slots=True)
 class _Kept:
     pcm: bytes
+    at: float
     sent: bool
 
 
@@ -54,7 +56,9 @@ class Uplink:
         self._flow = Flow.DROPPED
         self._tail_s = release_tail_s
         self._tail_until = float("-inf")
-        self._kept: deque[_Kept] = deque(maxlen=max(1, round(held_s / FRAME_S)))
+        self._kept: deque[_Kept] = deque()
+        self._most = max(1, round(held_s / FRAME_S))
+        self._gone: deque[float] = deque(maxlen=_WATCHED)
 
     def press(self) -> None:
         """Open the gate."""
@@ -90,14 +94,19 @@ class Uplink:
 
     def answered(self) -> None:
         """Forget what was sent: the service has understood it, or there was nothing to understand."""
-        unsent = [kept for kept in self._kept if not kept.sent]
-        self._kept.clear()
-        self._kept.extend(unsent)
+        self._kept = deque(kept for kept in self._kept if not kept.sent)
+        self._gone.clear()
+
+    def link_lost(self, heard_at: float) -> None:
+        """Count what was sent since the service's last sign of life and is not kept any more: nobody has heard it."""
+        self.lost_frames += sum(at > heard_at for at in self._gone)
+        self._gone.clear()
 
     def stop(self) -> None:
         """Send nothing and forget what was kept."""
         self._flow = Flow.DROPPED
         self._kept.clear()
+        self._gone.clear()
         self.talking = False
         self._tail_until = float("-inf")
 
@@ -129,7 +138,11 @@ class Uplink:
         if not self.open_at(now):
             return SILENCE if self._flow is Flow.LIVE else None
         sent = self._flow is Flow.LIVE
-        if len(self._kept) == self._kept.maxlen and not self._kept[0].sent:
-            self.lost_frames += 1
-        self._kept.append(_Kept(pcm, sent))
+        self._kept.append(_Kept(pcm, now, sent))
+        if len(self._kept) > self._most:
+            oldest = self._kept.popleft()
+            if oldest.sent:
+                self._gone.append(oldest.at)
+            else:
+                self.lost_frames += 1
         return pcm if sent else None

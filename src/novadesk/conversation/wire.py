@@ -45,12 +45,13 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    `on_ready` carries the monotonic time at which the link's keys expire, or None.
+    `on_ready` carries the monotonic time at which the link's keys expire, or None; `on_ended` the seconds for which
+    the service had given no sign of life.
     """
 
     on_ready: Callable[[int, float | None], None]
     on_event: Callable[[int, SessionEvent], None]
-    on_ended: Callable[[int, KnownError | None], None]
+    on_ended: Callable[[int, KnownError | None, float], None]
 
 
 class WireSession:
@@ -178,8 +179,9 @@ class WireSession:
             error = KnownError(Reason.LINK_LOST, "NovaDesk lost the connection by its own fault.", "It tries again.")
             error.__cause__ = bug
         finally:
+            unheard_s = 0.0 if link is None else link.unheard_s
             await self._clean_up(link)
-        self._listener.on_ended(self.generation, error)
+        self._listener.on_ended(self.generation, error, unheard_s)
 
     async def _receive_all(self, link: Link) -> KnownError | None:
         while True:

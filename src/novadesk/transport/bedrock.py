@@ -88,6 +88,11 @@ class BedrockLink:
         """Return when the keys of this link expire, in Unix milliseconds, or None when that is not known."""
         return self._route.credentials.expires_at_ms
 
+    @property
+    def unheard_s(self) -> float:
+        """Return the seconds since the service's last sign of life; 0 before the connection."""
+        return 0.0 if self._exchange is None else asyncio.get_running_loop().time() - self._exchange.heard_at
+
     async def open(self) -> None:
         """Connect and send the request, see `Link`."""
         model = self._route.model.strip()

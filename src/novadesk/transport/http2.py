@@ -43,8 +43,8 @@ class Timing:
     """
 
     response_s: float = 20.0
-    ping_every_s: float = 10.0
-    ping_answer_s: float = 10.0
+    ping_every_s: float = 3.0
+    ping_answer_s: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Exchange:
         self._received: deque[tuple[bytes, int]] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._heard = False
+        self._heard_at = asyncio.get_running_loop().time()
         self._body: AsyncIterable[bytes] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closed: asyncio.Task[None] | None = None
@@ -100,6 +100,11 @@ class Exchange:
     def over(self) -> bool:
         """Say whether the server's side has ended, in order or not."""
         return self._ended or self._failure is not None
+
+    @property
+    def heard_at(self) -> float:
+        """Return when the server gave its last sign of life, on the loop's clock."""
+        return self._heard_at
 
     @property
     def failure(self) -> KnownError | None:
@@ -195,7 +200,7 @@ class Exchange:
             if not data:
                 self._fail(_lost("the server closed it"))
                 return
-            self._heard = True
+            self._heard_at = asyncio.get_running_loop().time()
             frames, announcements = goaways.feed(data)
             for event in self._machine.receive_data(frames):
                 self._take(event)
@@ -249,14 +254,14 @@ class Exchange:
     async def _watch(self) -> None:
         """Notice a server that is gone without a word: a half-open connection reads as silence."""
         while not self.over:
-            self._heard = False
+            heard_at = self._heard_at
             await asyncio.sleep(self._timing.ping_every_s)
-            if self._heard or self.over:
+            if self._heard_at > heard_at or self.over:
                 continue
             self._machine.ping(b"novadesk")
             self._flush()
             await asyncio.sleep(self._timing.ping_answer_s)
-            if not self._heard:
+            if self._heard_at == heard_at:
                 self._fail(_lost("the server gives no sign of life"))
 
     def _give_back(self, window_bytes: int) -> None:

@@ -446,3 +446,20 @@ def test_resuming_from_sleep_replaces_the_link_at_once() -> None:
         assert bench.now.notices[-1] == "Back after 1 s. 2 turns carried over."
 
     story(work)
+
+
+def test_speech_into_a_connection_that_was_dead_already_is_counted_as_lost() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.press_talk()
+        assert bench.sound.listener is not None
+        for _ in range(round(7 / 0.032)):
+            bench.sound.listener.on_frame(VOICE, 0.2)
+            await asyncio.sleep(0.032)
+        bench.linker.newest.unheard_s = 7.0
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
+        assert bench.now.lost_s == pytest.approx(4.0, abs=0.1)
+        assert "of what you said were lost" in bench.now.notices[-1]
+
+    story(work)

@@ -161,3 +161,16 @@ def test_quiet_is_a_closed_gate_or_hands_free_silence() -> None:
     assert free.quiet(14.0, 4.0)
     free.muted = True
     assert free.quiet(10.0, 4.0)
+
+
+def test_what_was_said_into_a_dead_connection_for_longer_than_is_kept_is_counted_as_lost() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live()
+    for number in range(200):
+        uplink.take(VOICE, number * FRAME_S)
+    now = 200 * FRAME_S
+    uplink.link_lost(heard_at=now - 5.0)
+    assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S)
+    uplink.link_lost(heard_at=0.0)
+    assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S), "counted once"
