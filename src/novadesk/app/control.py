@@ -1,5 +1,6 @@
 """What the control channel answers: `novadesk ctl` and end-to-end tests drive the running core through here."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from novadesk.app.diagnosis import Diagnosis
@@ -19,10 +20,14 @@ class ControlHandler:
         controller: the running conversation.
         diagnosis: what the core knows about its own health.
         upkeep: answers what is about the store.
+        pull: reads what other machines wrote.
     """
 
-    def __init__(self, controller: Controller, diagnosis: Diagnosis, upkeep: Upkeep) -> None:
+    def __init__(
+        self, controller: Controller, diagnosis: Diagnosis, upkeep: Upkeep, pull: Callable[[], Awaitable[int]]
+    ) -> None:
         self._controller, self._diagnosis, self._upkeep = controller, diagnosis, upkeep
+        self._pull = pull
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request.
@@ -44,6 +49,8 @@ class ControlHandler:
                 await self._controller.begin_anew()
             case {"do": "end"}:
                 await self._controller.end()
+            case {"do": "pull"}:
+                return {"protocol": PROTOCOL, "done": True, "came": await self._pull()}
             case {"do": str(what)} if what in _UPKEEP:
                 if (done := await self._upkeep.answer(request)) is None:
                     raise _senseless()

@@ -103,6 +103,8 @@ class Core:
         self._stored = asyncio.Event()
         self._phase = Phase.IDLE
         self._snapshot: Snapshot | None = None
+        self._open: str | None = None
+        self._is_news = False
         self._lister: DeviceList | None = None
         self._archive: Conversations
         self._caretaker: Caretaker
@@ -153,10 +155,22 @@ class Core:
 
         registry = Registry(database, Keychain(folders.keyring_service))
         self._upkeep = Upkeep(self, database, registry, folders.cache)
-        remote = RemoteSessions(make_access(settings, practice.address))
+        is_bedrock = settings.backend.kind is BackendKind.BEDROCK
+        remote = RemoteSessions(
+            make_access(settings, practice.address), kms_key=settings.backend.kms_key if is_bedrock else ""
+        )
         stack.push_async_callback(remote.close)
         sync = Sync(
-            database, self._archive, registry, remote, self._clock, self._stored.set, backend=settings.backend.kind
+            database,
+            self._archive,
+            registry,
+            remote,
+            self._clock,
+            self._on_synced,
+            backend=settings.backend.kind,
+            on_progress=lambda progress: self.controller.set_extra(pulling=progress),
+            on_recovered=self._on_recovered,
+            meter=diagnosis.ledger,
         )
         self._sync = sync
 
@@ -177,7 +191,7 @@ class Core:
             clock=self._clock,
             toolbox=toolbox,
             publish=lambda snapshot: self._show(snapshot, sync),
-            on_saved=lambda: self._on_saved(sync),
+            on_saved=self._on_turn_kept,
             on_quit=self._on_quit,
             meter=diagnosis.ledger,
             recorder=diagnosis.recorder,
@@ -207,7 +221,7 @@ class Core:
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        handler = ControlHandler(self.controller, self.diagnosis, self._upkeep)
+        handler = ControlHandler(self.controller, self.diagnosis, self._upkeep, self.pull)
         control = ControlServer(self._folders.control_socket, handler)
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -229,21 +243,25 @@ class Core:
             await self.controller.begin_anew()
         await self._archive.delete(handle, self._clock.unix_ms())
         self._caretaker.hurry()
-        self._on_saved(self._sync)
+        self._on_renamed()
 
     async def rename(self, handle: str, title: str) -> None:
         """Give a conversation a title; an empty one shows its label again."""
         await self._archive.rename(handle, title, self._clock.unix_ms())
-        self._on_saved(self._sync)
+        self._on_renamed()
 
     async def star(self, handle: str, on: bool) -> None:
         """Mark a conversation as one to find again, or no more."""
         await self._archive.star(handle, on, self._clock.unix_ms())
-        self._on_saved(self._sync)
+        self._on_renamed()
 
     async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
         """Return turns with these words, those written last first."""
         return await self._archive.search(text, limit, offset)
+
+    async def pull(self, handle: str | None = None) -> int:
+        """Read what other machines wrote to a conversation, or (None) find their conversations and read them all."""
+        return await self._sync.pull(handle)
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
@@ -267,6 +285,11 @@ class Core:
     def _show(self, snapshot: Snapshot, sync: Sync) -> None:
         if snapshot.phase is Phase.READY and self._phase in _DOWN:
             sync.try_now()  # what brought the link back may serve the session store too
+        conversation = snapshot.conversation
+        handle = None if conversation is None or conversation.private else conversation.handle
+        if handle != self._open:
+            self._open = handle
+            sync.opened(handle)
         self._phase = snapshot.phase
         self._snapshot = snapshot
         self.diagnosis.see(snapshot)
@@ -284,9 +307,21 @@ class Core:
         _log.warning("the store was damaged")
         self.controller.set_extra(store_note=words)
 
-    def _on_saved(self, sync: Sync) -> None:
-        sync.kick()
+    def _on_turn_kept(self) -> None:
+        self._sync.turn_kept()
         self._stored.set()
+
+    def _on_renamed(self) -> None:
+        self._sync.kick()
+        self._on_synced()
+
+    def _on_synced(self) -> None:
+        """Take note that others than the controller changed something on disk, or that sync stands otherwise."""
+        self._is_news = True
+        self._stored.set()
+
+    def _on_recovered(self, turns: int) -> None:
+        self.controller.notice("Recovered 1 turn." if turns == 1 else f"Recovered {turns} turns.")
 
     async def _show_sync(self, sync: Sync) -> None:
         """Keep the number of turns on their way, and what the person should know of it, in the snapshot."""
@@ -294,9 +329,10 @@ class Core:
             await self._stored.wait()
             self._stored.clear()
             try:
-                pending = await self._archive.pending()
+                pending, is_news = await sync.pending(), self._is_news
+                self._is_news = False
                 self.diagnosis.ledger.note(Measure.OUTBOX_DEPTH, pending)
-                await self.controller.note_delivery(pending=pending, note=sync.note)
+                await self.controller.note_delivery(pending=pending, note=sync.note, changed=is_news)
             except KnownError:
                 _log.warning("the number of waiting turns could not be read")
 

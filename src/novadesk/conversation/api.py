@@ -224,7 +224,7 @@ class Requests(Protocol):
         Delivers again what was refused. Snapshots show the progress; cancelling the wait stops it.
 
         Returns:
-            The number of turns and conversations that came in.
+            The number of turns that came in.
         """
         ...
 

@@ -146,12 +146,23 @@ class Controller:
         self._view.extra(**values)
         self._changed()
 
-    async def note_delivery(self, *, pending: int, note: str) -> None:
-        """Show how many turns are still on their way to the remote store, and what the person should know of it."""
+    async def note_delivery(self, *, pending: int, note: str, changed: bool = False) -> None:
+        """Show how many turns are still on their way to the remote store, and what the person should know of it.
+
+        Args:
+            pending: turns on their way.
+            note: one line for people, or empty.
+            changed: others changed something on disk; the open conversation is read again.
+        """
         delivered = pending < self._view.pending
         self._view.extra(pending_sync=pending, keyring_note=note)
-        if delivered:
+        if delivered or changed:
             await self._record.refresh()
+        self._changed()
+
+    def notice(self, line: str) -> None:
+        """Show a passing line of somebody else's."""
+        self._view.notice(line)
         self._changed()
 
     def press_talk(self) -> None:

@@ -78,7 +78,8 @@ class PullSchedule:
     def start(self) -> None:
         """Start to carry out plans; the first one is to find what other machines began."""
         if self._task is None:
-            self._wish(None)
+            self._wishes = [None, *(wish for wish in self._wishes if wish is not None)]
+            self._wished.set()
             self._task = asyncio.get_running_loop().create_task(self._run(), name="sync-pull")
 
     async def stop(self) -> None:
@@ -126,7 +127,7 @@ class PullSchedule:
         return await self._told(self._discover(fresh=True))
 
     async def pull_all(self) -> int:
-        """Find conversations, then read every one that the account has; return how much came in.
+        """Find conversations, then read every one that the account has; return the number of turns that came in.
 
         Raises:
             KnownError: as `pull`.
@@ -210,7 +211,7 @@ class PullSchedule:
             async with slots:
                 return (await self._pull(handle)).turns
 
-        return changed + sum(await together(*(pull(handle) for handle in handles)))
+        return sum(await together(*(pull(handle) for handle in handles)))
 
     async def _pull(self, handle: str) -> Pulled:
         """Wait for the pull of a conversation, begun now or before; it stops when nobody waits for it any more."""

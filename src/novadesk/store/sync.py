@@ -145,8 +145,6 @@ class Sync:
             KnownError: a fault of the store.
         """
         self._waiting = await self._database.read(lambda db: outbox.waiting(db, self._backend))
-        if self._meter is not None:
-            self._meter.note(Measure.OUTBOX_DEPTH, self._waiting.turns)
         return self._waiting.turns
 
     async def settle(self, deadline_s: float) -> bool:
@@ -176,7 +174,7 @@ class Sync:
         Deliver again what was refused, too. Cancelling the wait stops the reading.
 
         Returns:
-            The number of turns and conversations that came in.
+            The number of turns that came in.
 
         Raises:
             KnownError: the remote side or the store; what was read until then is kept.
