@@ -116,6 +116,17 @@ def _words(text: str) -> str:
     return clean
 
 
+def _title(text: str) -> str:
+    """Return a title as text; an empty one shows the label again."""
+    return os.fsencode(text).decode("utf-8", "replace").strip()
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 10,000")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="novadesk",
@@ -144,6 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     metrics = commands.add_parser("metrics", help="what the last 24 hours say about recovery, loading and sync")
     metrics.add_argument("--json", action="store_true")
     metrics.set_defaults(run=_metrics)
+
+    logout = commands.add_parser("logout", help="forget the remote sessions: keyring entries and caches")
+    logout.add_argument("--json", action="store_true")
+    logout.set_defaults(run=_logout)
 
     devices = commands.add_parser("devices", help="list microphones and speakers")
     devices.add_argument("--json", action="store_true")
@@ -182,7 +197,7 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _add_history(commands: Commands) -> None:
-    history = commands.add_parser("history", help="list and show stored conversations")
+    history = commands.add_parser("history", help="list, show, search, export and change stored conversations")
     actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="newest first")
     listing.add_argument("--json", action="store_true")
@@ -191,6 +206,37 @@ def _add_history(commands: Commands) -> None:
     show.add_argument("handle", metavar="HANDLE")
     show.add_argument("--json", action="store_true")
     show.set_defaults(run=_history_show)
+    search = actions.add_parser("search", help='turns with these words; word* and "some words" work as elsewhere')
+    search.add_argument("text", type=_words, metavar="TEXT")
+    search.add_argument("--limit", type=_count, default=50, metavar="N")
+    search.add_argument("--json", action="store_true")
+    search.set_defaults(run=_history_search)
+    export = actions.add_parser("export", help="write a conversation to a file, or print it")
+    export.add_argument("handle", metavar="HANDLE")
+    export.add_argument("--format", dest="form", choices=("json", "markdown", "text"), help="else by the file's name")
+    export.add_argument("--out", type=Path, metavar="FILE")
+    export.add_argument("--force", action="store_true", help="replace the file")
+    export.add_argument("--json", action="store_true")
+    export.set_defaults(run=_history_export)
+    backup = actions.add_parser("backup", help="write a copy of the whole store")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--json", action="store_true")
+    backup.set_defaults(run=_history_backup)
+    _add_history_changes(actions)
+
+
+def _add_history_changes(actions: Commands) -> None:
+    common = _Parser(add_help=False)
+    common.add_argument("handle", metavar="HANDLE")
+    common.add_argument("--json", action="store_true")
+    delete = actions.add_parser("delete", help="delete a conversation, here and remotely", parents=[common])
+    delete.set_defaults(run=_history_change, request={"do": "delete"})
+    rename = actions.add_parser("rename", help="give a conversation a title", parents=[common])
+    rename.add_argument("title", type=_title, metavar="TITLE")
+    rename.set_defaults(run=_history_change, request={"do": "rename"})
+    for name, on in (("star", True), ("unstar", False)):
+        star = actions.add_parser(name, help=f"{name} a conversation", parents=[common])
+        star.set_defaults(run=_history_change, request={"do": "star", "on": on})
 
 
 def _add_ctl(commands: Commands) -> None:
@@ -287,6 +333,47 @@ def _history_show(parsed: argparse.Namespace) -> int:
     from novadesk.app.listing import show_conversation
 
     return show_conversation(profile=parsed.profile, handle=parsed.handle, as_json=parsed.json)
+
+
+def _history_search(parsed: argparse.Namespace) -> int:
+    from novadesk.app.history import search_turns
+
+    return search_turns(profile=parsed.profile, text=parsed.text, limit=parsed.limit, as_json=parsed.json)
+
+
+def _history_export(parsed: argparse.Namespace) -> int:
+    from novadesk.app.history import export_conversation
+
+    return export_conversation(
+        profile=parsed.profile,
+        handle=parsed.handle,
+        form=parsed.form,
+        out=parsed.out,
+        force=parsed.force,
+        as_json=parsed.json,
+    )
+
+
+def _history_change(parsed: argparse.Namespace) -> int:
+    from novadesk.app.history import change
+
+    request = {
+        **parsed.request,
+        **{name: getattr(parsed, name) for name in ("handle", "title") if hasattr(parsed, name)},
+    }
+    return change(profile=parsed.profile, request=request, as_json=parsed.json)
+
+
+def _history_backup(parsed: argparse.Namespace) -> int:
+    from novadesk.app.history import back_up
+
+    return back_up(profile=parsed.profile, target=parsed.file, as_json=parsed.json)
+
+
+def _logout(parsed: argparse.Namespace) -> int:
+    from novadesk.app.history import log_out
+
+    return log_out(profile=parsed.profile, as_json=parsed.json)
 
 
 def _devices(parsed: argparse.Namespace) -> int:

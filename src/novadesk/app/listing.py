@@ -2,21 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
+from novadesk.app.export import SPEAKERS, iso
+from novadesk.app.history import read_store
 from novadesk.app.output import put
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings
-from novadesk.models import Conversation, Role, Turn, check_handle, no_such_conversation
+from novadesk.models import Conversation, Turn, check_handle, no_such_conversation
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
-from novadesk.store.database import Database
 
 PAGE = 200
-_SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 
 
 def list_conversations(*, profile: str, as_json: bool) -> int:
@@ -28,7 +27,7 @@ def list_conversations(*, profile: str, as_json: bool) -> int:
             found += page
         return found
 
-    rows = _read(profile, read) or []
+    rows = read_store(find_folders(profile=profile), read) or []
     if as_json:
         put(json.dumps([_conversation(row) for row in rows], indent=2))
     else:
@@ -54,14 +53,14 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
             found = [*page, *found]
         return found
 
-    turns = _read(profile, read)
+    turns = read_store(find_folders(profile=profile), read)
     if turns is None:
         raise no_such_conversation()
     if as_json:
         put(json.dumps([_turn(turn) for turn in turns], indent=2))
     else:
         for turn in turns:
-            put(f"{_SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
+            put(f"{SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
     return 0
 
 
@@ -91,25 +90,13 @@ def list_devices(*, as_json: bool) -> int:
     return 0
 
 
-def _read[T](profile: str, read: Callable[[Conversations], Awaitable[T]]) -> T | None:
-    folders = find_folders(profile=profile)
-    if not folders.database.exists():
-        return None
-
-    async def opened() -> T:
-        async with Database(folders.database, read_only=True) as database:
-            return await read(Conversations(database))
-
-    return asyncio.run(opened())
-
-
 def _conversation(row: Conversation) -> dict[str, object]:
     return {
         "handle": row.handle,
         "label": row.label,
         "title": row.title,
         "turns": row.turns,
-        "updated": _iso(row.updated_ms),
+        "updated": iso(row.updated_ms),
         "sync": row.sync.value,
     }
 
@@ -123,10 +110,6 @@ def _turn(turn: Turn) -> dict[str, object]:
         "interrupted": turn.interrupted,
         "unconfirmed": turn.unconfirmed,
         "typed": turn.typed,
-        "at": _iso(turn.at_ms),
+        "at": iso(turn.at_ms),
         "sync": turn.sync.value,
     }
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
