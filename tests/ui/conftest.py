@@ -74,6 +74,8 @@ class CannedRequests:
 
     stored: list[Conversation] = field(default_factory=list)
     spoken: list[Turn] = field(default_factory=list)
+    measured: tuple[Metric, ...] = ()
+    passed: list[str] = field(default_factory=list)
     error: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     pulled: int = 0
@@ -119,7 +121,20 @@ class CannedRequests:
         return self.pulled
 
     async def metrics(self) -> Sequence[Metric]:
-        return ()
+        self.asked.append(("metrics",))
+        if self.error is not None:
+            raise self.error
+        return self.measured
+
+    async def events(self, *, newest: int = 200) -> Sequence[str]:
+        self.asked.append(("events", newest))
+        return self.passed[-newest:]
+
+    async def report(self) -> str:
+        self.asked.append(("report",))
+        if self.error is not None:
+            raise self.error
+        return "NovaDesk report"
 
     async def devices(self) -> Devices:
         self.asked.append(("devices",))

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from novadesk.diagnostics.metrics import Metric as Metric
+from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, Role, Turn
 
 

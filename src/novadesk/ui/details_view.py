@@ -1,7 +1,7 @@
 """The details drawer: what is in use, and why."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import MicrophoneState, Snapshot
 from novadesk.ui import tokens
@@ -16,6 +16,7 @@ class DetailsView(QFrame):
     """Names and numbers of the session, in groups; every value can be selected and copied."""
 
     closed = Signal()
+    diagnostics_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +38,11 @@ class DetailsView(QFrame):
         self._page.setContentsMargins(edge, 0, edge, edge)
         self._page.setSpacing(theme.px(tokens.SPACE_2))
         self._fill()
+        self._page.addSpacing(theme.px(tokens.SPACE_3))
+        self.diagnostics = QPushButton(self.tr("Diagnostics…"))
+        self.diagnostics.setToolTip(self.tr("Numbers of the last 24 hours and the report for a fault (F12)"))
+        self.diagnostics.clicked.connect(self.diagnostics_wanted)
+        self._page.addWidget(self.diagnostics, 0, Qt.AlignmentFlag.AlignLeft)
         self._page.addStretch(1)
         area = QScrollArea(self)
         area.setObjectName("drawerArea")

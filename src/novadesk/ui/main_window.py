@@ -13,6 +13,7 @@ from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.details_view import DetailsView
+from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
 from novadesk.ui.panes import Panes
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
         self.dialog: SettingsDialog | AboutDialog | None = None
+        self.diagnostics: DiagnosticsView | None = None
         self._make_parts()
         self._make_actions()
         self.theme.dress(self)
@@ -111,6 +113,8 @@ class MainWindow(QMainWindow):
         self._finished = True
         self._lateness.stop()
         self.hold.release_all()
+        if self.diagnostics is not None:
+            self.diagnostics.close()
         self.close()
 
     def show_settings(self) -> None:
@@ -122,6 +126,16 @@ class MainWindow(QMainWindow):
         """Open the words about NovaDesk."""
         if self.dialog is None:
             self._open(AboutDialog(self.theme, self))
+
+    def show_diagnostics(self) -> None:
+        """Open the diagnostics beside the conversation, or bring them to the front."""
+        if self.diagnostics is None:
+            self.diagnostics = DiagnosticsView(self._bridge, self._requests, self.theme, self)
+            self.diagnostics.finished.connect(self._on_diagnostics_closed)
+            self.diagnostics.show()
+        else:
+            self.diagnostics.raise_()
+            self.diagnostics.activateWindow()
 
     def toggle_details(self) -> None:
         """Show or hide the details."""
@@ -224,6 +238,7 @@ class MainWindow(QMainWindow):
         self.header.sidebar_wanted.connect(self._toggle_sidebar)
         self.header.details_wanted.connect(self.toggle_details)
         self.details.closed.connect(self.toggle_details)
+        self.details.diagnostics_wanted.connect(self.show_diagnostics)
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
         self.panes.folded_changed.connect(self._on_folded)
@@ -237,7 +252,7 @@ class MainWindow(QMainWindow):
         stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
         stops += [panel.errors.retry, panel.errors.copy, controls.mode_button(TalkMode.HOLD)]
         stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
-        stops += [panel.composer.field, panel.composer.send, self.details.close_button]
+        stops += [panel.composer.field, panel.composer.send, self.details.close_button, self.details.diagnostics]
         for one, other in pairwise(stops):
             QWidget.setTabOrder(one, other)
 
@@ -255,6 +270,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+,", self.tr("Settings"), self.show_settings),
             ("F1", self.tr("About NovaDesk"), self.show_about),
             ("F6", self.tr("Next pane"), self.next_pane),
+            ("F12", self.tr("Diagnostics"), self.show_diagnostics),
             ("Ctrl+Q", self.tr("Quit"), self._intents.quit),
         )
         for keys, words, wish in wishes:
@@ -268,6 +284,9 @@ class MainWindow(QMainWindow):
         self.dialog = dialog
         dialog.finished.connect(self._on_dialog_finished)
         dialog.open()
+
+    def _on_diagnostics_closed(self) -> None:
+        self.diagnostics = None
 
     def _on_dialog_finished(self) -> None:
         self.dialog = None

@@ -71,6 +71,11 @@ async def _details(window: MainWindow) -> QWidget:
     return window
 
 
+async def _diagnostics(window: MainWindow) -> QWidget:
+    window.show_diagnostics()
+    return window.diagnostics or window
+
+
 async def _sidebar(window: MainWindow) -> QWidget:
     window.resize(400, 560)
     await _settle()
@@ -143,6 +148,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),
         "settings": (ready, _dialog(MainWindow.show_settings)),
+        "diagnostics": (ready, _diagnostics),
         "about": (ready, _dialog(MainWindow.show_about)),
     }
 

@@ -13,6 +13,7 @@ from novadesk.conversation.api import (
     Snapshot,
     TalkMode,
     TokenTotals,
+    Unit,
 )
 from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
 
@@ -77,6 +78,55 @@ def make_conversations(now_ms: int) -> tuple[Conversation, ...]:
     )
 
 
+_EVENTS = (
+    "   -12.84 s  connecting",
+    "   -12.31 s  1 → sessionStart",
+    "   -12.30 s  1 → promptStart",
+    "   -12.28 s  1 → contentStart AUDIO, USER",
+    "   -12.02 s  1 ← completionStart",
+    "   -11.99 s  ready",
+    "   -11.97 s  1 → audioInput 63,488 bytes in 62",
+    "    -9.98 s  1 ← textOutput USER, 34 characters",
+    "    -9.97 s  thinking",
+    "    -9.12 s  1 ← textOutput ASSISTANT, 118 characters",
+    "    -9.10 s  1 ← audioOutput 138,240 bytes in 18",
+    "    -9.02 s  speaking",
+    "     0.00 s  reconnecting, network.link_lost",
+)
+
+
+def make_metrics() -> tuple[Metric, ...]:
+    """Return what a bad day would show."""
+    rows: tuple[tuple[str, str, float | None, Unit, int, float | None, bool], ...] = (
+        ("session_recovery_rate", "Conversations resumed with every turn", 100.0, Unit.PERCENT, 31, 90.0, True),
+        ("history_load_time", "Time to a readable history (95th percentile)", 0.184, Unit.SECONDS, 42, 2.0, False),
+        ("persistence_success_rate", "Turns in the session store within 60 s", 91.4, Unit.PERCENT, 408, 95.0, True),
+        ("reconnects", "Reconnects", 7.0, Unit.COUNT, 7, None, False),
+        ("reconnect_time", "Time without a link (95th percentile)", 4.2, Unit.SECONDS, 7, None, False),
+        ("renewals", "Renewals of the wire session", 24.0, Unit.COUNT, 24, None, False),
+        ("renewal_time", "Time to prepare a renewal (95th percentile)", 1.3, Unit.SECONDS, 24, None, False),
+        ("samples_lost", "Microphone samples lost (16 kHz)", 0.0, Unit.COUNT, 0, None, False),
+        ("outbox_depth", "Turns waiting for the session store", 5.0, Unit.COUNT, 96, None, False),
+        ("core_stalls", "Stalls of the core", 1.0, Unit.COUNT, 1, None, False),
+        ("core_stall_longest", "Longest stall of the core", 0.14, Unit.SECONDS, 1, None, False),
+        ("window_stalls", "Stalls of the window", 0.0, Unit.COUNT, 0, None, False),
+        ("window_stall_longest", "Longest stall of the window", None, Unit.SECONDS, 0, None, False),
+    )
+    return tuple(
+        Metric(
+            name=name,
+            title=title,
+            value=value,
+            unit=unit,
+            samples=samples,
+            threshold=threshold,
+            alert=below and value is not None and threshold is not None and value < threshold,
+            alert_below=below,
+        )
+        for name, title, value, unit, samples, threshold, below in rows
+    )
+
+
 class PreviewRequests:
     """Answer from hand-written values."""
 
@@ -107,8 +157,16 @@ class PreviewRequests:
         return 0
 
     async def metrics(self) -> Sequence[Metric]:
-        """Return nothing."""
-        return ()
+        """Return a bad day."""
+        return make_metrics()
+
+    async def events(self, *, newest: int = 200) -> Sequence[str]:
+        """Return a few events."""
+        return _EVENTS[-newest:]
+
+    async def report(self) -> str:
+        """Return a short report."""
+        return "NovaDesk report"
 
     async def devices(self) -> Devices:
         """Return two of each."""

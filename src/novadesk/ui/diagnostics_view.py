@@ -1,0 +1,201 @@
+"""The diagnostics window: how the program keeps its promises, and what passed on the wire."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.conversation.api import Metric, Requests
+from novadesk.errors import KnownError
+from novadesk.ui import tokens
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.controls import ShapeLabel
+from novadesk.ui.theme import Theme
+from novadesk.ui.tokens import Tone
+from novadesk.ui.words import tr
+
+REFRESH_MS = 2_000
+NEWEST_EVENTS = 200
+REPORT_S = 15.0
+
+
+class DiagnosticsView(QDialog):
+    """A window beside the conversation; it asks again every two seconds while it is open.
+
+    Args:
+        bridge: asks for what is shown.
+        requests: answers it.
+    """
+
+    def __init__(self, bridge: Bridge, requests: Requests, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._requests, self._theme = bridge, requests, theme
+        self._rows: dict[str, _MetricRow] = {}
+        self._events: list[str] = []
+        self.setObjectName("diagnostics")
+        self.setWindowTitle(self.tr("Diagnostics"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._make_parts()
+        theme.dress(self)
+        self.resize(theme.px(640), theme.px(680))
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._timer.start()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for metrics and events."""
+        bridge, requests = self._bridge, self._requests
+        bridge.ask(requests.metrics, self._on_metrics, self._on_error, owner=self)
+        bridge.ask(lambda: requests.events(newest=NEWEST_EVENTS), self._on_events, self._on_error, owner=self)
+
+    def copy_report(self) -> None:
+        """Put a report into the clipboard."""
+        self.copy.setEnabled(False)
+        self._say(self.tr("Making the report…"))
+        self._bridge.ask(self._requests.report, self._on_report, self._on_no_report, owner=self, deadline_s=REPORT_S)
+
+    def shown(self, name: str) -> tuple[str, str]:
+        """Return value and judgement of a metric as they are shown."""
+        row = self._rows[name]
+        return row.value.text(), row.judgement.text()
+
+    def _make_parts(self) -> None:
+        theme = self._theme
+        self.note = QLabel(self)
+        self.note.setObjectName("dialogNote")
+        self.note.setWordWrap(True)
+        self.grid = QGridLayout()
+        self.grid.setHorizontalSpacing(theme.px(tokens.SPACE_3))
+        self.grid.setVerticalSpacing(theme.px(tokens.SPACE_1))
+        self.grid.setColumnStretch(1, 1)
+        self.events = QPlainTextEdit(self)
+        self.events.setObjectName("events")
+        self.events.setReadOnly(True)
+        self.events.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.events.setTabChangesFocus(True)
+        self.events.setAccessibleName(self.tr("Protocol events"))
+        self.events.setPlaceholderText(self.tr("Nothing has passed yet."))
+        hint = QLabel(self.tr("What was said is not recorded: texts and audio appear as lengths."), self)
+        hint.setObjectName("dialogNote")
+        hint.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        edge = theme.px(tokens.SPACE_5)
+        layout.setContentsMargins(edge, theme.px(tokens.SPACE_4), edge, theme.px(tokens.SPACE_4))
+        layout.setSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(_heading(self.tr("Last 24 hours"), self))
+        layout.addLayout(self.grid)
+        layout.addSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(_heading(self.tr("Protocol events"), self))
+        layout.addWidget(hint)
+        layout.addWidget(self.events, 1)
+        layout.addLayout(self._make_buttons())
+        self.copy.setFocus()
+
+    def _make_buttons(self) -> QHBoxLayout:
+        self.copy = QPushButton(self.tr("Copy report"), self)
+        self.copy.setToolTip(
+            self.tr("Version, settings, numbers and events, without secrets and without what was said")
+        )
+        self.copy.setAutoDefault(True)
+        self.copy.clicked.connect(self.copy_report)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        close = buttons.button(QDialogButtonBox.StandardButton.Close)
+        close.setIcon(QIcon())
+        close.setAutoDefault(False)
+        buttons.rejected.connect(self.reject)
+        line = QHBoxLayout()
+        line.setSpacing(self._theme.px(tokens.SPACE_3))
+        line.addWidget(self.note, 1)
+        line.addWidget(self.copy)
+        line.addWidget(buttons)
+        return line
+
+    def _on_metrics(self, metrics: Sequence[Metric]) -> None:
+        for metric in metrics:
+            if metric.name not in self._rows:
+                self._rows[metric.name] = _MetricRow(self.grid, len(self._rows), self._theme, self)
+            self._rows[metric.name].show_metric(metric)
+
+    def _on_events(self, events: Sequence[str]) -> None:
+        if list(events) == self._events:
+            return
+        self._events = list(events)
+        across, down = self.events.horizontalScrollBar(), self.events.verticalScrollBar()
+        at_end, place = down.value() >= down.maximum(), (across.value(), down.value())
+        self.events.setPlainText("\n".join(events))
+        across.setValue(place[0])
+        down.setValue(down.maximum() if at_end else place[1])
+
+    def _on_error(self, error: KnownError) -> None:
+        self._say(f"{error.what} {error.advice}", bad=True)
+
+    def _on_report(self, report: str) -> None:
+        QGuiApplication.clipboard().setText(report)
+        self.copy.setEnabled(True)
+        self._say(self.tr("The report is in the clipboard. Read it before you send it."))
+
+    def _on_no_report(self, error: KnownError) -> None:
+        self.copy.setEnabled(True)
+        self._on_error(error)
+
+    def _say(self, words: str, *, bad: bool = False) -> None:
+        self.note.setProperty("bad", bad)
+        self.note.style().polish(self.note)
+        self.note.setText(words)
+
+
+class _MetricRow:
+    """One line of the table: sign, title, value, judgement."""
+
+    def __init__(self, grid: QGridLayout, row: int, theme: Theme, parent: QWidget) -> None:
+        self._theme = theme
+        self.sign = ShapeLabel(theme, tokens.FONT_BASE, parent)
+        self.title, self.value, self.judgement = QLabel(parent), QLabel(parent), QLabel(parent)
+        self.judgement.setObjectName("dialogNote")
+        self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for label in (self.value, self.judgement):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.title.setBuddy(self.value)
+        grid.setColumnMinimumWidth(0, theme.px(tokens.FONT_BASE))
+        for column, label in enumerate((self.sign, self.title, self.value, self.judgement)):
+            grid.addWidget(label, row, column)
+
+    def show_metric(self, metric: Metric) -> None:
+        self.title.setText(metric.title)
+        self.value.setText(metric.words)
+        self.judgement.setText(_judgement(metric))
+        self.judgement.setProperty("bad", metric.alert)
+        self.judgement.style().polish(self.judgement)
+        self.value.setAccessibleName(f"{metric.title}: {metric.words} {self.judgement.text()}".strip())
+        self.sign.setVisible(metric.alert)
+        if metric.alert:
+            self.sign.set_shape("warning", Tone.BAD)
+
+
+def _judgement(metric: Metric) -> str:
+    if not metric.bound:
+        return ""
+    measured = tr("{n} measured").format(n=f"{metric.samples:,}")
+    if metric.alert:
+        return tr("Alert: {bound} · {measured}").format(bound=metric.bound, measured=measured)
+    return tr("alert {bound} · {measured}").format(bound=metric.bound, measured=measured)
+
+
+def _heading(words: str, parent: QWidget) -> QLabel:
+    heading = QLabel(words, parent)
+    heading.setObjectName("dialogHeading")
+    return heading
