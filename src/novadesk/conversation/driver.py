@@ -170,10 +170,12 @@ class Driver:
         self._tools.ask(request, self._wires.live)
 
     def _on_tool_answered(self, request: ToolRequested, generation: int | None, result: str) -> None:
+        in_words = f"The result of {request.name} is {result}"  # for another link: tool ids do not outlive theirs
         if generation == self._wires.live and self._wires.takes_text:
             self._wires.send_tool_result(request.tool_use_id, result)
-        else:  # tool ids do not outlive their wire session
-            self._questions.add(request.tool_use_id, f"The result of {request.name} is {result}")
+            self._questions.understood(request.tool_use_id, in_words)
+        else:
+            self._questions.add(request.tool_use_id, in_words)
             self._send_questions()
 
     def _go_live(self, generation: int) -> None:
@@ -222,9 +224,11 @@ class Driver:
             self._tally.resuming()
         if isinstance(event, lifecycle.AnswerBegan | lifecycle.NothingSaid | lifecycle.DeadlinePassed) and self.live:
             self.uplink.answered()  # nothing of it is waited for any more
+        if isinstance(event, lifecycle.ToolAsked):
+            self._questions.answered()  # the tool's result asks for itself
         for action in actions:
             self._perform(action, before)
-        if self.state.phase in (Phase.READY, Phase.SPEAKING, Phase.TOOL):  # a tool's late result asks for itself
+        if self.state.phase in (Phase.READY, Phase.SPEAKING):
             self._questions.answered()
         self._on_changed()
 

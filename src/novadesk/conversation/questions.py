@@ -1,16 +1,20 @@
 """Questions on their way to the service. Pure: what waits for a link, and what a lost link has left unanswered."""
 
 
-class Questions:
-    """Keeps each question until an answer to it has begun. One that a lost link swallowed is asked once more, as text.
+MOST_REPEATS = 2
+"""How often a question is asked again: more often, and one that ends every link would be asked for ever."""
 
-    A question is a typed text, a spoken one that the service has understood, or the late result of a tool.
+
+class Questions:
+    """Keeps each question until an answer to it has begun. One that a lost link swallowed is asked again, as text.
+
+    A question is a typed text, a spoken one that the service has understood, or the result of a tool.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {}
         self._asked: dict[str, str] = {}
-        self._repeated: set[str] = set()
+        self._repeats: dict[str, int] = {}
 
     @property
     def waiting(self) -> frozenset[str]:
@@ -27,7 +31,7 @@ class Questions:
         self._waiting[turn_id] = text
 
     def understood(self, turn_id: str, text: str) -> None:
-        """Take a spoken turn that the service has heard and is about to answer."""
+        """Take what the service was given other than as text, and is about to answer."""
         self._asked[turn_id] = text
 
     def take(self) -> str | None:
@@ -43,9 +47,9 @@ class Questions:
         self._asked.clear()
 
     def link_lost(self) -> None:
-        """Put what was asked in vain first in line again, each at most once."""
-        again = {turn_id: text for turn_id, text in self._asked.items() if turn_id not in self._repeated}
-        self._repeated.update(again)
+        """Put what was asked in vain first in line again, each at most `MOST_REPEATS` times."""
+        again = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}
+        self._repeats.update({turn_id: self._repeats.get(turn_id, 0) + 1 for turn_id in again})
         self._waiting = {**again, **self._waiting}
         self._asked.clear()
 
@@ -53,4 +57,4 @@ class Questions:
         """Forget everything: the conversation is over."""
         self._waiting.clear()
         self._asked.clear()
-        self._repeated.clear()
+        self._repeats.clear()

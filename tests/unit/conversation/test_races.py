@@ -74,6 +74,21 @@ def test_a_tool_result_that_finds_no_link_goes_to_the_next_one(error: KnownError
     story(work, toolbox=Toolbox([Tool(slow_s)]))
 
 
+def test_a_tool_result_that_went_into_a_dying_link_is_said_to_the_next_one() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        first = bench.linker.newest
+        first.user_said("ask the tool")
+        first.ask_tool("slow", "{}")
+        await bench.until(lambda: first.tool_answers() != [])
+        first.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.until(lambda: bench.linker.newest.typed() == ['The result of slow is {"answer": 42}'])
+        assert [message.text for message in bench.linker.newest.history()] == ["ask the tool"]
+
+    story(work, toolbox=Toolbox([Tool(0.1)]))
+
+
 def test_the_end_of_a_session_that_is_only_now_accepted_is_orderly() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
