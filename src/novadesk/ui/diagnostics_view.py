@@ -43,6 +43,7 @@ class DiagnosticsView(QDialog):
         self._bridge, self._requests, self._theme = bridge, requests, theme
         self._rows: dict[str, _MetricRow] = {}
         self._events: list[str] = []
+        self._troubled = False
         self.setObjectName("diagnostics")
         self.setWindowTitle(self.tr("Diagnostics"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -58,7 +59,7 @@ class DiagnosticsView(QDialog):
     def refresh(self) -> None:
         """Ask for metrics and events."""
         bridge, requests = self._bridge, self._requests
-        bridge.ask(requests.metrics, self._on_metrics, self._on_error, owner=self)
+        bridge.ask(requests.metrics, self._on_metrics, self._on_no_metrics, owner=self)
         bridge.ask(lambda: requests.events(newest=NEWEST_EVENTS), self._on_events, self._on_error, owner=self)
 
     def copy_report(self) -> None:
@@ -80,7 +81,7 @@ class DiagnosticsView(QDialog):
         self.grid = QGridLayout()
         self.grid.setHorizontalSpacing(theme.px(tokens.SPACE_3))
         self.grid.setVerticalSpacing(theme.px(tokens.SPACE_1))
-        self.grid.setColumnStretch(1, 1)
+        self.grid.setColumnStretch(0, 1)
         self.events = QPlainTextEdit(self)
         self.events.setObjectName("events")
         self.events.setReadOnly(True)
@@ -128,6 +129,9 @@ class DiagnosticsView(QDialog):
             if metric.name not in self._rows:
                 self._rows[metric.name] = _MetricRow(self.grid, len(self._rows), self._theme, self)
             self._rows[metric.name].show_metric(metric)
+        if self._troubled:
+            self._troubled = False
+            self._say("")
 
     def _on_events(self, events: Sequence[str]) -> None:
         if list(events) == self._events:
@@ -138,6 +142,10 @@ class DiagnosticsView(QDialog):
         self.events.setPlainText("\n".join(events))
         across.setValue(place[0])
         down.setValue(down.maximum() if at_end else place[1])
+
+    def _on_no_metrics(self, error: KnownError) -> None:
+        self._troubled = True
+        self._on_error(error)
 
     def _on_error(self, error: KnownError) -> None:
         self._say(f"{error.what} {error.advice}", bad=True)
@@ -158,7 +166,7 @@ class DiagnosticsView(QDialog):
 
 
 class _MetricRow:
-    """One line of the table: sign, title, value, judgement."""
+    """One line of the table: title, value, sign of an alert, judgement."""
 
     def __init__(self, grid: QGridLayout, row: int, theme: Theme, parent: QWidget) -> None:
         self._theme = theme
@@ -170,8 +178,8 @@ class _MetricRow:
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.title.setBuddy(self.value)
-        grid.setColumnMinimumWidth(0, theme.px(tokens.FONT_BASE))
-        for column, label in enumerate((self.sign, self.title, self.value, self.judgement)):
+        grid.setColumnMinimumWidth(2, theme.px(tokens.FONT_BASE))
+        for column, label in enumerate((self.title, self.value, self.sign, self.judgement)):
             grid.addWidget(label, row, column)
 
     def show_metric(self, metric: Metric) -> None:
@@ -198,4 +206,5 @@ def _judgement(metric: Metric) -> str:
 def _heading(words: str, parent: QWidget) -> QLabel:
     heading = QLabel(words, parent)
     heading.setObjectName("dialogHeading")
+    heading.setIndent(0)
     return heading
