@@ -1,0 +1,123 @@
+"""The fault matrix: every trouble in every state of a conversation, on virtual time, and what became of it."""
+
+import asyncio
+import math
+from dataclasses import dataclass
+
+from novadesk.conversation.api import Phase
+from novadesk.errors import Reason
+from tests.support.fault_states import STATES, State
+from tests.support.fault_troubles import TROUBLES, Trouble
+from tests.support.fault_world import LIVE, RESTING, World, run_in_world
+
+__all__ = ["STATES", "TROUBLES", "Cell", "State", "Trouble", "check_books", "run_cell"]
+
+ACT_S = 1.0
+QUIET_S = 90.0
+NOTICED_S = 0.1
+
+
+@dataclass(slots=True)
+class Cell:
+    """What became of a trouble in a state.
+
+    Attributes:
+        failed: the reason that the person was told, or None when the conversation went on by itself.
+        rested: the conversation went to rest instead, and went on with the person's next press.
+        moved: another wire session carries the conversation afterwards.
+        back_s: seconds until the conversation went on: from the trouble, its end, or the person's wish to go on.
+        attempts: attempts to connect until then.
+    """
+
+    failed: Reason | None = None
+    rested: bool = False
+    moved: bool = False
+    back_s: float = 0.0
+    attempts: int = 0
+
+    def words(self) -> str:
+        """Return it as the table shows it; times are rounded up to half seconds."""
+        time = f"{math.ceil(self.back_s * 2 - 1e-3) / 2:g} s"
+        if self.failed is not None:
+            return f"**{self.failed.value.split('.')[1].replace('_', ' ')}** → {time}"
+        if self.rested:
+            return f"rests → {time}"
+        if self.back_s < NOTICED_S:
+            return "hand-over" if self.moved else "·"
+        return time
+
+
+def run_cell(trouble: Trouble, state: State) -> Cell:
+    """Run one cell and hold it to all that is promised."""
+    cell = Cell()
+
+    async def work(world: World) -> None:
+        await state.bring(world)
+        carrier, asked, attempts = world.service.carrier, world.in_flight(), len(world.service.attempts)
+        await trouble.strike(world)
+        since = world.time
+        heal_at = world.time + trouble.lasts_s
+        if world.now.phase in RESTING:
+            await asyncio.sleep(ACT_S)
+            since = world.time
+            _go_on(world)
+        await _come_through(world, trouble, cell, since, heal_at)
+        cell.moved = world.service.carrier is not carrier
+        cell.attempts = len(world.service.attempts) - attempts
+        bound_s = trouble.bound_s + state.waits_s
+        assert cell.back_s <= bound_s, f"took {cell.back_s:.1f} s, more than {bound_s:g} s"
+        await world.must(lambda: world.now.phase is Phase.READY and not world.now.live, "quiet", QUIET_S)
+        await world.exchange(9)
+        if asked is not None and cell.failed is None and state.keeps_question and not cell.rested:
+            assert world.was_answered(asked), "the question that was in flight never got its answer"
+        await check_books(world)
+
+    run_in_world(work, **state.options)
+    return cell
+
+
+def _go_on(world: World) -> None:
+    """Do what a person does to go on: Try now after a failure, else open the conversation again."""
+    if world.now.phase is Phase.FAILED:
+        assert world.now.error is not None
+        assert world.now.error.what
+        assert world.now.error.advice
+        world.controller.try_now()
+    else:
+        world.connect()
+
+
+async def _come_through(world: World, trouble: Trouble, cell: Cell, since: float, heal_at: float) -> None:
+    """Wait until the conversation goes on; heal the trouble in its time, help where only the person can."""
+    if trouble.lasts_s:
+        await world.until(lambda: world.now.phase is Phase.FAILED, heal_at - world.time)
+        assert trouble.heal is not None
+        trouble.heal(world)
+        since = max(since, world.time)
+    await world.must(lambda: world.well() or world.now.phase in RESTING, "back, or an honest failure")
+    cell.rested = world.now.phase in (Phase.IDLE, Phase.ENDED)
+    if world.now.phase is Phase.FAILED:
+        assert world.now.error is not None
+        cell.failed = Reason(world.now.error.reason)
+    if world.now.phase in RESTING:
+        await asyncio.sleep(ACT_S)
+        since = world.time
+        _go_on(world)
+        await world.must(world.well, "back after the person's wish")
+    assert world.now.phase in LIVE
+    cell.back_s = world.time - since
+
+
+async def check_books(world: World) -> None:
+    """Compare what the service heard and said, what is on disk, and what is in the session store."""
+    local = world.local()
+    texts = [(turn.role, turn.text) for turn in local if not turn.unconfirmed]
+    assert texts == world.service.delivered, f"on disk {texts}, said {world.service.delivered}"
+    assert len(set(texts)) == len(texts), "nothing is there twice"
+    told = [turn.text for turn in local]
+    assert len(set(told)) == len(told), "no unconfirmed text stays beside its confirmed one"
+    history = [message.text for message in world.service.live[-1].history or ()]
+    stored = [turn.heard_text for turn in local]
+    assert history == [text for text in stored if text in history], f"told {history}, stored {stored}"
+    assert await world.delivered(), f"{world.now.pending_sync} turns were never delivered: {world.store.sync.note}"
+    assert world.remote() == told, f"in the session store {world.remote()}, on disk {told}"
