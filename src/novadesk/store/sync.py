@@ -207,7 +207,10 @@ class Sync:
 
     def _note_delivered(self, lease: Lease) -> None:
         turn = lease.turn
-        if self._meter is not None and turn is not None and not lease.again and not lease.revision:
+        if self._meter is None or turn is None or lease.again:
+            return
+        # A turn that was replaced while it waited goes out once, under its own id; after a delivery, under another.
+        if not lease.revision or lease.step_id == turn.turn_id:
             self._meter.note(Measure.TURN_DELIVERED, max(0, self._clock.unix_ms() - turn.at_ms))
 
     async def _run(self) -> None:
