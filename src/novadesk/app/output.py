@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Layer, Reason
 
 
 def put(text: str) -> None:
@@ -38,6 +38,12 @@ def put_error(error: KnownError, *, as_json: bool) -> None:
     print(sentence, file=sys.stderr)
     if as_json:
         put_row(type="error", layer=layer, reason=error.reason.value, what=error.what, advice=error.advice)
+
+
+def put_note(layer: Layer, words: str) -> None:
+    """Print a sentence that is no error beside the data; whether somebody reads it does not matter."""
+    with contextlib.suppress(OSError):
+        print(f"novadesk: {layer.value}: {words}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from novadesk.app.core import Core, Start
-from novadesk.app.output import put, put_error, put_row
+from novadesk.app.output import put, put_error, put_note, put_row
 from novadesk.app.talkcourse import Course, Outcome
 from novadesk.audio.formats import Recording, read_wav
 from novadesk.audio.nullio import FileSound
 from novadesk.config import Settings, TalkModeSetting, load_settings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.ports import SoundListener
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Layer, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.models import BackendKind, Role, Turn
 from novadesk.paths import Folders, find_folders
@@ -151,7 +151,10 @@ class _Talk:
                 loop.add_signal_handler(number, self._tell, ending)
         sound = _WaitingSound(self._file)
         await self._core.start(Start(role="talk", handle=handle, fresh=fresh, private=private, sound=sound))
-        self._seen = {turn.turn_id for turn in self._core.controller.snapshot().turns}
+        begun = self._core.controller.snapshot()
+        if begun.store_note:
+            put_note(Layer.STORE, begun.store_note)
+        self._seen = {turn.turn_id for turn in begun.turns}
         failure: KnownError | None = None
         try:
             ending = await self._hold(sound)
