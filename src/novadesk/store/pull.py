@@ -17,7 +17,7 @@ from novadesk.store.metadata import KEY_SUCCESSOR
 from novadesk.store.rows import find_conversation
 from novadesk.store.together import together
 
-_FIRST = 3 * MAX_PARALLEL
+_FIRST = 50
 """Steps merged first, so that the newest of a long conversation are readable soon."""
 
 _BATCH = 8 * MAX_PARALLEL
