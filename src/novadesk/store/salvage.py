@@ -18,38 +18,45 @@ _MOST_MISSES = 20_000
 """Row numbers in a row that yield nothing, after which there is nothing further on."""
 
 _LATEST_MS = 1 << 43
+_TABLES = ("setting", "conversation", "turn", "step", "remote_session", "tombstone")
 _WISHES = (OutboxKind.METADATA.value, OutboxKind.DELETE.value)
 
 type _Row = dict[str, Any]
+type _Columns = dict[str, frozenset[str]]
 
 
 def salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Add to `target`, in its transaction, what of `source` can be read and is not there, or is newer than there."""
+    columns = {table: _columns(target, table) for table in _TABLES}
     source.text_factory = bytes
     source.execute("PRAGMA cell_size_check = ON")
     for row in _rows(source, "tombstone"):
         if _is_handle(row.get("handle")):
-            _put(target, "tombstone", row)
+            _put(target, columns, "tombstone", row)
     target.execute("DELETE FROM conversation WHERE handle IN (SELECT handle FROM tombstone)")
     target.execute("DELETE FROM outbox WHERE kind <> 'delete' AND conversation IN (SELECT handle FROM tombstone)")
     turns = [row for row in _numbered(source, "turn") if _is_turn(row)]
     wishes = [row for row in _numbered(source, "outbox") if _is_handle(row.get("conversation"))]
     steps = [row for row in _rows(source, "step") if _is_handle(row.get("handle"))]
-    places = _take_conversations(source, target, turns, _owners(turns, wishes, steps))
-    _take_turns(target, turns, places)
+    places = _take_conversations(source, target, columns, turns, _owners(turns, wishes, steps))
+    _take_turns(target, columns, turns, places)
     for row in _rows(source, "remote_session"):
         if _is_handle(row.get("handle")):
-            _put(target, "remote_session", row, replace=True)
+            _put(target, columns, "remote_session", row, replace=True)
     for row in steps:
-        _put(target, "step", row)
+        _put(target, columns, "step", row)
     for row in _rows(source, "setting"):
-        _put(target, "setting", row, replace=True)
+        _put(target, columns, "setting", row, replace=True)
     _take_wishes(target, wishes)
     _put_in_order(target)
 
 
 def _take_conversations(
-    source: sqlite3.Connection, target: sqlite3.Connection, turns: list[_Row], owners: dict[int, str]
+    source: sqlite3.Connection,
+    target: sqlite3.Connection,
+    columns: _Columns,
+    turns: list[_Row],
+    owners: dict[int, str],
 ) -> dict[int, str]:
     """Return the handle of each conversation number of the source that is not deleted."""
     places: dict[int, str] = {}
@@ -58,7 +65,7 @@ def _take_conversations(
             continue
         number = row.pop("number")
         places[number] = row["handle"]
-        if not _put(target, "conversation", row):
+        if not _put(target, columns, "conversation", row):
             for value, time_of in (("title", "titled_ms"), ("starred", "starred_ms")):
                 target.execute(
                     f"UPDATE conversation SET {value} = :{value}, {time_of} = :{time_of}"
@@ -71,7 +78,7 @@ def _take_conversations(
             continue
         handle = places[number] = owners.get(number) or make_handle(time.time_ns() // 1_000_000)
         row = {"handle": handle, "label": "recovered", "title": "", "backend": "practice"}
-        _put(target, "conversation", row | {"created_ms": turn["at_ms"], "updated_ms": turn["at_ms"]})
+        _put(target, columns, "conversation", row | {"created_ms": turn["at_ms"], "updated_ms": turn["at_ms"]})
     gone = {row["handle"] for row in target.execute("SELECT handle FROM tombstone")}
     target.execute("DELETE FROM conversation WHERE handle IN (SELECT handle FROM tombstone)")
     return {number: handle for number, handle in places.items() if handle not in gone}
@@ -88,16 +95,16 @@ def _owners(turns: list[_Row], wishes: list[_Row], steps: list[_Row]) -> dict[in
     return found
 
 
-def _take_turns(target: sqlite3.Connection, turns: list[_Row], places: dict[int, str]) -> None:
+def _take_turns(target: sqlite3.Connection, columns: _Columns, turns: list[_Row], places: dict[int, str]) -> None:
     numbers = {row["handle"]: row["number"] for row in target.execute("SELECT number, handle FROM conversation")}
     for row in turns:
         conversation = numbers.get(places.get(row["conversation"], ""))
         if conversation is None:
             continue
-        there = target.execute("SELECT revision FROM turn WHERE turn_id = ?", (row["turn_id"],)).fetchone()
+        there = target.execute("SELECT revision, sync FROM turn WHERE turn_id = ?", (row["turn_id"],)).fetchone()
         if there is None:
             fresh = {name: value for name, value in row.items() if name != "number"}
-            _put(target, "turn", fresh | {"conversation": conversation})
+            _put(target, columns, "turn", fresh | {"conversation": conversation})
         elif row["revision"] > there["revision"]:
             target.execute(
                 "UPDATE turn SET text = :text, heard_chars = :heard_chars, interrupted = :interrupted,"
@@ -105,7 +112,7 @@ def _take_turns(target: sqlite3.Connection, turns: list[_Row], places: dict[int,
                 " WHERE turn_id = :turn_id",
                 row,
             )
-        elif row["revision"] == there["revision"] and row.get("sync") == "synced":
+        elif row["revision"] == there["revision"] and row.get("sync") == "synced" != there["sync"]:
             target.execute("UPDATE turn SET sync = 'synced' WHERE turn_id = ?", (row["turn_id"],))
 
 
@@ -142,10 +149,9 @@ def _put_in_order(target: sqlite3.Connection) -> None:
     )
 
 
-def _put(target: sqlite3.Connection, table: str, row: _Row, *, replace: bool = False) -> bool:
+def _put(target: sqlite3.Connection, columns: _Columns, table: str, row: _Row, *, replace: bool = False) -> bool:
     """Insert a row, with the columns that there are; say whether that worked."""
-    known = {column["name"] for column in target.execute(f"PRAGMA table_info({table})")}
-    names = [name for name in row if name in known]
+    names = [name for name in row if name in columns[table]]
     marks = ", ".join(f":{name}" for name in names)
     verb = "INSERT OR REPLACE" if replace else "INSERT OR IGNORE"
     try:
@@ -153,6 +159,10 @@ def _put(target: sqlite3.Connection, table: str, row: _Row, *, replace: bool = F
         return bool(target.execute(query, row).rowcount)
     except sqlite3.IntegrityError:  # a row that only looked like one of ours
         return False
+
+
+def _columns(db: sqlite3.Connection, table: str) -> frozenset[str]:
+    return frozenset(column["name"] for column in db.execute(f"PRAGMA table_info({table})"))
 
 
 def _numbered(db: sqlite3.Connection, table: str) -> Iterator[_Row]:
