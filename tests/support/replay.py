@@ -15,6 +15,7 @@ from novadesk.protocol.session import NovaSession, Setup, Side
 from novadesk.protocol.transcript import Transcript, TurnText
 
 STEP_S = 0.05
+OPENING_S = 0.1
 
 
 def record_file(file: Path) -> str:
@@ -97,11 +98,13 @@ class RecordedLink:
     def __init__(self, events: Sequence[Recorded], begin_s: float, *, ends: bool) -> None:
         self.closed = False
         self.expires_at_ms: int | None = None
-        self._events, self._begin_s, self._ends = events, begin_s, ends
+        self._events, self._ends = events, ends
+        self._ahead_s = begin_s - asyncio.get_running_loop().time()
         self._messages: asyncio.Queue[LinkMessage] = asyncio.Queue()
         self._player: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
+        await asyncio.sleep(OPENING_S)
         self._messages.put_nowait(Accepted())
         self._player = asyncio.create_task(self._play(), name="recorded-service")
 
@@ -125,10 +128,9 @@ class RecordedLink:
             await asyncio.gather(self._player, return_exceptions=True)
 
     async def _play(self) -> None:
-        now_s = self._begin_s
+        loop = asyncio.get_running_loop()
         for event in self._events:
-            await asyncio.sleep(max(0.0, event.at_s - now_s))
-            now_s = max(now_s, event.at_s)
+            await asyncio.sleep(max(0.0, event.at_s - self._ahead_s - loop.time()))
             self._messages.put_nowait(Arrived(event.payload))
         if self._ends:
             self._messages.put_nowait(Closed(None))
