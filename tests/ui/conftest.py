@@ -21,7 +21,7 @@ from novadesk.ui.theme import Scheme
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints"))
+        item.add_marker(pytest.mark.qt_log_ignore(r"propagateSizeHints|support raise\(\)|grabbing the keyboard"))
 
 
 class RecordedIntents:

@@ -224,6 +224,8 @@ class HistoryList(QListView):
         menu.popup(self.viewport().mapToGlobal(where))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        if self.state() is QAbstractItemView.State.EditingState:
+            return  # the Return that ends a title comes on to here
         index = self.currentIndex()
         conversation = self._conversation(index)
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
