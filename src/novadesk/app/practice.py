@@ -91,8 +91,11 @@ class PracticeServer:
             async with asyncio.timeout(STOP_S):
                 await process.wait()
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            _log.warning("the practice server did not end in time")
+        finally:
+            if process.returncode is None:  # too slow, or nobody has the time to wait for it
+                process.kill()
+                await process.wait()
         if self._errors is not None:
             await self._errors
             self._errors = None

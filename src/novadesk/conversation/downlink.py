@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from novadesk.conversation import lifecycle
 from novadesk.conversation.api import LiveText, TokenTotals
 from novadesk.conversation.playback import Answer, Playback
-from novadesk.models import Role
 from novadesk.protocol.session_events import (
     Interrupted,
     SessionEvent,
@@ -64,9 +63,12 @@ class Downlink:
 
     def unfinished(self) -> str:
         """Return the text of an answer whose link is over while it is still being played; empty without one."""
-        pieces = () if self._orphan is None else self._orphan.live()
-        texts = [text for piece in pieces if piece.role is Role.ASSISTANT for text in (piece.spoken, piece.planned)]
-        return " ".join(text.strip() for text in texts if text.strip())
+        return "" if self._orphan is None else self._orphan.unfinished()
+
+    @property
+    def owed(self) -> bool:
+        """Return whether the service has yet to confirm text of its newest answer."""
+        return self._transcript.owes
 
     def set_speaker(self, *, present: bool) -> None:
         """Note whether there is a speaker; without one an answer is over when all of it was sent."""

@@ -271,8 +271,9 @@ class Driver:
             case Timer.STEP:
                 return lifecycle.DeadlinePassed(jitter=random.random())
             case Timer.RENEWAL:
-                quiet = self.uplink.quiet(self._clock.now(), self._policy.quiet_s) and not self._questions.open
-                return lifecycle.RenewalDue(quiet=quiet, jitter=random.random())
+                quiet = self.uplink.quiet(self._clock.now(), self._policy.quiet_s)
+                settled = not self._questions.open and not self.downlink.owed
+                return lifecycle.RenewalDue(quiet=quiet and settled, jitter=random.random())
             case Timer.IDLE:
                 return lifecycle.IdleDue()
 

@@ -158,6 +158,19 @@ class Transcript:
                 pieces.append(LivePiece(Role.ASSISTANT, spoken, planned))
         return tuple(pieces)
 
+    def unfinished(self) -> str:
+        """Return the text of the answer that is neither finished nor cut off, heard or not; empty without one."""
+        if self._present is None or self._present.muted:
+            return ""
+        return " ".join(filter(None, self._present.split()))
+
+    @property
+    def owes(self) -> bool:
+        """Return whether the service has yet to confirm text of the newest answer. Of a cut one it need not."""
+        if self._present is not None:
+            return True
+        return self._earlier is not None and not self._earlier.interrupted and self._earlier.owes()
+
     # --- within ------------------------------------------------------------------------------
 
     def _answer(self) -> Answer:

@@ -247,6 +247,48 @@ def test_an_answer_is_not_cut_by_a_renewal() -> None:
     story(work, session=NEVER)
 
 
+def test_a_played_answer_whose_text_is_not_confirmed_yet_is_waited_for() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await asyncio.sleep(359)
+        link = bench.linker.newest
+        link.user_said("tell me")
+        link.plan("Answer number four.")
+        link.speak(2_400, last=True)
+        await asyncio.sleep(0.5)
+        bench.sound.play_out()
+        await asyncio.sleep(5)
+        assert bench.now.phase is Phase.READY
+        assert bench.now.renewals == 0
+        link.spoken("Answer number four.", last=True)
+        await bench.until(lambda: bench.now.renewals == 1, most_s=2)
+        assert bench.texts[-1] == ("assistant", "Answer number four.")
+        assert not bench.now.turns[-1].unconfirmed
+
+    story(work, session=NEVER)
+
+
+def test_an_answer_that_was_cut_off_holds_up_no_renewal() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await asyncio.sleep(350)
+        link = bench.linker.newest
+        link.user_said("tell me")
+        link.plan("Part one.")
+        link.plan("Part two.")
+        link.speak(24_000, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        link.interrupt()
+        link.user_said("stop")
+        link.answer("Fine.")
+        await bench.until(lambda: len(bench.now.turns) == 4)
+        bench.sound.play_out()
+        await asyncio.sleep(15)
+        assert bench.now.renewals == 1
+
+    story(work, session=NEVER)
+
+
 def test_what_arrived_of_an_answer_is_played_though_its_link_dies_and_is_kept_as_heard() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
