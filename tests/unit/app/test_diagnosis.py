@@ -195,8 +195,7 @@ async def test_a_file_in_the_way_is_said(diagnosis: Diagnosis, folders: Folders,
     assert told.value.reason is Reason.STORE_LOCKED
     expected_logs.allow("ended by a bug|could not be written")
     meet_a_bug()
-    await until(lambda: diagnosis._reports)
-    await until(lambda: not diagnosis._reports)
+    await until(lambda: [line for line in expected_logs.records if "could not be written" in line.getMessage()])
 
 
 async def test_a_store_that_cannot_be_read_leaves_the_rest_of_the_report(folders: Folders, clock: StepClock) -> None:
