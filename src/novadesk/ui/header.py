@@ -177,7 +177,8 @@ class Header(QFrame):
         self._make_room()
         name = snapshot.backend_name
         self.backend.set_whole(f"· {name}" if name else "")
-        self.end.setEnabled(snapshot.phase in _LIVE)
+        resting = snapshot.phase is Phase.IDLE and bool(snapshot.turns)
+        self.end.setEnabled(resting or snapshot.phase in _LIVE)
 
     def set_narrow(self, narrow: bool) -> None:
         """Show icons only where there is no room for words, and the way to the folded sidebar."""

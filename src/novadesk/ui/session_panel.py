@@ -59,8 +59,9 @@ class ErrorBar(QFrame):
         layout.addWidget(self.copy)
         self.hide()
 
-    def show_error(self, error: ErrorNote | None) -> None:
-        """Show an error, or nothing."""
+    def show_error(self, error: ErrorNote | None, *, waiting: bool = False) -> None:
+        """Show an error, or nothing; `waiting` for the next attempt, which the person may not want to do."""
+        self.retry.setVisible(error is not None and (error.retry or waiting))
         if error == self._error:
             return
         known = self._error is not None and error is not None and error.reason == self._error.reason
@@ -70,7 +71,6 @@ class ErrorBar(QFrame):
             return
         self.what.setText(error.what)
         self.advice.setText(error.advice)
-        self.retry.setVisible(error.retry)
         if not known:  # a count or a countdown that moves is no news
             announce(self, f"{error.what} {error.advice}", urgent=True)
 
@@ -297,6 +297,6 @@ class SessionPanel(QWidget):
 
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw errors, controls and hint."""
-        self.errors.show_error(snapshot.error)
+        self.errors.show_error(snapshot.error, waiting=snapshot.phase is Phase.RECONNECTING)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))

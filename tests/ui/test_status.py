@@ -1,0 +1,145 @@
+"""The lines that are always true: state, what is not saved, what is not synced, what was recovered."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.models import SyncState
+from novadesk.ui import conversation_view, session_panel
+from novadesk.ui.main_window import MainWindow
+from novadesk.ui.states import empty_title, hint, state_line, state_words
+from novadesk.ui.words import sync_line
+from tests.ui.conftest import RecordedIntents, make_conversation
+from tests.ui.test_item_models import make_turn, make_turns
+
+FULL = ErrorNote(
+    layer="store", reason="store.disk_full", what="The disk is full. 1 turn is not saved yet.", advice="Make room."
+)
+LOST = ErrorNote(layer="network", reason="network.link_lost", what="Connection lost.", advice="It comes back.")
+OFF = "Sync is off: AWS does not allow this. Ask for the right."
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what screen readers are told, in order."""
+    told: list[str] = []
+
+    def announce(_widget: QWidget, text: str, *, urgent: bool = False) -> None:
+        told.append(f"! {text}" if urgent else text)
+
+    for module in (conversation_view, session_panel):
+        monkeypatch.setattr(module, "announce", announce)
+    return told
+
+
+@pytest.mark.parametrize(("phase", "microphone"), list(product(Phase, MicrophoneState)))
+def test_every_state_has_its_words_and_a_hint_without_gaps(phase: Phase, microphone: MicrophoneState) -> None:
+    for mode, turns in product(TalkMode, ((), make_turns(0, 2))):
+        snapshot = Snapshot(phase=phase, microphone=microphone, talk_mode=mode, turns=turns, attempt=1, retry_in_s=3.0)
+        for words in (
+            state_words(snapshot, 3.0),
+            hint(snapshot, "Space or F9"),
+            hint(snapshot, "F9", where="below"),
+            empty_title(snapshot),
+            state_line(phase, microphone).shape,
+        ):
+            assert words.strip()
+            assert "{" not in words
+
+
+def test_rest_is_said_and_how_to_go_on(window: MainWindow) -> None:
+    resting = Snapshot(phase=Phase.IDLE, conversation=make_conversation(0), turns=make_turns(0, 2))
+    window.panel.controls.talk.setFocus()
+    window.show_snapshot(resting)
+    assert window.header.state.word.text() == "Resting"
+    assert window.panel.composer.field.placeholderText() == ("Resting. Hold Space or F9 to talk, or type to go on")
+    assert window.header.end.isEnabled()
+    window.show_snapshot(replace(resting, talk_mode=TalkMode.HANDS_FREE))
+    assert window.panel.composer.field.placeholderText() == "Resting. Press Space or F9, or type to go on"
+    window.show_snapshot(Snapshot(phase=Phase.IDLE))
+    assert window.header.state.word.text() == "Idle"
+    assert not window.header.end.isEnabled()
+
+
+def test_reconnecting_offers_try_now_whatever_the_error(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents
+) -> None:
+    retry = window.panel.errors.retry
+    window.show_snapshot(Snapshot(phase=Phase.RECONNECTING, attempt=2, retry_in_s=3.0, error=LOST))
+    assert retry.isVisible()
+    qtbot.mouseClick(retry, Qt.MouseButton.LeftButton)
+    assert intents.take() == [("try_now",)]
+    window.show_snapshot(Snapshot(phase=Phase.READY, error=LOST))
+    assert not retry.isVisible()
+
+
+# --- saved and synced ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "late", "words"),
+    [
+        ({}, True, ""),
+        ({"pending_sync": 12}, False, ""),
+        ({"pending_sync": 12}, True, "12 turns waiting to sync"),
+        ({"pending_sync": 1}, True, "1 turn waiting to sync"),
+        ({"keyring_note": OFF}, False, OFF),
+        ({"keyring_note": OFF, "pending_sync": 3}, False, f"3 turns waiting to sync. {OFF}"),
+        ({"unsaved": 2, "keyring_note": OFF, "pending_sync": 3}, True, "2 turns not saved yet"),
+    ],
+)
+def test_the_header_says_what_is_not_where_it_should_be(changes: dict[str, object], late: bool, words: str) -> None:
+    line = sync_line(replace(Snapshot(), **changes), late=late)  # type: ignore[arg-type]
+    assert (line.words if line is not None else "") == words
+
+
+def test_turns_under_way_for_a_moment_are_no_news(window: MainWindow, qtbot: QtBot) -> None:
+    window._lateness.setInterval(1)
+    turns = (make_turn(0, sync=SyncState.PENDING),)
+    waiting = Snapshot(conversation=make_conversation(0), turns=turns, pending_sync=1)
+    window.show_snapshot(waiting)
+    assert not window.header.sync.isVisible()
+    qtbot.waitUntil(window.header.sync.isVisible)
+    assert window.header.sync.words.whole == "1 turn waiting to sync"
+    model = window.conversation.model
+    assert model.row(model.index(0)).mark is not None
+    window.show_snapshot(replace(waiting, turns=(make_turn(0, sync=SyncState.SYNCED),), pending_sync=0))
+    assert not window.header.sync.isVisible()
+    assert model.row(model.index(0)).mark is None
+    assert not window._lateness.isActive()
+
+
+def test_where_there_is_little_room_sync_comes_before_the_backend_s_name(window: MainWindow) -> None:
+    window.resize(400, 560)
+    window.show_snapshot(Snapshot(backend_name="Amazon Bedrock", keyring_note=OFF))
+    assert window.header.sync.isVisible()
+    assert not window.header.backend.isVisible()
+    window.show_snapshot(Snapshot(backend_name="Amazon Bedrock"))
+    assert window.header.backend.isVisible()
+
+
+# --- what is read aloud ---
+
+
+def test_the_recovery_line_is_shown_and_read_once(window: MainWindow, announced: list[str]) -> None:
+    line = "Recovered 12 turns from last time."
+    snapshot = Snapshot(conversation=make_conversation(0), turns=make_turns(0, 12), notices=(line,))
+    window.show_snapshot(snapshot)
+    window.show_snapshot(replace(snapshot, microphone_level=0.1))
+    assert announced == [line]
+    model = window.conversation.model
+    assert model.row(model.index(model.rowCount() - 1)).text == line
+
+
+def test_a_trouble_whose_count_grows_is_read_once(window: MainWindow, announced: list[str]) -> None:
+    window.show_snapshot(Snapshot(error=FULL, unsaved=1))
+    window.show_snapshot(Snapshot(error=replace(FULL, what="The disk is full. 2 turns are not saved yet."), unsaved=2))
+    assert window.panel.errors.what.text() == "The disk is full. 2 turns are not saved yet."
+    assert announced == [f"! {FULL.what} {FULL.advice}"]
+    window.show_snapshot(Snapshot(error=LOST))
+    assert announced[1:] == ["! Connection lost. It comes back."]
