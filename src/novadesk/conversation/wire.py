@@ -93,6 +93,7 @@ class WireSession:
         self._filler = Alarm(self._fill)
         self._patience = Alarm(self._accept)
         self._expires_at: float | None = None
+        self._cleaning = self._dropped = False
         self._opening_payloads = 0
         self._audio_until = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -153,8 +154,10 @@ class WireSession:
 
     async def drop(self) -> None:
         """Tear everything down at once; nothing is told any more. Idempotent."""
+        self._dropped = True
         if self._task is not None:
-            self._task.cancel()
+            if not self._cleaning:  # a link that is being closed is closed to the end
+                self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
@@ -179,9 +182,11 @@ class WireSession:
             error = KnownError(Reason.LINK_LOST, "NovaDesk lost the connection by its own fault.", "It tries again.")
             error.__cause__ = bug
         finally:
+            self._cleaning = True
             unheard_s = 0.0 if link is None else link.unheard_s
             await self._clean_up(link)
-        self._listener.on_ended(self.generation, error, unheard_s)
+        if not self._dropped:
+            self._listener.on_ended(self.generation, error, unheard_s)
 
     async def _receive_all(self, link: Link) -> KnownError | None:
         while True:

@@ -89,6 +89,18 @@ def test_a_tool_result_that_went_into_a_dying_link_is_said_to_the_next_one() -> 
     story(work, toolbox=Toolbox([Tool(0.1)]))
 
 
+def test_a_link_that_is_being_closed_as_the_conversation_is_left_is_closed() -> None:
+    async def work(bench: Bench) -> None:
+        for _ in range(5):
+            await bench.ready()
+            bench.linker.newest.end(LOST)
+            slow_to_close(bench.linker.newest, 0.01)
+            await asyncio.sleep(0.005)
+            await bench.controller.begin_anew()
+
+    story(work)
+
+
 def test_the_end_of_a_session_that_is_only_now_accepted_is_orderly() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

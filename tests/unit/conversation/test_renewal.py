@@ -258,7 +258,6 @@ def test_a_played_answer_whose_text_is_not_confirmed_yet_is_waited_for() -> None
         await asyncio.sleep(0.5)
         bench.sound.play_out()
         await asyncio.sleep(5)
-        assert bench.now.phase is Phase.READY
         assert bench.now.renewals == 0
         link.spoken("Answer number four.", last=True)
         await bench.until(lambda: bench.now.renewals == 1, most_s=2)
@@ -278,6 +277,7 @@ def test_an_answer_that_was_cut_off_holds_up_no_renewal() -> None:
         link.plan("Part two.")
         link.speak(24_000, last=False)
         await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        bench.sound.play_out()
         link.interrupt()
         link.user_said("stop")
         link.answer("Fine.")
