@@ -132,35 +132,58 @@ class Core:
         await self._stack.aclose()
 
     async def _build(self, start: Start) -> None:
-        settings, folders, stack = self._settings, self._folders, self._stack
-        lock = CoreLock(folders.core_lock)
-        lock.acquire(start.role)
-        stack.callback(lock.release)
+        database = await self._open_store(start.role)
+        practice = make_practice(self._folders)
+        self._stack.push_async_callback(practice.stop)
+        self._sync = self._make_sync(database, practice)
+        sound = self._make_engine() if start.sound is None else start.sound
+        self.controller = self._make_controller(practice, sound)
+        await self.controller.start(
+            handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
+        )
+        self._stack.push_async_callback(self.controller.stop)
+        if database.repaired is not None:
+            self._note_store(database.repaired.words)
+        self._caretaker.start()
+        self._sync.start()
+        self._stack.push_async_callback(self._sync.stop)
+        shown = asyncio.create_task(self._show_sync(self._sync), name="sync-shown")
+        self._stack.push_async_callback(cancelled, shown)
+        await self._open_doors(start)
 
+    async def _open_store(self, role: str) -> Database:
+        """Take the folder for this core, open its store, and begin to look after it."""
+        folders, stack = self._folders, self._stack
+        lock = CoreLock(folders.core_lock)
+        lock.acquire(role)
+        stack.callback(lock.release)
         database = Database(folders.database)
         await database.open()
         stack.push_async_callback(database.close)
         self._archive = Conversations(database)
         self._caretaker = Caretaker(database, unix_ms=self._clock.unix_ms, on_note=self._note_store)
         stack.push_async_callback(self._caretaker.stop)
-        diagnosis = Diagnosis(
-            settings=settings, folders=folders, database=database, clock=self._clock, snapshot=lambda: self._snapshot
+        self.diagnosis = Diagnosis(
+            settings=self._settings,
+            folders=folders,
+            database=database,
+            clock=self._clock,
+            snapshot=lambda: self._snapshot,
         )
-        diagnosis.start()
-        stack.push_async_callback(diagnosis.stop)
-        self.diagnosis = diagnosis
+        self.diagnosis.start()
+        stack.push_async_callback(self.diagnosis.stop)
+        return database
 
-        practice = make_practice(folders)
-        stack.push_async_callback(practice.stop)
-
-        registry = Registry(database, Keychain(folders.keyring_service))
-        self._upkeep = Upkeep(self, database, registry, folders.cache)
+    def _make_sync(self, database: Database, practice: PracticeServer) -> Sync:
+        settings = self._settings
+        registry = Registry(database, Keychain(self._folders.keyring_service))
+        self._upkeep = Upkeep(self, database, registry, self._folders.cache)
         is_bedrock = settings.backend.kind is BackendKind.BEDROCK
         remote = RemoteSessions(
             make_access(settings, practice.address), kms_key=settings.backend.kms_key if is_bedrock else ""
         )
-        stack.push_async_callback(remote.close)
-        sync = Sync(
+        self._stack.push_async_callback(remote.close)
+        return Sync(
             database,
             self._archive,
             registry,
@@ -170,19 +193,20 @@ class Core:
             backend=settings.backend.kind,
             on_progress=lambda progress: self.controller.set_extra(pulling=progress),
             on_recovered=self._on_recovered,
-            meter=diagnosis.ledger,
+            meter=self.diagnosis.ledger,
         )
-        self._sync = sync
 
-        sound = start.sound
-        if sound is None:
-            engine = EngineSound(own_command("engine"), settings.audio)
-            stack.push_async_callback(engine.shutdown)
-            self._lister, sound = engine, engine
+    def _make_engine(self) -> Sound:
+        engine = EngineSound(own_command("engine"), self._settings.audio)
+        self._stack.push_async_callback(engine.shutdown)
+        self._lister = engine
+        return engine
 
+    def _make_controller(self, practice: PracticeServer, sound: Sound) -> Controller:
+        settings = self._settings
         tools = [CurrentTime(lambda: datetime.now().astimezone())] if settings.voice.tools else []
         toolbox = Toolbox(tools)
-        self.controller = Controller(
+        return Controller(
             settings=settings,
             setup=lambda: make_setup(settings, toolbox),
             linker=make_linker(settings, practice),
@@ -190,24 +214,12 @@ class Core:
             archive=self._archive,
             clock=self._clock,
             toolbox=toolbox,
-            publish=lambda snapshot: self._show(snapshot, sync),
+            publish=lambda snapshot: self._show(snapshot, self._sync),
             on_saved=self._on_turn_kept,
             on_quit=self._on_quit,
-            meter=diagnosis.ledger,
-            recorder=diagnosis.recorder,
+            meter=self.diagnosis.ledger,
+            recorder=self.diagnosis.recorder,
         )
-        await self.controller.start(
-            handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
-        )
-        stack.push_async_callback(self.controller.stop)
-        if database.repaired is not None:
-            self._note_store(database.repaired.words)
-        self._caretaker.start()
-        sync.start()
-        stack.push_async_callback(sync.stop)
-        stack.push_async_callback(cancelled, asyncio.create_task(self._show_sync(sync), name="sync-shown"))
-
-        await self._open_doors(start)
 
     async def _open_doors(self, start: Start) -> None:
         """Let the talk key and other processes in, last: whoever comes through finds everything there."""
