@@ -10,12 +10,13 @@ RUN_PACKAGES=(
   fontconfig fonts-dejavu-core
 )
 
-# The private desktop of tests/support: display, window manager, sound server, bus, keyring, voice.
+# The private desktop of tests/support: display, window manager, sound server, bus, keyring, voice; strace sees fsync.
 RIG_PACKAGES=(
   xvfb openbox xdotool x11-utils imagemagick
   pulseaudio pulseaudio-utils
   dbus gnome-keyring at-spi2-core
   festival festvox-us-slt-hts festvox-kallpc16k flite fonts-noto-cjk fonts-noto-color-emoji
+  strace
 )
 
 # What the program cannot start without; looked for when nothing can be installed.

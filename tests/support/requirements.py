@@ -23,6 +23,7 @@ _PROGRAMS = {
     "/usr/share/festival/voices/us/cmu_us_slt_arctic_hts/festvox/cmu_us_slt_arctic_hts.scm": "festvox-us-slt-hts",
     "flite": "flite",
     "setpriv": "util-linux",
+    "strace": "strace",
 }
 
 

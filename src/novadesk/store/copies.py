@@ -139,9 +139,11 @@ def copy_store(source: Path, target: Path, stop: threading.Event | None = None) 
         sync_folder(target.parent)
     except BaseException as error:
         _unlink(target)
-        if isinstance(error, sqlite3.Error) and (known := faults.describe(error, source)) is not None:
-            raise known from error
-        raise
+        if not isinstance(error, sqlite3.Error):
+            raise
+        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        known = faults.disk_full(target) if full else faults.describe(error, source)
+        raise known or BugError("a statement of the copy failed") from error
 
 
 def check(file: Path) -> Health:

@@ -217,8 +217,7 @@ class Database:
 
     def _open_checked(self) -> sqlite3.Connection:
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-        if os.name == "posix":
-            self._file.chmod(0o600)
+        _make_private(self._file)
         doubtful = _left_open(self._file) or repair.is_suspect(self._file)
         db = connect(str(self._file))
         try:
@@ -236,6 +235,8 @@ class Database:
                 _in_transaction(db, wordindex.rebuild, "BEGIN IMMEDIATE")
             if doubtful:
                 repair.clear_suspicion(self._file)
+            db.execute("BEGIN IMMEDIATE")  # A store that can only be read says so now, not at the first turn.
+            db.execute("ROLLBACK")
         except BaseException:
             db.close()
             raise
@@ -281,6 +282,14 @@ def _in_transaction[T](db: sqlite3.Connection, job: Callable[[sqlite3.Connection
                 db.execute("ROLLBACK")
         raise
     return value
+
+
+def _make_private(file: Path) -> None:
+    """Let the owner read and write what belongs to the store, and nobody else: readers leave files of SQLite behind."""
+    if os.name == "posix":
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                file.with_name(name).chmod(0o600)
 
 
 def _left_open(file: Path) -> bool:
