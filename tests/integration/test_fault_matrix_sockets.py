@@ -1,0 +1,234 @@
+"""One run of each fault over real sockets: SQLite on disk, sync with boto3, the local server and its Agent Runtime.
+
+After each: what the service heard and said, what is on disk and what is in the session store are the same, in order,
+once; and there was never more than one attempt to connect at a time.
+"""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from novadesk.conversation.api import Phase
+from novadesk.errors import KnownError, Reason
+from novadesk.protocol.limits import Limits
+from novadesk.server.faults import Fault
+from tests.support.fault_outcomes import STORE, VOICE, Place
+from tests.support.fault_sockets import Talk, talking
+from tests.support.leaks import LogWatch
+
+from novadesk.conversation.supervisor import VERDICTS, Verdict  # isort: skip
+
+
+def of(place: Place, *verdicts: Verdict) -> list[Fault]:
+    """Return the faults that meet us at a place and mean one of these."""
+    return [
+        fault
+        for fault, outcome in VOICE.items()
+        if outcome.place is place and outcome.reason is not None and VERDICTS[outcome.reason] in verdicts
+    ]
+
+
+PASSING_AT_OPENING = of(Place.BEFORE, Verdict.RETRY, Verdict.RENEW)
+LASTING_AT_OPENING = of(Place.BEFORE, Verdict.FAIL)
+PASSING_IN_STREAM = of(Place.IN_STREAM, Verdict.RETRY, Verdict.RENEW)
+LASTING_IN_STREAM = of(Place.IN_STREAM, Verdict.FAIL)
+HARMLESS = [fault for fault, outcome in VOICE.items() if outcome.place is Place.NOWHERE]
+HERE, NOWHERE = "127.0.0.1", "nowhere.localhost"
+
+
+@pytest.fixture(autouse=True)
+def _allow_what_faults_log(expected_logs: LogWatch) -> None:
+    expected_logs.allow("sync is put off|refused for good|keyring")
+
+
+async def begin(talk: Talk) -> None:
+    """Come to a conversation with one exchange in it, and a second question that the service has just understood."""
+    await talk.ready()
+    await talk.ask("one")
+    await talk.ask_in_vain("two")
+
+
+async def finish(talk: Talk) -> None:
+    """See the second question answered, once, ask a third one, and compare the books."""
+    await talk.answered("two")
+    await talk.ask("three")
+    assert [text for _, text in await talk.local()] == [
+        "one",
+        "To one: I know of 0 messages.",
+        "two",
+        "To two: I know of 2 messages.",
+        "three",
+        "To three: I know of 4 messages.",
+    ]
+    await talk.check_books()
+
+
+async def fail_honestly(talk: Talk, reason: Reason) -> None:
+    """See the failure told with its reason and advice."""
+    failed = await talk.until(lambda now: now.phase is Phase.FAILED)
+    assert failed.error is not None
+    assert failed.error.reason == reason.value
+    assert failed.error.what
+    assert failed.error.advice
+
+
+@pytest.mark.parametrize("fault", PASSING_IN_STREAM, ids=lambda fault: fault.name)
+async def test_a_fault_in_mid_stream_is_survived(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.strike(fault)
+        await finish(talk)
+        if fault is not Fault.SLOW_READER:  # it still answers
+            assert talk.partner.asked.count("two") == 2, "the question went down with the link and was asked again"
+
+
+@pytest.mark.parametrize("fault", LASTING_IN_STREAM, ids=lambda fault: fault.name)
+async def test_a_fault_in_mid_stream_that_only_the_person_can_mend_is_said(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.strike(fault)
+        reason = VOICE[fault].reason
+        assert reason is not None
+        await fail_honestly(talk, reason)
+        talk.controller.try_now()
+        await finish(talk)
+
+
+@pytest.mark.parametrize("fault", PASSING_AT_OPENING, ids=lambda fault: fault.name)
+async def test_a_passing_fault_at_the_opening_is_tried_again(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.add(fault, after_inputs=0)
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        await finish(talk)
+        assert talk.wirings.attempts == 3
+
+
+@pytest.mark.parametrize("fault", LASTING_AT_OPENING, ids=lambda fault: fault.name)
+async def test_what_only_the_person_can_mend_is_said_and_tried_again_on_request(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.add(fault, after_inputs=0)
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        reason = VOICE[fault].reason
+        assert reason is not None
+        await fail_honestly(talk, reason)
+        talk.controller.try_now()
+        await finish(talk)
+
+
+@pytest.mark.parametrize("fault", HARMLESS, ids=lambda fault: fault.name)
+async def test_an_oddity_of_the_service_disturbs_nobody(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.strike(fault)
+        await finish(talk)
+        assert talk.wirings.attempts == 1
+
+
+@pytest.mark.parametrize("fault", STORE, ids=lambda fault: fault.name)
+async def test_a_fault_of_the_session_store_never_touches_the_conversation(fault: Fault, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await talk.ready()
+        await talk.ask("one")
+        await talk.settled()
+        talk.rig.server.faults.add(
+            fault, times=3 if STORE[fault].reason is not Reason.SYNC_CONFLICT else 1, delay_s=0.3
+        )
+        await talk.ask("two")
+        await finish(talk)
+        assert talk.wirings.attempts == 1
+        assert talk.sync.note == ""
+
+
+@pytest.mark.parametrize("name", [HERE, NOWHERE])
+async def test_no_network_and_no_name_service(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+
+    def find(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == NOWHERE:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.wirings.broken_address = {"bedrock": f"http://{name}:9"}
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        waiting = await talk.until(lambda now: now.attempt >= 2)
+        assert waiting.error is not None
+        assert waiting.error.reason == Reason.UNREACHABLE.value
+        talk.wirings.broken_address = {}
+        talk.controller.on_network_up()
+        await finish(talk)
+
+
+async def test_keys_that_expire_on_the_way_are_said(tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.wirings.failure = VOICE[Fault.HTTP_EXPIRED_TOKEN].error()
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        await fail_honestly(talk, Reason.CREDENTIALS_EXPIRED)
+        talk.wirings.failure = None
+        talk.controller.try_now()
+        await finish(talk)
+
+
+@pytest.mark.parametrize("ahead_s", [3_600.0, -3_600.0])
+async def test_a_clock_that_jumps_is_said_and_harms_nothing(ahead_s: float, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.clock.ahead_s = ahead_s
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        await fail_honestly(talk, Reason.BAD_SIGNATURE)
+        assert await talk.archive.pending() <= 3
+        talk.clock.ahead_s = 0.0
+        talk.controller.try_now()
+        await finish(talk)
+
+
+async def test_the_computer_sleeps(tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.strike(Fault.HALF_OPEN)
+        talk.controller.on_resumed()
+        await finish(talk)
+
+
+async def test_the_keyring_is_locked(tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        talk.keychain.failure = KnownError(Reason.KEYRING_LOCKED, "The keyring is locked.", "Unlock it.")
+        await begin(talk)
+        await talk.answered("two")
+        await talk.settled()
+        assert "locked" in talk.sync.note
+        talk.keychain.failure = None
+        await finish(talk)
+
+
+async def test_the_disk_is_full(tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await talk.ready()
+        await talk.ask("one")
+        await talk.settled()
+        await talk.database.run(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())
+        talk.controller.say("two " * 4_000)
+        full = await talk.until(lambda now: now.error is not None)
+        assert full.error is not None
+        assert full.error.reason == Reason.DISK_FULL.value
+        await talk.database.run(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone())
+        await talk.until(lambda now: now.error is None and len(now.turns) == 4)
+        await talk.check_books()
+
+
+async def test_sessions_that_reach_their_limit_follow_one_another(tmp_path: Path) -> None:
+    async with talking(tmp_path, limits=Limits(connection_s=1.5)) as talk:
+        await talk.ready()
+        for number in range(4):
+            await talk.ask(f"question {number}")
+            attempts = talk.wirings.attempts
+            await talk.until(lambda _, before=attempts: talk.wirings.attempts > before)
+            await talk.ready()
+        await talk.check_books()
