@@ -127,11 +127,15 @@ class RemoteSessions:
         """Replace the metadata of a session."""
         await self._call("update_session", _nothing, sessionIdentifier=session_id, sessionMetadata=dict(metadata))
 
+    async def end(self, session_id: str) -> None:
+        """End a session, so that it takes no changes; one that is ended or gone already is no error."""
+        with contextlib.suppress(_Gone, _Conflict):
+            await self._call("end_session", _nothing, sessionIdentifier=session_id)
+
     async def delete(self, session_id: str) -> None:
         """End and delete a session; one that is gone already is no error."""
+        await self.end(session_id)
         with contextlib.suppress(_Gone):
-            with contextlib.suppress(_Conflict):
-                await self._call("end_session", _nothing, sessionIdentifier=session_id)
             await self._call("delete_session", _nothing, sessionIdentifier=session_id)
 
     async def open_invocation(self, session_id: str, invocation: str) -> None:
