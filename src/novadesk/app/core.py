@@ -217,7 +217,7 @@ class Core:
             publish=lambda snapshot: self._show(snapshot, self._sync),
             on_saved=self._on_turn_kept,
             on_quit=self._on_quit,
-            meter=self.diagnosis.ledger,
+            meter=self.diagnosis,
             recorder=self.diagnosis.recorder,
         )
 

@@ -38,7 +38,7 @@ _PARTS = ("PySide6-Essentials", "sounddevice", "numpy", "boto3", "keyring", "aws
 
 
 class Diagnosis:
-    """Measures, records and reports. Used on the core loop.
+    """Measures, records and reports; fits `Meter`. Used on the core loop. A private conversation leaves nothing here.
 
     Args:
         settings: as in force.
@@ -65,6 +65,7 @@ class Diagnosis:
         self._reports: set[asyncio.Task[None]] = set()
         self._next_report_at = 0.0
         self._shown = ""
+        self._private = False
 
     def start(self) -> None:
         """Begin to measure, to watch the loop, and to write a report about every bug that is logged."""
@@ -87,11 +88,18 @@ class Diagnosis:
 
     def see(self, snapshot: Snapshot) -> None:
         """Take note of a snapshot: a change of phase or error belongs into the recording."""
+        conversation = snapshot.conversation
+        self._private = self.recorder.deaf = conversation is not None and conversation.private
         error = f", {snapshot.error.reason}" if snapshot.error is not None else ""
         shown = f"{snapshot.phase.value}{error}"
         if shown != self._shown:
             self._shown = shown
             self.recorder.note(shown, self._clock.now())
+
+    def note(self, measure: Measure, value: float = 1.0) -> None:
+        """Take a measurement of the open conversation, unless it is private."""
+        if not self._private:
+            self.ledger.note(measure, value)
 
     def note_window_stall(self, late_s: float) -> None:
         """Take a stall of the window's loop."""
@@ -147,7 +155,7 @@ class Diagnosis:
 
     def _on_bug(self) -> None:
         now = self._clock.now()
-        if self._bugs is None or now < self._next_report_at:
+        if self._bugs is None or self._private or now < self._next_report_at:
             return
         self._next_report_at = now + BETWEEN_BUGS_S
         task = asyncio.create_task(self._save_about_bug(), name="bug-report")

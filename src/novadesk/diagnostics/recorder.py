@@ -39,9 +39,13 @@ class Recorder:
     Args:
         max_entries: entries kept; the oldest go.
         max_bytes: bytes kept, as they will be written.
+
+    Attributes:
+        deaf: nothing is taken, as long as a private conversation is open.
     """
 
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+        self.deaf = False
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._entries: deque[_Entry] = deque()
         self._runs: dict[tuple[int, str], _Entry] = {}
@@ -64,6 +68,8 @@ class Recorder:
         Without `now` it happened at the time of the newest entry.
         """
         self._now = self._now if now is None else now
+        if self.deaf:
+            return
         line = _LONG_WORD.sub("…", " ".join(text.split())[:_NOTE_CHARACTERS])
         self._add(_Entry(at_s=self._now, generation=0, side="note", body=line))
 
@@ -88,6 +94,8 @@ class Recorder:
 
     def _take(self, generation: int, side: str, payload: bytes, now: float) -> None:
         self._now = now
+        if self.deaf:
+            return
         body = self._redaction.redact(payload, ours=side == "client")
         audio = _audio(body)
         run = self._runs.get((generation, side))
