@@ -96,6 +96,8 @@ class Caretaker:
                 raise
             health = Health.DAMAGED
         await self._judge(health)
+        if stale:
+            await self._database.forget_old_pages()  # the copy itself may have kept the deletion from doing it
         return health
 
     async def _judge(self, health: Health) -> None:

@@ -26,7 +26,12 @@ type _Columns = dict[str, frozenset[str]]
 
 
 def salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Add to `target`, in its transaction, what of `source` can be read and is not there, or is newer than there."""
+    """Add to `target`, in its transaction, what of `source` can be read and is not there, or is newer than there.
+
+    Raises:
+        sqlite3.DatabaseError: nothing of `source` can be read.
+    """
+    source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     columns = {table: _columns(target, table) for table in _TABLES}
     source.text_factory = bytes
     source.execute("PRAGMA cell_size_check = ON")
