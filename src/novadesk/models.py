@@ -82,6 +82,7 @@ class Conversation:
         turns: number of stored turns.
         pending: stored turns not yet acknowledged remotely.
         private: kept in memory only; nothing of it is ever written or synced.
+        elsewhere: begun on another computer.
     """
 
     handle: str
@@ -95,6 +96,7 @@ class Conversation:
     sync: SyncState = SyncState.LOCAL
     starred: bool = False
     private: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

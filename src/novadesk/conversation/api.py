@@ -10,7 +10,7 @@ from typing import Protocol
 
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
-from novadesk.models import BackendKind, Conversation, Role, Turn
+from novadesk.models import BackendKind, Conversation, Found, Role, Turn
 
 
 class Phase(Enum):
@@ -217,6 +217,10 @@ class Requests(Protocol):
 
     async def star(self, handle: str, on: bool) -> None:
         """Mark a conversation as one to find again, or no more."""
+        ...
+
+    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+        """Return turns with these words, those written last first."""
         ...
 
     async def pull(self, handle: str | None = None) -> int:

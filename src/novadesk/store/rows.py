@@ -54,6 +54,7 @@ def conversation_of(row: sqlite3.Row) -> Conversation:
         pending=row["pending"],
         sync=sync,
         starred=bool(row["starred"]),
+        elsewhere=row["origin"] == "remote",
     )
 
 
