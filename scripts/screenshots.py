@@ -38,6 +38,11 @@ def take(desk: Desk, scheme: str, home: Path) -> None:
         desk.run("sleep", "2.5")
         desk.run("import", "-window", window, str(IMAGES / f"conversation-{scheme}.png"))
         program.wait_for_phase("ready")
+        desk.focus(window)
+        desk.press("F12")
+        diagnostics = desk.find_window("Diagnostics")
+        desk.run("sleep", "2.5")
+        desk.run("import", "-window", diagnostics, str(IMAGES / f"diagnostics-{scheme}.png"))
         program.quit()
 
 

@@ -94,17 +94,37 @@ def test_it_asks_again_while_it_is_open_and_not_afterwards(
     assert not [asked for asked in requests.asked if asked[0] in ("metrics", "events")]
 
 
-def test_what_a_person_reads_stays_where_it_is(view: DiagnosticsView, qtbot: QtBot, requests: CannedRequests) -> None:
-    requests.passed = [f"line {number}" for number in range(150)]
+def fill(view: DiagnosticsView, requests: CannedRequests, count: int) -> None:
+    requests.passed = [f"line {number}" for number in range(count)]
     view.refresh()
+
+
+def test_the_newest_events_are_in_view(view: DiagnosticsView, qtbot: QtBot, requests: CannedRequests) -> None:
+    bar = view.events.verticalScrollBar()
+    for count in (150, 170):
+        fill(view, requests, count)
+        qtbot.waitUntil(lambda count=count: view.events.blockCount() == count)
+        assert bar.maximum() > 0
+        assert bar.value() == bar.maximum()
+    view.resize(view.width(), view.height() - 80)  # as when the numbers come after the events
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum())
+
+
+def test_what_a_person_reads_stays_where_it_is(view: DiagnosticsView, qtbot: QtBot, requests: CannedRequests) -> None:
+    fill(view, requests, 150)
     qtbot.waitUntil(lambda: view.events.blockCount() == 150)
     bar = view.events.verticalScrollBar()
-    assert bar.value() == bar.maximum()
     bar.setValue(10)
-    requests.passed = [f"line {number}" for number in range(170)]
+    requests.asked.clear()
+    fill(view, requests, 170)
+    qtbot.waitUntil(lambda: ("metrics",) in requests.asked)
     view.refresh()
+    qtbot.wait(50)
+    assert (bar.value(), view.events.blockCount()) == (10, 150)
+    bar.setValue(bar.maximum())
+    fill(view, requests, 170)
     qtbot.waitUntil(lambda: view.events.blockCount() == 170)
-    assert bar.value() == 10
+    assert bar.value() == bar.maximum()
 
 
 def test_the_report_goes_to_the_clipboard(view: DiagnosticsView, qtbot: QtBot) -> None:

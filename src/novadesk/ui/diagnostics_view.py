@@ -44,6 +44,7 @@ class DiagnosticsView(QDialog):
         self._rows: dict[str, _MetricRow] = {}
         self._events: list[str] = []
         self._troubled = False
+        self._following, self._filling = True, False
         self.setObjectName("diagnostics")
         self.setWindowTitle(self.tr("Diagnostics"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -88,6 +89,8 @@ class DiagnosticsView(QDialog):
         self.events.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.events.setTabChangesFocus(True)
         self.events.setAccessibleName(self.tr("Protocol events"))
+        self.events.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.events.verticalScrollBar().rangeChanged.connect(lambda _least, _most: self._follow())
         self.events.setPlaceholderText(self.tr("Nothing has passed yet."))
         hint = QLabel(self.tr("What was said is not recorded: texts and audio appear as lengths."), self)
         hint.setObjectName("dialogNote")
@@ -134,14 +137,25 @@ class DiagnosticsView(QDialog):
             self._say("")
 
     def _on_events(self, events: Sequence[str]) -> None:
-        if list(events) == self._events:
+        """Show the newest events, unless the person has scrolled back to read older ones."""
+        if not self._following or list(events) == self._events:
             return
         self._events = list(events)
-        across, down = self.events.horizontalScrollBar(), self.events.verticalScrollBar()
-        at_end, place = down.value() >= down.maximum(), (across.value(), down.value())
+        across = self.events.horizontalScrollBar().value()
+        self._filling = True
         self.events.setPlainText("\n".join(events))
-        across.setValue(place[0])
-        down.setValue(down.maximum() if at_end else place[1])
+        self._filling = False
+        self.events.horizontalScrollBar().setValue(across)
+        self._follow()
+
+    def _on_scrolled(self, place: int) -> None:
+        if not self._filling:
+            self._following = place >= self.events.verticalScrollBar().maximum()
+
+    def _follow(self) -> None:
+        if self._following and not self._filling:
+            bar = self.events.verticalScrollBar()
+            bar.setValue(bar.maximum())
 
     def _on_no_metrics(self, error: KnownError) -> None:
         self._troubled = True
