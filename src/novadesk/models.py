@@ -82,7 +82,7 @@ class Conversation:
         turns: number of stored turns.
         pending: stored turns not yet acknowledged remotely.
         private: kept in memory only; nothing of it is ever written or synced.
-        elsewhere: begun on another computer.
+        elsewhere: first read from the remote store: begun on another computer, or here before the store was lost.
     """
 
     handle: str

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Devices, Metric, TalkMode
-from novadesk.models import BackendKind, Conversation, Turn
+from novadesk.models import BackendKind, Conversation, Found, Turn
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme
@@ -79,6 +79,7 @@ class CannedRequests:
     error: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     pulled: int = 0
+    findable: list[Found] = field(default_factory=list)
     pull_waits: asyncio.Event | None = None
 
     async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
@@ -107,6 +108,12 @@ class CannedRequests:
     async def star(self, handle: str, on: bool) -> None:
         self.asked.append(("star", handle, on))
         self.stored = [replace(one, starred=on) if one.handle == handle else one for one in self.stored]
+
+    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+        self.asked.append(("search", text))
+        if self.error is not None:
+            raise self.error
+        return [found for found in self.findable if text in found.snippet][offset : offset + limit]
 
     async def pull(self, handle: str | None = None) -> int:
         self.asked.append(("pull", handle))

@@ -10,10 +10,11 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
-from novadesk.models import SyncState
+from novadesk.models import Found, SyncState
 from novadesk.ui.history_model import TITLE_CHARS
 from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
+from tests.ui.test_item_models import make_turn
 
 LOCKED = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Try again.")
 
@@ -276,6 +277,67 @@ def test_the_three_dots_open_the_menu_and_not_the_conversation(
 def test_a_day_s_name_has_no_menu(filled: MainWindow) -> None:
     filled.history.list.show_menu(filled.history.model.index(0), QPoint(5, 5))
     assert filled.history.list.menu is None
+
+
+# --- search ---
+
+
+def found_in(number: int, words: str) -> Found:
+    return Found(
+        conversation=make_conversation(number), turn=make_turn(number, text=words), snippet=f"…{words}", marks=()
+    )
+
+
+def titles(window: MainWindow) -> list[str]:
+    model = window.history.model
+    return [model.row(model.index(number)).title for number in range(model.rowCount())]
+
+
+def test_search_looks_at_names_at_once_and_at_what_was_said_when_the_person_rests(
+    filled: MainWindow, qtbot: QtBot, requests: CannedRequests, intents: RecordedIntents
+) -> None:
+    history = filled.history
+    requests.findable = [found_in(2, "low-dose aspirin for king Arthur")]
+    qtbot.keyClicks(history.search, "king")
+    assert "Said in" not in titles(filled)
+    qtbot.waitUntil(lambda: "Said in" in titles(filled))
+    assert titles(filled)[-2:] == ["Said in", "caring-king-2"]
+    assert [asked for asked in requests.asked if asked[0] == "search"] == [("search", "king")]
+    last = history.model.index(history.model.rowCount() - 1)
+    spoken = history.model.data(last, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "caring-king-2: …low-dose aspirin for king Arthur"
+    qtbot.mouseClick(history.list.viewport(), Qt.MouseButton.LeftButton, pos=history.list.visualRect(last).center())
+    assert intents.take() == [("open_conversation", make_conversation(2).handle)]
+    history.search.clear()
+    assert "Said in" not in titles(filled)
+
+
+def test_an_answer_to_an_older_search_shows_nothing(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
+    history = filled.history
+    requests.findable = [found_in(2, "aspirin")]
+    history.search.setText("aspirin")
+    history._typing.stop()
+    history._look()
+    history.search.setText("a")
+    qtbot.waitUntil(lambda: ("search", "aspirin") in requests.asked)
+    drain()
+    assert history.model.found == []
+    history.search.setText("zzz")
+    assert history.note.text() == "Looking…"
+    qtbot.waitUntil(lambda: history.note.text() == "Nothing found")
+
+
+def test_a_search_that_fails_says_why(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
+    requests.error = LOCKED
+    filled.history.search.setText("aspirin")
+    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again.")
+
+
+def test_what_came_from_the_cloud_is_marked(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
+    requests.stored = [make_conversation(0, elsewhere=True, title="Aspirin")]
+    filled.history.refresh()
+    model = filled.history.model
+    qtbot.waitUntil(lambda: model.row(model.index(1)).below == "caring-king-0 · 2 turns · from the cloud")
 
 
 # --- sync now ---

@@ -438,7 +438,7 @@ def test_search_without_a_hit_says_so(window: MainWindow, qtbot: QtBot, requests
     qtbot.waitUntil(lambda: window.history.model.rowCount() == 2)
     window.history.search.setFocus()
     qtbot.keyClicks(window.history.search, "zebra")
-    assert window.history.note.text() == "No such name"
+    assert window.history.note.text() == "Looking…"
     qtbot.keyClick(window.history.search, Qt.Key.Key_Escape)
     assert window.history.search.text() == ""
     assert window.history.model.rowCount() == 2

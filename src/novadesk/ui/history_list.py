@@ -145,8 +145,12 @@ class HistoryDelegate(QStyledItemDelegate):
         top = inner.top() + title.height() + theme.px(2)
         painter.setFont(small_font)
         painter.setPen(QColor(palette.muted))
-        below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, inner.width() - picture - gap)
+        found = row.kind is HistoryKind.FOUND
+        room = inner.width() - (0 if found else picture + gap)
+        below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
+        if found:
+            return
         colour = palette.caution if of.sync is SyncState.FAILED else palette.muted
         at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
         painter.drawPixmap(at, self._picture(SYNC_ICONS[of.sync], colour, picture, painter))

@@ -8,9 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 
-from novadesk.models import Conversation, SyncState
+from novadesk.models import Conversation, Found, SyncState
 from novadesk.ui.item_models import AnyIndex, ItemRole
-from novadesk.ui.words import counted, day_name, local_time, sync_words
+from novadesk.ui.words import counted, day_name, local_time, sync_words, tr
 
 SYNC_ICONS = {
     SyncState.LOCAL: "sync-local",
@@ -23,18 +23,24 @@ TITLE_CHARS = 200
 
 
 class HistoryKind(Enum):
-    """What a row of the history shows."""
+    """What a row of the history shows; `DAY` is any heading, `FOUND` a turn that a search found."""
 
     DAY = "day"
     CONVERSATION = "conversation"
+    FOUND = "found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRow:
-    """One row of the history: a day's name, or a conversation."""
+    """One row of the history: a heading, a conversation, or a turn found in one.
+
+    Attributes:
+        key: tells the row from every other.
+    """
 
     kind: HistoryKind
     title: str
+    key: str
     below: str = ""
     conversation: Conversation | None = None
     current: bool = False
@@ -53,6 +59,7 @@ class HistoryModel(QAbstractListModel):
         self._conversations: list[Conversation] = []
         self._rows: list[HistoryRow] = []
         self._search = ""
+        self._found: list[Found] = []
         self._current: Conversation | None = None
         self._today = date.min
         self._held = self._stale = False
@@ -61,6 +68,11 @@ class HistoryModel(QAbstractListModel):
     def conversations(self) -> Sequence[Conversation]:
         """Return the loaded conversations, newest first, whatever the search says."""
         return self._conversations
+
+    @property
+    def found(self) -> Sequence[Found]:
+        """Return the turns that the search found."""
+        return self._found
 
     def row(self, index: AnyIndex) -> HistoryRow:
         """Return the row behind an index."""
@@ -105,6 +117,12 @@ class HistoryModel(QAbstractListModel):
         if self._stale:
             self._compose()
 
+    def show_found(self, found: Sequence[Found]) -> None:
+        """Show turns that have the words of the search, under the conversations whose names have them."""
+        if list(found) != self._found:
+            self._found = list(found)
+            self._compose()
+
     def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: D102
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
@@ -123,6 +141,8 @@ class HistoryModel(QAbstractListModel):
                 return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
             starred = ", starred" if row.conversation.starred else ""
             open_now = ", open" if row.current else ""
+            if row.kind is HistoryKind.FOUND:
+                return f"{row.title}: {row.below}"
             return f"{row.title}, {row.below}, {sync_words(row.conversation)}{starred}{open_now}"
         return None
 
@@ -165,9 +185,14 @@ class HistoryModel(QAbstractListModel):
             of = local_time(shown.updated_ms).date()
             if of != day:
                 day = of
-                rows.append(HistoryRow(kind=HistoryKind.DAY, title=day_name(of, self._today)))
+                rows.append(_heading(day_name(of, self._today)))
             rows.append(_history_row(shown, current=is_current))
-        if rows and [_place(row) for row in rows] == [_place(row) for row in self._rows]:
+        if self._found:
+            rows.append(_heading(tr("Said in")))
+        for found in self._found:
+            open_now = current is not None and found.conversation.handle == current.handle
+            rows.append(_found_row(found, current=open_now))
+        if rows and [row.key for row in rows] == [row.key for row in self._rows]:
             self._rows = rows
             self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
             return
@@ -176,17 +201,31 @@ class HistoryModel(QAbstractListModel):
         self.endResetModel()
 
 
-def _place(row: HistoryRow) -> str:
-    return row.conversation.handle if row.conversation is not None else row.title
+def _heading(words: str) -> HistoryRow:
+    return HistoryRow(kind=HistoryKind.DAY, title=words, key=words)
+
+
+def _found_row(found: Found, *, current: bool) -> HistoryRow:
+    conversation = found.conversation
+    return HistoryRow(
+        kind=HistoryKind.FOUND,
+        title=conversation.title or conversation.label,
+        key=found.turn.turn_id,
+        below=" ".join(found.snippet.split()),
+        conversation=conversation,
+        current=current,
+    )
 
 
 def _history_row(conversation: Conversation, *, current: bool) -> HistoryRow:
     turns = counted(conversation.turns, "1 turn", "{n} turns") if conversation.turns else "empty"
-    below = f"{conversation.label} · {turns}" if conversation.title else turns
+    parts = [conversation.label] if conversation.title else []
+    parts += [turns, *([tr("from the cloud")] if conversation.elsewhere else [])]
     return HistoryRow(
         kind=HistoryKind.CONVERSATION,
         title=conversation.title or conversation.label,
-        below=below,
+        key=conversation.handle,
+        below=" · ".join(parts),
         conversation=conversation,
         current=current,
     )

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QMe
 
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.errors import KnownError
-from novadesk.models import Conversation, SyncState
+from novadesk.models import Conversation, Found, SyncState
 from novadesk.ui import tokens
-from novadesk.ui.bridge import Bridge
+from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.controls import IconButton, TextField
 from novadesk.ui.history_list import HistoryList
 from novadesk.ui.history_model import HistoryModel
@@ -20,6 +20,9 @@ from novadesk.ui.theme import Theme
 
 PAGE = 200
 _AGAIN_MS = 3000
+_TYPING_MS = 200
+_FOUND = 50
+_LEAST_CHARS = 2
 
 
 class HistoryView(QFrame):
@@ -60,7 +63,7 @@ class HistoryView(QFrame):
         self.question: QMessageBox | None = None
         self.search = TextField(self)
         self.search.setObjectName("search")
-        self.search.setPlaceholderText(self.tr("Search by name"))
+        self.search.setPlaceholderText(self.tr("Search"))
         self.search.setAccessibleName(self.tr("Search conversations"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._on_search)
@@ -77,6 +80,11 @@ class HistoryView(QFrame):
         self._again.setSingleShot(True)
         self._again.setInterval(_AGAIN_MS)
         self._again.timeout.connect(self.refresh)
+        self._looking: Question | None = None
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_TYPING_MS)
+        self._typing.timeout.connect(self._look)
         self._lay_out()
         theme.changed.connect(self._dress)
         self._dress()
@@ -177,13 +185,45 @@ class HistoryView(QFrame):
         words = ""
         if self.model.rowCount() == 0:
             searching = bool(self.search.text().strip())
-            words = self.tr("No such name") if searching else self.tr("Your conversations will be here.")
+            nothing = self.tr("Looking…") if self._looks else self.tr("Nothing found")
+            words = nothing if searching else self.tr("Your conversations will be here.")
         self.note.setText(words)
         self.note.setVisible(bool(words))
 
     def _on_search(self, text: str) -> None:
         self.model.set_search(text)
+        if self._looking is not None:
+            self._looking.drop()
+            self._looking = None
+        if len(text.strip()) < _LEAST_CHARS:
+            self._typing.stop()
+            self.model.show_found(())
+        else:
+            self._typing.start()
         self._tell()
+
+    @property
+    def _looks(self) -> bool:
+        return self._typing.isActive() or self._looking is not None
+
+    def _look(self) -> None:
+        """Look for the words of the search in what was said."""
+        text = self.search.text().strip()
+
+        def on_answer(found: Sequence[Found]) -> None:
+            self._looking = None
+            self.model.show_found(found)
+            self._tell()
+
+        def on_error(error: KnownError) -> None:
+            self._looking = None
+            self.model.show_found(())
+            self._tell()
+            self.sync.say(f"{error.what} {error.advice}")
+
+        self._looking = self._bridge.ask(
+            lambda: self._requests.search(text, limit=_FOUND), on_answer, on_error, owner=self
+        )
 
     def _on_star(self, handle: str, on: bool) -> None:
         self._change(lambda: self._requests.star(handle, on))
@@ -198,7 +238,12 @@ class HistoryView(QFrame):
             self.sync.say(f"{error.what} {error.advice}")
             self.refresh()
 
-        self._bridge.ask(request, lambda _answer: self.refresh(), on_error, owner=self)
+        def on_answer(_nothing: object) -> None:
+            self.refresh()
+            if self.model.found:
+                self._look()
+
+        self._bridge.ask(request, on_answer, on_error, owner=self)
 
     def _on_menu_hidden(self) -> None:
         self.menu = None

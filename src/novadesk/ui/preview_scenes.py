@@ -15,7 +15,7 @@ from novadesk.conversation.api import (
     TokenTotals,
     Unit,
 )
-from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
+from novadesk.models import BackendKind, Conversation, Found, Role, SyncState, Turn
 
 DAY_MS = 86_400_000
 
@@ -151,6 +151,13 @@ class PreviewRequests:
 
     async def star(self, handle: str, on: bool) -> None:
         """Do nothing."""
+
+    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:  # noqa: ARG002
+        """Return every turn."""
+        return [
+            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=())
+            for turn in self._turns[:limit]
+        ]
 
     async def pull(self, handle: str | None = None) -> int:  # noqa: ARG002
         """Read nothing."""
