@@ -281,7 +281,8 @@ class Driver:
         """Say in one line that an outage is over, what was kept, and what was not."""
         self._tally.came_back(after_s)
         line = f"Back after {max(1, round(after_s))} s."
-        if turns := len(self._record.turns):
+        conversation = self._record.conversation
+        if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
             line += f" {carried_line(turns)}"
         if lost_s := self._tally.lost(self.uplink.lost_frames + self._wires.frames_dropped):
             line += f" {lost_s:.1f} s of what you said were lost."
