@@ -143,3 +143,15 @@ def test_a_trouble_whose_count_grows_is_read_once(window: MainWindow, announced:
     assert announced == [f"! {FULL.what} {FULL.advice}"]
     window.show_snapshot(Snapshot(error=LOST))
     assert announced[1:] == ["! Connection lost. It comes back."]
+
+
+def test_the_details_say_where_everything_is(window: MainWindow) -> None:
+    window.toggle_details()
+    details = window.details
+    private = Snapshot(conversation=make_conversation(0, private=True))
+    window.show_snapshot(replace(private, unsaved=2, store_note="The store was repaired. All 12 turns are there."))
+    assert details.value("sync") == "private, kept nowhere"
+    assert details.value("unsaved") == "2 turns"
+    assert details.value("store") == "The store was repaired. All 12 turns are there."
+    window.show_snapshot(private)
+    assert (details.value("unsaved"), details.value("store")) == ("", "")

@@ -71,7 +71,9 @@ class DetailsView(QFrame):
             "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
             "sync": sync_words(conversation) if conversation is not None else "",
             "pending": counted(snapshot.pending_sync, "1 turn", "{n} turns") if snapshot.pending_sync else "",
+            "unsaved": counted(snapshot.unsaved, "1 turn", "{n} turns") if snapshot.unsaved else "",
             "keyring": snapshot.keyring_note,
+            "store": snapshot.store_note,
             "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
             "device": snapshot.device_note,
             "speaker": snapshot.speaker_name,
@@ -95,7 +97,7 @@ class DetailsView(QFrame):
 
     def _set(self, name: str, value: str) -> None:
         label = self._values[name]
-        if name in ("device", "keyring", "key_note", "pending", "resumed"):
+        if name in ("device", "keyring", "key_note", "pending", "resumed", "store", "unsaved"):
             label.setVisible(bool(value))
             title = self._titles.get(name)
             if title is not None:
@@ -127,7 +129,9 @@ class DetailsView(QFrame):
             ("resumed", self.tr("Carried over")),
             ("sync", self.tr("Sync")),
             ("pending", self.tr("All waiting")),
+            ("unsaved", self.tr("Not saved yet")),
             ("keyring", ""),
+            ("store", ""),
         )
         self._group(
             self.tr("Tokens since start"),

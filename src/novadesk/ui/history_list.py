@@ -118,12 +118,13 @@ class HistoryDelegate(QStyledItemDelegate):
         box = QRectF(rect).adjusted(edge, 1, -edge, -1)
         radius = theme.px(tokens.RADIUS_CONTROL)
         chosen = bool(state & QStyle.StateFlag.State_Selected) and widget is not None and widget.hasFocus()
-        if row.current or chosen or hovered:
-            painter.setBrush(QColor(palette.selected if row.current else palette.hover))
+        current = row.current and row.kind is HistoryKind.CONVERSATION
+        if current or chosen or hovered:
+            painter.setBrush(QColor(palette.selected if current else palette.hover))
             painter.setPen(QPen(QColor(palette.accent), 2) if chosen else Qt.PenStyle.NoPen)
             painter.drawRoundedRect(box.adjusted(1, 1, -1, -1) if chosen else box, radius, radius)
         inner = box.adjusted(edge, theme.px(6), -edge + theme.px(4), 0)
-        title_font = theme.font(tokens.FONT_BASE, weight=QFont.Weight.DemiBold if row.current else QFont.Weight.Normal)
+        title_font = theme.font(tokens.FONT_BASE, weight=QFont.Weight.DemiBold if current else QFont.Weight.Normal)
         small_font = theme.font(tokens.FONT_SMALL)
         title, small = QFontMetricsF(title_font), QFontMetricsF(small_font)
         picture, gap = theme.px(_PICTURE), theme.px(tokens.SPACE_1)

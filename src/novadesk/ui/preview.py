@@ -98,6 +98,12 @@ async def _row_menu(window: MainWindow) -> QWidget:
     return rows.menu or window
 
 
+async def _searching(window: MainWindow) -> QWidget:
+    window.history.search.setText("sm")
+    await _settle()
+    return window
+
+
 async def _renaming(window: MainWindow) -> QWidget:
     window.activateWindow()
     await _settle()
@@ -142,6 +148,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "narrow_sync_off": (by_name["sync_off"], _sized(400, 560)),
         "new_menu": (ready, _new_menu),
         "row_menu": (ready, _row_menu),
+        "searching": (by_name["ready"], _searching),
         "renaming": (by_name["recovered"], _renaming),
         "deleting": (ready, _deleting),
         "wide": (by_name["speaking"], _sized(1680, 960)),

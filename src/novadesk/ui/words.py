@@ -59,6 +59,8 @@ def day_name(day: date, today: date) -> str:
 
 def sync_words(conversation: Conversation) -> str:
     """Return where a conversation stands on its way to the remote store."""
+    if conversation.private:
+        return tr("private, kept nowhere")
     if conversation.sync is SyncState.PENDING and conversation.pending:
         return counted(conversation.pending, "1 turn waiting to sync", "{n} turns waiting to sync")
     return {
