@@ -92,23 +92,25 @@ class SessionChain:
         async with self._locks[handle]:
             return await self._roll(handle, generation)
 
-    async def known(self, handle: str) -> dict[int, str]:
+    async def known(self, handle: str) -> tuple[dict[int, str], int]:
         """Return the sessions of a conversation by generation, as far as the service has them.
 
-        Those that are nowhere to be found are noted as gone; their turns are delivered again.
+        Those that are nowhere to be found are noted as gone.
+
+        Returns:
+            The ids, and the number of turns that went with lost sessions and are delivered again.
         """
         async with self._locks[handle]:
-            chain = [link for link in await self._links(handle) if not link.gone]
-            found = {link.generation: await self._registry.find(handle, link.generation) for link in chain}
+            found = await self._find_all(handle)
+            lost = 0
             if None in found.values():
                 await self._look_up(handle)
+                found = await self._find_all(handle)
                 for link in await self._links(handle):
-                    if not link.gone:
-                        found[link.generation] = await self._registry.find(handle, link.generation)
-                    if found.get(link.generation) is None and link.state is not LinkState.INTENDED and not link.gone:
-                        await self._lose(handle, link.generation)
+                    if found.get(link.generation, "") is None and link.state is not LinkState.INTENDED:
+                        lost += await self._lose(handle, link.generation)
             await self._registry.keep(handle)
-            return {generation: session_id for generation, session_id in found.items() if session_id is not None}
+            return {generation: one for generation, one in found.items() if one is not None}, lost
 
     async def take_in(self, handle: str, sessions: Iterable[RemoteSession]) -> None:
         """Give listed sessions of a conversation their place, without the keyring; delete empty doubles of ours."""
@@ -151,7 +153,7 @@ class SessionChain:
     async def renew_metadata(self, handle: str) -> None:
         """Bring the names of the newest session and those here to what their last writers left."""
         async with self._locks[handle]:
-            link = await self._newest(handle)
+            link = await self._newest(handle, for_step=False)
             there = (await self._remote.session(link.session_id)).metadata
             conversation, here = await self._read(handle)
             names = newest_names(here, names_of(there))
@@ -172,7 +174,7 @@ class SessionChain:
             await self._registry.forget(handle)
             await self._database.run(lambda db: links.forget(db, handle))
 
-    async def _newest(self, handle: str) -> SessionLink:
+    async def _newest(self, handle: str, *, for_step: bool = True) -> SessionLink:
         chain = await self._links(handle)
         if not chain:
             return await self._begin(handle, 0)
@@ -193,7 +195,7 @@ class SessionChain:
             last = chain[-1]
         await self._registry.keep(handle)
         old = self._clock.unix_ms() - last.created_ms >= self._roll_over.max_age_ms
-        if last.steps >= self._roll_over.max_steps or old:
+        if for_step and (last.steps >= self._roll_over.max_steps or old):
             return await self._roll(handle, last.generation)
         return self._link(last, session_id)
 
@@ -272,6 +274,10 @@ class SessionChain:
         count = await self._database.run(note)
         await self._registry.drop(handle, generation)
         return count
+
+    async def _find_all(self, handle: str) -> dict[int, str | None]:
+        chain = [link for link in await self._links(handle) if not link.gone]
+        return {link.generation: await self._registry.find(handle, link.generation) for link in chain}
 
     async def _links(self, handle: str) -> tuple[Link, ...]:
         return await self._database.read(lambda db: links_of(db, handle))

@@ -85,11 +85,10 @@ class Puller:
         """
         if not await self._is_ours(handle):
             return Pulled()
-        listed = await self._list(handle)
+        listed, lost = await self._list(handle)
         found = [step for one in listed.values() for step in one.steps]
         missing = await self._database.read(lambda db: unknown_steps(db, found))
         changed = await self._read_all(handle, missing, on_batch) if missing else 0
-        lost = 0
         for generation, one in listed.items():
             if one.gone:
                 lost += await self._chain.lose(handle, generation)
@@ -118,14 +117,16 @@ class Puller:
         conversation = await self._database.read(lambda db: find_conversation(db, handle))
         return conversation is not None and self._backend in (None, conversation.backend)
 
-    async def _list(self, handle: str) -> dict[int, _Listed]:
-        """List the steps of every session of the chain, following it to its end."""
+    async def _list(self, handle: str) -> tuple[dict[int, _Listed], int]:
+        """List the steps of every session of the chain, following it to its end; count the turns that were lost."""
         listed: dict[int, _Listed] = {}
+        lost = 0
         while True:
-            known = await self._chain.known(handle)
+            known, lost_now = await self._chain.known(handle)
+            lost += lost_now
             fresh = {generation: known[generation] for generation in known if generation not in listed}
             if not fresh:
-                return listed
+                return listed, lost
             newest = max(known)
             answers = await together(
                 *(self._list_one(generation, fresh[generation], generation == newest) for generation in fresh)
