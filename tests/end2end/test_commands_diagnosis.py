@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from novadesk.diagnostics.recorder import read_dump
-from tests.support.commands import CommandLine, Running, exchange, spoken
+from tests.support.commands import CommandLine, Running, exchange, spoken, write_wav
 from tests.support.replay import received_events, replay_wire
 from tests.support.replay_bench import recorded_phases, replay
+from tests.support.voices import silence
 
 HEARD = "Hello from the Zugspitze."
 ANSWER = "The Zugspitze is a mountain in Bavaria, near Garmisch."
@@ -100,23 +101,27 @@ def test_a_report_tells_all_but_what_was_said(line: CommandLine, tmp_path: Path)
     assert any(event.ours for event in read_dump(dump))
 
 
-def test_metrics_of_a_real_conversation(line: CommandLine, tmp_path: Path) -> None:
-    hold_conversation(line, tmp_path)
+def test_metrics_of_a_conversation_and_its_resumption(line: CommandLine, tmp_path: Path) -> None:
+    wav = write_wav(tmp_path / "long.wav", silence(60_000))
+    answer = {"on_text": "", "do": "say", "text": SECOND_ANSWER, "ms": 300}
+    with line.partner(answer, {"do": "repeat"}):
+        for _ in range(2):  # the second one goes on with the conversation of the first
+            with line.started("talk", "--in", wav, "--json") as talk:
+                talk.wait_for_line('"ready"')
+                assert line.run("ctl", "say", TYPED).code == 0
+                talk.wait_for_line(SECOND_ANSWER)
+                assert line.run("ctl", "quit").code == 0
+                end(talk)
     done = line.run("metrics", "--json")
     assert (done.code, done.err) == (0, "")
     found = {row["name"]: row for row in json.loads(done.out)}
-    assert found["outbox_depth"]["value"] == 0
-    assert found["reconnects"]["value"] == 0
-    assert found["samples_lost"]["value"] == 0
-    assert found["persistence_success_rate"]["samples"] == 0  # too young to be judged
-    with line.started("talk", "--in", spoken(tmp_path / "two.wav", "hello again"), "--json") as talk:
-        end_of_any_kind = talk.end(90.0)
-    assert end_of_any_kind.code in (0, 2, 3, 4)  # no partner is there any more
-    found = {row["name"]: row for row in json.loads(line.run("metrics", "--json").out)}
+    assert (found["session_recovery_rate"]["value"], found["session_recovery_rate"]["samples"]) == (100.0, 1)
     assert found["history_load_time"]["samples"] == 1
     assert found["history_load_time"]["value"] < 2.0
-    lines = line.run("metrics").out.splitlines()
-    assert len(lines) == len(found)
+    assert (found["reconnects"]["value"], found["samples_lost"]["value"]) == (0, 0)
+    assert found["persistence_success_rate"]["samples"] == 0  # too young to be judged
+    assert not any(row["alert"] for row in found.values())
+    assert len(line.run("metrics").out.splitlines()) == len(found)
 
 
 def test_a_report_needs_a_running_core(line: CommandLine) -> None:
