@@ -24,7 +24,7 @@ class Cell:
     Attributes:
         failed: the reason that the person was told, or None when the conversation went on by itself.
         rested: the conversation went to rest instead, and went on with the person's next press.
-        moved: another wire session carries the conversation afterwards.
+        moved: the wire session that carried the conversation is dead.
         back_s: seconds until the conversation went on: from the trouble, its end, or the person's wish to go on.
         attempts: attempts to connect until then.
     """
@@ -53,7 +53,7 @@ def run_cell(trouble: Trouble, state: State) -> Cell:
 
     async def work(world: World) -> None:
         await state.bring(world)
-        carrier, asked, attempts = world.service.carrier, world.in_flight(), len(world.service.attempts)
+        asked, attempts, carrier = world.in_flight(), len(world.service.attempts), world.service.carrier
         await trouble.strike(world)
         since = world.time
         heal_at = world.time + trouble.lasts_s
@@ -62,7 +62,7 @@ def run_cell(trouble: Trouble, state: State) -> Cell:
             since = world.time
             _go_on(world)
         await _come_through(world, trouble, cell, since, heal_at)
-        cell.moved = world.service.carrier is not carrier
+        cell.moved = carrier is not None and carrier.broken
         cell.attempts = len(world.service.attempts) - attempts
         bound_s = trouble.bound_s + state.waits_s
         assert cell.back_s <= bound_s, f"took {cell.back_s:.1f} s, more than {bound_s:g} s"
@@ -89,13 +89,18 @@ def _go_on(world: World) -> None:
 
 async def _come_through(world: World, trouble: Trouble, cell: Cell, since: float, heal_at: float) -> None:
     """Wait until the conversation goes on; heal the trouble in its time, help where only the person can."""
-    if trouble.lasts_s:
-        await world.until(lambda: world.now.phase is Phase.FAILED, heal_at - world.time)
-        assert trouble.heal is not None
+    if trouble.heal is not None:
+        await world.until(lambda: world.well() or world.now.phase is Phase.FAILED, heal_at - world.time)
+        touched = not world.well()
+        cell.back_s = world.time - since
+        if not touched:
+            await asyncio.sleep(max(0.0, heal_at - world.time))
         trouble.heal(world)
         since = max(since, world.time)
+    else:
+        touched = True
     await world.must(lambda: world.well() or world.now.phase in RESTING, "back, or an honest failure")
-    cell.rested = world.now.phase in (Phase.IDLE, Phase.ENDED)
+    cell.rested = touched and world.now.phase in (Phase.IDLE, Phase.ENDED)
     if world.now.phase is Phase.FAILED:
         assert world.now.error is not None
         cell.failed = Reason(world.now.error.reason)
@@ -105,7 +110,8 @@ async def _come_through(world: World, trouble: Trouble, cell: Cell, since: float
         _go_on(world)
         await world.must(world.well, "back after the person's wish")
     assert world.now.phase in LIVE
-    cell.back_s = world.time - since
+    if touched:
+        cell.back_s = world.time - since
 
 
 async def check_books(world: World) -> None:
