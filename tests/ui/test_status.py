@@ -14,7 +14,7 @@ from novadesk.ui import conversation_view, session_panel
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.states import empty_title, hint, state_line, state_words
 from novadesk.ui.words import sync_line
-from tests.ui.conftest import RecordedIntents, make_conversation
+from tests.ui.conftest import RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
 
 FULL = ErrorNote(
@@ -155,3 +155,28 @@ def test_the_details_say_where_everything_is(window: MainWindow) -> None:
     assert details.value("store") == "The store was repaired. All 12 turns are there."
     window.show_snapshot(private)
     assert (details.value("unsaved"), details.value("store")) == ("", "")
+
+
+def test_quitting_asks_only_when_turns_would_be_lost(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents
+) -> None:
+    window.show_snapshot(Snapshot(conversation=make_conversation(0, private=True), turns=make_turns(0, 2)))
+    window.close()
+    assert intents.take() == [("quit",)]  # as browsers do: a private conversation goes without a word
+    window.show_snapshot(Snapshot(unsaved=2, error=FULL))
+    window.close()
+    qtbot.keyClick(window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    assert intents.take() == []
+    box = window.question
+    assert box is not None
+    assert box.text() == "Quit and lose 2 turns?"
+    assert box.defaultButton().text() == "Stay"
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    drain()
+    assert (window.question, intents.take()) == (None, [])
+    window.close()
+    assert window.question is not None
+    (quit_anyway,) = [button for button in window.question.buttons() if button.text() == "Quit"]
+    qtbot.mouseClick(quit_anyway, Qt.MouseButton.LeftButton)
+    drain()
+    assert intents.take() == [("quit",)]

@@ -15,6 +15,7 @@ from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
 from novadesk.app.control import ControlHandler
 from novadesk.app.diagnosis import Diagnosis
+from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.talkkey import TalkKey
@@ -24,12 +25,13 @@ from novadesk.config import Settings
 from novadesk.conversation.api import Devices, Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, Sound
+from novadesk.conversation.record import lost_line
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Measure, Metric
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind, Conversation, Found, Turn, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
@@ -128,8 +130,11 @@ class Core:
             self.controller.connect()
 
     async def stop(self) -> None:
-        """Stop everything in reverse order. Idempotent."""
+        """Stop everything in reverse order; say what could not be saved. Idempotent."""
         await self._stack.aclose()
+        if self._snapshot is not None and (lost := self.controller.snapshot().unsaved):
+            self._snapshot = None
+            put_note(Layer.STORE, lost_line(lost))
 
     async def _build(self, start: Start) -> None:
         database = await self._open_store(start.role)

@@ -35,6 +35,11 @@ def carried_line(turns: int) -> str:
     return f"{_counted(turns)} carried over."
 
 
+def lost_line(turns: int) -> str:
+    """Return what the person reads when the program ends with turns that the disk never took."""
+    return f"{_counted(turns)} could not be saved."
+
+
 class Record:
     """Keeps one conversation between memory and archive.
 

@@ -4,17 +4,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.errors import KnownError
 from novadesk.models import Conversation, Found, SyncState
 from novadesk.ui import tokens
-from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.bridge import Question as Request
 from novadesk.ui.controls import IconButton, TextField
 from novadesk.ui.history_list import HistoryList
 from novadesk.ui.history_model import HistoryModel
+from novadesk.ui.question import Question
 from novadesk.ui.sync_row import SyncRow
 from novadesk.ui.theme import Theme
 
@@ -60,7 +61,7 @@ class HistoryView(QFrame):
         self.new_menu.setObjectName("narrow")
         self.new_menu.clicked.connect(self.show_new_menu)
         self.menu: QMenu | None = None
-        self.question: QMessageBox | None = None
+        self.question: Question | None = None
         self.search = TextField(self)
         self.search.setObjectName("search")
         self.search.setPlaceholderText(self.tr("Search"))
@@ -80,7 +81,7 @@ class HistoryView(QFrame):
         self._again.setSingleShot(True)
         self._again.setInterval(_AGAIN_MS)
         self._again.timeout.connect(self.refresh)
-        self._looking: Question | None = None
+        self._looking: Request | None = None
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING_MS)
@@ -120,24 +121,20 @@ class HistoryView(QFrame):
 
     def ask_to_delete(self, handle: str, title: str) -> None:
         """Ask whether a conversation shall go, and delete it when the person says so."""
-        box = self.question = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Delete"), "", parent=self.window())
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(self.tr("Delete “{title}”?").format(title=title))
         here_only = any(one.handle == handle and one.sync is SyncState.LOCAL for one in self.model.conversations)
-        box.setInformativeText(
-            self.tr("It goes from this computer. This cannot be undone.")
+        box = self.question = Question(
+            self._theme,
+            self.window(),
+            text=self.tr("Delete “{title}”?").format(title=title),
+            detail=self.tr("It goes from this computer. This cannot be undone.")
             if here_only
-            else self.tr("It goes from this computer now and from the cloud with the next sync. This cannot be undone.")
+            else self.tr(
+                "It goes from this computer now and from the cloud with the next sync. This cannot be undone."
+            ),
+            do=self.tr("Delete"),
+            keep=self.tr("Keep"),
+            on_do=lambda: self._change(lambda: self._requests.delete(handle)),
         )
-        delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton(self.tr("Keep"), QMessageBox.ButtonRole.RejectRole)
-        for button in (delete, keep):
-            button.setIcon(QIcon())
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        self._theme.dress(box)
-        delete.clicked.connect(lambda: self._change(lambda: self._requests.delete(handle)))
         box.finished.connect(self._on_question_over)
         box.open()
 

@@ -17,11 +17,13 @@ from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
 from novadesk.ui.panes import Panes
+from novadesk.ui.question import Question
 from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.states import empty_title, hint, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
+from novadesk.ui.words import counted
 
 _LATE_MS = 4000
 """A delivery takes a second or two; turns that wait longer are worth a word."""
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
         self.dialog: SettingsDialog | AboutDialog | None = None
+        self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
         self._make_parts()
         self._make_actions()
@@ -116,6 +119,30 @@ class MainWindow(QMainWindow):
         if self.diagnostics is not None:
             self.diagnostics.close()
         self.close()
+
+    def ask_to_quit(self) -> None:
+        """Leave; ask first when turns would be lost, because the disk does not take them."""
+        if not self.snapshot.unsaved:
+            self._intents.quit()
+            return
+        if self.question is not None:
+            return
+        box = self.question = Question(
+            self.theme,
+            self,
+            text=counted(self.snapshot.unsaved, "Quit and lose 1 turn?", "Quit and lose {n} turns?"),
+            detail=self.tr(
+                "They are not saved yet: the disk does not take them. NovaDesk goes on trying while it is open."
+            ),
+            do=self.tr("Quit"),
+            keep=self.tr("Stay"),
+            on_do=self._intents.quit,
+        )
+        box.finished.connect(self._on_question_over)
+        box.open()
+
+    def _on_question_over(self) -> None:
+        self.question = None
 
     def show_settings(self) -> None:
         """Open the settings."""
@@ -188,7 +215,7 @@ class MainWindow(QMainWindow):
             super().closeEvent(event)
             return
         event.ignore()
-        self._intents.quit()
+        self.ask_to_quit()
 
     def _watch_sync(self, snapshot: Snapshot) -> None:
         """Note since when turns wait for the remote store: what is under way for a moment is no news."""
@@ -271,7 +298,7 @@ class MainWindow(QMainWindow):
             ("F1", self.tr("About NovaDesk"), self.show_about),
             ("F6", self.tr("Next pane"), self.next_pane),
             ("F12", self.tr("Diagnostics"), self.show_diagnostics),
-            ("Ctrl+Q", self.tr("Quit"), self._intents.quit),
+            ("Ctrl+Q", self.tr("Quit"), self.ask_to_quit),
         )
         for keys, words, wish in wishes:
             action = QAction(words, self)
