@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import BackendKind
 from novadesk.store import faults, schema, wordindex
 
 KEPT = 2
@@ -152,14 +153,26 @@ def check(file: Path) -> Health:
         with closing(connect(str(file))) as db:
             if not 1 <= schema.version(db) <= schema.NEWEST:
                 return Health.FOREIGN
-            (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-            if verdict != "ok":
-                return Health.DAMAGED
+            read_all(db, thoroughly=True)
             return Health.WHOLE if wordindex.is_whole(db) else Health.INDEX_DAMAGED
-    except sqlite3.DatabaseError as error:
+    except faults.SIGNS as error:
         if faults.is_damage(error):
             return Health.DAMAGED
         raise
+
+
+def read_all(db: sqlite3.Connection, *, thoroughly: bool) -> None:
+    """Read every page of a store; with `thoroughly` also compare each index with its table.
+
+    Raises:
+        Damaged: it is not whole.
+        sqlite3.DatabaseError: the same, or it cannot be read.
+    """
+    (verdict,) = db.execute(f"PRAGMA {'integrity_check' if thoroughly else 'quick_check'}(1)").fetchone()
+    kinds = ", ".join(f"'{kind.value}'" for kind in BackendKind)
+    strange = f"SELECT 1 FROM conversation WHERE backend NOT IN ({kinds}) LIMIT 1"
+    if verdict != "ok" or db.execute(strange).fetchone() is not None:
+        raise faults.Damaged
 
 
 def connect(name: str) -> sqlite3.Connection:
@@ -167,6 +180,7 @@ def connect(name: str) -> sqlite3.Connection:
     db = sqlite3.connect(name, uri=name.startswith("file:"), timeout=_WAIT_S, isolation_level=None,
                          check_same_thread=False)  # fmt: skip
     db.row_factory = sqlite3.Row
+    db.text_factory = _text
     db.execute("PRAGMA foreign_keys = ON")
     return db
 
@@ -186,6 +200,11 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _text(raw: bytes) -> str:
+    """Decode what a damaged page may hold too: SQLite's error about it would quote what was said."""
+    return raw.decode("utf-8", "replace")
 
 
 def _heed(stop: threading.Event | None) -> None:

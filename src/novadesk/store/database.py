@@ -20,7 +20,7 @@ from typing import Self, cast
 from novadesk.daemon import DaemonCall
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.store import faults, repair, schema, wordindex
-from novadesk.store.copies import connect, copy_store
+from novadesk.store.copies import connect, copy_store, read_all
 from novadesk.store.repair import Repair
 
 _BUSY_MS = 5_000
@@ -167,7 +167,7 @@ class Database:
             failure: BaseException | None = None
             try:
                 value = call()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, faults.Damaged) as error:
                 failure = self._translate(error)
             except Exception as error:  # Outermost frame of a job: the fault belongs to the one who waits.
                 failure = error
@@ -198,6 +198,8 @@ class Database:
             self._db = self._look() if self._read_only else self._open_for_writing()
         except OSError as error:
             raise faults.describe_os(error, self._file) from error
+        except UnicodeDecodeError as error:
+            raise faults.Damaged from error
 
     def _open_for_writing(self) -> sqlite3.Connection:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -206,7 +208,7 @@ class Database:
             self._repair()
         try:
             return self._open_checked()
-        except (sqlite3.DatabaseError, faults.Damaged) as error:
+        except faults.SIGNS as error:
             if not faults.is_damage(error):
                 raise
         self._repair()
@@ -218,10 +220,11 @@ class Database:
     def _open_checked(self) -> sqlite3.Connection:
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         _make_private(self._file)
-        doubtful = _left_open(self._file) or repair.is_suspect(self._file)
+        suspect = repair.is_suspect(self._file)
+        doubtful = suspect or _left_open(self._file)
         db = connect(str(self._file))
         try:
-            _check(db, self._file, all_of_it=doubtful)
+            _check(db, self._file, all_of_it=doubtful, thoroughly=suspect)
             db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
@@ -254,15 +257,12 @@ class Database:
                 db = copy
                 schema.migrate(db)
             db.execute("PRAGMA query_only = ON")
-        except faults.Damaged as error:
-            db.close()
-            raise faults.damaged(self._file) from error
         except BaseException:
             db.close()
             raise
         return db
 
-    def _translate(self, error: sqlite3.Error) -> BaseException:
+    def _translate(self, error: Exception) -> BaseException:
         """Return the fault in plain words; what is not the world's doing stays what it is."""
         if faults.is_damage(error) and not self._read_only:
             repair.mark_suspect(self._file)
@@ -306,7 +306,7 @@ def _address(file: Path) -> str:
     return f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
 
 
-def _check(db: sqlite3.Connection, file: Path, *, all_of_it: bool) -> None:
+def _check(db: sqlite3.Connection, file: Path, *, all_of_it: bool, thoroughly: bool = False) -> None:
     """Refuse a file of a newer NovaDesk and find a damaged one, before anything is written to it."""
     if schema.version(db) > schema.NEWEST:
         raise KnownError(
@@ -315,9 +315,7 @@ def _check(db: sqlite3.Connection, file: Path, *, all_of_it: bool) -> None:
             "Update NovaDesk; the file has not been touched.",
         )
     if all_of_it:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise faults.Damaged
+        read_all(db, thoroughly=thoroughly)
         return
     (pages,), (page_bytes,) = db.execute("PRAGMA page_count").fetchone(), db.execute("PRAGMA page_size").fetchone()
     if not _left_open(file) and file.stat().st_size < pages * page_bytes:

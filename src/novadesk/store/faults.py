@@ -17,9 +17,13 @@ class Damaged(Exception):
     """The file is not whole."""
 
 
+SIGNS = (sqlite3.DatabaseError, UnicodeDecodeError, Damaged)
+"""What reading a damaged file may raise; SQLite's own words may be damaged too."""
+
+
 def is_damage(error: Exception) -> bool:
     """Say whether the file is not what a store should be; a damaged search index alone is none."""
-    if isinstance(error, Damaged):
+    if isinstance(error, Damaged | UnicodeDecodeError):
         return True
     return _code(error) & 0xFF in _DAMAGE and not is_index_damage(error)
 
@@ -29,7 +33,7 @@ def is_index_damage(error: Exception) -> bool:
     return _code(error) == _INDEX_DAMAGE
 
 
-def describe(error: sqlite3.Error, file: Path) -> KnownError | None:
+def describe(error: Exception, file: Path) -> KnownError | None:
     """Return the fault in plain words, or None when it is not the world's doing."""
     code = _code(error) & 0xFF
     if is_damage(error) or is_index_damage(error):

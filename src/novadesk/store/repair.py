@@ -129,7 +129,7 @@ def _take_the_rest(store: Path, db: sqlite3.Connection) -> None:
             db.execute("BEGIN IMMEDIATE")
             salvage(source, db)
             db.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
+    except faults.SIGNS as error:
         if db.in_transaction:
             db.execute("ROLLBACK")
         if not faults.is_damage(error):

@@ -3,6 +3,7 @@
 import sqlite3
 
 from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
+from novadesk.store.faults import Damaged
 
 TURN_COLUMNS = "turn.*, conversation.handle AS handle"
 TURN_TABLES = "turn JOIN conversation ON conversation.number = turn.conversation"
@@ -18,7 +19,30 @@ FROM conversation c
 
 
 def turn_of(row: sqlite3.Row) -> Turn:
-    """Return the turn of a row with `TURN_COLUMNS`."""
+    """Return the turn of a row with `TURN_COLUMNS`.
+
+    Raises:
+        Damaged: no row of ours.
+    """
+    try:
+        return _turn_of(row)
+    except ValueError:
+        raise Damaged from None
+
+
+def conversation_of(row: sqlite3.Row) -> Conversation:
+    """Return the conversation of a row of `CONVERSATION_QUERY`.
+
+    Raises:
+        Damaged: no row of ours.
+    """
+    try:
+        return _conversation_of(row)
+    except ValueError:
+        raise Damaged from None
+
+
+def _turn_of(row: sqlite3.Row) -> Turn:
     return Turn(
         turn_id=row["turn_id"],
         conversation=row["handle"],
@@ -35,8 +59,7 @@ def turn_of(row: sqlite3.Row) -> Turn:
     )
 
 
-def conversation_of(row: sqlite3.Row) -> Conversation:
-    """Return the conversation of a row of `CONVERSATION_QUERY`."""
+def _conversation_of(row: sqlite3.Row) -> Conversation:
     if row["parked"]:
         sync = SyncState.FAILED
     elif row["waiting"]:

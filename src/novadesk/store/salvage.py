@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from novadesk.errors import KnownError
-from novadesk.models import check_handle, make_handle
-from novadesk.store import outbox
+from novadesk.models import BackendKind, check_handle, make_handle
+from novadesk.store import faults, outbox
 from novadesk.store.outbox import OutboxKind
 
 _MOST_MISSES = 20_000
 """Row numbers in a row that yield nothing, after which there is nothing further on."""
 
 _LATEST_MS = 1 << 43
+_BACKENDS = frozenset(kind.value for kind in BackendKind)
 _TABLES = ("setting", "conversation", "turn", "step", "remote_session", "tombstone")
 _WISHES = (OutboxKind.METADATA.value, OutboxKind.DELETE.value)
 
@@ -69,6 +70,8 @@ def _take_conversations(
         if not _is_handle(row.get("handle")):
             continue
         number = row.pop("number")
+        if row.get("backend") not in _BACKENDS:
+            row["backend"] = BackendKind.PRACTICE.value  # of whom nothing goes anywhere
         places[number] = row["handle"]
         if not _put(target, columns, "conversation", row):
             for value, time_of in (("title", "titled_ms"), ("starred", "starred_ms")):
@@ -82,7 +85,7 @@ def _take_conversations(
         if number in places:
             continue
         handle = places[number] = owners.get(number) or make_handle(time.time_ns() // 1_000_000)
-        row = {"handle": handle, "label": "recovered", "title": "", "backend": "practice"}
+        row = {"handle": handle, "label": "recovered", "title": "", "backend": BackendKind.PRACTICE.value}
         _put(target, columns, "conversation", row | {"created_ms": turn["at_ms"], "updated_ms": turn["at_ms"]})
     gone = {row["handle"] for row in target.execute("SELECT handle FROM tombstone")}
     target.execute("DELETE FROM conversation WHERE handle IN (SELECT handle FROM tombstone)")
@@ -178,7 +181,7 @@ def _numbered(db: sqlite3.Connection, table: str) -> Iterator[_Row]:
             last = raw["number"]
             if (row := _decoded(raw)) is not None:
                 yield row
-    except sqlite3.DatabaseError:
+    except faults.SIGNS:
         misses, highest = 0, _highest(db, table)
         while misses < _MOST_MISSES or last < highest:
             last += 1
@@ -191,7 +194,7 @@ def _numbered(db: sqlite3.Connection, table: str) -> Iterator[_Row]:
 def _row(db: sqlite3.Connection, table: str, number: int) -> sqlite3.Row | None:
     try:
         found: sqlite3.Row | None = db.execute(f"SELECT * FROM {table} WHERE number = ?", (number,)).fetchone()
-    except sqlite3.DatabaseError:
+    except faults.SIGNS:
         return None
     return found
 
@@ -199,7 +202,7 @@ def _row(db: sqlite3.Connection, table: str, number: int) -> sqlite3.Row | None:
 def _highest(db: sqlite3.Connection, table: str) -> int:
     try:
         (number,) = db.execute(f"SELECT max(number) FROM {table}").fetchone()
-    except sqlite3.DatabaseError:
+    except faults.SIGNS:
         return 0
     return min(int(number or 0), 1 << 24)
 
@@ -213,7 +216,7 @@ def _rows(db: sqlite3.Connection, table: str) -> Iterator[_Row]:
                 if (row := _decoded(raw)) is not None and tuple(raw) not in seen:
                     seen.add(tuple(raw))
                     yield row
-        except sqlite3.DatabaseError:
+        except faults.SIGNS:
             continue
         return
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Role, SyncState, Turn
+from novadesk.models import BackendKind, Role, SyncState, Turn
 from novadesk.store import copies, outbox, repair, schema
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import Health, RecoveryCopies
@@ -389,3 +389,32 @@ async def test_a_process_that_died_between_two_moves_is_followed_by_one_that_fin
     shutil.rmtree(tmp_path / "recovery")
     assert same(await stored(file), said)
     assert len(list((tmp_path / "damaged").iterdir())) >= 2, "the file and what was left of its -wal"
+
+
+async def test_text_that_is_none_is_shown_with_its_holes_and_quoted_nowhere(tmp_path: Path) -> None:
+    """SQLite's own error would carry what was said into the log."""
+    file = tmp_path / "novadesk.db"
+    handle = next(iter(await fill(file)))
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE turn SET text = CAST(x'736563726574ff' AS TEXT) WHERE number = 1")
+        db.commit()
+    async with Database(file) as database:
+        (turn,) = await Conversations(database).turns(handle, before=1)
+        assert turn.text == "secret\ufffd"
+
+
+async def test_a_row_that_cannot_be_ours_is_damage_and_is_repaired_without_loss(tmp_path: Path) -> None:
+    file = tmp_path / "novadesk.db"
+    said = await fill(file)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE conversation SET backend = 'bedrocc' WHERE number = 2")
+        db.commit()
+    async with Database(file) as database:
+        with pytest.raises(KnownError) as error:
+            await Conversations(database).conversations()
+        assert error.value.reason is Reason.STORE_BROKEN
+    assert (await opened(file)).turns == CHATS * TURNS
+    assert same(await stored(file), said)
+    async with Database(file) as database:
+        backends = {one.backend for one in await Conversations(database).conversations()}
+    assert backends == {BackendKind.PRACTICE}, "what is not known to belong to a service goes to none"
