@@ -156,11 +156,15 @@ STORE: dict[Fault, Outcome] = {
         "Sign in again, for example with `aws sso login`.",
     ),
     Fault.API_SLOW: _asked(Reason.SYNC_UNREACHABLE, "The remote session store takes too long to answer.", after_s=10.0),
-    Fault.API_TORN: _asked(Reason.SYNC_UNREACHABLE, "The remote session store cannot be reached."),
+    Fault.API_TORN: _asked(Reason.SYNC_UNREACHABLE, "The remote session store gave an unusable answer."),
+    Fault.API_LOST_ANSWER: _asked(Reason.SYNC_UNREACHABLE, "The remote session store cannot be reached."),
     Fault.API_SESSION_EXPIRED: _asked(Reason.SYNC_CONFLICT, "The remote session store has this id already."),
     Fault.API_SESSION_ENDED: _asked(Reason.SYNC_CONFLICT, "The remote session store has this id already."),
     Fault.API_SESSION_DELETED: _asked(
         Reason.SYNC_SESSION_CLOSED, "The remote session is gone.", "NovaDesk starts a new one."
     ),
 }
-"""What the operation that writes a turn raises. TORN is carried out although it raises; the last three last."""
+"""What writing a turn raises; for TORN, creating a session, since half an answer is enough where only its status counts.
+
+SLOW, TORN and LOST_ANSWER are carried out although they raise; the last three last.
+"""

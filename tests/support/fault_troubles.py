@@ -152,9 +152,9 @@ def _store_strike(error: KnownError) -> Callable[[World], Awaitable[None]]:
     return strike
 
 
-def _miscall(fault: Miscall) -> Callable[[World], Awaitable[None]]:
+def _miscall(fault: Miscall, times: int = 2) -> Callable[[World], Awaitable[None]]:
     async def strike(world: World) -> None:
-        world.runtime.mishaps.extend([Mishap(fault)] * 2)
+        world.runtime.mishaps.extend([Mishap(fault)] * times)
 
     return strike
 
@@ -299,7 +299,13 @@ _STORE_TROUBLES = (
     ),
     Trouble(
         name="API_TORN",
-        what="session store: two answers are lost, though the request was carried out",
+        what="session store: half an answer, though the request was carried out",
+        does="looks the session up by what is written on it, and adopts it; a turn is found under its own id",
+        strike=_miscall(Miscall.LOST_ANSWER, 1),
+    ),
+    Trouble(
+        name="API_LOST_ANSWER",
+        what="session store: two answers are lost, though the requests were carried out",
         does="asks again under the same id, finds it there, counts it as delivered",
         strike=_miscall(Miscall.LOST_ANSWER),
     ),

@@ -59,6 +59,9 @@ def fault_guard(faults: FaultPlan, close_all: Callable[[str | None], Awaitable[N
         if planned.fault is Fault.API_SLOW:
             await asyncio.sleep(planned.delay_s)
             return await handler(request)
+        if planned.fault is Fault.API_LOST_ANSWER:
+            await handler(request)
+            return _dropped(request)
         return await _torn(request, handler)
 
     return guard

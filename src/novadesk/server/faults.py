@@ -67,6 +67,7 @@ class Fault(Enum):
     API_EXPIRED_TOKEN = auto()
     API_SLOW = auto()
     API_TORN = auto()
+    API_LOST_ANSWER = auto()
     # Agent Runtime, to every session it holds, before the request is carried out.
     API_SESSION_EXPIRED = auto()
     API_SESSION_ENDED = auto()
