@@ -20,6 +20,10 @@ _OF_BACKEND = (
 )
 
 
+LONGEST_MS = 600_000
+"""Nothing is put off or leased for longer: what seems to be was written before the clock was set back, and is due."""
+
+
 class OutboxKind(Enum):
     """What is wished for: that the session exists, a step, the session's metadata renewed, everything deleted."""
 
@@ -106,9 +110,15 @@ def lease(
     rows = db.execute(
         f"SELECT * FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND} AND NOT EXISTS ("
         " SELECT 1 FROM outbox AS p WHERE p.conversation = o.conversation AND p.number <= o.number"
-        " AND p.parked IS NULL AND (p.due_ms > :now OR p.leased_until_ms > :now)"
+        " AND p.parked IS NULL AND (p.due_ms > :now AND p.due_ms <= :latest"
+        "  OR p.leased_until_ms > :now AND p.leased_until_ms <= :latest)"
         ") ORDER BY number LIMIT :count",
-        {"now": now_ms, "count": count, "backend": None if backend is None else backend.value},
+        {
+            "now": now_ms,
+            "latest": now_ms + LONGEST_MS,
+            "count": count,
+            "backend": None if backend is None else backend.value,
+        },
     ).fetchall()
     leases = []
     latest_ms: dict[str, int] = {}
@@ -288,10 +298,14 @@ def retry_all(db: sqlite3.Connection) -> None:
     db.execute("UPDATE outbox SET due_ms = 0, step_ms = iif(parked IS NULL, step_ms, 0), parked = NULL")
 
 
-def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None) -> int | None:
+def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None, now_ms: int = 1 << 60) -> int | None:
     """Return when the next row (of a backend) may be leased; None when nothing waits."""
-    query = f"SELECT min(max(due_ms, leased_until_ms)) FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND}"
-    found: int | None = db.execute(query, {"backend": None if backend is None else backend.value}).fetchone()[0]
+    query = (
+        "SELECT min(max(iif(due_ms <= :latest, due_ms, 0), iif(leased_until_ms <= :latest, leased_until_ms, 0)))"
+        f" FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND}"
+    )
+    given = {"backend": None if backend is None else backend.value, "latest": now_ms + LONGEST_MS}
+    found: int | None = db.execute(query, given).fetchone()[0]
     return found
 
 

@@ -241,7 +241,8 @@ class Sync:
                 await asyncio.wait_for(self._kicked.wait(), wait_s)
 
     async def _next_due_ms(self) -> int | None:
-        return await self._database.read(lambda db: outbox.next_due_ms(db, self._backend))
+        now_ms = self._clock.unix_ms()
+        return await self._database.read(lambda db: outbox.next_due_ms(db, self._backend, now_ms))
 
     async def _round(self) -> None:
         now_ms, lease_ms = self._clock.unix_ms(), int(self._policy.lease_s * 1000)

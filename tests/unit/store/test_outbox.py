@@ -156,6 +156,113 @@ def test_a_parked_turn_comes_back_when_its_content_changes(db: sqlite3.Connectio
     assert texts(take(db)) == ["Now."]
 
 
+def test_steps_are_promised_times_in_order_and_keep_them(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db, 3)
+    first = take(db)
+    times = [held.step_ms for held in first]
+    assert times == [START_MS, START_MS + 1, START_MS + 2]
+    outbox.recover(db)
+    assert [held.step_ms for held in take(db, now_ms=START_MS + 9_000)] == times
+    outbox.recover(db)
+    _append(db, make_turn(handle, "3"))
+    assert [held.step_ms for held in take(db, now_ms=START_MS - 5_000)] == [*times, START_MS + 3]
+
+
+def test_a_clock_that_is_set_back_puts_nothing_off(db: sqlite3.Connection) -> None:
+    conversation(db, 2)
+    outbox.fail(db, take(db)[0], START_MS + 60_000)
+    assert texts(take(db)) == []
+    hour_ms = 3_600_000
+    assert outbox.next_due_ms(db, None, START_MS - hour_ms) == 0
+    assert texts(take(db, now_ms=START_MS - hour_ms)) == ["0", "1"]
+
+
+def test_a_step_comes_after_all_that_the_service_is_known_to_have(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db, 2)
+    bound(db, handle, 0)
+    outbox.note_step(db, handle, "theirs", None, 0, START_MS + 500)
+    assert [held.step_ms for held in take(db)] == [START_MS + 501, START_MS + 502]
+    assert outbox.next_step_ms(db, handle, START_MS) == START_MS + 503
+
+
+def bound(db: sqlite3.Connection, handle: str, generation: int) -> None:
+    db.execute(
+        "INSERT INTO remote_session (handle, generation, state, created_ms) VALUES (?, ?, 'bound', 0)",
+        (handle, generation),
+    )
+
+
+def deliver(db: sqlite3.Connection, generation: int, count: int = 100) -> None:
+    for held in take(db, count):
+        outbox.acknowledge(db, held, generation=generation, step_ms=held.step_ms)
+
+
+def test_what_a_lost_session_held_is_delivered_again_before_what_waits(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db, 5)
+    for generation in (0, 1):
+        bound(db, handle, generation)
+    deliver(db, 0, 2)
+    deliver(db, 1, 1)
+    stale = take(db)
+    assert texts(stale) == ["3", "4"]
+    assert outbox.deliver_again(db, handle, 0) == 2
+    assert outbox.waiting(db).turns == 4
+    again = take(db)
+    assert texts(again) == ["0", "1", "3", "4"]
+    assert [held.again for held in again] == [True, True, False, False]
+    assert [held.step_ms for held in again] == sorted({held.step_ms for held in again})
+    for held in stale:
+        outbox.fail(db, held, START_MS + 99_999)
+        outbox.park(db, held, "why")
+    assert {row["parked"] for row in db.execute("SELECT parked FROM outbox")} == {None}
+    assert outbox.deliver_again(db, handle, 0) == 0
+
+
+def test_a_late_acknowledgement_of_a_lease_that_is_void_does_no_harm(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db, 2)
+    bound(db, handle, 0)
+    deliver(db, 0, 1)
+    (stale,) = take(db)
+    outbox.deliver_again(db, handle, 0)
+    assert not outbox.acknowledge(db, stale, generation=0, step_ms=stale.step_ms)
+    assert outbox.waiting(db).turns == 2
+
+
+def test_what_another_session_has_too_is_not_delivered_again(db: sqlite3.Connection) -> None:
+    handle, (turn,) = conversation(db, 1)
+    for generation in (0, 1):
+        bound(db, handle, generation)
+    deliver(db, 0)
+    outbox.note_step(db, handle, "the same elsewhere", turn.turn_id, 1, START_MS + 9)
+    assert outbox.deliver_again(db, handle, 0) == 0
+    assert outbox.deliver_again(db, handle, 1) == 1
+
+
+def test_a_turn_that_was_confirmed_since_is_delivered_again_as_it_is_now(db: sqlite3.Connection) -> None:
+    handle, _ = conversation(db)
+    for generation in (0, 1):
+        bound(db, handle, generation)
+    heard = _append(db, make_turn(handle, "I th", unconfirmed=True))
+    deliver(db, 0)
+    _append(db, dataclasses.replace(heard, text="I think so.", unconfirmed=False))
+    deliver(db, 1)
+    assert outbox.deliver_again(db, handle, 1) == 1, "the older version alone is not enough"
+    assert texts(take(db)) == ["I think so."]
+
+
+def test_what_waits_is_counted_for_the_backend_in_use(db: sqlite3.Connection) -> None:
+    conversation(db, 2)
+    made = dataclasses.replace(make_conversation(), backend=BackendKind.BEDROCK)
+    _create(db, made)
+    _append(db, make_turn(made.handle, "elsewhere"))
+    assert outbox.waiting(db, BackendKind.PRACTICE).turns == 2
+    outbox.park(db, outbox.lease(db, 1, START_MS, LEASE_MS, BackendKind.PRACTICE)[0], "why")
+    assert outbox.waiting(db, BackendKind.PRACTICE) == outbox.Waiting(turns=1, refused=1)
+    assert outbox.waiting(db, BackendKind.BEDROCK) == outbox.Waiting(turns=1, refused=0)
+    assert outbox.waiting(db, BackendKind.GATEWAY) == outbox.Waiting()
+    assert outbox.waiting(db) == outbox.Waiting(turns=2, refused=1)
+
+
 def test_a_wish_that_waits_is_not_repeated(db: sqlite3.Connection) -> None:
     handle, _ = conversation(db)
     outbox.add(db, handle, OutboxKind.METADATA)
@@ -192,6 +299,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.truth: dict[str, str] = {}
         self.deleted: set[str] = set()
         self.held_until_ms: dict[int, int] = {}
+        self.given: list[Lease] = []
+        self.void: set[int] = set()
 
     def teardown(self) -> None:
         try:
@@ -201,6 +310,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def post(self, held: Lease) -> Lease | None:
         """Carry a lease to the remote side as `Delivery` does; return what it may acknowledge."""
+        if held.token in self.void:
+            return None
         if held.turn is None or held.step_id is None:
             return held
         content = (held.turn.turn_id, held.turn.text)
@@ -247,6 +358,7 @@ class OutboxMachine(RuleBasedStateMachine):
             waiting = "SELECT number FROM outbox WHERE conversation = ? AND parked IS NULL ORDER BY number"
             heads = [row["number"] for row in self.db.execute(waiting, (handle,))]
             assert numbers == heads[: len(numbers)]
+        self.given += leases
         for held in leases:
             assert self.held_until_ms.get(held.number, 0) <= self.now_ms
             self.held_until_ms[held.number] = self.now_ms + LEASE_MS
@@ -281,6 +393,23 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(ms=st.integers(1, 3 * LEASE_MS))
     def wait(self, ms: int) -> None:
         self.now_ms += ms
+
+    @rule(handle=handles)
+    def lose_the_session(self, handle: str) -> None:
+        """The service loses a session: what it held is gone, and who was writing to it finds that out."""
+        turn_ids = {
+            row["turn_id"]
+            for row in self.db.execute(
+                "SELECT turn_id FROM turn JOIN conversation c ON c.number = conversation WHERE handle = ?", (handle,)
+            )
+        }
+        self.remote = {step: content for step, content in self.remote.items() if content[0] not in turn_ids}
+        outbox.deliver_again(self.db, handle, 0)
+        self.void |= {held.token for held in self.given if held.conversation == handle}
+        for held in self.given:
+            if held.conversation == handle:
+                outbox.release(self.db, [held])
+                self.let_go(held)
 
     @rule()
     def restart(self) -> None:
