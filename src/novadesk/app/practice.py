@@ -91,7 +91,7 @@ class PracticeServer:
             async with asyncio.timeout(STOP_S):
                 await process.wait()
         except TimeoutError:
-            _log.warning("the practice server did not end in time")
+            _log.info("the practice server did not end in time")
         finally:
             if process.returncode is None:  # too slow, or nobody has the time to wait for it
                 process.kill()

@@ -317,8 +317,8 @@ class Controller:
         self._driver.forget()
         self._view.clear_notices()
 
-    def _on_stored(self, _turn_id: str) -> None:
-        self._tally.kept()
+    def _on_stored(self, turn_id: str) -> None:
+        self._tally.kept(turn_id)
         self._on_saved()
 
     def _on_watch(self) -> None:

@@ -1,9 +1,12 @@
 """What outages and renewals have cost since the program started, and the measurements of it."""
 
+from collections import deque
+
 from novadesk.conversation.uplink import FRAME_BYTES, FRAME_S
 from novadesk.diagnostics.metrics import Measure, Meter
 
 _FRAME_SAMPLES = FRAME_BYTES // 2
+_REPLACEABLE = 32  # turns back that a late confirmation may still replace
 
 
 class Tally:
@@ -18,6 +21,7 @@ class Tally:
         self.reconnects = 0
         self.lost_frames = 0
         self._meter = meter
+        self._newest: deque[str] = deque(maxlen=_REPLACEABLE)
 
     @property
     def lost_s(self) -> float:
@@ -55,8 +59,11 @@ class Tally:
         """Note how long it took until a stored conversation was readable."""
         self._note(Measure.LOAD, load_ms)
 
-    def kept(self) -> None:
-        """Count a turn that reached the disk."""
+    def kept(self, turn_id: str) -> None:
+        """Count a turn that reached the disk; a newer version of it is still the same turn."""
+        if turn_id in self._newest:
+            return
+        self._newest.append(turn_id)
         self._note(Measure.TURN_KEPT)
 
     def _note(self, measure: Measure, value: float = 1.0) -> None:
