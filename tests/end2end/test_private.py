@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -177,6 +178,27 @@ def test_nothing_of_a_private_talk_is_left_anywhere(desk: Desk, tmp_path: Path, 
     assert find_words([HEARD, handles["private"]], places) == {}
     assert find_bytes([middle], [tmp_path]).keys() == {question}, "the sound of the question was written"
     assert handles["private"] not in keyring_text(desk)
+    assert rows_about_conversations(tmp_path / "private") == {}
+    assert rows_about_conversations(tmp_path / "new").keys() >= {"conversation", "turn", "session"}
+
+
+def rows_about_conversations(home: Path) -> dict[str, int]:
+    """Return how many rows each table of the store and of the practice server has, beside those about the program."""
+    counts: dict[str, int] = {}
+    for file in home.rglob("*.db"):
+        with contextlib.closing(sqlite3.connect(file)) as db:
+            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            for table in tables:
+                if table == "measurement":
+                    query = "SELECT count(*) FROM measurement WHERE kind NOT LIKE '%stall'"
+                elif table == "setting":
+                    query = "SELECT count(*) FROM setting WHERE name <> 'device'"
+                else:
+                    query = f'SELECT count(*) FROM "{table}"'
+                (count,) = db.execute(query).fetchone()
+                if count and not table.startswith("turn_text"):  # the full-text index has rows of its own
+                    counts[table] = counts.get(table, 0) + count
+    return counts
 
 
 def places_of(desk: Desk) -> list[Path]:
