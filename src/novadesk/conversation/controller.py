@@ -272,7 +272,7 @@ class Controller:
     def on_played(self, generation: int, samples: int, level: float) -> None:
         """Take the speaker's count of samples played."""
         self._view.speaker_level = level
-        self._driver.downlink.played(generation, samples, self._clock.now())
+        self._driver.played(generation, samples)
         self._changed()
 
     def on_opened(self, microphone: str, speaker: str, note: str) -> None:

@@ -57,6 +57,11 @@ class Downlink:
         )
 
     @property
+    def heard(self) -> bool:
+        """Return whether the person has heard something of the newest answer."""
+        return self._playback.heard > 0
+
+    @property
     def audible(self) -> bool:
         """Return whether sound that has arrived is still to be played."""
         return self._playback.audible

@@ -143,6 +143,12 @@ class Driver:
         if (frame := self.uplink.take(pcm, now)) is not None:
             self._wires.send_audio(frame)
 
+    def played(self, generation: int, samples: int) -> None:
+        """Take the speaker's count; a question is answered once the person has heard something."""
+        self.downlink.played(generation, samples, self._clock.now())
+        if self.state.phase is Phase.SPEAKING and self.downlink.heard:
+            self._questions.answered()
+
     # --- wire sessions ---------------------------------------------------------------------------
 
     def _on_wire_ready(self, generation: int, expires_at: float | None) -> None:
@@ -214,6 +220,8 @@ class Driver:
         """Settle what the live wire session will not bring any more."""
         if self._wires.live is not None:
             self.downlink.link_over()
+            if self.downlink.audible:  # an answer is there and will be heard
+                self._questions.answered()
             self._questions.link_lost()
 
     def dispatch(self, event: lifecycle.Event) -> None:
@@ -228,7 +236,7 @@ class Driver:
             self._questions.answered()  # the tool's result asks for itself
         for action in actions:
             self._perform(action, before)
-        if self.state.phase in (Phase.READY, Phase.SPEAKING):
+        if self.state.phase is Phase.READY:
             self._questions.answered()
         self._on_changed()
 
@@ -289,8 +297,10 @@ class Driver:
         self._view.notice(line)
 
     def keep(self, text: TurnText, *, typed: bool = False) -> None:
-        """Write a finished turn; what the person said aloud is a question until an answer begins."""
-        if text.role is Role.USER and not typed:
+        """Write a finished turn; what the person said aloud is a question until there is an answer."""
+        if text.role is Role.ASSISTANT:
+            self._questions.answered()
+        elif not typed:
             self._questions.understood(text.turn_id, text.text)
         self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
 

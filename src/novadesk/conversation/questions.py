@@ -6,7 +6,7 @@ MOST_REPEATS = 2
 
 
 class Questions:
-    """Keeps each question until an answer to it has begun. One that a lost link swallowed is asked again, as text.
+    """Keeps each question until there is an answer to it. One that a lost link swallowed is asked again, as text.
 
     A question is a typed text, a spoken one that the service has understood, or the result of a tool.
     """
@@ -43,7 +43,7 @@ class Questions:
         return text
 
     def answered(self) -> None:
-        """Note that what was asked is settled: an answer began, or none is awaited any more."""
+        """Note that what was asked is settled: something of an answer was heard, or none is awaited any more."""
         self._asked.clear()
 
     def link_lost(self) -> None:

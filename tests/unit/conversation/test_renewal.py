@@ -331,6 +331,27 @@ def test_a_question_that_was_understood_as_its_link_died_is_asked_again_once() -
     story(work)
 
 
+def test_a_question_whose_answer_began_but_was_never_heard_is_asked_again() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.say("what time is it")
+        await bench.until(lambda: bench.linker.newest.typed() == ["what time is it"])
+        bench.linker.newest.plan("Nine.")
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.typed() == ["what time is it"])
+        bench.linker.newest.answer("Ten.")
+        await bench.until(lambda: len(bench.now.turns) == 2)
+        bench.sound.play_out()
+        await bench.until(lambda: bench.now.phase is Phase.READY)
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 3 and bench.linker.newest.listening)
+        await asyncio.sleep(1)
+        assert bench.linker.newest.typed() == []
+
+    story(work)
+
+
 def test_a_sentence_on_a_dying_link_is_heard_whole_by_the_next_one() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
