@@ -5,14 +5,14 @@ from itertools import product
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.models import SyncState
 from novadesk.ui import conversation_view, session_panel
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.states import empty_title, hint, state_line, state_words
+from novadesk.ui.states import empty_hint, empty_title, hint, state_line, state_words
 from novadesk.ui.words import sync_line
 from tests.ui.conftest import RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
@@ -46,6 +46,7 @@ def test_every_state_has_its_words_and_a_hint_without_gaps(phase: Phase, microph
             hint(snapshot, "Space or F9"),
             hint(snapshot, "F9", where="below"),
             empty_title(snapshot),
+            empty_hint(snapshot, "F9"),
             state_line(phase, microphone).shape,
         ):
             assert words.strip()
@@ -64,6 +65,16 @@ def test_rest_is_said_and_how_to_go_on(window: MainWindow) -> None:
     window.show_snapshot(Snapshot(phase=Phase.IDLE))
     assert window.header.state.word.text() == "Idle"
     assert not window.header.end.isEnabled()
+
+
+def test_an_empty_private_conversation_says_what_becomes_of_it(window: MainWindow) -> None:
+    window.show_snapshot(Snapshot(phase=Phase.READY, conversation=make_conversation(0, private=True)))
+    words = " ".join(label.text() for label in window.conversation.findChildren(QLabel))
+    assert "Private conversation" in words
+    assert "gone when you leave it" in words
+    window.show_snapshot(Snapshot(phase=Phase.READY, conversation=make_conversation(1)))
+    words = " ".join(label.text() for label in window.conversation.findChildren(QLabel))
+    assert "Private" not in words
 
 
 def test_reconnecting_offers_try_now_whatever_the_error(

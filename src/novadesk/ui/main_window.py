@@ -20,7 +20,7 @@ from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
 from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
-from novadesk.ui.states import empty_title, hint, state_words
+from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.words import counted
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self._watch_sync(snapshot)
         self.header.show_snapshot(snapshot, late=self._late)
         self.panel.show_snapshot(snapshot, key)
-        empty = hint(snapshot, self._keys(), where="below")
+        empty = empty_hint(snapshot, self._keys())
         self.conversation.show_snapshot(snapshot, empty_title(snapshot), empty, late=self._late)
         self.history.show_snapshot(snapshot)
         if self.details.isVisible():

@@ -355,6 +355,12 @@ def _kept(ready: Snapshot, conversation: Conversation, turns: tuple[Turn, ...]) 
             turns=tuple(replace(turn, sync=SyncState.LOCAL) for turn in turns[:4]),
             pending_sync=0,
         ),
+        "private_empty": replace(
+            ready,
+            conversation=replace(conversation, handle="", label="quiet-heron-318", title="", private=True),
+            turns=(),
+            pending_sync=0,
+        ),
         "not_saved": replace(ready, turns=mixed, unsaved=2, error=full),
         "sync_off": replace(
             ready,

@@ -104,7 +104,15 @@ def empty_title(snapshot: Snapshot) -> str:
     """Return what the page without turns says above its hint."""
     if snapshot.phase in _BUSY:
         return tr("{state}…").format(state=tr(line_of(snapshot).word))
-    return tr("Nothing said yet")
+    return tr("Private conversation") if _is_private(snapshot) else tr("Nothing said yet")
+
+
+def empty_hint(snapshot: Snapshot, key: str) -> str:
+    """Return what the page without turns says below its title: how to begin, and what becomes of what is said."""
+    words = hint(snapshot, key, where="below")
+    if not _is_private(snapshot):
+        return words
+    return tr("Nothing that is said here is saved or synced. It is gone when you leave it.") + "\n" + words
 
 
 def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
@@ -123,6 +131,10 @@ def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
     elif hands_free and snapshot.phase in RESTING:
         talk = tr("Press {key}").format(key=key)
     return tr(line.hint).format(talk=talk, here=tr(where))
+
+
+def _is_private(snapshot: Snapshot) -> bool:
+    return snapshot.conversation is not None and snapshot.conversation.private
 
 
 def tr(text: str) -> str:
