@@ -238,6 +238,37 @@ async def test_the_last_rename_wins(archive: Conversations) -> None:
         await archive.rename(make_conversation().handle, "x", START_MS)
 
 
+async def test_the_last_star_wins(database: Database, archive: Conversations) -> None:
+    made = make_conversation()
+    await archive.create(made)
+
+    async def starred() -> bool:
+        found = await archive.find(made.handle)
+        assert found is not None
+        return found.starred
+
+    assert not await starred()
+    await archive.star(made.handle, True, START_MS + 5)
+    assert await starred()
+    await archive.star(made.handle, False, START_MS + 4)
+    assert await starred(), "an older wish"
+    await archive.star(made.handle, False, START_MS + 6)
+    assert not await starred()
+    assert rows(database.file, "SELECT kind FROM outbox") == [("session",), ("metadata",)]
+    with pytest.raises(KnownError):
+        await archive.star(make_conversation().handle, True, START_MS)
+
+
+async def test_a_title_may_be_anything(archive: Conversations) -> None:
+    made = make_conversation()
+    await archive.create(made)
+    for place, (title, kept) in enumerate((("\ud83d half", "\ufffd half"), ("a\0b", "a\0b"), ("", ""))):
+        await archive.rename(made.handle, title, START_MS + place)
+        found = await archive.find(made.handle)
+        assert found is not None
+        assert found.title == kept
+
+
 async def test_deleting_leaves_a_tombstone_and_no_text(database: Database, archive: Conversations) -> None:
     made = make_conversation()
     await archive.create(made)

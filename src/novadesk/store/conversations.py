@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from novadesk.errors import BugError
 from novadesk.models import Conversation, Found, SyncState, Turn, no_such_conversation
+from novadesk.protocol.history import well_formed
 from novadesk.store import outbox, search
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
@@ -102,7 +103,7 @@ class Conversations:
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`.
         """
-        await self._describe(handle, "title", title, "titled_ms", now_ms)
+        await self._describe(handle, "title", well_formed(title), "titled_ms", now_ms)
 
     async def star(self, handle: str, on: bool, now_ms: int) -> None:
         """Star a conversation or take its star away; an older wish never wins over a newer one.

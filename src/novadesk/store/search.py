@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from novadesk.errors import BugError
 from novadesk.models import Found
+from novadesk.protocol.history import well_formed
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, find_conversation, turn_of
 
 MOST_WORDS = 32
@@ -31,7 +32,7 @@ ORDER BY hit.number DESC
 
 def make_query(text: str) -> str:
     """Return a person's words in the language of the index; empty when there is nothing to look for."""
-    pieces = list(_pieces(text.replace("\0", " ")))[:MOST_WORDS]
+    pieces = list(_pieces(well_formed(text).replace("\0", " ")))[:MOST_WORDS]
     if pieces and not pieces[-1].endswith(("*", " ")):
         pieces[-1] += "*"
     return " ".join(pieces)
