@@ -161,7 +161,9 @@ class Conversation(RuleBasedStateMachine):
         while self.down:
             self.carry_down()
         self.nobody_finds_fault()
-        assert [e.messages for e in self.server_told if isinstance(e, told.HistoryGiven)] == [shape(self.history, DEFAULT)]
+        assert [e.messages for e in self.server_told if isinstance(e, told.HistoryGiven)] == [
+            shape(self.history, DEFAULT)
+        ]
         assert [e.text for e in self.server_told if isinstance(e, told.TextTyped)] == [
             well_formed(t) for t in self.typed
         ]
