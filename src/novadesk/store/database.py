@@ -7,6 +7,7 @@ from a cold disk. What a start does not read, the check of the next recovery cop
 
 import asyncio
 import contextlib
+import logging
 import os
 import queue
 import sqlite3
@@ -20,8 +21,10 @@ from typing import Self, cast
 from novadesk.daemon import DaemonCall
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.store import faults, repair, schema, wordindex
-from novadesk.store.copies import connect, copy_store, read_all
+from novadesk.store.copies import RecoveryCopies, connect, copy_store, read_all
 from novadesk.store.repair import Repair
+
+_log = logging.getLogger(__name__)
 
 _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 250
@@ -229,6 +232,8 @@ class Database:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")  # What the person deletes is overwritten.
+            if 0 < schema.version(db) < schema.NEWEST:
+                self._copy_before_migrating()
             schema.migrate(db)
             try:
                 wordindex.touch(db)
@@ -244,6 +249,13 @@ class Database:
             db.close()
             raise
         return db
+
+    def _copy_before_migrating(self) -> None:
+        """Keep the file as the older NovaDesk can read it; a disk that has no room for that stops nobody."""
+        try:
+            RecoveryCopies(self._file).make(time.time_ns() // 1_000_000)
+        except KnownError as error:
+            _log.warning("no copy was made before the migration: %s", error.reason.value)
 
     def _look(self) -> sqlite3.Connection:
         db = connect(_address(self._file) if self._file.exists() else ":memory:")

@@ -10,6 +10,7 @@ import pytest
 from novadesk.models import SyncState
 from novadesk.store import schema
 from novadesk.store.conversations import Conversations
+from novadesk.store.copies import RecoveryCopies
 from novadesk.store.database import Database
 
 DATA = Path(__file__).parents[2] / "data"
@@ -69,6 +70,34 @@ async def test_version_1_is_brought_up_to_date_and_loses_nothing(old_file: Path)
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         assert db.execute("SELECT count(*) FROM measurement").fetchone() == (0,)
+
+
+async def test_the_older_file_is_kept_as_it_was(old_file: Path) -> None:
+    first_columns = columns(old_file)
+    before = content(old_file, first_columns)
+    async with Database(old_file):
+        pass
+    (copy,) = RecoveryCopies(old_file).files()
+    assert content(copy, first_columns) == before
+    with closing(sqlite3.connect(copy)) as db:
+        assert schema.version(db) == 1
+    async with Database(old_file):
+        pass
+    assert RecoveryCopies(old_file).files() == [copy]
+
+
+def spoil(file: Path) -> None:
+    file.write_bytes(b"noise " * 1_000)
+
+
+async def test_a_damaged_file_comes_back_from_a_copy_of_an_older_version(old_file: Path) -> None:
+    async with Database(old_file):
+        pass
+    spoil(old_file)
+    async with Database(old_file) as database:
+        assert database.repaired is not None
+        assert database.repaired.turns == 4
+        assert [hit.turn.conversation for hit in await Conversations(database).search("typed")] == [SECOND]
 
 
 async def test_what_version_1_held_can_be_searched_for(old_file: Path) -> None:
