@@ -1,6 +1,5 @@
 """One core: everything but the window, built by constructor arguments, started and stopped in order on one loop."""
 
-import asyncio
 import logging
 import os
 import uuid
@@ -18,11 +17,12 @@ from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
+from novadesk.app.remotecopy import FreshArchive, RemoteCopy
 from novadesk.app.talkkey import TalkKey
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
-from novadesk.conversation.api import Devices, Phase, Snapshot
+from novadesk.conversation.api import Devices, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.record import lost_line
@@ -30,23 +30,19 @@ from novadesk.conversation.toolbox import CurrentTime, Toolbox
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
-from novadesk.diagnostics.metrics import Measure, Metric
+from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind, Conversation, Found, Turn, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
-from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
-from novadesk.store.sync import Sync
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 _log = logging.getLogger(__name__)
-
-_DOWN = frozenset({Phase.OFFLINE, Phase.FAILED, Phase.CONNECTING, Phase.RECONNECTING})
 
 
 class DeviceList(Protocol):
@@ -102,16 +98,12 @@ class Core:
         self._publish, self._on_quit = publish, on_quit
         self._stack = AsyncExitStack()
         self._clock = SystemClock()
-        self._stored = asyncio.Event()
-        self._phase = Phase.IDLE
         self._snapshot: Snapshot | None = None
-        self._open: str | None = None
-        self._is_news = False
         self._lister: DeviceList | None = None
         self._archive: Conversations
         self._caretaker: Caretaker
         self._upkeep: Upkeep
-        self._sync: Sync
+        self._remote_copy: RemoteCopy
         self.controller: Controller
         self.diagnosis: Diagnosis
 
@@ -140,9 +132,10 @@ class Core:
         database = await self._open_store(start.role)
         practice = make_practice(self._folders)
         self._stack.push_async_callback(practice.stop)
-        self._sync = self._make_sync(database, practice)
+        self._remote_copy = self._make_remote_copy(database, practice)
+        self._stack.push_async_callback(self._remote_copy.stop)
         sound = self._make_engine() if start.sound is None else start.sound
-        self.controller = self._make_controller(practice, sound)
+        self.controller = self._make_controller(database, practice, sound)
         await self.controller.start(
             handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
         )
@@ -150,10 +143,8 @@ class Core:
         if database.repaired is not None:
             self._note_store(database.repaired.words)
         self._caretaker.start()
-        self._sync.start()
-        self._stack.push_async_callback(self._sync.stop)
-        shown = asyncio.create_task(self._show_sync(self._sync), name="sync-shown")
-        self._stack.push_async_callback(cancelled, shown)
+        self._remote_copy.start()
+        self._stack.push_async_callback(self._remote_copy.stop)  # before what it shows itself on
         await self._open_doors(start)
 
     async def _open_store(self, role: str) -> Database:
@@ -179,26 +170,18 @@ class Core:
         stack.push_async_callback(self.diagnosis.stop)
         return database
 
-    def _make_sync(self, database: Database, practice: PracticeServer) -> Sync:
-        settings = self._settings
+    def _make_remote_copy(self, database: Database, practice: PracticeServer) -> RemoteCopy:
         registry = Registry(database, Keychain(self._folders.keyring_service))
         self._upkeep = Upkeep(self, database, registry, self._folders.cache)
-        is_bedrock = settings.backend.kind is BackendKind.BEDROCK
-        remote = RemoteSessions(
-            make_access(settings, practice.address), kms_key=settings.backend.kms_key if is_bedrock else ""
-        )
-        self._stack.push_async_callback(remote.close)
-        return Sync(
-            database,
-            self._archive,
-            registry,
-            remote,
-            self._clock,
-            self._on_synced,
-            backend=settings.backend.kind,
-            on_progress=lambda progress: self.controller.set_extra(pulling=progress),
-            on_recovered=self._on_recovered,
+        return RemoteCopy(
+            settings=self._settings,
+            database=database,
+            archive=self._archive,
+            registry=registry,
+            access=make_access(self._settings, practice.address),
+            clock=self._clock,
             meter=self.diagnosis.ledger,
+            screen=lambda: self.controller,
         )
 
     def _make_engine(self) -> Sound:
@@ -207,7 +190,7 @@ class Core:
         self._lister = engine
         return engine
 
-    def _make_controller(self, practice: PracticeServer, sound: Sound) -> Controller:
+    def _make_controller(self, database: Database, practice: PracticeServer, sound: Sound) -> Controller:
         settings = self._settings
         tools = [CurrentTime(lambda: datetime.now().astimezone())] if settings.voice.tools else []
         toolbox = Toolbox(tools)
@@ -216,11 +199,11 @@ class Core:
             setup=lambda: make_setup(settings, toolbox),
             linker=make_linker(settings, practice),
             sound=sound,
-            archive=self._archive,
+            archive=FreshArchive(database, self._remote_copy.freshen),
             clock=self._clock,
             toolbox=toolbox,
-            publish=lambda snapshot: self._show(snapshot, self._sync),
-            on_saved=self._on_turn_kept,
+            publish=self._show,
+            on_saved=self._remote_copy.turn_kept,
             on_quit=self._on_quit,
             meter=self.diagnosis,
             recorder=self.diagnosis.recorder,
@@ -260,17 +243,17 @@ class Core:
             await self.controller.begin_anew()
         await self._archive.delete(handle, self._clock.unix_ms())
         self._caretaker.hurry()
-        self._on_renamed()
+        self._remote_copy.changed()
 
     async def rename(self, handle: str, title: str) -> None:
         """Give a conversation a title; an empty one shows its label again."""
         await self._archive.rename(handle, title, self._clock.unix_ms())
-        self._on_renamed()
+        self._remote_copy.changed()
 
     async def star(self, handle: str, on: bool) -> None:
         """Mark a conversation as one to find again, or no more."""
         await self._archive.star(handle, on, self._clock.unix_ms())
-        self._on_renamed()
+        self._remote_copy.changed()
 
     async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
         """Return turns with these words, those written last first."""
@@ -278,7 +261,7 @@ class Core:
 
     async def pull(self, handle: str | None = None) -> int:
         """Read what other machines wrote to a conversation, or (None) find their conversations and read them all."""
-        return await self._sync.pull(handle)
+        return await self._remote_copy.pull(handle)
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
@@ -299,15 +282,8 @@ class Core:
         """Return a report about the present state that can be sent to others."""
         return await self.diagnosis.report()
 
-    def _show(self, snapshot: Snapshot, sync: Sync) -> None:
-        if snapshot.phase is Phase.READY and self._phase in _DOWN:
-            sync.try_now()  # what brought the link back may serve the session store too
-        conversation = snapshot.conversation
-        handle = None if conversation is None or conversation.private else conversation.handle
-        if handle != self._open:
-            self._open = handle
-            sync.opened(handle)
-        self._phase = snapshot.phase
+    def _show(self, snapshot: Snapshot) -> None:
+        self._remote_copy.see(snapshot)
         self._snapshot = snapshot
         self.diagnosis.see(snapshot)
         self._publish(snapshot)
@@ -318,40 +294,11 @@ class Core:
             self.controller.on_resumed()
         else:
             self.controller.on_network_up()
-        self._sync.try_now()
+        self._remote_copy.try_now()
 
     def _note_store(self, words: str) -> None:
         _log.warning("the store was damaged")
         self.controller.set_extra(store_note=words)
-
-    def _on_turn_kept(self) -> None:
-        self._sync.turn_kept()
-        self._stored.set()
-
-    def _on_renamed(self) -> None:
-        self._sync.kick()
-        self._on_synced()
-
-    def _on_synced(self) -> None:
-        """Take note that others than the controller changed something on disk, or that sync stands otherwise."""
-        self._is_news = True
-        self._stored.set()
-
-    def _on_recovered(self, turns: int) -> None:
-        self.controller.notice("Recovered 1 turn." if turns == 1 else f"Recovered {turns} turns.")
-
-    async def _show_sync(self, sync: Sync) -> None:
-        """Keep the number of turns on their way, and what the person should know of it, in the snapshot."""
-        while True:
-            await self._stored.wait()
-            self._stored.clear()
-            try:
-                pending, is_news = await sync.pending(), self._is_news
-                self._is_news = False
-                self.diagnosis.ledger.note(Measure.OUTBOX_DEPTH, pending)
-                await self.controller.note_delivery(pending=pending, note=sync.note, changed=is_news)
-            except KnownError:
-                _log.warning("the number of waiting turns could not be read")
 
 
 def make_practice(folders: Folders) -> PracticeServer:
@@ -408,9 +355,3 @@ def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
 
 def _checked(handle: str | None, clock: SystemClock) -> str | None:
     return None if handle is None else check_handle(handle, clock.unix_ms())
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

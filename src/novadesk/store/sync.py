@@ -182,6 +182,14 @@ class Sync:
         await self.retry_parked()
         return await (self._schedule.pull_all() if handle is None else self._schedule.pull(handle))
 
+    async def read(self, handle: str) -> int:
+        """Do as `pull` for one conversation, without delivering again what was refused.
+
+        Raises:
+            KnownError: as `pull`.
+        """
+        return await self._schedule.pull(handle)
+
     async def discover(self) -> int:
         """Add conversations that other machines began, without their turns; return how many are new or renamed.
 
