@@ -14,6 +14,9 @@ from novadesk.store.agentruntime import RemoteSession, RemoteStatus, RemoteStep,
 ANSWER_S = 0.02
 DEADLINE_S = 10.0
 LATE_S = 25.0
+_MISSING = frozenset({Reason.SYNC_SESSION_CLOSED})
+_TAKEN = frozenset({Reason.SYNC_CONFLICT})
+_NO_CHANGE = _MISSING | _TAKEN
 
 
 class Fault(Enum):
@@ -188,55 +191,50 @@ class ModelRemote:
         self._alive = alive
 
     async def create(self, metadata: Mapping[str, str]) -> RemoteSession:
-        return await self._call(lambda: self._runtime.create(metadata))
+        return await self._ask(lambda: self._runtime.create(metadata))
 
     async def session(self, session_id: str) -> RemoteSession:
-        return await self._call(lambda: self._runtime.session(session_id))
+        return await self._ask(lambda: self._runtime.session(session_id))
 
     async def sessions(self) -> tuple[RemoteSession, ...]:
-        return await self._call(self._runtime.list_sessions)
+        return await self._ask(self._runtime.list_sessions)
 
     async def update(self, session_id: str, metadata: Mapping[str, str]) -> None:
-        await self._call(lambda: self._runtime.update(session_id, metadata))
+        await self._ask(lambda: self._runtime.update(session_id, metadata))
+
+    async def end(self, session_id: str) -> None:
+        await self._call(lambda: self._runtime.end(session_id), but=_NO_CHANGE)
 
     async def delete(self, session_id: str) -> None:
-        try:
-            try:
-                await self._call(lambda: self._runtime.end(session_id))
-            except KnownError as error:
-                if error.reason is not Reason.SYNC_CONFLICT:
-                    raise
-            await self._call(lambda: self._runtime.delete(session_id))
-        except KnownError as error:
-            if error.reason is not Reason.SYNC_SESSION_CLOSED:
-                raise
+        await self.end(session_id)
+        await self._call(lambda: self._runtime.delete(session_id), but=_MISSING)
 
     async def open_invocation(self, session_id: str, invocation: str) -> None:
-        try:
-            await self._call(lambda: self._runtime.open_invocation(session_id, invocation))
-        except KnownError as error:
-            if error.reason is not Reason.SYNC_CONFLICT:
-                raise
+        await self._call(lambda: self._runtime.open_invocation(session_id, invocation), but=_TAKEN)
 
     async def put_step(self, session_id: str, invocation: str, step_id: str, step_ms: int, text: str) -> None:
-        await self._call(lambda: self._runtime.put_step(session_id, invocation, step_id, step_ms, text))
+        await self._ask(lambda: self._runtime.put_step(session_id, invocation, step_id, step_ms, text))
 
     async def step(self, session_id: str, invocation: str, step_id: str) -> RemoteStep | None:
-        try:
-            return await self._call(lambda: self._runtime.step(session_id, invocation, step_id))
-        except KnownError as error:
-            if error.reason is Reason.SYNC_SESSION_CLOSED:
-                return None
-            raise
+        return await self._call(lambda: self._runtime.step(session_id, invocation, step_id), but=_MISSING)
 
     async def steps(self, session_id: str) -> tuple[StepSummary, ...]:
-        steps = await self._call(lambda: self._runtime.steps(session_id))
+        steps = await self._ask(lambda: self._runtime.steps(session_id))
         return tuple(sorted(steps, key=lambda step: (step.step_ms, step.step_id)))
 
     async def close(self, *, deadline_s: float = 2.0) -> None:
         return None
 
-    async def _call[T](self, apply: Callable[[], T]) -> T:
+    async def _call[T](self, apply: Callable[[], T], *, but: frozenset[Reason]) -> T | None:
+        """Ask, and take a refusal for one of these reasons as no answer."""
+        try:
+            return await self._ask(apply)
+        except KnownError as error:
+            if error.reason in but:
+                return None
+            raise
+
+    async def _ask[T](self, apply: Callable[[], T]) -> T:
         runtime = self._runtime
         await self._pause(ANSWER_S)
         runtime.arrive()
