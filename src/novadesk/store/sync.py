@@ -205,6 +205,7 @@ class Sync:
         if pulled.closed is not None:
             await self._chain.roll(handle, pulled.closed)
         self.kick()
+        self._on_changed()  # There may be more to deliver now.
         if first or pulled.lost:
             await self._tell_recovered(handle)
 
