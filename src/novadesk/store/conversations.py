@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from novadesk.errors import BugError
 from novadesk.models import Conversation, Found, SyncState, Turn, no_such_conversation
 from novadesk.protocol.history import well_formed
-from novadesk.store import outbox, search
+from novadesk.store import outbox, search, wordindex
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
 from novadesk.store.rows import (
@@ -239,8 +239,7 @@ def _turns(db: sqlite3.Connection, handle: str, before: int | None, limit: int) 
 def _delete(db: sqlite3.Connection, handle: str, now_ms: int) -> None:
     number = _number(db, handle)
     db.execute("DELETE FROM conversation WHERE number = ?", (number,))
-    # The index only notes that words are gone, until its parts are merged.
-    db.execute("INSERT INTO turn_text (turn_text) VALUES ('optimize')")
+    wordindex.merge(db)
     db.execute("DELETE FROM outbox WHERE conversation = ?", (handle,))
     db.execute("INSERT OR REPLACE INTO tombstone VALUES (?, ?)", (handle, now_ms))
     if db.execute("SELECT 1 FROM remote_session WHERE handle = ?", (handle,)).fetchone() is not None:

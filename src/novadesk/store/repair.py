@@ -92,6 +92,7 @@ def repair(store: Path, now_ms: int) -> Repair:
         _take_newest_copy(store, draft)
         with closing(copies.connect(str(draft))) as db:
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")
             schema.migrate(db)
             _take_the_rest(store, db)
             turns, conversations = db.execute(
@@ -99,6 +100,7 @@ def repair(store: Path, now_ms: int) -> Repair:
             ).fetchone()
             if not wordindex.is_whole(db):
                 wordindex.rebuild(db)
+            wordindex.merge(db)
         if copies.check(draft) is not Health.WHOLE:
             raise BugError("a repaired store is not whole")
         kept = _set_aside(store, now_ms)

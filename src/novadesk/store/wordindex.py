@@ -37,6 +37,11 @@ def rebuild(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO turn_text (turn_text) VALUES ('rebuild')")
 
 
+def merge(db: sqlite3.Connection) -> None:
+    """Make the index one piece: until then it only notes which words are gone."""
+    db.execute("INSERT INTO turn_text (turn_text) VALUES ('optimize')")
+
+
 def touch(db: sqlite3.Connection) -> None:
     """Read the beginning of the index.
 

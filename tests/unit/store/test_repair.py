@@ -197,11 +197,13 @@ async def test_what_was_deleted_since_the_copy_stays_deleted(tmp_path: Path) -> 
     gone = next(iter(said))
     async with Database(file) as database:
         await Conversations(database).delete(gone, START_MS + 1)
+    number = next(iter(said[gone])).text.split()[1]
     spoil(file, pages_of(file, "turn")[0])
     await opened(file)
     found = await stored(file)
     assert gone not in found
     assert set(found) == set(said) - {gone}
+    assert f"chat {number} turn".encode() not in file.read_bytes(), "the copy had it"
 
 
 async def test_what_the_service_confirmed_since_the_copy_is_taken(tmp_path: Path) -> None:
