@@ -1,7 +1,7 @@
 # make run    install what is missing, open NovaDesk (no display: talk to it headless)
 # make test   install what is missing, check and test everything
 .DEFAULT_GOAL := run
-.PHONY: run setup check test package screenshots lock clean
+.PHONY: run setup check test soak package screenshots lock clean
 PY := .venv/bin/python
 
 run:
@@ -20,6 +20,11 @@ check:
 test:
 	@bash scripts/setup.sh test
 	@bash scripts/check.sh full
+
+# About 45 minutes: renewals without end, and 200 kills of each process; writes docs/reliability.md.
+soak:
+	@bash scripts/setup.sh test
+	@$(PY) scripts/soak.py
 
 package:
 	@bash scripts/setup.sh package

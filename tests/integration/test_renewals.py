@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(os.name != "posix", r
 
 DURATION_S = 190.0
 LIMIT_S = 3.3
-EXPIRY_S = 6.0
+EXPIRY_S = 10.0
+KEYS_LIMIT_S = 48.0  # long enough not to end a wire session, short enough to scale the haste of a renewal
 RENEWALS = 60
 
 PLANS = {
@@ -32,7 +33,7 @@ PLANS = {
         name="keys",
         manner=Manner.HANDS_FREE,
         duration_s=DURATION_S,
-        limit_s=480.0,
+        limit_s=KEYS_LIMIT_S,
         expiry_s=EXPIRY_S,
         seed=20261123,
     ),

@@ -15,7 +15,7 @@ from novadesk.app.core import Core, Start
 from novadesk.config import BackendSettings, LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.logs import start_logs, stop_logs
-from novadesk.models import BackendKind
+from novadesk.models import BackendKind, Role
 from novadesk.paths import find_folders
 from tests.support.renewal_frames import MicFrame
 from tests.support.renewal_person import Acts, Manner, Person
@@ -58,6 +58,9 @@ class Host:
     async def run(self) -> None:
         """Talk for the configured time, let the last answer come, let everything be delivered, leave."""
         await self._core.start(Start(role="test", sound=self._sound))
+        while self._core.controller.snapshot().phase is not Phase.READY:
+            await asyncio.sleep(0.05)
+        self._person.stopped = False
         await asyncio.sleep(self._config["duration_s"])
         self._person.stopped = True
         while not self._person.resting:
@@ -106,9 +109,8 @@ class Host:
                     unconfirmed=turn.unconfirmed,
                     wire_session=turn.wire_session,
                 )
-                kind, _, number = turn.text.partition(" ")
-                if kind == "answer" and number.isdecimal():
-                    self._answered = max(self._answered, int(number))
+                if turn.role is Role.ASSISTANT:
+                    self._answered = max(self._answered, self._person.utterance)
 
 
 def _settings(config: dict[str, Any]) -> Settings:

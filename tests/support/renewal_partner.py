@@ -18,8 +18,8 @@ from tests.support.renewal_frames import (
 PAUSE_FRAMES = 10
 """Quiet after which what was said is over: 0.32 s."""
 
-ANSWER_BLOCKS = (25, 45)
-_AHEAD = 2.5  # speech is sent so many times faster than it is spoken
+ANSWER_BLOCKS = (12, 28)
+_AHEAD = 4.0  # speech is sent so many times faster than it is spoken
 _PIECE_BLOCKS = 8
 
 

@@ -33,7 +33,7 @@ class Acts:
 
 
 class Person:
-    """Decides frame by frame.
+    """Decides frame by frame, quiet while `stopped`.
 
     Args:
         manner: how the person talks.
@@ -53,11 +53,11 @@ class Person:
         typed_share: float = 0.15,
     ) -> None:
         self.answered: Callable[[int], bool] = lambda _: False
-        self.stopped = False
+        self.stopped = True
         self.resting = True
         self._manner, self._acts, self._random = manner, acts, random.Random(seed)
         self._lengths, self._typed_share = utterance_frames, typed_share
-        self._utterance = 0
+        self.utterance = 0
         self._length = self._place = 0
         self._pause = 20
         self._waited: int | None = None
@@ -87,7 +87,7 @@ class Person:
         return MicFrame(number)
 
     def _choose(self) -> None:
-        self._utterance += 1
+        self.utterance += 1
         typed = self._random.random() < self._typed_share
         self._length = 0 if typed else self._random.randint(*self._lengths)
         self._place = self._length
@@ -101,14 +101,14 @@ class Person:
         if self._length:
             self._place = 0
         else:
-            self._acts.say(f"typed {self._utterance}")
-            self._acts.note("typed", utterance=self._utterance)
+            self._acts.say(f"typed {self.utterance}")
+            self._acts.note("typed", utterance=self.utterance)
 
     def _voice(self, number: int) -> MicFrame:
-        frame = MicFrame(number, self._utterance, self._place, self._length)
+        frame = MicFrame(number, self.utterance, self._place, self._length)
         self._place += 1
         if self._place == self._length:
-            self._acts.note("spoken", utterance=self._utterance, first=self._first, last=number)
+            self._acts.note("spoken", utterance=self.utterance, first=self._first, last=number)
             if self._manner is Manner.HOLD:
                 self._release_in = _AFTER_LAST
         return frame
@@ -116,11 +116,11 @@ class Person:
     def _wait(self, number: int) -> None:
         assert self._waited is not None
         self._waited += 1
-        answered = self.answered(self._utterance)
+        answered = self.answered(self.utterance)
         if not answered and self._waited < PATIENCE_FRAMES:
             return
         if not answered:
-            self._acts.note("unanswered", utterance=self._utterance, frame=number)
+            self._acts.note("unanswered", utterance=self.utterance, frame=number)
         self._waited = None
         self.resting = True
         self._pause = self._random.randint(8, 45)

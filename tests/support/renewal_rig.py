@@ -37,7 +37,7 @@ class Plan:
     limit_s: float = 4.0
     expiry_s: float | None = None
     seed: int = 1
-    utterance_frames: tuple[int, int] = (15, 50)
+    utterance_frames: tuple[int, int] = (12, 40)
     typed_share: float = 0.15
     disturb: "Callable[[Run], Awaitable[None]] | None" = None
 
@@ -123,7 +123,7 @@ async def _hold(made: Run, folder: Path, address: ServerAddress) -> None:
                 "utterance_frames": plan.utterance_frames,
                 "typed_share": plan.typed_share,
                 "duration_s": plan.duration_s,
-                "limit_s": plan.limit_s if plan.expiry_s is None else 480.0,
+                "limit_s": plan.limit_s,
                 "region": address.region,
                 "bedrock": address.bedrock,
                 "agent_runtime": address.agent_runtime,

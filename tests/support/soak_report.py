@@ -1,0 +1,87 @@
+"""What a soak found, kept as JSON from part to part, and told in markdown."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "soak"
+SECTION = ROOT / "docs" / "reliability" / "20-soak.md"
+_PARTS = ("renewals", "app", "engine", "server")
+
+
+def keep(part: str, found: Mapping[str, Any]) -> None:
+    """Write what a part found."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    load = [round(value, 1) for value in os.getloadavg()]
+    (FOLDER / f"{part}.json").write_text(json.dumps({"ended": now, "load": load, **found}, indent=1))
+
+
+def kept() -> dict[str, dict[str, Any]]:
+    """Return what the parts found last."""
+    files = {part: FOLDER / f"{part}.json" for part in _PARTS}
+    return {part: json.loads(file.read_text()) for part, file in files.items() if file.exists()}
+
+
+def section() -> str:
+    """Return the section of docs/reliability.md."""
+    found = kept()
+    lines = [
+        "## Soak: 30 minutes of renewals, 200 kills of each process",
+        "",
+        "Written by `make soak` (`scripts/soak.py`). Every number is one that the tests judged; the sentences under "
+        "“Wrong” are all that they found.",
+        "",
+        f"Machine: {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python "
+        f"{platform.python_version()}. It was shared with other work: the load averages (1, 5, 15 min) at the end of "
+        "each part are part of the result.",
+    ]
+    if "renewals" in found:
+        lines += ["", *_renewals(found["renewals"])]
+    if kills := [found[part] for part in _PARTS[1:] if part in found]:
+        lines += ["", *_kills(kills)]
+    return "\n".join(lines) + "\n"
+
+
+def _renewals(found: Mapping[str, Any]) -> list[str]:
+    runs: Sequence[Mapping[str, Any]] = found["runs"]
+    names = list(runs[0]["figures"])
+    lines = [
+        "### Renewals",
+        "",
+        f"Ended {found['ended']}; load {found['load']}. The conversations ran side by side for "
+        f"{found['duration_s'] / 60:g} minutes, each core in a process of its own, with numbered microphone frames "
+        "(32 ms) and numbered answers.",
+        "",
+        "| | " + " | ".join(str(run["name"]) for run in runs) + " |",
+        "|---|" + "---|" * len(runs),
+    ]
+    lines += [f"| {name} | " + " | ".join(str(run["figures"][name]) for run in runs) + " |" for name in names]
+    return [*lines, "", *_wrong([f"{run['name']}: {line}" for run in runs for line in run["wrong"]])]
+
+
+def _kills(parts: Sequence[Mapping[str, Any]]) -> list[str]:
+    moments = sorted({moment for part in parts for moment in part["landed"]})
+    lines = [
+        "### Kills (`kill -9` at random moments)",
+        "",
+        "A kill counts for what the app was at when it came.",
+        "",
+        "| | " + " | ".join(part["what"] for part in parts) + " |",
+        "|---|" + "---|" * len(parts),
+    ]
+    rows = {name: [part[name] for part in parts] for name in ("ended", "load", "seed", "kills", "seconds", "turns")}
+    rows |= {f"hit while {moment}": [part["landed"].get(moment, 0) for part in parts] for moment in moments}
+    lines += [f"| {name} | " + " | ".join(str(value) for value in values) + " |" for name, values in rows.items()]
+    return [*lines, "", *_wrong([f"{part['what']}: {line}" for part in parts for line in part["wrong"]])]
+
+
+def _wrong(sentences: Sequence[str]) -> list[str]:
+    if not sentences:
+        return ["Wrong: nothing."]
+    return [f"Wrong ({len(sentences)}):", "", *(f"* {sentence}" for sentence in sentences)]
