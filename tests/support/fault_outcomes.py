@@ -164,7 +164,7 @@ STORE: dict[Fault, Outcome] = {
         Reason.SYNC_SESSION_CLOSED, "The remote session is gone.", "NovaDesk starts a new one."
     ),
 }
-"""What writing a turn raises; for TORN, creating a session, since half an answer is enough where only its status counts.
+"""What writing a turn raises; for TORN, creating a session: half an answer is enough where only its status counts.
 
 SLOW, TORN and LOST_ANSWER are carried out although they raise; the last three last.
 """

@@ -85,6 +85,7 @@ class FaultyLink:
         self.frames: list[tuple[int, int]] = []
         self._fate, self._fault = fate, fault
         self._deaf = self._taken_live = False
+        self._deaf_since = 0.0
         self._blocked: Outcome | None = None
         self._slow_s = self._pipe_until = 0.0
         self._pipe: list[asyncio.TimerHandle] = []
@@ -112,6 +113,10 @@ class FaultyLink:
         return self.is_open and self.listening and not self._deaf and self._blocked is None and self._fate is None
 
     # --- the client's side ---
+
+    @property
+    def unheard_s(self) -> float:
+        return asyncio.get_running_loop().time() - self._deaf_since if self._deaf else 0.0
 
     async def open(self) -> None:
         await asyncio.sleep(CONNECT_S)
@@ -172,7 +177,7 @@ class FaultyLink:
         self._fate = None
         match fault:
             case Fault.HALF_OPEN:
-                self._deaf = True
+                self._go_deaf()
                 self._later(outcome.after_s, lambda: self.break_off(outcome))
             case Fault.SLOW_READER:
                 self._blocked = outcome
@@ -183,10 +188,13 @@ class FaultyLink:
             case _ if outcome.place is Place.NOWHERE:
                 pass
             case _ if outcome.after_s:
-                self._deaf = True
+                self._go_deaf()
                 self._later(outcome.after_s, lambda: self.break_off(outcome))
             case _:
                 self.break_off(outcome)
+
+    def _go_deaf(self) -> None:
+        self._deaf, self._deaf_since = True, asyncio.get_running_loop().time()
 
     def break_off(self, outcome: Outcome | None) -> None:
         """End the link with an error, or in order for None; nothing more is said on it."""
@@ -196,6 +204,8 @@ class FaultyLink:
 
     def say_late(self, question: str) -> None:
         """Push a whole answer although the link is over, as a network that delivers late would."""
+        if not self.listening:
+            return
         for timer in self._timers:
             timer.cancel()
         self.broken = False

@@ -116,6 +116,14 @@ async def _prepared(world: World) -> None:
     assert len(world.service.live) == 2
 
 
+async def _alone(world: World) -> None:
+    """Take the moment of a renewal in which the old session is over and the next one is being opened."""
+    await _ready(world)
+    await world.must(lambda: world.now.phase is Phase.RENEWING, "the renewal")
+    await asyncio.sleep(0.05)
+    assert not world.service.live
+
+
 async def _reconnecting(world: World) -> None:
     await _ready(world)
     world.service.coming.extend([(VOICE[Fault.HTTP_UNAVAILABLE], None)] * 2)
@@ -161,6 +169,7 @@ STATES: tuple[State, ...] = (
     State(name="successor opening", bring=_preparing, options=_SHORT),
     State(name="successor ready", bring=_prepared, options=_SHORT),
     State(name="renewing", bring=_renewing),
+    State(name="renewing, one at a time", bring=_alone, options={"connection_s": SHORT_LIFE_S, "concurrent": 1}),
     State(name="waiting to reconnect", bring=_reconnecting, waits_s=6.0),
     State(name="reconnecting", bring=_trying),
     State(name="idle", bring=_idle, options={"idle_s": IDLE_S}),

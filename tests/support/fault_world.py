@@ -273,8 +273,8 @@ class World:
         return await self.until(lambda: self.now.pending_sync == 0 and self.store.sync.error is None, most_s)
 
 
-def run_in_world(work: Callable[[World], Coroutine[Any, Any, None]], **options: Any) -> World:
-    """Run a story in a world of its own with the longest waits that chance allows; nothing is left of it."""
+def run_in_world(work: Callable[[World], Coroutine[Any, Any, None]], *, chance: float = 1.0, **options: Any) -> World:
+    """Run a story in a world of its own, with the longest waits that chance allows; nothing is left of it."""
     world: World | None = None
     bugs: list[str] = []
 
@@ -285,8 +285,8 @@ def run_in_world(work: Callable[[World], Coroutine[Any, Any, None]], **options: 
             await work(world)
 
     with (
-        mock.patch("random.random", return_value=1.0),
-        mock.patch("random.uniform", side_effect=lambda low, high: high),
+        mock.patch("random.random", return_value=chance),
+        mock.patch("random.uniform", side_effect=lambda low, high: low + (high - low) * chance),
         asyncio.Runner(loop_factory=VirtualLoop) as runner,
     ):
         runner.run(run())
