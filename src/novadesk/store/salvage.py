@@ -53,6 +53,8 @@ def salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         _put(target, columns, "step", row)
     for row in _rows(source, "setting"):
         _put(target, columns, "setting", row, replace=True)
+    # A step without its turn is one to read again.
+    target.execute("DELETE FROM step WHERE turn_id IS NOT NULL AND turn_id NOT IN (SELECT turn_id FROM turn)")
     _take_wishes(target, wishes)
     _put_in_order(target)
 
