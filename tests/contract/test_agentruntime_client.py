@@ -155,3 +155,47 @@ async def test_no_secret_shows_in_the_words_of_access(access: Access) -> None:
     text = repr(await access())
     assert "AKIDEXAMPLE" not in text
     assert "practice" not in text
+
+
+async def test_a_session_that_was_ended_can_be_read_and_takes_nothing(remote: RemoteSessions) -> None:
+    made = await remote.create({"a": "b"})
+    await remote.open_invocation(made.session_id, WIRE)
+    await remote.put_step(made.session_id, WIRE, NOBODY, 1_790_000_000_000, "text")
+    await remote.end(made.session_id)
+    await remote.end(made.session_id)
+    assert (await remote.session(made.session_id)).status is RemoteStatus.ENDED
+    assert len(await remote.steps(made.session_id)) == 1
+    with pytest.raises(KnownError) as error:
+        await remote.put_step(made.session_id, WIRE, WIRE, 1_790_000_000_001, "more")
+    assert error.value.reason is Reason.SYNC_CONFLICT
+    await remote.delete(made.session_id)
+    await remote.end(made.session_id)
+
+
+async def test_a_deletion_that_was_broken_off_after_the_end_goes_on(
+    server: RunningServer, remote: RemoteSessions
+) -> None:
+    made = await remote.create({})
+    server.faults.set(cut(), matches="DELETE")
+    with pytest.raises(KnownError):
+        await remote.delete(made.session_id)
+    assert (await remote.session(made.session_id)).status is RemoteStatus.ENDED
+    await remote.delete(made.session_id)
+    assert await remote.sessions() == ()
+
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.parametrize(("key", "expected"), [(KEY, None), ("alias/mine", Reason.BAD_SETTINGS)])
+async def test_the_encryption_key_goes_with_every_new_session(
+    access: Access, key: str, expected: Reason | None
+) -> None:
+    remote = RemoteSessions(access, deadline_s=2.0, kms_key=key)
+    try:
+        if expected is None:
+            await remote.create({})
+        else:
+            assert await reason(remote) is expected
+    finally:
+        await remote.close()

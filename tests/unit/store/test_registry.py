@@ -133,3 +133,66 @@ async def test_a_long_chain_fits_the_smallest_keyring(database: Database) -> Non
         await registry.remember("h", generation, "11111111-1111-4111-8111-111111111111")
     assert len(keychain.entries["h"]) <= 1280
     assert await Registry(database, keychain).find("h", 59) is not None
+
+
+async def test_an_id_that_a_list_told_stays_in_memory_until_it_is_kept(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    await intend(database, "h")
+    registry.learn("h", 0, "id")
+    assert await registry.find("h", 0) == "id"
+    assert keychain.calls == 0
+    await registry.keep("h")
+    assert ids(keychain, "h") == {"0": "id"}
+    calls = keychain.calls
+    await registry.keep("h")
+    assert keychain.calls == calls
+    await registry.keep("nobody")
+    assert set(keychain.entries) == {"h"}
+
+
+async def test_the_secret_stays_the_same_through_changes_and_restarts(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    for handle in ("h", "other"):
+        await intend(database, handle)
+        await registry.remember(handle, 0, "id")
+    secret = await registry.secret("h")
+    assert len(secret) >= 32
+    assert secret != await registry.secret("other")
+    later = Registry(database, keychain)
+    await intend(database, "h", 1)
+    await later.remember("h", 1, "id 1")
+    assert await later.secret("h") == secret
+    assert ids(keychain, "h") == {"0": "id", "1": "id 1"}
+    assert await registry.secret("nobody") == ""
+
+
+async def test_a_session_that_is_gone_leaves_the_entry(database: Database) -> None:
+    keychain = MemoryKeychain()
+    registry = Registry(database, keychain)
+    for generation in (0, 1):
+        await intend(database, "h", generation)
+        await registry.remember("h", generation, f"id {generation}")
+    later = Registry(database, keychain)
+    await later.drop("h", 0)
+    assert ids(keychain, "h") == {"1": "id 1"}
+    assert [await later.find("h", generation) for generation in (0, 1)] == [None, "id 1"]
+
+
+async def test_an_entry_that_cannot_be_read_is_not_written_over(database: Database) -> None:
+    keychain, now = MemoryKeychain(), 0.0
+    registry = Registry(database, keychain, now=lambda: now, rest_s=60.0)
+    await intend(database, "h")
+    await registry.remember("h", 0, "id 0")
+    before = keychain.entries["h"]
+    later = Registry(database, keychain, now=lambda: now, rest_s=60.0)
+    keychain.failure = LOCKED
+    await intend(database, "h", 1)
+    await later.remember("h", 1, "id 1")
+    assert keychain.entries["h"] == before
+    assert await later.find("h", 1) == "id 1"
+    keychain.failure, now = None, 61.0
+    await later.keep("h")
+    assert ids(keychain, "h") == {"0": "id 0", "1": "id 1"}
+    assert json.loads(keychain.entries["h"])["secret"] == json.loads(before)["secret"]
