@@ -74,8 +74,6 @@ def answer_to(question: str) -> str:
 class FaultyLink:
     """One link and the wire session on it: the client's side, the service's side, and what befalls it."""
 
-    unheard_s = 0.0
-
     def __init__(self, service: "FaultyService", fate: Outcome | None, fault: Fault | None) -> None:
         self.service = service
         self.expires_at_ms = service.keys_expire_at_ms
