@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.models import SyncState
-from novadesk.ui import conversation_view, session_panel
+from novadesk.ui import conversation_view, header, session_panel
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.states import empty_hint, empty_title, hint, state_line, state_words
 from novadesk.ui.words import sync_line
@@ -32,7 +32,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def announce(_widget: QWidget, text: str, *, urgent: bool = False) -> None:
         told.append(f"! {text}" if urgent else text)
 
-    for module in (conversation_view, session_panel):
+    for module in (conversation_view, header, session_panel):
         monkeypatch.setattr(module, "announce", announce)
     return told
 
@@ -75,6 +75,31 @@ def test_an_empty_private_conversation_says_what_becomes_of_it(window: MainWindo
     window.show_snapshot(Snapshot(phase=Phase.READY, conversation=make_conversation(1)))
     words = " ".join(label.text() for label in window.conversation.findChildren(QLabel))
     assert "Private" not in words
+
+
+def test_a_draft_for_a_private_conversation_goes_with_it(window: MainWindow, qtbot: QtBot) -> None:
+    field = window.panel.composer.field
+    window.show_snapshot(Snapshot(conversation=make_conversation(0)))
+    qtbot.keyClicks(field, "kept")
+    private = Snapshot(conversation=make_conversation(1, private=True))
+    window.show_snapshot(private)
+    qtbot.keyClicks(field, " and a secret")
+    window.show_snapshot(replace(private, microphone_level=0.1))
+    assert field.text() == "kept and a secret"
+    window.show_snapshot(Snapshot(conversation=make_conversation(2)))
+    assert field.text() == ""
+    field.undo()
+    assert field.text() == ""
+    qtbot.keyClicks(field, "stays")
+    window.show_snapshot(Snapshot(conversation=make_conversation(3)))
+    assert field.text() == "stays"
+    field.setText("")
+    window.show_snapshot(private)
+    qtbot.keyClicks(field, "sent and secret")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    window.show_snapshot(Snapshot(conversation=make_conversation(4)))
+    field.undo()
+    assert field.text() == ""
 
 
 def test_reconnecting_offers_try_now_whatever_the_error(
@@ -191,3 +216,11 @@ def test_quitting_asks_only_when_turns_would_be_lost(
     qtbot.mouseClick(quit_anyway, Qt.MouseButton.LeftButton)
     drain()
     assert intents.take() == [("quit",)]
+
+
+def test_privacy_is_read_aloud_when_it_begins(window: MainWindow, announced: list[str]) -> None:
+    private = Snapshot(conversation=make_conversation(0, private=True))
+    window.show_snapshot(private)
+    window.show_snapshot(replace(private, microphone_level=0.1))
+    assert len(announced) == 1
+    assert announced[0].startswith("Private conversation. Nothing of this conversation is written")

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from novadesk.conversation.api import Intents, Phase, Snapshot
 from novadesk.ui import tokens
+from novadesk.ui.announce import announce
 from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.theme import Theme
@@ -87,6 +88,12 @@ class PrivateBadge(QFrame):
         layout.addWidget(shape)
         layout.addWidget(self.word)
         self.hide()
+
+    def show_private(self, private: bool) -> None:
+        """Show the badge, or take it away; its coming is read aloud."""
+        if private and self.isHidden():
+            announce(self, f"{self.accessibleName()}. {self.accessibleDescription()}")
+        self.setVisible(private)
 
 
 class SyncLabel(QWidget):
@@ -171,7 +178,7 @@ class Header(QFrame):
         conversation = snapshot.conversation
         title = (conversation.title or conversation.label) if conversation is not None else self.tr("New conversation")
         self.title.set_whole(title)
-        self.private.setVisible(conversation is not None and conversation.private)
+        self.private.show_private(conversation is not None and conversation.private)
         self.state.show_snapshot(snapshot)
         self.sync.show_snapshot(snapshot, late=late)
         self._make_room()

@@ -252,6 +252,10 @@ class Composer(QFrame):
             self.field.setPlaceholderText(text)
             self.field.setAccessibleDescription(text)
 
+    def forget(self) -> None:
+        """Drop the draft, and what could bring it back."""
+        self.field.setText("")  # unlike `clear`, this leaves nothing to undo
+
     def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: D102
         if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self.setProperty("focused", event.type() is QEvent.Type.FocusIn)
@@ -276,6 +280,7 @@ class SessionPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("panel")
         self._theme = theme
+        self._private: str | None = None
         self.errors = ErrorBar(intents, theme, self)
         self.controls = Controls(intents, theme, hold, self)
         self.composer = Composer(intents, theme, self)
@@ -296,7 +301,11 @@ class SessionPanel(QWidget):
         layout.addStretch(1)
 
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
-        """Draw errors, controls and hint."""
+        """Draw errors, controls and hint; a draft for a private conversation goes with it."""
+        private = snapshot.conversation.handle if snapshot.conversation and snapshot.conversation.private else None
+        if self._private is not None and private != self._private:
+            self.composer.forget()
+        self._private = private
         self.errors.show_error(snapshot.error, waiting=snapshot.phase is Phase.RECONNECTING)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))
