@@ -19,6 +19,7 @@ from novadesk.models import BackendKind, Role
 from novadesk.paths import find_folders
 from tests.support.renewal_frames import MicFrame
 from tests.support.renewal_person import Acts, Manner, Person
+from tests.support.renewal_runqueue import RunQueue
 from tests.support.renewal_sound import NumberedSound
 
 _RSS_EVERY_FRAMES = 63
@@ -48,6 +49,7 @@ class Host:
         self._seen: dict[str, str] = {}
         self._last: Snapshot | None = None
         self._sound = NumberedSound(self._next_frame)
+        self._queue = RunQueue()
         self._core = Core(
             settings=_settings(config),
             folders=find_folders(home=config["home"]).make(),
@@ -81,6 +83,8 @@ class Host:
         self._log.write(json.dumps({"at": time.monotonic(), "type": type, **more}) + "\n")
 
     def _next_frame(self, number: int) -> MicFrame:
+        if (starved := self._queue.look()) is not None:
+            self._note("starved", starved=starved)
         if number % _RSS_EVERY_FRAMES == 0:
             self._note("memory", rss_kb=_rss_kb())
             for playing in self._sound.speaker.finished():

@@ -28,14 +28,11 @@ class Understood:
     """What a wire session took for a user turn.
 
     Attributes:
-        complete: every frame of the utterance was heard, in this wire session.
         context: the texts that the model had by then: the replayed history, then what this wire session carried.
         answered: the whole answer was sent.
     """
 
     utterance: int
-    typed: bool
-    complete: bool
     at: float
     context: list[str]
     answered: bool = False
@@ -108,7 +105,7 @@ class _Talk:
                     for frame in self._reader.feed(pcm):
                         await self._hear(frame)
                 case Typed(text):
-                    await self._answer(int(text.split()[1]), typed=True, complete=True)
+                    await self._answer(int(text.split()[1]), text)
                 case _:
                     pass
 
@@ -139,7 +136,9 @@ class _Talk:
             if self._quiet >= PAUSE_FRAMES:
                 utterance, self._utterance = self._utterance, 0
                 await self._call.user_speech_ended()
-                await self._answer(utterance, typed=False, complete=self._heard == self._length)
+                said = f"utterance {utterance}" + ("" if self._heard == self._length else " in part")
+                await self._call.user_said(said)
+                await self._answer(utterance, said)
 
     async def _hear_voice(self, frame: MicFrame) -> None:
         if self._answering is not None and not self._answering.done():
@@ -151,19 +150,11 @@ class _Talk:
         self._heard += frame.place == self._heard
         self._quiet = 0
 
-    async def _answer(self, utterance: int, *, typed: bool, complete: bool) -> None:
+    async def _answer(self, utterance: int, said: str) -> None:
         await self.stop()
-        said = f"{'typed' if typed else 'utterance'} {utterance}" + ("" if complete else " in part")
-        understood = Understood(
-            utterance=utterance,
-            typed=typed,
-            complete=complete,
-            at=time.monotonic(),
-            context=[*self._log.history, *self._own],
-        )
+        context = [*self._log.history, *self._own]
+        understood = Understood(utterance=utterance, at=time.monotonic(), context=context)
         self._log.understood.append(understood)
-        if not typed:
-            await self._call.user_said(said)
         self._own.append(said)
         self._answering = asyncio.create_task(self._speak(understood), name="numbered-answer")
 

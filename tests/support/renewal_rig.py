@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from novadesk.protocol.limits import Limits
 from novadesk.server.runner import LocalServer, ServerAddress, ServerOptions
 from tests.support.renewal_partner import NumberedPartner, SessionLog
 from tests.support.renewal_person import Manner
+from tests.support.renewal_runqueue import RunQueue
 
 _POLL_S = 0.01
 _START_AND_END_S = 60.0
@@ -26,7 +27,9 @@ class Plan:
     """One run.
 
     Attributes:
-        limit_s: life of a wire session on both sides.
+        limit_s: life of a wire session as the app knows it.
+        grace_s: so much longer the server lets it live. Renewal keeps 15 s of 8 minutes in reserve; that share of a
+            short life would be less than a busy computer may pause.
         expiry_s: life of the keys that the app gets, or None for keys that stay.
         disturb: meddles with the server while the run lasts.
     """
@@ -34,7 +37,8 @@ class Plan:
     name: str
     manner: Manner
     duration_s: float
-    limit_s: float = 4.0
+    limit_s: float = 3.3
+    grace_s: float = 1.2
     expiry_s: float | None = None
     seed: int = 1
     utterance_frames: tuple[int, int] = (12, 40)
@@ -62,6 +66,7 @@ class Run:
         rows: the app's log, in order.
         most_open: most wire sessions open at once.
         strikes: times at which a disturbance began, and ended.
+        starved: (begin, end, seconds) of the times in which the server's thread waited for a processor.
     """
 
     plan: Plan
@@ -72,6 +77,7 @@ class Run:
     remote: list[tuple[str, str]] = field(default_factory=list)
     most_open: int = 0
     strikes: list[tuple[float, float]] = field(default_factory=list)
+    starved: list[tuple[float, float, float]] = field(default_factory=list)
     exit_code: int | None = None
     app_log: str = ""
 
@@ -89,7 +95,7 @@ async def run(plan: Plan, folder: Path) -> Run:
     """Run the app against its own server; return once the app has left."""
     os.makedirs(folder)
     partner = NumberedPartner()
-    limits = Limits(connection_s=plan.limit_s, silence_s=55.0)
+    limits = Limits(connection_s=plan.limit_s + plan.grace_s)
     server = LocalServer(ServerOptions(folder=folder / "server", limits=limits), partner)
     address = await server.start()
     made = Run(plan=plan, server=server, partner=partner)
@@ -108,6 +114,7 @@ def _collect(made: Run, folder: Path) -> None:
     made.rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     made.stored = stored_turns(folder / "home" / "data" / "novadesk.db")
     made.remote = remote_steps(folder / "server" / "sessions.db")
+    (folder / "sessions.json").write_text(json.dumps([asdict(log) for log in made.sessions]))
 
 
 async def _hold(made: Run, folder: Path, address: ServerAddress) -> None:
@@ -171,8 +178,11 @@ def _environment(plan: Plan, folder: Path, address: ServerAddress) -> dict[str, 
 @contextlib.asynccontextmanager
 async def _watching(made: Run) -> AsyncIterator[None]:
     async def watch() -> None:
+        queue = RunQueue()
         while True:
             made.most_open = max(made.most_open, made.server.open_sessions)
+            if (starved := queue.look()) is not None:
+                made.starved.append(starved)
             await asyncio.sleep(_POLL_S)
 
     async with _beside(watch()):

@@ -120,7 +120,10 @@ def _heard_of(run: Run, asked: str, answer: str) -> str:
 
 
 def answers(run: Run) -> list[str]:
-    """Check that the person heard each answer once, whole, without a gap that the service did not make."""
+    """Check that the person heard each answer once, whole, without a gap that the service did not make.
+
+    Time in which app or server were kept waiting for a processor is the computer's, not theirs.
+    """
     sent = {(log.number, answer, block): at for log in run.sessions for answer, block, at in log.sent}
     cut = cut_off(run)
     wrong = [f"{len(cut)} answers were cut off by forced renewals"] if len(cut) > len(_script(run)) * _MOST_CUT else []
@@ -133,10 +136,16 @@ def answers(run: Run) -> list[str]:
         if row["cut"]:
             wrong.append(f"{name}: the last {row['cut']} blocks were silenced")
         for block, due, came in row["gaps"]:
-            gap_s = came - max(due, sent.get((row["session"], row["answer"], block), came))
+            sent_at = sent.get((row["session"], row["answer"], block), came)
+            gap_s = came - max(due, sent_at) - _starved_s(run, sent_at, came)
             if gap_s > GAP_S:
                 wrong.append(f"{name}: {gap_s * 1000:.0f} ms without sound before block {block}, though it was sent")
     return wrong
+
+
+def _starved_s(run: Run, begin: float, end: float) -> float:
+    rows = [*run.starved, *(row["starved"] for row in run.of("starved"))]
+    return float(sum(waited_s for first, last, waited_s in rows if first < end and last > begin))
 
 
 def context(run: Run) -> list[str]:
@@ -156,7 +165,7 @@ def context(run: Run) -> list[str]:
         if at < 0 or not _told(known, before[at:], whole[at:count]) or len(known) < min(count, LEAST_CONTEXT):
             wrong.append(
                 f"session {row['session']} answered {row['answer']} knowing {len(known)} of {len(before)} lines, "
-                f"the last ones {known[-3:]}"
+                f"the last ones {known[-3:]}, from {known[:2]}; owed {before[-3:]}"
             )
     return wrong
 
@@ -239,6 +248,7 @@ def summary(run: Run) -> dict[str, object]:
         "frames heard twice": sum(1 for count in shared.values() if count > 1),
         "longest wire session, s": round(max(lives, default=0.0), 2),
         "most open at once": run.most_open,
+        "starved of a processor, s (app)": round(sum(row["starved"][2] for row in run.of("starved")), 1),
         "app CPU, s": round(end["cpu_s"], 1),
     }
 
