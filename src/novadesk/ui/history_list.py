@@ -1,5 +1,7 @@
 """The list of past conversations: how its rows are drawn, and what can be done to one of them."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import (
     QModelIndex,
     QObject,
@@ -149,12 +151,22 @@ class HistoryDelegate(QStyledItemDelegate):
         found = row.kind is HistoryKind.FOUND
         room = inner.width() - (0 if found else picture + gap)
         below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
         if found:
+            self._paint_found(painter, QPointF(inner.left(), top + small.ascent()), below, row.marks)
             return
+        painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
         colour = palette.caution if of.sync is SyncState.FAILED else palette.muted
         at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
         painter.drawPixmap(at, self._picture(SYNC_ICONS[of.sync], colour, picture, painter))
+
+    def _paint_found(self, painter: QPainter, at: QPointF, words: str, marks: tuple[tuple[int, int], ...]) -> None:
+        """Draw a part of what was said, with the words of the search in the text colour."""
+        palette, metrics = self._theme.palette, QFontMetricsF(painter.font())
+        edges = sorted({0, len(words), *(min(edge, len(words)) for mark in marks for edge in mark)})
+        for start, end in pairwise(edges):
+            marked = any(first <= start < past for first, past in marks)
+            painter.setPen(QColor(palette.text if marked else palette.muted))
+            painter.drawText(QPointF(at.x() + metrics.horizontalAdvance(words[:start]), at.y()), words[start:end])
 
     @staticmethod
     def _picture(name: str, colour: str, size: int, painter: QPainter) -> QPixmap:

@@ -36,6 +36,7 @@ class HistoryRow:
 
     Attributes:
         key: tells the row from every other.
+        marks: parts of `below` that the search asked for, as (first character, one past the last).
     """
 
     kind: HistoryKind
@@ -44,6 +45,7 @@ class HistoryRow:
     below: str = ""
     conversation: Conversation | None = None
     current: bool = False
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class HistoryModel(QAbstractListModel):
@@ -211,7 +213,8 @@ def _found_row(found: Found, *, current: bool) -> HistoryRow:
         kind=HistoryKind.FOUND,
         title=conversation.title or conversation.label,
         key=found.turn.turn_id,
-        below=" ".join(found.snippet.split()),
+        below="".join(" " if character.isspace() else character for character in found.snippet),
+        marks=found.marks,
         conversation=conversation,
         current=current,
     )

@@ -155,7 +155,7 @@ class PreviewRequests:
     async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:  # noqa: ARG002
         """Return every turn."""
         return [
-            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=())
+            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=((3, 12),))
             for turn in self._turns[:limit]
         ]
 
