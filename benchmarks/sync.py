@@ -94,8 +94,8 @@ async def measure(folder: Path, port: int, turns: int, repeat: int) -> dict[str,
     handle = ""
     for round_ in range(repeat):
         async with computer(folder / f"writer{round_}.db", port) as writer:
-            began = time.monotonic()
             handle = await writer.write(turns)
+            began = time.monotonic()
             writer.sync.start(reading=False)
             assert await writer.sync.settle(600.0)
             figures["deliver"].append(time.monotonic() - began)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from novadesk.errors import KnownError, Reason
 from novadesk.server.agentruntime_shapes import ErrorType
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions, RemoteStatus
+from novadesk.store.agentruntime import RemoteAccess, RemoteSessions, RemoteStatus, _parse_time
 from tests.support.remote_rig import RunningServer, cut, delay, refuse, running_server
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -47,6 +47,22 @@ async def remote(access: Access) -> AsyncIterator[RemoteSessions]:
     remote = RemoteSessions(access, deadline_s=2.0)
     yield remote
     await remote.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected_ms"),
+    [
+        ("2026-11-21T06:00:00Z", 1_795_240_800_000),
+        ("2026-11-21T06:00:00.123456+00:00", 1_795_240_800_123),
+        ("2026-11-21T07:00:00.5+01:00", 1_795_240_800_500),
+        ("2026-11-21T06:00:00", 1_795_240_800_000),
+        ("Sat, 21 Nov 2026 06:00:00 GMT", 1_795_240_800_000),
+        (1_795_240_800.25, 1_795_240_800_250),
+    ],
+)
+def test_times_are_read_in_every_form_the_client_library_reads(value: object, expected_ms: int) -> None:
+    moment = _parse_time(value)
+    assert round(moment.timestamp() * 1000) == pytest.approx(expected_ms, abs=1)
 
 
 async def reason(remote: RemoteSessions) -> Reason:

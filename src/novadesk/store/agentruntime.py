@@ -260,9 +260,13 @@ _WAIT = "Nothing to do: NovaDesk tries again by itself, and conversations are sa
 
 def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
     import boto3  # Late: 200 ms.
+    import botocore.session
     from botocore.config import Config
 
+    plain = botocore.session.get_session()
+    plain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     session = boto3.session.Session(
+        botocore_session=plain,
         aws_access_key_id=access.access_key_id,
         aws_secret_access_key=access.secret_access_key,
         aws_session_token=access.session_token,
@@ -277,6 +281,17 @@ def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
     return session.client(
         "bedrock-agent-runtime", endpoint_url=access.endpoint or None, verify=access.ca_bundle or None, config=config
     )
+
+
+def _parse_time(value: Any) -> datetime:
+    """Read a time of an answer; the client library's own parser takes ten times as long, a thousand times a page."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        from botocore.utils import parse_timestamp
+
+        moment = parse_timestamp(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 class ClientFault(Exception):
