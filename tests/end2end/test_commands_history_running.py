@@ -22,8 +22,25 @@ def listed(line: CommandLine) -> list[dict[str, object]]:
     return list(json.loads(line.run("history", "list", "--json").out))
 
 
+def look_and_name(line: CommandLine, handle: str, backup: Path) -> None:
+    """Find the conversation, print it, name it, star it and have all of that in a backup."""
+    (hit,) = json.loads(line.run("history", "search", "brown fo", "--json").out)
+    assert hit["handle"] == handle
+    assert "the quick brown fox" in line.run("history", "export", handle).out
+    assert line.run("history", "rename", handle, "Animals").code == 0
+    assert line.run("history", "star", handle).code == 0
+    assert next(row for row in listed(line) if row["handle"] == handle)["title"] == "Animals"
+
+    assert line.run("history", "backup", backup, "--json").rows[0]["file"] == str(backup)
+    with closing(sqlite3.connect(backup)) as db:
+        assert db.execute("SELECT starred FROM conversation WHERE title = 'Animals'").fetchall() == [(1,)]
+        assert db.execute("SELECT count(*) FROM turn").fetchone() == (4,)
+    line.run("history", "backup", backup).check_known("input", "File exists")
+
+
 def test_history_of_a_running_core(line: CommandLine, tmp_path: Path) -> None:
     """Search beside it, export, rename, star, backup, delete another and the open conversation, log out."""
+    backup = tmp_path / "backup.db"
     wav = write_wav(tmp_path / "long.wav", silence(60_000))
     with line.partner(ANSWER, {"do": "repeat"}), line.started("talk", "--in", wav, "--json") as talk:
         talk.wait_for_line('"ready"')
@@ -35,19 +52,7 @@ def test_history_of_a_running_core(line: CommandLine, tmp_path: Path) -> None:
         talk.wait_for_line('"assistant"')
         second = next(row for row in listed(line) if row["handle"] != first["handle"])
 
-        (hit,) = json.loads(line.run("history", "search", "brown fo", "--json").out)
-        assert hit["handle"] == first["handle"]
-        assert "the quick brown fox" in line.run("history", "export", str(first["handle"])).out
-        assert line.run("history", "rename", str(first["handle"]), "Animals").code == 0
-        assert line.run("history", "star", str(first["handle"])).code == 0
-        assert next(row for row in listed(line) if row["handle"] == first["handle"])["title"] == "Animals"
-
-        backup = tmp_path / "backup.db"
-        assert line.run("history", "backup", backup, "--json").rows[0]["file"] == str(backup)
-        with closing(sqlite3.connect(backup)) as db:
-            assert db.execute("SELECT starred FROM conversation WHERE title = 'Animals'").fetchall() == [(1,)]
-            assert db.execute("SELECT count(*) FROM turn").fetchone() == (4,)
-        line.run("history", "backup", backup).check_known("input", "File exists")
+        look_and_name(line, str(first["handle"]), backup)
 
         assert line.run("history", "delete", str(first["handle"])).code == 0
         assert [row["handle"] for row in listed(line)] == [second["handle"]]

@@ -90,7 +90,7 @@ def test_help_is_data(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 def test_every_command_of_the_table_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["--help"])
     listed = capsys.readouterr().out
-    for name in ("window", "talk", "serve", "history", "ctl", "doctor", "devices"):
+    for name in ("window", "talk", "serve", "history", "ctl", "doctor", "devices", "logout"):
         assert f"\n    {name} " in listed
     assert "engine" not in listed, "the audio process is not for people"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -118,7 +119,7 @@ def ask(folders: Folders, request: dict[str, Any]) -> dict[str, Any]:
         KnownError: what came of it, or `ALREADY_RUNNING` when a core holds the folder and does not answer.
     """
     until = time.monotonic() + _HOLDER_S
-    lock = CoreLock(folders.core_lock)
+    lock, look = CoreLock(folders.core_lock), threading.Event()
     while (answer := _through_core(folders, request)) is None:
         if not folders.database.exists() and not RecoveryCopies(folders.database).files():
             return _without_a_store(folders, request)
@@ -127,7 +128,7 @@ def ask(folders: Folders, request: dict[str, Any]) -> dict[str, Any]:
         except KnownError:  # a core that is about to open its channel, or has just closed it
             if time.monotonic() > until:
                 raise
-            time.sleep(_LOOK_S)
+            look.wait(_LOOK_S)
         else:
             try:
                 return asyncio.run(_answer_alone(folders, request))
