@@ -1,8 +1,10 @@
 """How remote state comes into the store, over an open transaction: it adds and confirms, and never replaces."""
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from novadesk.models import SyncState, Turn
 from novadesk.store import outbox
@@ -119,20 +121,39 @@ def _confirm(db: sqlite3.Connection, turn: Turn) -> int:
 
 
 def _insert_by_time(db: sqlite3.Connection, handle: str, new: Sequence[Turn]) -> None:
-    """Insert turns behind the last one that is older; turns that are here keep their order among themselves.
+    """Insert turns, in order of time, behind the last one that is older; those that are here keep their order.
 
-    At equal times the id decides, so that every machine comes to the same order.
+    At equal times the id decides, so that every machine comes to the same order. What comes later is moved up once.
     """
     if not new:
         return
     (number,) = db.execute("SELECT number FROM conversation WHERE handle = ?", (handle,)).fetchone()
-    for turn in new:
-        (position,) = db.execute(
-            "SELECT coalesce(max(position) + 1, 0) FROM turn"
-            " WHERE conversation = ? AND (at_ms < ? OR (at_ms = ? AND turn_id < ?))",
-            (number, turn.at_ms, turn.at_ms, turn.turn_id),
-        ).fetchone()
+    earliest = new[0]
+    (first,) = db.execute(
+        "SELECT coalesce(max(position) + 1, 0) FROM turn"
+        " WHERE conversation = ? AND (at_ms < ? OR (at_ms = ? AND turn_id < ?))",
+        (number, earliest.at_ms, earliest.at_ms, earliest.turn_id),
+    ).fetchone()
+    later = db.execute(
+        "SELECT at_ms, turn_id FROM turn WHERE conversation = ? AND position >= ? ORDER BY position", (number, first)
+    ).fetchall()
+    slots = slots_by_time([(row["at_ms"], row["turn_id"]) for row in later], [(t.at_ms, t.turn_id) for t in new])
+    ends = [*slots[1:], len(later)]
+    for count, (begin, end) in reversed(list(enumerate(zip(slots, ends, strict=True), 1))):
         db.execute(
-            "UPDATE turn SET position = position + 1 WHERE conversation = ? AND position >= ?", (number, position)
+            "UPDATE turn SET position = position + ? WHERE conversation = ? AND position >= ? AND position < ?",
+            (count, number, first + begin, first + end),
         )
-        insert_turn(db, turn, SyncState.SYNCED, position)
+    for count, (turn, slot) in enumerate(zip(new, slots, strict=True)):
+        insert_turn(db, turn, SyncState.SYNCED, first + slot + count)
+
+
+def slots_by_time(here: Sequence[tuple[int, str]], new: Sequence[tuple[int, str]]) -> list[int]:
+    """Return before which of the turns here each new one belongs: behind the last one that is older.
+
+    Args:
+        here: times and ids in the order they are kept in, which need not be that of time.
+        new: times and ids in order of time.
+    """
+    earliest_from_here_on = list(accumulate(reversed(here), min))[::-1]
+    return [bisect_left(earliest_from_here_on, key) for key in new]
