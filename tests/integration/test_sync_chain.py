@@ -435,6 +435,25 @@ async def test_a_session_that_comes_up_after_its_conversation_was_deleted_is_del
     assert len((await remote_state(server)).sessions) == 1
 
 
+async def test_an_entry_that_the_keyring_held_on_to_goes_when_it_lets_go(tmp_path: Path, server: RunningServer) -> None:
+    keychain = MemoryKeychain()
+    async with computer(tmp_path / "a.db", server, keychain=keychain) as here:
+        made, kept = await here.talk("a"), await here.talk("kept")
+        assert await here.settled()
+        keychain.failure = KnownError(Reason.KEYRING_LOCKED, "The keyring is locked.", "Unlock it.")
+        await here.archive.delete(made.handle, START_MS)
+        assert await here.settled()
+        assert made.handle in keychain.entries
+        assert len((await remote_state(server)).sessions) == 1
+    keychain.failure = None
+    async with computer(tmp_path / "a.db", server, keychain=keychain) as here:
+        await here.sync.discover()
+        assert set(keychain.entries) == {kept.handle}
+        calls = keychain.calls
+        await here.sync.discover()
+        assert keychain.calls == calls
+
+
 async def test_deleting_on_one_machine_takes_nothing_from_the_other(tmp_path: Path, server: RunningServer) -> None:
     async with (
         computer(tmp_path / "a.db", server, keychain=MemoryKeychain()) as here,

@@ -240,6 +240,21 @@ async def test_a_name_given_here_is_sent_again_when_an_older_one_took_its_place(
         assert [one.title for one in await there.archive.conversations()] == ["mine"]
 
 
+async def test_a_name_given_later_wins_though_the_other_clock_is_ahead(tmp_path: Path, server: RunningServer) -> None:
+    async with pair(tmp_path, server, skew_ms=HOUR_MS) as (here, there):
+        made = await here.talk("a")
+        assert await here.settled()
+        await there.sync.discover()
+        await there.archive.rename(made.handle, "theirs", await there.sync.name_time_ms(made.handle))
+        assert await there.settled()
+        await here.sync.discover()
+        await here.archive.rename(made.handle, "mine, later", await here.sync.name_time_ms(made.handle))
+        assert await here.settled()
+        await there.sync.discover()
+        for machine in (here, there):
+            assert [one.title for one in await machine.archive.conversations()] == ["mine, later"]
+
+
 async def test_the_list_is_matched_without_the_keyring(tmp_path: Path, server: RunningServer) -> None:
     keychain = MemoryKeychain()
     async with computer(tmp_path / "a.db", server, keychain=MemoryKeychain()) as here:

@@ -247,12 +247,12 @@ class Core:
 
     async def rename(self, handle: str, title: str) -> None:
         """Give a conversation a title; an empty one shows its label again."""
-        await self._archive.rename(handle, title, self._clock.unix_ms())
+        await self._archive.rename(handle, title, await self._remote_copy.name_time_ms(handle))
         self._remote_copy.changed()
 
     async def star(self, handle: str, on: bool) -> None:
         """Mark a conversation as one to find again, or no more."""
-        await self._archive.star(handle, on, self._clock.unix_ms())
+        await self._archive.star(handle, on, await self._remote_copy.name_time_ms(handle))
         self._remote_copy.changed()
 
     async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:

@@ -139,6 +139,10 @@ class RemoteCopy:
         """Read what other machines wrote, see `Requests.pull`."""
         return await self._sync.pull(handle)
 
+    async def name_time_ms(self, handle: str) -> int:
+        """Return the time that a name given now has, see `Sync.name_time_ms`."""
+        return await self._sync.name_time_ms(handle)
+
     async def freshen(self, found: Conversation) -> None:
         """Read what others said in a conversation that is about to be resumed, as far as it comes in time."""
         if self._shown is None or (self._sync.error is not None and found.turns):

@@ -171,8 +171,13 @@ class SessionChain:
                     found.add(session_id)
             for session_id in sorted(found):
                 await self._remote.delete(session_id)
-            await self._registry.forget(handle)
-            await self._database.run(lambda db: links.forget(db, handle))
+            await self._forget(handle)
+
+    async def tidy(self) -> None:
+        """Remove what the keyring still has of deleted conversations, when it lets us now."""
+        for handle in await self._database.read(links.left_in_keyring):
+            async with self._locks[handle]:
+                await self._forget(handle)
 
     async def _newest(self, handle: str, *, for_step: bool = True) -> SessionLink:
         chain = await self._links(handle)
@@ -278,6 +283,10 @@ class SessionChain:
     async def _find_all(self, handle: str) -> dict[int, str | None]:
         chain = [link for link in await self._links(handle) if not link.gone]
         return {link.generation: await self._registry.find(handle, link.generation) for link in chain}
+
+    async def _forget(self, handle: str) -> None:
+        await self._registry.forget(handle)
+        await self._database.run(lambda db: links.forget(db, handle))
 
     async def _links(self, handle: str) -> tuple[Link, ...]:
         return await self._database.read(lambda db: links_of(db, handle))

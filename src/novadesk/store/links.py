@@ -82,6 +82,15 @@ def _age(session: RemoteSession) -> tuple[int, bool, int, str]:
     return generation_of(session.metadata), closed, session.created_ms, session.session_id
 
 
+def left_in_keyring(db: sqlite3.Connection) -> list[str]:
+    """Return the conversations that are deleted, but for an entry that the keyring did not let go of."""
+    query = (
+        "SELECT DISTINCT handle FROM remote_session WHERE in_keyring AND handle IN (SELECT handle FROM tombstone)"
+        " AND handle NOT IN (SELECT conversation FROM outbox WHERE kind = 'delete')"
+    )
+    return [row["handle"] for row in db.execute(query)]
+
+
 def links_of(db: sqlite3.Connection, handle: str) -> tuple[Link, ...]:
     """Return the chain of a conversation, oldest first."""
     rows = db.execute("SELECT * FROM remote_session WHERE handle = ? ORDER BY generation", (handle,))
@@ -132,6 +141,7 @@ def close(db: sqlite3.Connection, handle: str, generation: int, *, gone: bool = 
 
 
 def forget(db: sqlite3.Connection, handle: str) -> None:
-    """Forget that there were any sessions."""
-    db.execute("DELETE FROM remote_session WHERE handle = ?", (handle,))
+    """Forget that there were any sessions, but not that the keyring has still an entry."""
+    db.execute("DELETE FROM remote_session WHERE handle = ? AND NOT in_keyring", (handle,))
+    db.execute("UPDATE remote_session SET state = 'closed', gone = 1 WHERE handle = ?", (handle,))
     db.execute("DELETE FROM step WHERE handle = ?", (handle,))

@@ -22,6 +22,12 @@ def read_names(db: sqlite3.Connection, handle: str) -> Names:
     )
 
 
+def next_name_ms(db: sqlite3.Connection, handle: str, now_ms: int) -> int:
+    """Return a time for a new name that is later than every name here: another machine's clock may be ahead."""
+    names = read_names(db, handle)
+    return max(now_ms, max(names.titled_ms, names.labelled_ms, names.starred_ms) + 1)
+
+
 def merge_names(db: sqlite3.Connection, handle: str, there: Names) -> bool:
     """Take over each name that was given later elsewhere; return whether anything changed here."""
     here = read_names(db, handle)

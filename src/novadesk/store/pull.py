@@ -111,6 +111,7 @@ class Puller:
         changed, here = await self._database.run(lambda db: merge_sessions(db, ours, own_name))
         for handle in here:
             await self._chain.take_in(handle, ours[handle])
+        await self._chain.tidy()
         return changed, here
 
     async def _is_ours(self, handle: str) -> bool:

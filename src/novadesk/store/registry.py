@@ -124,8 +124,8 @@ class Registry:
         """Remove the entry of a conversation."""
         self._known.pop(handle, None)
         self._kept.pop(handle, None)
-        if await self._database.read(lambda db: _in_keyring(db, handle)):
-            await self._change_entry(handle, None)
+        if await self._database.read(lambda db: _in_keyring(db, handle)) and await self._change_entry(handle, None):
+            await self._database.run(lambda db: _note_entry(db, handle, False))
 
     async def forget_all(self) -> int:
         """Remove every entry that NovaDesk made; return how many. The conversations stay.

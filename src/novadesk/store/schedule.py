@@ -180,12 +180,11 @@ class PullSchedule:
         self._reading = handle, task
         first, self._just_opened = self._just_opened, False
         try:
-            pulled = await task
+            await self._on_read(handle, await task, first)
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise
-            return
         except KnownError:
             self._just_opened = first and self._open == handle
             raise
@@ -193,7 +192,6 @@ class PullSchedule:
             self._reading = None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self._on_read(handle, pulled, first)
 
     async def _discover(self, *, fresh: bool = False) -> int:
         changed, _ = await self._puller.discover(fresh=fresh)

@@ -18,6 +18,7 @@ from novadesk.store.chain import RollOver, SessionChain
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.delivery import Delivery, Requeued
+from novadesk.store.names import next_name_ms
 from novadesk.store.outbox import Lease, Waiting
 from novadesk.store.pause import Clock, Pause, SyncPolicy, Verdict, in_words, verdict
 from novadesk.store.pull import Pulled, Puller
@@ -146,6 +147,15 @@ class Sync:
         """
         self._waiting = await self._database.read(lambda db: outbox.waiting(db, self._backend))
         return self._waiting.turns
+
+    async def name_time_ms(self, handle: str) -> int:
+        """Return the Unix milliseconds that a name given now has: later than all given before, on any machine.
+
+        Raises:
+            KnownError: a fault of the store.
+        """
+        now_ms = self._clock.unix_ms()
+        return await self._database.read(lambda db: next_name_ms(db, handle, now_ms))
 
     async def settle(self, deadline_s: float) -> bool:
         """Wait until everything is delivered; return whether it was within `deadline_s`."""
