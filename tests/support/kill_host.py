@@ -3,8 +3,9 @@
     python -m tests.support.kill_host CONFIG
 
 CONFIG is JSON: `home`; `sound` ("file" with `wav`, or "engine"); `own_server`: start a server as the app does;
-`limit_s`; `arm`: [moment, how many of them to let pass, seconds after it] at which the process gets SIGKILL, from
-itself, or null. Every line that was written before is out by then: nothing is buffered.
+`limit_s`, `server_limit_s`: life of a wire session as the app knows it, and as that server does; `arm`: [moment, how
+many of them to let pass, seconds after it] at which the process gets SIGKILL, from itself, or null. Every line that was
+written before is out by then: nothing is buffered.
 """
 
 import asyncio
@@ -108,7 +109,13 @@ async def _run(config: dict[str, Any], told: Told) -> None:
     if config["own_server"]:
 
         def make_practice(folders: Folders) -> PracticeServer:
-            command = (sys.executable, "-m", "tests.support.kill_server", str(folders.practice), str(config["limit_s"]))
+            command = (
+                sys.executable,
+                "-m",
+                "tests.support.kill_server",
+                str(folders.practice),
+                str(config["server_limit_s"]),
+            )
             return PracticeServer(command, folders.practice)
 
         app.make_practice = make_practice  # the same server, with a partner that answers at once

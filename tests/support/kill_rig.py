@@ -17,7 +17,7 @@ from novadesk.errors import KnownError
 from novadesk.paths import find_folders
 from tests.support.program import children
 
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 _LINE_BYTES = 1 << 20
 
 
