@@ -142,6 +142,17 @@ def test_delete(line: CommandLine, stored: list[Conversation]) -> None:
     assert done.rows == [{"done": True, "handle": stored[1].handle}]
 
 
+def test_a_change_repairs_a_damaged_store_first_and_says_so(line: CommandLine, stored: list[Conversation]) -> None:
+    store = line.folders.database
+    RecoveryCopies(store).make(START_MS)
+    store.write_bytes(b"noise " * 1_000)
+    line.run("history", "list").check_known("store", "damaged", "Start NovaDesk again")
+    result = line.run("history", "delete", stored[0].handle)
+    assert (result.code, result.out) == (0, "")
+    assert result.err.startswith("novadesk: store: The store was damaged; 3 turns in 2 conversations came back, and")
+    assert [row["handle"] for row in json.loads(line.run("history", "list", "--json").out)] == [stored[1].handle]
+
+
 def test_rename_and_star(line: CommandLine, stored: list[Conversation]) -> None:
     handle = stored[0].handle
     assert line.run("history", "rename", handle, "  Holiday \n plans  ").code == 0

@@ -1,22 +1,27 @@
 """The store on real file systems and under a real tracer: what the disk has, what a full or read-only one does."""
 
+import asyncio
 import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from novadesk.conversation.record import Record
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind, Role
+from novadesk.protocol.transcript import TurnText
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import Health, check
 from novadesk.store.database import Database
-from tests.support.store_rig import make_conversation, make_turn
+from tests.support.store_rig import RealClock, make_conversation, make_turn
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="strace, tmpfs")
 
@@ -142,6 +147,43 @@ async def test_a_full_disk_is_said_and_the_turn_can_be_written_once_there_is_roo
         await archive.append(turn)
         assert [len(one.text) for one in await archive.turns(made.handle)] == [6, 50_000]
     assert check(small_disk / "novadesk.db") is Health.WHOLE
+
+
+async def test_what_is_said_on_a_full_disk_is_told_kept_and_written_once_there_is_room(small_disk: Path) -> None:
+    """The record of a conversation over a real store: nothing is lost, in order, and the person knows."""
+    stored: list[str] = []
+    troubles: list[KnownError | None] = []
+    async with Database(small_disk / "novadesk.db") as database:
+        archive = Conversations(database)
+        record = Record(
+            archive=archive, clock=RealClock(), on_changed=lambda: None, on_stored=stored.append,
+            on_trouble=troubles.append, on_shown=lambda _turn_id: None,
+        )  # fmt: skip
+        record.start()
+        record.begin(BackendKind.PRACTICE)
+        ballast = fill(small_disk)
+        texts = ["x" * 50_000, "the second", "the third"]
+        for text in texts:
+            record.keep(
+                TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text),
+                wire_session=str(uuid.uuid4()),
+                typed=True,
+            )
+        async with asyncio.timeout(20):
+            while record.unsaved < 3:
+                await asyncio.sleep(0.01)
+        assert stored == []
+        assert isinstance(troubles[-1], KnownError)
+        assert (troubles[-1].reason, "3 turns are not saved yet" in troubles[-1].what) == (Reason.DISK_FULL, True)
+        assert [turn.text for turn in record.turns] == texts, "they are shown all the same"
+        ballast.unlink()
+        async with asyncio.timeout(20):
+            while len(stored) < 3:
+                await asyncio.sleep(0.01)
+        assert await record.stop() == 0
+        assert troubles[-1] is None
+        assert record.conversation is not None
+        assert [turn.text for turn in await archive.turns(record.conversation.handle)] == texts
 
 
 async def test_a_store_cannot_be_made_or_opened_on_a_full_disk(small_disk: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from novadesk.app.clock import SystemClock
+from novadesk.app.output import put_note
 from novadesk.desktop.control import send
 from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import check_handle, no_such_conversation
 from novadesk.paths import Folders
 from novadesk.store.conversations import Conversations
@@ -174,6 +175,8 @@ def _through_core(folders: Folders, request: dict[str, Any]) -> dict[str, Any] |
 
 async def _answer_alone(folders: Folders, request: dict[str, Any]) -> dict[str, Any]:
     async with Database(folders.database) as database:
+        if database.repaired is not None:
+            put_note(Layer.STORE, database.repaired.words)
         registry = Registry(database, Keychain(folders.keyring_service))
         upkeep = Upkeep(StoredShelf(database), database, registry, folders.cache)
         return await upkeep.answer(request) or {}
