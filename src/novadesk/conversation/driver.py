@@ -151,8 +151,8 @@ class Driver:
 
     # --- wire sessions ---------------------------------------------------------------------------
 
-    def _on_wire_ready(self, generation: int, expires_at: float | None) -> None:
-        self.dispatch(lifecycle.LinkReady(generation=generation, expires_at=expires_at))
+    def _on_wire_ready(self, generation: int, opened_at: float, expires_at: float | None) -> None:
+        self.dispatch(lifecycle.LinkReady(generation=generation, opened_at=opened_at, expires_at=expires_at))
 
     def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:
@@ -187,7 +187,8 @@ class Driver:
     def _go_live(self, generation: int) -> None:
         """Give a ready wire session all that the conversation is: history, kept speech, open questions."""
         renewed = self._wires.live is not None
-        self._leave_link()
+        if renewed:
+            self._leave_link(self._questions.handed_over)
         frames = self.uplink.go_live()
         self._wires.go_live(generation, self._history(), frames)
         now = self._clock.now()
@@ -213,16 +214,15 @@ class Driver:
 
     def _drop_link(self, action: lifecycle.DropLink) -> None:
         if action.generation == self._wires.live:
-            self._leave_link()
+            self._leave_link(self._questions.link_lost)
         self._wires.drop(action.generation, goodbye=action.goodbye)
 
-    def _leave_link(self) -> None:
+    def _leave_link(self, ask_again: Callable[[], None]) -> None:
         """Settle what the live wire session will not bring any more."""
-        if self._wires.live is not None:
-            self.downlink.link_over()
-            if self.downlink.audible:  # an answer is there and will be heard
-                self._questions.answered()
-            self._questions.link_lost()
+        self.downlink.link_over()
+        if self.downlink.audible:  # an answer is there and will be heard
+            self._questions.answered()
+        ask_again()
 
     def dispatch(self, event: lifecycle.Event) -> None:
         """Take one event of the lifecycle and do what follows from it."""

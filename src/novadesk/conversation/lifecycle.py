@@ -154,7 +154,7 @@ def _over(state: Lifecycle, phase: Phase) -> Step:
 def _try_now(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
     if state.retry_at is None:  # an attempt is in flight: never two at once
         return state, ()
-    return _open_next(state, now, policy)
+    return _open_next(replace(state, attempt=0, empty_links=0), now, policy)
 
 
 def _speak_up(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
@@ -166,7 +166,7 @@ def _speak_up(state: Lifecycle, event: Event, now: float, policy: Policy) -> Ste
 def _try_anew(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
     """Give up an attempt that goes nowhere and begin at once, with the backoff from its beginning."""
     drop = () if state.retry_at is not None else (DropLink(generation=state.generation),)
-    opening, actions = _open_next(replace(state, attempt=0), now, policy)
+    opening, actions = _open_next(replace(state, attempt=0, empty_links=0), now, policy)
     return opening, (*drop, *actions)
 
 
@@ -189,6 +189,7 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     live = replace(
         state,
         phase=Phase.READY,
+        opened_at=event.opened_at,
         attempt=0,
         retry_at=None,
         lost_at=None,
@@ -223,7 +224,8 @@ def _lost(state: Lifecycle, event: LinkEnded, now: float, policy: Policy) -> Ste
         failed = replace(state, phase=Phase.FAILED, error=event.error, retry_at=None, lost_at=lost_at)
         return failed, (*_NO_TIMERS, FlushSpeaker(), drop, CloseSound())
     steady = state.phase in LIVE and state.live_at is not None and now - state.live_at >= policy.steady_s
-    empty_links = 0 if steady else state.empty_links + 1
+    empty = not steady and (state.phase in LIVE or verdict is Verdict.RENEW)  # an opening that fails is an attempt
+    empty_links = 0 if steady else state.empty_links + empty
     if verdict is Verdict.RENEW and empty_links <= policy.renewals:
         renewing = replace(state, phase=Phase.RENEWING, empty_links=empty_links, lost_at=lost_at, error=None)
         opening, actions = _open_next(renewing, now, policy)

@@ -29,10 +29,12 @@ class LinkReady:
     """The service accepted the wire session: history and audio may follow.
 
     Attributes:
+        opened_at: monotonic time at which it was connected; its life is counted from then on.
         expires_at: monotonic time at which its keys expire, or None.
     """
 
     generation: int
+    opened_at: float
     expires_at: float | None = None
 
 
@@ -235,7 +237,7 @@ class Lifecycle:
     Attributes:
         generation: number of the link that carries the conversation, or is opened to; events of others are late.
         newest: the highest number given to a link so far.
-        opened_at: monotonic time at which the link was asked for.
+        opened_at: monotonic time at which the link was asked for, then at which it was connected.
         live_at: monotonic time at which it went live.
         expires_at: monotonic time at which its keys expire, None when unknown or never.
         successor: the link that is prepared beside it, or None.

@@ -48,9 +48,13 @@ class Questions:
 
     def link_lost(self) -> None:
         """Put what was asked in vain first in line again, each at most `MOST_REPEATS` times."""
-        again = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}
-        self._repeats.update({turn_id: self._repeats.get(turn_id, 0) + 1 for turn_id in again})
-        self._waiting = {**again, **self._waiting}
+        self._asked = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}
+        self._repeats.update({turn_id: self._repeats.get(turn_id, 0) + 1 for turn_id in self._asked})
+        self.handed_over()
+
+    def handed_over(self) -> None:
+        """Put what is not answered yet first in line again, for the wire session that takes over."""
+        self._waiting = {**self._asked, **self._waiting}
         self._asked.clear()
 
     def clear(self) -> None:

@@ -52,7 +52,7 @@ def successor_ready(state: Lifecycle, event: Event, now: float, _policy: Policy)
     assert isinstance(event, LinkReady)
     if (successor := state.successor) is None or event.generation != successor.generation:
         return state, ()
-    ready = replace(successor, ready_at=now, expires_at=event.expires_at)
+    ready = replace(successor, opened_at=event.opened_at, ready_at=now, expires_at=event.expires_at)
     return replace(state, successor=ready, refused=0), (WaitUntil(at=now, timer=Timer.RENEWAL),)
 
 

@@ -38,6 +38,7 @@ VERDICTS: dict[Reason, Verdict] = {
     Reason.MODEL_NOT_FOUND: Verdict.FAIL,
     Reason.BAD_REQUEST: Verdict.FAIL,
     Reason.BAD_REGION: Verdict.FAIL,
+    Reason.BAD_SETTINGS: Verdict.FAIL,
     Reason.BAD_MODEL: Verdict.FAIL,
     Reason.PRACTICE_PARTS_MISSING: Verdict.FAIL,
 }

@@ -45,11 +45,11 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    `on_ready` carries the monotonic time at which the link's keys expire, or None; `on_ended` the seconds for which
-    the service had given no sign of life.
+    `on_ready` carries the monotonic times at which the link was connected and at which its keys expire, or None;
+    `on_ended` the seconds for which the service had given no sign of life.
     """
 
-    on_ready: Callable[[int, float | None], None]
+    on_ready: Callable[[int, float, float | None], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None, float], None]
 
@@ -92,6 +92,7 @@ class WireSession:
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
         self._patience = Alarm(self._accept)
+        self._opened_at = 0.0
         self._expires_at: float | None = None
         self._cleaning = self._dropped = False
         self._opening_payloads = 0
@@ -170,6 +171,7 @@ class WireSession:
             if link.expires_at_ms is not None:
                 self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
             await link.open()
+            self._opened_at = self._clock.now()
             self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
             self._session.start(self._setup, self._clock.now())
             self._drain()
@@ -252,7 +254,7 @@ class WireSession:
             return
         self._patience.cancel()
         self._session.accepted(self._clock.now())
-        self._listener.on_ready(self.generation, self._expires_at)
+        self._listener.on_ready(self.generation, self._opened_at, self._expires_at)
 
     def _fill(self) -> None:
         """Send the silence that a missing microphone owes."""

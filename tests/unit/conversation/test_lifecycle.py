@@ -20,7 +20,7 @@ events = st.one_of(
     st.builds(m.StartRequested),
     st.builds(m.EndRequested),
     st.builds(m.TryNowRequested),
-    st.builds(m.LinkReady, generation=st.integers(0, 4)),
+    st.builds(m.LinkReady, generation=st.integers(0, 4), opened_at=st.floats(0, 100)),
     st.builds(m.LinkEnded, generation=st.integers(0, 4), error=errors, jitter=st.floats(0, 1)),
     st.builds(m.DeadlinePassed, jitter=st.floats(0, 1)),
     st.builds(m.RenewalDue, quiet=st.booleans(), jitter=st.floats(0, 1)),
@@ -99,7 +99,10 @@ def test_every_cell_yields_a_sound_state(state: Lifecycle, event: m.Event, now: 
 def test_events_of_another_generation_change_nothing(state: Lifecycle, generation: int, error: KnownError) -> None:
     if generation in (state.generation, state.newest):
         return
-    for event in (m.LinkReady(generation=generation), m.LinkEnded(generation=generation, error=error, jitter=0.5)):
+    for event in (
+        m.LinkReady(generation=generation, opened_at=0.0),
+        m.LinkEnded(generation=generation, error=error, jitter=0.5),
+    ):
         assert step(state, event, 5.0, POLICY) == (state, ())
 
 
@@ -131,7 +134,7 @@ def test_start_opens_sound_then_link() -> None:
 
 
 def test_a_lost_link_waits_then_opens_once_and_says_how_long_it_took() -> None:
-    live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     waiting, actions = step(live, m.LinkEnded(generation=1, error=LOST, jitter=1.0), 10.0, POLICY)
     assert waiting.phase is Phase.RECONNECTING
     assert waiting.attempt == 1
@@ -141,7 +144,7 @@ def test_a_lost_link_waits_then_opens_once_and_says_how_long_it_took() -> None:
     opening, actions = step(waiting, m.DeadlinePassed(jitter=0.0), 10.5, POLICY)
     assert actions[0] == m.OpenLink(generation=2)
     assert step(opening, m.TryNowRequested(), 10.6, POLICY) == (opening, ())
-    back, actions = step(opening, m.LinkReady(generation=2), 14.0, POLICY)
+    back, actions = step(opening, m.LinkReady(generation=2, opened_at=0.0), 14.0, POLICY)
     assert back.phase is Phase.READY
     assert (back.attempt, back.error, back.lost_at) == (0, None, None)
     assert m.TellBack(after_s=4.0) in actions
@@ -149,7 +152,7 @@ def test_a_lost_link_waits_then_opens_once_and_says_how_long_it_took() -> None:
 
 
 def test_try_now_cuts_the_wait_short() -> None:
-    live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     waiting, _ = step(live, m.LinkEnded(generation=1, error=LOST, jitter=1.0), 0.0, POLICY)
     opening, actions = step(waiting, m.TryNowRequested(), 0.1, POLICY)
     assert opening.retry_at is None
@@ -157,20 +160,22 @@ def test_try_now_cuts_the_wait_short() -> None:
 
 
 def test_the_eight_minute_limit_renews_at_once_but_not_for_ever() -> None:
-    state, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    state, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     for generation in range(1, POLICY.renewals + 1):
         state, actions = step(state, m.LinkEnded(generation=generation, error=LIMIT, jitter=0.0), 0.0, POLICY)
         assert state.phase is Phase.RENEWING
         assert m.OpenLink(generation=generation + 1) in actions
-        state, _ = step(state, m.LinkReady(generation=generation + 1), 0.0, POLICY)
+        state, _ = step(state, m.LinkReady(generation=generation + 1, opened_at=0.0), 0.0, POLICY)
     state, actions = step(state, m.LinkEnded(generation=state.generation, error=LIMIT, jitter=0.0), 0.0, POLICY)
     assert state.phase is Phase.RECONNECTING
     assert not any(isinstance(action, m.OpenLink) for action in actions)
 
 
 def test_an_exchange_resets_the_count_of_renewals() -> None:
-    live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
-    renewed, _ = run(m.LinkEnded(generation=1, error=LIMIT, jitter=0.0), m.LinkReady(generation=2), state=live)
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
+    renewed, _ = run(
+        m.LinkEnded(generation=1, error=LIMIT, jitter=0.0), m.LinkReady(generation=2, opened_at=0.0), state=live
+    )
     assert renewed.empty_links == 1
     talked, _ = run(m.UserUnderstood(), m.AnswerBegan(), m.AnswerFinished(), state=renewed)
     assert talked.empty_links == 0
@@ -196,7 +201,7 @@ def test_a_mute_service_is_given_up() -> None:
 
 
 def test_one_exchange_walks_through_its_phases() -> None:
-    state, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    state, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     seen = []
     for event in (
         m.SpeechBegan(),
@@ -219,14 +224,14 @@ def test_one_exchange_walks_through_its_phases() -> None:
 
 
 def test_an_unanswered_question_does_not_wait_for_ever() -> None:
-    state, actions = run(m.StartRequested(), m.LinkReady(generation=1), m.SpeechBegan(), m.SpeechEnded())
+    state, actions = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0), m.SpeechBegan(), m.SpeechEnded())
     assert m.WaitUntil(at=POLICY.answer_s) in actions
     state, _ = step(state, m.DeadlinePassed(jitter=0.0), POLICY.answer_s, POLICY)
     assert state.phase is Phase.READY
 
 
 def test_end_says_goodbye_and_releases_everything() -> None:
-    live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     ended, actions = run(m.EndRequested(), state=live)
     assert ended.phase is Phase.ENDED
     assert m.DropLink(generation=1, goodbye=True) in actions
@@ -249,7 +254,7 @@ def test_backoff_grows_to_its_ceiling() -> None:
 @pytest.mark.parametrize(("reason", "verdict"), list(VERDICTS.items()))
 def test_each_row_of_the_verdicts_is_obeyed(reason: Reason, verdict: Verdict) -> None:
     error = KnownError(reason, "Something.", "Something.")
-    live, _ = run(m.StartRequested(), m.LinkReady(generation=1))
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
     state, _ = step(live, m.LinkEnded(generation=1, error=error, jitter=0.5), 0.0, POLICY)
     expected = {Verdict.RENEW: Phase.RENEWING, Verdict.RETRY: Phase.RECONNECTING, Verdict.FAIL: Phase.FAILED}
     assert state.phase is expected[verdict]

@@ -36,7 +36,7 @@ def prepared(phase: Phase) -> Lifecycle:
 
 def test_the_successor_is_opened_at_six_minutes_and_nothing_else_changes() -> None:
     opening = Lifecycle(phase=Phase.CONNECTING, generation=1, newest=1, opened_at=10.0)
-    ready, actions = step(opening, m.LinkReady(generation=1), 12.0, POLICY)
+    ready, actions = step(opening, m.LinkReady(generation=1, opened_at=10.0), 12.0, POLICY)
     assert renewal_wait(actions) == 370.0
     after, actions = step(ready, m.RenewalDue(quiet=True, jitter=0.0), 370.0, POLICY)
     assert after.phase is Phase.READY
@@ -98,19 +98,19 @@ def test_a_live_link_that_dies_while_its_successor_opens_waits_for_that_one() ->
     assert state.generation == 2
     assert not any(isinstance(action, m.OpenLink) for action in actions), "one attempt is in flight"
     assert m.HoldMicrophone() in actions
-    state, actions = step(state, m.LinkReady(generation=2), 362.0, POLICY)
+    state, actions = step(state, m.LinkReady(generation=2, opened_at=0.0), 362.0, POLICY)
     assert state.phase is Phase.READY
     assert m.TellBack(after_s=1.0) in actions
 
 
 def test_keys_that_expire_bring_the_renewal_forward() -> None:
     opening = Lifecycle(phase=Phase.CONNECTING, generation=1, newest=1, opened_at=0.0)
-    state, actions = step(opening, m.LinkReady(generation=1, expires_at=300.0), 1.0, POLICY)
+    state, actions = step(opening, m.LinkReady(generation=1, opened_at=0.0, expires_at=300.0), 1.0, POLICY)
     assert renewal_wait(actions) == 300.0 - POLICY.expiry_s
-    _, actions = step(opening, m.LinkReady(generation=1, expires_at=61.0), 1.0, POLICY)
+    _, actions = step(opening, m.LinkReady(generation=1, opened_at=0.0, expires_at=61.0), 1.0, POLICY)
     assert renewal_wait(actions) == 31.0, "half of what is left"
     state, _ = step(state, m.RenewalDue(quiet=True, jitter=0.0), 120.0, POLICY)
-    state, _ = step(state, m.LinkReady(generation=2, expires_at=3720.0), 121.0, POLICY)
+    state, _ = step(state, m.LinkReady(generation=2, opened_at=120.0, expires_at=3720.0), 121.0, POLICY)
     state, actions = step(state, m.RenewalDue(quiet=True, jitter=0.0), 121.0, POLICY)
     assert state.expires_at == 3720.0
     assert renewal_wait(actions) == 120.0 + POLICY.renew_s
