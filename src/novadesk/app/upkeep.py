@@ -69,7 +69,7 @@ class Upkeep:
                 await self._shelf.rename(_checked(handle), " ".join(title.split())[:MAX_TITLE_CHARS])
             case {"do": "star", "handle": str(handle), "on": bool(on)}:
                 await self._shelf.star(_checked(handle), on)
-            case {"do": "backup", "file": str(file)}:
+            case {"do": "backup", "file": str(file)} if Path(file).is_absolute():
                 await self._database.back_up(Path(file))
             case {"do": "logout"}:
                 return {"entries": await self._log_out()}
