@@ -4,6 +4,7 @@ After each: what the service heard and said, what is on disk and what is in the 
 once; and there was never more than one attempt to connect at a time.
 """
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from novadesk.errors import KnownError, Reason
 from novadesk.protocol.limits import Limits
 from novadesk.server.faults import Fault
 from tests.support.fault_outcomes import STORE, VOICE, Place
-from tests.support.fault_sockets import Talk, talking
-from tests.support.leaks import LogWatch
+from tests.support.fault_sockets import Talk, read_remote, talking
+from tests.support.leaks import LogWatch, take_census
 
 from novadesk.conversation.supervisor import VERDICTS, Verdict  # isort: skip
 
@@ -232,3 +233,27 @@ async def test_sessions_that_reach_their_limit_follow_one_another(tmp_path: Path
             await talk.until(lambda _, before=attempts: talk.wirings.attempts > before)
             await talk.ready()
         await talk.check_books()
+
+
+@pytest.mark.parametrize("way", ["start and end", "new conversation"])
+async def test_a_hundred_cycles_leave_nothing_behind(way: str, tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await talk.ready()
+        await talk.ask("one")
+        await talk.settled()
+        tasks, census = len(asyncio.all_tasks()), take_census()
+        for number in range(100):
+            if way == "new conversation":
+                await talk.controller.begin_anew()
+            else:
+                await talk.controller.end()
+                talk.controller.connect()
+            await asyncio.sleep(0.02 * (number % 4))  # before, while and after the link comes about
+        await talk.ready()
+        await talk.until(lambda _: len(asyncio.all_tasks()) <= tasks)
+        await talk.until(lambda _: talk.rig.server.open_sessions == 1)
+        assert len(take_census().grown_since(census)) <= 2, "the one connection, on both its sides"
+        await talk.ask("two")
+        assert talk.wirings.most_opening <= 2, "one that is being torn down beside the new one"
+        await talk.settled()
+        assert await asyncio.to_thread(read_remote, talk.rig) == talk.partner.said

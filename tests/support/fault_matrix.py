@@ -95,6 +95,7 @@ async def _come_through(world: World, trouble: Trouble, cell: Cell, since: float
         touched = not world.well()
         cell.back_s = world.time - since
         if not touched:
+            await _talk_meanwhile(world)
             await asyncio.sleep(max(0.0, heal_at - world.time))
         trouble.heal(world)
         since = max(since, world.time)
@@ -113,6 +114,18 @@ async def _come_through(world: World, trouble: Trouble, cell: Cell, since: float
     assert world.now.phase in LIVE
     if touched:
         cell.back_s = world.time - since
+
+
+async def _talk_meanwhile(world: World) -> None:
+    """Go on talking while something behind the conversation is broken: the disk has all, and the count is true."""
+    if world.disk.full:
+        return
+    await world.must(lambda: world.now.phase is Phase.READY and not world.now.live, "quiet", QUIET_S)
+    await world.exchange(5)
+    assert world.missing() or world.runtime.down is None
+    await world.must(
+        lambda: world.now.pending_sync == len(world.missing()), "a true count of what waits to be delivered", 15.0
+    )
 
 
 async def check_books(world: World, *, crossing: bool = False) -> None:

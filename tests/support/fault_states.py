@@ -12,7 +12,7 @@ from tests.support.fault_outcomes import VOICE
 from tests.support.fault_service import question_of
 from tests.support.fault_world import IDLE_S, World
 
-SHORT_LIFE_S = 24.0
+SHORT_LIFE_S = 16.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

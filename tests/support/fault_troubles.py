@@ -271,12 +271,12 @@ _VOICE_TROUBLES = tuple(
 )
 
 _STORE_WORDS: dict[Fault, str] = {
-    Fault.API_DOWN: "session store down for 20 s",
-    Fault.API_DENIED: "session store: access denied for 20 s",
-    Fault.API_THROTTLED: "session store: throttled for 20 s",
-    Fault.API_INTERNAL: "session store: internal errors for 20 s",
-    Fault.API_QUOTA: "session store: quota used up for 20 s",
-    Fault.API_EXPIRED_TOKEN: "session store: expired keys for 20 s",
+    Fault.API_DOWN: "session store down for 10 s",
+    Fault.API_DENIED: "session store: access denied for 10 s",
+    Fault.API_THROTTLED: "session store: throttled for 10 s",
+    Fault.API_INTERNAL: "session store: internal errors for 10 s",
+    Fault.API_QUOTA: "session store: quota used up for 10 s",
+    Fault.API_EXPIRED_TOKEN: "session store: expired keys for 10 s",
 }
 
 _STORE_TROUBLES = (
@@ -287,7 +287,7 @@ _STORE_TROUBLES = (
             does=_SYNC,
             strike=_store_strike(STORE[fault].error()),
             heal=_store_back,
-            lasts_s=20.0,
+            lasts_s=10.0,
         )
         for fault, words in _STORE_WORDS.items()
     ),
@@ -379,11 +379,11 @@ _WORLD_TROUBLES = (
     ),
     Trouble(
         name="KEYRING_LOCKED",
-        what="the keyring is locked for 20 s",
+        what="the keyring is locked for 10 s",
         does="keeps session ids for this run, says so, goes on",
         strike=_lock_keyring,
         heal=_unlock_keyring,
-        lasts_s=20.0,
+        lasts_s=10.0,
     ),
     Trouble(
         name="DISK_FULL",

@@ -268,6 +268,11 @@ class World:
                 newest[content["turn_id"]] = max(version, newest.get(content["turn_id"], version))
         return [text for _, _, text in sorted(newest.values(), key=lambda version: version[1])]
 
+    def missing(self) -> set[str]:
+        """Return the ids of turns on disk that the session store does not have."""
+        steps = [step for session in self.runtime.sessions.values() for step in session.steps.values()]
+        return {turn.turn_id for turn in self.local()} - {json.loads(step.text)["turn_id"] for step in steps}
+
     async def delivered(self, most_s: float = 120.0) -> bool:
         """Wait until nothing is on its way to the session store; return whether that came."""
         return await self.until(lambda: self.now.pending_sync == 0 and self.store.sync.error is None, most_s)
