@@ -32,7 +32,7 @@ from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer, Reason
-from novadesk.models import BackendKind, Conversation, Turn, check_handle
+from novadesk.models import BackendKind, Conversation, Found, Turn, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
@@ -254,6 +254,14 @@ class Core:
         """Mark a conversation as one to find again, or no more."""
         await self._archive.star(handle, on, await self._remote_copy.name_time_ms(handle))
         self._remote_copy.changed()
+
+    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+        """Return turns with these words, those written last first."""
+        return await self._archive.search(text, limit, offset)
+
+    async def pull(self, handle: str | None = None) -> int:
+        """Read what other machines wrote to a conversation, or (None) find their conversations and read them all."""
+        return await self._remote_copy.pull(handle)
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
