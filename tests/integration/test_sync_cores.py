@@ -14,7 +14,7 @@ from novadesk.audio.nullio import FileSound
 from novadesk.config import BackendSettings, Settings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.desktop.control import send
-from novadesk.models import BackendKind
+from novadesk.models import BackendKind, SyncState
 from novadesk.paths import Folders, find_folders
 from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
 
@@ -76,9 +76,12 @@ async def talk(core: Core, text: str) -> Snapshot:
     """Ask something, wait for the answer and until both are delivered."""
     turns = len(core.controller.snapshot().turns)
     core.controller.say(text)
-    return await until(
-        core, lambda now: now.phase is Phase.READY and len(now.turns) == turns + 2 and not now.pending_sync
-    )
+
+    def is_over(now: Snapshot) -> bool:
+        delivered = all(turn.sync is SyncState.SYNCED for turn in now.turns)
+        return now.phase is Phase.READY and len(now.turns) == turns + 2 and delivered and not now.pending_sync
+
+    return await until(core, is_over)
 
 
 @pytest.fixture
