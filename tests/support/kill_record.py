@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.renewal_rig import remote_steps
 
-SHOWN_TURNS = 200
+LEAST_HISTORY = 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,17 @@ def check_record(rows: list[Row], shown: dict[str, str], asked: list[str]) -> li
 def check_history(history: list[str], rows: list[Row]) -> list[str]:
     """Return what is wrong with the history that the model was given, when `rows` were on disk.
 
-    A question without an answer may be missing at the end: it is asked again.
+    The newest that fits may be less than all, but begins with the person. A question without an answer may be missing
+    at the end: it is asked again.
     """
-    whole = [row.heard for row in rows][-SHOWN_TURNS:]
-    if rows and rows[-1].role == "user" and history == whole[: len(history)] == whole[:-1]:
-        return []
-    at = len(whole) - len(history)
-    if at < 0 or history != whole[at:] or (at and rows[-len(whole)].role == "user" and at > 1):
-        return [f"the model was told {len(history)} of {len(whole)} lines, the last ones {history[-3:]}"]
-    return []
+    whole = [row.heard for row in rows]
+    ends = [len(rows), len(rows) - 1] if rows and rows[-1].role == "user" else [len(rows)]
+    for end in ends:
+        begin = end - len(history)
+        fits = begin >= 0 and history == whole[begin:end]
+        if fits and (begin == 0 or (len(history) >= LEAST_HISTORY and rows[begin].role == "user")):
+            return []
+    return [f"the model was told {len(history)} of {len(whole)} lines, the last ones {history[-3:]}"]
 
 
 def check_remote(file: Path, rows: list[Row]) -> list[str]:

@@ -29,13 +29,11 @@ class Understood:
 
     Attributes:
         context: the texts that the model had by then: the replayed history, then what this wire session carried.
-        answered: the whole answer was sent.
     """
 
     utterance: int
     at: float
     context: list[str]
-    answered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -174,4 +172,3 @@ class _Talk:
         await asyncio.sleep(max(0.0, began + count * BLOCK_S - time.monotonic()))
         await call.spoken(text, last=True)
         self._own.append(text)
-        understood.answered = True

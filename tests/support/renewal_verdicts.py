@@ -92,14 +92,12 @@ def _is_whole(text: str) -> bool:
 def dialogue(run: Run) -> list[str]:
     """Return what the record must hold, in order.
 
-    Of an answer that a forced renewal cut off, before the service sent its text as FINAL, that is what the person had
-    heard by then.
+    Of an answer that a forced renewal cut off, before the service's FINAL text had come, that is what the person had
+    heard by then; `answers` checks that these are few.
     """
-    confirmed = {understood.utterance for log in run.sessions for understood in log.understood if understood.answered}
-    lines: list[str] = []
-    for asked, answer in itertools.batched(_script(run), 2):
-        lines += [asked, answer if int(answer.split(" ")[1]) in confirmed else _heard_of(run, asked, answer)]
-    return lines
+    script = _script(run)
+    pairs = zip(script[::2], script[1::2], strict=True)
+    return [line for asked, answer in pairs for line in (asked, _heard_of(run, asked, answer))]
 
 
 def _script(run: Run) -> list[str]:
