@@ -25,8 +25,9 @@ from novadesk.store import schema
 from novadesk.store.chain import RollOver
 from novadesk.store.conversations import Conversations, _turns
 from novadesk.store.database import Database
+from novadesk.store.pause import SyncPolicy
 from novadesk.store.registry import Registry
-from novadesk.store.sync import Sync, SyncPolicy
+from novadesk.store.sync import Sync
 from tests.support.model_runtime import ModelRemote, ModelRuntime
 from tests.support.virtual_loop import VirtualLoop
 

@@ -101,8 +101,8 @@ class ModelLink:
 
     @property
     def usable(self) -> bool:
-        """Return whether the service may speak on it."""
-        return self.listening and not (self.broken or self.closing or self.ended)
+        """Return whether the service may speak on it, if only to say the last word."""
+        return self.listening and not (self.broken or self.closing)
 
     # --- the client's side ---
 
@@ -141,7 +141,7 @@ class ModelLink:
 
     async def finish(self) -> None:
         self.ended = True
-        self._put(Closed(None))
+        asyncio.get_running_loop().call_later(self.voice.goodbye_s, self.die, None)
 
     async def close(self) -> None:
         self.closing = True
@@ -290,6 +290,7 @@ class ModelVoice:
     limit_s: float
     kind: BackendKind = BackendKind.PRACTICE
     close_s: float = 0.0
+    goodbye_s: float = 0.5
     links: list[ModelLink] = field(default_factory=list)
 
     async def link(self) -> ModelLink:

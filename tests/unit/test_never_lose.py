@@ -59,7 +59,7 @@ class NeverLose(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
-        self.utterance = self.place = self.typed = 0
+        self.utterance, self.place, self.typed = 1, 0, 0
         self.judged: list[ModelLink] = []
 
     def usable(self, older: bool) -> ModelLink | None:
@@ -84,7 +84,7 @@ class NeverLose(RuleBasedStateMachine):
             world.machinery.wait(0.032)
             self.place += 1
             if (listener := world.program.sound.listener) is not None:
-                frame = make_frame(max(1, self.utterance), self.place)
+                frame = make_frame(self.utterance, self.place)
                 world.soon(lambda frame=frame, listener=listener: listener.on_frame(frame, 0.2))  # type: ignore[misc]
 
     @rule()
@@ -154,7 +154,7 @@ class NeverLose(RuleBasedStateMachine):
         if (link := self.usable(older)) is not None and (name := link.understand()) is not None and wait:
             world.machinery.wait(0.02)
             opened = world.look().conversation
-            if link.usable and not (link.stalled or link.half_open or opened is None or opened.private):
+            if link.usable and not (link.ended or link.stalled or link.half_open or opened is None or opened.private):
                 world.due[name] = world.now
 
     @rule(older=OLDER, pieces=st.integers(1, 3), at_once=st.booleans())
@@ -181,6 +181,19 @@ class NeverLose(RuleBasedStateMachine):
         self.answer(False, pieces, True)
         self.world.machinery.wait(pause_s)
         self.play(1.0)
+
+    @rule(pause_s=st.sampled_from([0.0, 0.01, 0.03, 0.5]), mishaps=st.lists(MISHAPS, max_size=2))
+    def cut_answer(self, pause_s: float, mishaps: list[Mishap]) -> None:
+        """Stop an answer in the middle; the service confirms it soon, while the first version is delivered."""
+        if (link := self.usable(False)) is not None:
+            link.answer(2, at_once=False)
+            self.world.machinery.wait(0.03)
+            self.play(0.6)
+            self.wish("stop")
+            self.world.machinery.wait(pause_s)
+            self.world.runtime.mishaps.extend(mishaps)
+            self.world.machinery.wait(pause_s)
+            link.carry_on(9)
 
     @rule(older=OLDER, how=st.sampled_from(["interrupt", "half open", "stall", "flow"]))
     def trouble_link(self, older: bool, how: str) -> None:
@@ -431,8 +444,10 @@ class NeverLose(RuleBasedStateMachine):
         for found in world.runtime.sessions.values():
             handle = found.metadata["novadesk.handle"]
             assert handle not in world.deleted or handle in world.other.handles(), "a deleted copy is still there"
+            texts = [step.text for step in found.steps.values() if "turn_id" in step.text]
             for step_id, step in found.steps.items():
                 remote.add(step.text)
+                assert len(texts) == len(set(texts)), "a step is in a session twice"
                 turn = decode_turn(
                     step.text, conversation=handle, step_id=step_id, step_ms=step.step_ms, wire_session=""
                 )
