@@ -15,7 +15,7 @@ from novadesk.store.database import Database
 
 _log = logging.getLogger(__name__)
 
-FIRST_S = 10.0
+FIRST_S = 3.0
 """Time after the start that the disk is left to it."""
 
 LOOK_S = 3_600.0

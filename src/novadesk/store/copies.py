@@ -168,10 +168,12 @@ def read_all(db: sqlite3.Connection, *, thoroughly: bool) -> None:
         Damaged: it is not whole.
         sqlite3.DatabaseError: the same, or it cannot be read.
     """
-    (verdict,) = db.execute(f"PRAGMA {'integrity_check' if thoroughly else 'quick_check'}(1)").fetchone()
+    verdicts = [verdict for (verdict,) in db.execute(f"PRAGMA {'integrity_check' if thoroughly else 'quick_check'}(9)")]
     kinds = ", ".join(f"'{kind.value}'" for kind in BackendKind)
     strange = f"SELECT 1 FROM conversation WHERE backend NOT IN ({kinds}) LIMIT 1"
-    if verdict != "ok" or db.execute(strange).fetchone() is not None:
+    # From 3.44 on SQLite reports the search index here too, which is judged by itself.
+    wrong = [verdict for verdict in verdicts if verdict != "ok" and "FTS5 table main.turn_text" not in verdict]
+    if wrong or db.execute(strange).fetchone() is not None:
         raise faults.Damaged
 
 

@@ -231,6 +231,7 @@ class Database:
             db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA fullfsync = ON")  # On macOS fsync alone leaves a turn in the drive's own memory.
             db.execute("PRAGMA secure_delete = ON")  # What the person deletes is overwritten.
             if 0 < schema.version(db) < schema.NEWEST:
                 self._copy_before_migrating()

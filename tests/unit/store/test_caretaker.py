@@ -17,6 +17,7 @@ from novadesk.store.caretaker import FRESH_MS, Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import KEPT, Health, RecoveryCopies, Stopped, copy_store
 from novadesk.store.database import Database
+from novadesk.store.faults import Damaged
 from tests.support.leaks import LogWatch
 from tests.support.store_rig import START_MS, make_conversation, make_turn
 
@@ -197,6 +198,27 @@ async def test_words_missing_from_the_search_index_are_put_back(rig: Rig, expect
     assert len(await rig.archive.search("alpha")) == 1
     assert len(rig.copies.files()) == 1
     assert rig.notes == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "whole"),
+    [
+        ("ok", True),
+        ("malformed inverted index for FTS5 table main.turn_text", True),
+        ("Tree 7 page 12: btreeInitPage() returns error code 11", False),
+    ],
+)
+def test_what_newer_versions_of_sqlite_say_of_the_search_index_is_no_damage(verdict: str, whole: bool) -> None:
+    class Checked:
+        def execute(self, query: str) -> sqlite3.Cursor:
+            return db.execute(f"SELECT '{verdict}'" if "integrity_check" in query else "SELECT 1 WHERE 0")
+
+    with closing(sqlite3.connect(":memory:")) as db:
+        if whole:
+            copies.read_all(Checked(), thoroughly=True)  # type: ignore[arg-type]
+        else:
+            with pytest.raises(Damaged):
+                copies.read_all(Checked(), thoroughly=True)  # type: ignore[arg-type]
 
 
 async def test_a_disk_with_little_room_gets_no_copy(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
