@@ -16,7 +16,14 @@ from tests.support.renewal_frames import (
 )
 
 PAUSE_FRAMES = 10
-"""Quiet after which what was said is over: 0.32 s."""
+"""Quiet of the microphone after which what was said is over: 0.32 s."""
+
+GATED_FRAMES = (3, 5)
+"""Or so much quiet of the microphone, and then so much silence of a closed gate."""
+
+SILENT_FRAMES = 47
+"""Or so much silence alone: 1.5 s, the shortest pause that ends a turn for the service. The app itself puts silence
+where the microphone pauses, so that a little of it says nothing."""
 
 ANSWER_BLOCKS = (12, 28)
 _AHEAD = 4.0  # speech is sent so many times faster than it is spoken
@@ -89,7 +96,7 @@ class _Talk:
         self._reader = FrameReader()
         self._utterance = 0
         self._heard = 0
-        self._quiet = 0
+        self._quiet = self._silent = 0
         self._length = 0
         self._own: list[str] = []
         self._answering: asyncio.Task[None] | None = None
@@ -130,13 +137,18 @@ class _Talk:
         if log.voiced and isinstance(frame, MicFrame):
             await self._hear_voice(frame)
         elif self._utterance:
-            self._quiet += 1
-            if self._quiet >= PAUSE_FRAMES:
+            self._quiet += isinstance(frame, MicFrame)
+            self._silent += isinstance(frame, Silence)
+            if self._is_over():
                 utterance, self._utterance = self._utterance, 0
                 await self._call.user_speech_ended()
                 said = f"utterance {utterance}" + ("" if self._heard == self._length else " in part")
                 await self._call.user_said(said)
                 await self._answer(utterance, said)
+
+    def _is_over(self) -> bool:
+        gated = self._quiet >= GATED_FRAMES[0] and self._silent >= GATED_FRAMES[1]
+        return self._quiet >= PAUSE_FRAMES or gated or self._silent >= SILENT_FRAMES
 
     async def _hear_voice(self, frame: MicFrame) -> None:
         if self._answering is not None and not self._answering.done():
@@ -146,7 +158,7 @@ class _Talk:
         if frame.utterance != self._utterance:
             self._utterance, self._heard, self._length = frame.utterance, 0, frame.length
         self._heard += frame.place == self._heard
-        self._quiet = 0
+        self._quiet = self._silent = 0
 
     async def _answer(self, utterance: int, said: str) -> None:
         await self.stop()

@@ -23,7 +23,7 @@ class NumberedSound:
         self.speaker = SpeakerModel()
         self._make_frame = make_frame
         self._task: asyncio.Task[None] | None = None
-        self._was_busy = False
+        self._reported = (0, 0)
 
     async def open(self, listener: SoundListener) -> None:
         self.opened += 1
@@ -55,7 +55,7 @@ class NumberedSound:
 
     def _report(self, listener: SoundListener) -> None:
         now = time.monotonic()
-        busy = self.speaker.busy(now)
-        if busy or self._was_busy:
-            listener.on_played(self.speaker.generation, self.speaker.played(now), 0.1 if busy else 0.0)
-        self._was_busy = busy
+        played = (self.speaker.generation, self.speaker.played(now))
+        if played != self._reported:
+            self._reported = played
+            listener.on_played(*played, 0.1 if self.speaker.busy(now) else 0.0)

@@ -75,18 +75,14 @@ def turns(run: Run) -> list[str]:
         wrong.append(f"the turns are stored in another order: {stored}")
     wrong += [
         f"{turn.text!r} is stored as {'interrupted' if turn.interrupted else 'unconfirmed'}"
-        for turn, text in zip(run.stored, said, strict=False)
-        if turn.interrupted or (turn.unconfirmed and _is_whole(text))
+        for turn, text, whole in zip(run.stored, said, _script(run), strict=False)
+        if turn.interrupted or (turn.unconfirmed and text == whole)
     ]
     wrong += [f"utterance {row['utterance']} was not answered in time" for row in run.of("unanswered")]
     local = [(turn.id, turn.text) for turn in run.stored]
     if run.remote != local:
         wrong.append(f"{len(run.remote)} turns are in the remote store, {len(local)} in the local one, or others")
     return wrong
-
-
-def _is_whole(text: str) -> bool:
-    return text.split(" ")[-1].isdecimal()
 
 
 def dialogue(run: Run) -> list[str]:
