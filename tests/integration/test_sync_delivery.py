@@ -146,28 +146,33 @@ async def test_one_refused_turn_among_many_is_parked_and_the_rest_arrives(
 
 async def test_a_time_that_is_refused_is_not_the_turns_fault(tmp_path: Path, server: RunningServer) -> None:
     """A service might not take a step that is older than one it has: the step gets a later time, and is not parked."""
-    latest = ""
+    latest, too_late = "", 0
 
     async def only_later(request: Any, carry_out: Any) -> Any:
-        nonlocal latest
+        nonlocal latest, too_late
         body = await request.json()
-        moment = body.get("invocationStepTime", "9")
-        if moment < latest:
-            return await refuse(ErrorType.VALIDATION)(request, carry_out)
-        if body["payload"]["contentBlocks"][0]["text"].find('"text":"5"') > 0 and not latest:
+        moment, text = body["invocationStepTime"], body["payload"]["contentBlocks"][0]["text"]
+        if '"text":"5"' in text and not too_late:
+            too_late = 1
+            while len(server.faults.requests) < 25:
+                await asyncio.sleep(0.01)
             return await refuse(ErrorType.THROTTLED)(request, carry_out)
+        if moment < latest:
+            too_late += 1
+            return await refuse(ErrorType.VALIDATION)(request, carry_out)
         answer = await carry_out()
         latest = max(latest, moment)
         return answer
 
-    server.faults.set(only_later, times=1_000_000, matches=f"{STEPS}")
+    server.faults.set(only_later, times=1_000_000, matches=STEPS)
     async with computer(tmp_path / "a.db", server, keychain=MemoryKeychain()) as here:
-        made = await here.talk(*(str(number) for number in range(20)))
+        made = await here.talk(*(str(number) for number in range(30)))
         assert await here.settled()
+        assert too_late > 1
         assert {turn.sync for turn in await here.archive.turns(made.handle)} == {SyncState.SYNCED}
         assert await here.sync.pending() == 0
     server.faults.clear()
-    assert sorted((await remote_state(server)).texts, key=int) == [str(number) for number in range(20)]
+    assert sorted((await remote_state(server)).texts, key=int) == [str(number) for number in range(30)]
 
 
 async def test_how_long_delivery_took_is_measured_once_for_each_turn(tmp_path: Path, server: RunningServer) -> None:

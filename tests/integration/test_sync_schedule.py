@@ -143,6 +143,8 @@ async def test_two_who_want_the_same_wait_for_one_pull(tmp_path: Path, server: R
         results = await asyncio.gather(*(here.sync.pull(handle) for _ in range(4)))
         assert set(results) <= {0, 40}
         assert len(steps_read(server)) == len(set(steps_read(server))) == 40
+        lists = [name for name in server.faults.requests if name.startswith("POST") and name.endswith(STEPS)]
+        assert len(lists) <= 2, "the others waited along"
 
 
 async def test_who_gives_up_stops_the_reading_and_what_came_in_stays(tmp_path: Path, server: RunningServer) -> None:

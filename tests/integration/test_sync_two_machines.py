@@ -200,6 +200,24 @@ async def test_a_closed_session_whose_successor_it_could_not_name_is_followed_by
         assert await assert_equal_copies(here, there, made.handle, server) == list("abc")
 
 
+async def test_who_learns_late_of_a_successor_makes_none(tmp_path: Path, server: RunningServer) -> None:
+    async with pair(tmp_path, server) as (here, there):
+        made = await here.talk("a")
+        assert await here.settled()
+        await there.sync.discover()
+        await there.sync.pull(made.handle)
+        session = await here.registry.find(made.handle, 0)
+        assert session is not None
+        await here.remote.end(session)
+        await here.say(made.handle, "b", START_MS + 10)
+        assert await here.settled()
+        await there.say(made.handle, "c", START_MS + 20)
+        assert await there.settled()
+        assert len((await remote_state(server)).sessions) == 2
+        assert await here.sync.pull(made.handle) == await there.sync.pull(made.handle) == 1
+        assert await assert_equal_copies(here, there, made.handle, server) == list("abc")
+
+
 async def test_title_and_star_are_their_last_writers(tmp_path: Path, server: RunningServer) -> None:
     async def names(machine: Computer) -> tuple[str, bool]:
         (one,) = await machine.archive.conversations()
