@@ -17,8 +17,9 @@ from novadesk.errors import KnownError
 from novadesk.paths import find_folders
 from tests.support.program import children
 
-PATIENCE_S = 60.0
+PATIENCE_S = 45.0
 _LINE_BYTES = 1 << 20
+_NOISE = ("syncing", "syncing over", "saving", "saving over", "renewing")
 
 
 class App:
@@ -92,7 +93,7 @@ class App:
 
     def words(self, count: int = 24) -> str:
         """Return its last lines for people."""
-        lines = [line for line in self.lines if line["type"] not in ("syncing", "syncing over")]
+        lines = [line for line in self.lines if line["type"] not in _NOISE]
         return "".join(
             f"\n  {line['at']:.3f} {line['type']} {line.get('phase', line.get('text', line.get('state', '')))}"
             for line in lines[-count:]

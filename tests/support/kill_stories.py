@@ -381,8 +381,8 @@ class _PartStory:
             await asyncio.wait({asking}, timeout=_IN_FLIGHT_S)  # the exchange in flight may be lost
             if not await self._talk.exchange(app, spoken=False):
                 self._report.wrong.append(f"{name}: the app died")
-        except AssertionError as error:
-            raise AssertionError(f"{self._report}\n{name}: {error}\n" + "\n".join(self._report.wrong)) from error
+        except AssertionError as error:  # the story goes on as a person would
+            self._report.wrong.append(f"{name}: {error}")
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
