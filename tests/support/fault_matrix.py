@@ -146,6 +146,8 @@ async def check_books(world: World, *, crossing: bool = False) -> None:
     history = [message.text for message in world.service.carrier.history or ()] if world.service.carrier else []
     stored = [turn.heard_text for turn in local]
     assert is_told(history, stored), f"told {history}, stored {stored}"
+    twice = [link.told_twice() for link in world.service.links if link.told_twice()]
+    assert not twice, f"told as history and asked as well: {twice}"
     assert await world.delivered(), f"{world.now.pending_sync} turns were never delivered: {world.store.sync.note}"
     assert world.remote() == told, f"in the session store {world.remote()}, on disk {told}"
 

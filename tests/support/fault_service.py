@@ -34,6 +34,7 @@ from novadesk.protocol.session_events import (
     AudioHeard,
     AudioOpened,
     HistoryGiven,
+    PromptClosed,
     SessionEvent,
     TextTyped,
     ToolAnswered,
@@ -44,6 +45,7 @@ from tests.support.fault_outcomes import VOICE, Outcome, Place
 
 CONNECT_S = 0.1
 ACCEPT_S = 0.2
+GOODBYE_S = 0.4
 PAUSE_S = 0.3
 UNDERSTAND_S = 0.3
 THINK_S = 0.6
@@ -78,9 +80,10 @@ class FaultyLink:
         self.service = service
         self.expires_at_ms = service.keys_expire_at_ms
         self.session = NovaSession(Side.SERVER)
-        self.accepted = self.broken = self.closed = self.listening = self.finished = False
+        self.accepted = self.broken = self.closed = self.listening = self.leaving = False
         self.history: tuple[HistoryMessage, ...] | None = None
         self.frames: list[tuple[int, int]] = []
+        self.typed: list[str] = []
         self._fate, self._fault = fate, fault
         self._deaf = self._taken_live = False
         self._deaf_since = 0.0
@@ -148,15 +151,18 @@ class FaultyLink:
 
     async def receive(self) -> LinkMessage:
         message, said = await self._messages.get()
-        self.service.delivered += said
+        if not self.leaving:  # what comes after our goodbye is nobody's any more
+            self.service.delivered += said
         if isinstance(message, Closed):
             self._messages.put_nowait((message, ()))
         return message
 
     async def finish(self) -> None:
-        self.finished = True
+        self.leaving = True
         if not self.broken and not self._deaf:
-            self._messages.put_nowait((Closed(None), ()))
+            self._pipe.append(
+                asyncio.get_running_loop().call_later(GOODBYE_S, self._messages.put_nowait, (Closed(None), ()))
+            )
 
     async def close(self) -> None:
         self.closed = True
@@ -164,6 +170,11 @@ class FaultyLink:
             timer.cancel()
         self._timers.clear()
         self._messages.put_nowait((Closed(None), ()))
+
+    def told_twice(self) -> set[str]:
+        """Return what this wire session was told as history and asked as well: it would be answered again."""
+        asked = {question_of(utterance) for utterance, _ in self.frames} | set(self.typed)
+        return asked & {message.text for message in self.history or ()}
 
     # --- what befalls it ---
 
@@ -230,12 +241,14 @@ class FaultyLink:
                 raise AssertionError(f"the client broke the protocol: {event.message}")
             case HistoryGiven(messages=messages):
                 self.history = messages
+            case PromptClosed():
+                self.leaving = True
             case AudioOpened():
                 self.listening = True
                 if self._fate is not None:
                     self.befall(self._fate, self._fault)
             case TextTyped(text=text):
-                self.service.typed.append(text)
+                self.typed.append(text)
                 self._later(THINK_S, lambda: self._answer(text))
             case ToolAnswered():
                 if self._asked_tool is not None:
@@ -353,7 +366,6 @@ class FaultyService:
         keys_expire_at_ms: when the keys of the next link expire, or None.
         uses_tool: ask for a tool before each answer.
         delivered: what the client received as FINAL, in order.
-        typed: interactive texts that arrived, in order.
     """
 
     kind: BackendKind = BackendKind.PRACTICE
@@ -366,7 +378,6 @@ class FaultyService:
     links: list[FaultyLink] = field(default_factory=list)
     attempts: list[float] = field(default_factory=list)
     delivered: list[Said] = field(default_factory=list)
-    typed: list[str] = field(default_factory=list)
 
     async def link(self) -> FaultyLink:
         """Make a link."""

@@ -119,8 +119,9 @@ async def _prepared(world: World) -> None:
 async def _alone(world: World) -> None:
     """Take the moment of a renewal in which the old session is over and the next one is being opened."""
     await _ready(world)
-    await world.must(lambda: world.now.phase is Phase.RENEWING, "the renewal")
+    await world.must(lambda: world.service.trying is not None, "the renewal")
     await asyncio.sleep(0.05)
+    assert world.now.phase is Phase.RENEWING
     assert not world.service.live
 
 
