@@ -175,9 +175,11 @@ class Downlink:
 
     def link_over(self) -> None:
         """Expect nothing more of the link. What arrived is still played; then what was heard of it is kept."""
-        self._close_orphan()
         self._playback.all_sent()
-        self._orphan, self._transcript = self._transcript, Transcript()
+        over, self._transcript = self._transcript, Transcript()
+        if self._orphan is None or over.owes:
+            self._close_orphan()
+            self._orphan = over
         if not self._playback.audible:
             self._close_orphan()
             self._playback.forget()

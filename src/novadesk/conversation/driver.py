@@ -191,8 +191,9 @@ class Driver:
             self._leave_link(self._questions.handed_over)
         frames = self.uplink.go_live()
         self._wires.go_live(generation, self._history(), frames)
-        now = self._clock.now()
-        if not renewed and self._record.turns:
+        if lost := self._newly_lost():
+            self._view.notice(lost)
+        if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()
         if self.downlink.audible:
             self.dispatch(lifecycle.AnswerBegan())
@@ -203,7 +204,7 @@ class Driver:
         elif frames and self.uplink.mode is TalkMode.HOLD and not renewed:
             self.dispatch(lifecycle.SpeechBegan())
             self.dispatch(lifecycle.SpeechEnded())
-            self.downlink.speech_ended(now)
+            self.downlink.speech_ended(self._clock.now())
         self._send_questions()
 
     def _history(self) -> list[HistoryMessage]:
@@ -292,9 +293,12 @@ class Driver:
         conversation = self._record.conversation
         if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
             line += f" {carried_line(turns)}"
-        if lost_s := self._tally.lost(self.uplink.lost_frames + self._wires.frames_dropped):
-            line += f" {lost_s:.1f} s of what you said were lost."
-        self._view.notice(line)
+        self._view.notice(" ".join(filter(None, (line, self._newly_lost()))))
+
+    def _newly_lost(self) -> str:
+        """Return in words what was lost of the person's speech since this was asked last, or an empty text."""
+        lost_s = self._tally.lost(self.uplink.lost_frames + self._wires.frames_dropped)
+        return f"{lost_s:.1f} s of what you said were lost." if lost_s else ""
 
     def keep(self, text: TurnText, *, typed: bool = False) -> None:
         """Write a finished turn; what the person said aloud is a question until there is an answer."""

@@ -124,7 +124,8 @@ def _arm_idle(now: float, policy: Policy) -> WaitUntil:
 
 def _start(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
     number = state.newest + 1
-    fresh = Lifecycle(phase=Phase.CONNECTING, generation=number, newest=number, opened_at=now)
+    lost_at = state.lost_at if state.phase is Phase.FAILED else None  # the outage goes on
+    fresh = Lifecycle(phase=Phase.CONNECTING, generation=number, newest=number, opened_at=now, lost_at=lost_at)
     return fresh, (
         OpenSound(),
         HoldMicrophone(),
@@ -201,9 +202,9 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     back = () if state.lost_at is None else (TellBack(after_s=now - state.lost_at),)
     return live, (
         WaitUntil(at=None),
+        *back,
         GoLive(generation=state.generation),
         arm_renewal(live, now, policy),
-        *back,
     )
 
 

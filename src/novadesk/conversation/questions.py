@@ -1,6 +1,5 @@
 """Questions on their way to the service. Pure: what waits for a link, and what a lost link has left unanswered."""
 
-
 MOST_REPEATS = 2
 """How often a question is asked again: more often, and one that ends every link would be asked for ever."""
 

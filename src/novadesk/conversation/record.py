@@ -101,6 +101,12 @@ class Record:
         """Return the number of turns that the disk has refused so far, of all conversations."""
         return len(self._backlog.turns) if self._backlog.refusal is not None else 0
 
+    @property
+    def complete(self) -> bool:
+        """Return whether a replay has every stored turn, or as many as the service takes."""
+        stored = 0 if self.conversation is None else self.conversation.turns
+        return len(self._turns) >= stored or _size_bytes(self._turns) >= DEFAULT.history_bytes
+
     def start(self) -> None:
         """Begin to write."""
         self._backlog.start()

@@ -15,6 +15,8 @@ class Verdict(Enum):
     FAIL = "fail"  # only the person can mend it: say so and stop
 
 
+# What the service calls our fault (PROTOCOL_ORDER, BAD_EVENT_BYTES) needs a new wire session too, but after a moment: if
+# it is our fault, every next session meets it at once.
 VERDICTS: dict[Reason, Verdict] = {
     Reason.SESSION_LIMIT: Verdict.RENEW,
     Reason.INPUT_SILENCE: Verdict.RENEW,

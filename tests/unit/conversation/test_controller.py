@@ -71,6 +71,7 @@ def test_a_new_process_resumes_the_open_conversation() -> None:
     async def second(bench: Bench) -> None:
         await bench.ready()
         assert bench.now.recovered_turns == 2
+        assert bench.now.notices == ("Recovered 2 turns from last time.",)
         assert bench.texts == [("user", "my name is anna"), ("assistant", "Nice to meet you, Anna.")]
         bench.sound.talk()
         await bench.until(lambda: len(bench.linker.newest.history()) == 2)

@@ -263,3 +263,39 @@ def test_each_row_of_the_verdicts_is_obeyed(reason: Reason, verdict: Verdict) ->
 def test_a_link_that_ends_without_an_error_is_renewed_and_an_unlisted_one_fails() -> None:
     assert judge(None) is Verdict.RENEW
     assert judge(KnownError(Reason.DISK_FULL, "x", "y")) is Verdict.FAIL
+
+
+MEANINGS = {
+    Verdict.RENEW: "SESSION_LIMIT INPUT_SILENCE STREAM_CLOSED",
+    Verdict.RETRY: "UNREACHABLE LINK_LOST TIMED_OUT UNSTABLE THROTTLED UNAVAILABLE PROTOCOL_ORDER BAD_EVENT_BYTES"
+    " PRACTICE_FAILED",
+    Verdict.FAIL: "QUOTA TLS_REFUSED PROXY_REFUSED NO_CREDENTIALS CREDENTIALS_EXPIRED ACCESS_DENIED BAD_SIGNATURE"
+    " MODEL_NOT_FOUND BAD_REQUEST BAD_REGION BAD_SETTINGS BAD_MODEL PRACTICE_PARTS_MISSING",
+}
+
+
+def test_what_each_reason_means_is_written_twice() -> None:
+    expected = {Reason[name]: verdict for verdict, names in MEANINGS.items() for name in names.split()}
+    assert expected == VERDICTS
+
+
+@pytest.mark.parametrize("phase", [Phase.THINKING, Phase.TOOL, Phase.INTERRUPTED])
+def test_no_phase_of_an_exchange_waits_for_ever(phase: Phase) -> None:
+    begun = {
+        Phase.THINKING: [m.SpeechBegan(), m.SpeechEnded()],
+        Phase.TOOL: [m.SpeechBegan(), m.SpeechEnded(), m.ToolAsked()],
+        Phase.INTERRUPTED: [m.UserUnderstood(), m.AnswerBegan(), m.AnswerInterrupted()],
+    }[phase]
+    state, actions = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0), *begun)
+    assert state.phase is phase
+    waits = [action for action in actions if isinstance(action, m.WaitUntil) and action.timer is m.Timer.STEP]
+    assert waits[-1].at == POLICY.answer_s
+    state, _ = step(state, m.DeadlinePassed(jitter=0.0), POLICY.answer_s, POLICY)
+    assert state.phase is Phase.READY
+
+
+@given(attempt=st.integers(1, 30))
+def test_the_jitter_spreads_every_wait_over_half_of_it(attempt: int) -> None:
+    shortest, longest = POLICY.wait_s(attempt, 0.0), POLICY.wait_s(attempt, 1.0)
+    assert shortest == max(longest / 2, 0.5)
+    assert shortest <= POLICY.wait_s(attempt, 0.5) <= longest

@@ -384,6 +384,58 @@ def test_speech_beyond_what_is_kept_is_counted_and_said() -> None:
     story(work)
 
 
+def test_what_is_lost_before_the_first_link_is_said_then_and_not_later() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await bench.controller.end()
+        bench.linker.mutes = [True]
+        bench.controller.press_talk()
+        await asyncio.sleep(0.1)
+        bench.sound.talk(94 + 25)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
+        assert sum("0.8 s of what you said were lost." in line for line in bench.now.notices) == 1
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 3 and bench.linker.newest.listening)
+        assert bench.now.notices[-1].startswith("Back after 1 s.")
+        assert "lost" not in bench.now.notices[-1]
+
+    story(work)
+
+
+def test_an_outage_of_many_attempts_is_told_in_one_line_also_when_the_person_had_to_help() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "one", "Two.")
+        bench.linker.refusals = [LOST] * 6 + [DENIED]
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: bench.now.phase is Phase.FAILED, most_s=200)
+        assert bench.now.notices == ()
+        bench.controller.try_now()
+        await bench.ready()
+        assert len(bench.now.notices) == 1
+        assert "2 turns carried over." in bench.now.notices[0]
+
+    story(work)
+
+
+def test_an_answer_that_waits_for_the_speaker_outlives_two_links() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.say("what time is it")
+        await bench.until(lambda: bench.linker.newest.typed() == ["what time is it"])
+        bench.linker.newest.plan("Nine.")
+        bench.linker.newest.speak(24_000, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        for links in (2, 3):
+            bench.linker.newest.end(LIMIT)
+            await bench.until(lambda links=links: len(bench.linker.links) == links and bench.linker.newest.listening)
+        bench.sound.play_out()
+        await bench.until(lambda: len(bench.now.turns) == 2)
+        assert bench.texts[-1] == ("assistant", "Nine.")
+
+    story(work)
+
+
 def test_five_quiet_minutes_end_the_session_and_release_the_microphone_until_somebody_talks() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
