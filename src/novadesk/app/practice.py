@@ -62,15 +62,21 @@ class PracticeServer:
         if (running := find_server(self._folder)) is not None:
             return asdict(running)
         await self._end()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
+        )
+        try:
+            self._process = await asyncio.shield(starting)
         except OSError as error:
             raise _failed() from error
+        except asyncio.CancelledError:
+            self._process = await starting  # half a process could not be ended
+            raise
         self._errors = asyncio.create_task(_log_errors(self._process), name="practice-errors")
         assert self._process.stdout is not None
         try:
@@ -96,6 +102,8 @@ class PracticeServer:
             if process.returncode is None:  # too slow, or nobody has the time to wait for it
                 process.kill()
                 await process.wait()
+        if process.stdout is not None:
+            await process.stdout.read()  # to its end: an open pipe would outlive the loop
         if self._errors is not None:
             await self._errors
             self._errors = None
