@@ -236,12 +236,7 @@ class Database:
             if 0 < schema.version(db) < schema.NEWEST:
                 self._copy_before_migrating()
             schema.migrate(db)
-            try:
-                wordindex.touch(db)
-            except sqlite3.DatabaseError as error:
-                if not faults.is_index_damage(error):
-                    raise
-                _in_transaction(db, wordindex.rebuild, "BEGIN IMMEDIATE")
+            _mend_index(db)
             if doubtful:
                 repair.clear_suspicion(self._file)
             db.execute("BEGIN IMMEDIATE")  # A store that can only be read says so now, not at the first turn.
@@ -295,6 +290,25 @@ def _in_transaction[T](db: sqlite3.Connection, job: Callable[[sqlite3.Connection
                 db.execute("ROLLBACK")
         raise
     return value
+
+
+def _mend_index(db: sqlite3.Connection) -> None:
+    """Make the search index anew when it is damaged.
+
+    Raises:
+        Damaged: that cannot be done.
+    """
+    try:
+        wordindex.touch(db)
+    except sqlite3.DatabaseError as error:
+        if not faults.is_index_damage(error):
+            raise
+        try:
+            _in_transaction(db, wordindex.rebuild, "BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as worse:
+            if faults.is_index_damage(worse):
+                raise faults.Damaged from worse
+            raise
 
 
 def _make_private(file: Path) -> None:

@@ -30,7 +30,8 @@ def is_damage(error: Exception) -> bool:
 
 def is_index_damage(error: Exception) -> bool:
     """Say whether the search index is damaged: it can be made anew from the turns."""
-    return _code(error) == _INDEX_DAMAGE
+    # A format version that cannot be read is told in words only.
+    return _code(error) == _INDEX_DAMAGE or (_code(error) == sqlite3.SQLITE_ERROR and "fts5" in str(error))
 
 
 def describe(error: Exception, file: Path) -> KnownError | None:

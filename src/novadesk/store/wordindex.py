@@ -5,10 +5,11 @@ import sqlite3
 from novadesk.store import faults
 
 # The shadow tables of an empty FTS5 index (https://sqlite.org/fts5.html, "The Structure of an FTS5 Index"): averages of
-# no rows (id 1), and a structure record without a level (id 10).
+# no rows (id 1), a structure record without a level (id 10), and the version of the format.
 _EMPTY = """
 DELETE FROM turn_text_data; DELETE FROM turn_text_idx; DELETE FROM turn_text_docsize;
-INSERT INTO turn_text_data VALUES (1, x''), (10, x'00000000000000')
+INSERT INTO turn_text_data VALUES (1, x''), (10, x'00000000000000');
+DELETE FROM turn_text_config; INSERT INTO turn_text_config VALUES ('version', 4)
 """
 
 

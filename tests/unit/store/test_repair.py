@@ -241,11 +241,20 @@ async def test_what_was_delivered_since_the_copy_is_not_delivered_again(tmp_path
     assert 0 < pending < 30, "only the turns of the damaged page"
 
 
-async def test_a_damaged_search_index_is_made_anew_in_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE turn_text_data SET block = x'ffffffffffffffff' WHERE id = 10",  # its own table of contents
+        "DELETE FROM turn_text_data",
+        "UPDATE turn_text_config SET v = 99",
+        "DELETE FROM turn_text_config",
+    ],
+)
+async def test_a_damaged_search_index_is_made_anew_in_place(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "novadesk.db"
     said = await fill(file)
     with closing(sqlite3.connect(file)) as db:
-        db.execute("UPDATE turn_text_data SET block = x'ffffffffffffffff' WHERE id = 10")  # its own table of contents
+        db.execute(damage)
         db.commit()
     handle = next(iter(said))
     async with Database(file) as database:
