@@ -277,6 +277,7 @@ def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
         read_timeout=deadline_s,
         retries={"total_max_attempts": 1},
         max_pool_connections=MAX_PARALLEL,
+        user_agent="NovaDesk",  # The client library's own tells of this machine, and is made anew for every call.
     )
     return session.client(
         "bedrock-agent-runtime", endpoint_url=access.endpoint or None, verify=access.ca_bundle or None, config=config
