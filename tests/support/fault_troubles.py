@@ -191,6 +191,14 @@ def _free_disk(world: World) -> None:
     world.disk.full = False
 
 
+async def _lose_successor(world: World) -> None:
+    """Break the wire session that is prepared beside the live one, if there is one."""
+    if world.service.carrier is not None:
+        for link in world.service.links:
+            if (link.is_open or link.trying) and not link.listening:
+                link.break_off(VOICE[Fault.RESET_TCP])
+
+
 async def _late_answer(world: World) -> None:
     """Lose the link; when the next one is there, the old one's network delivers what it still had."""
     old = world.service.carrier
@@ -392,6 +400,12 @@ _WORLD_TROUBLES = (
         strike=_fill_disk,
         heal=_free_disk,
         lasts_s=8.0,
+    ),
+    Trouble(
+        name="SUCCESSOR_LOST",
+        what="the wire session that is prepared for the renewal breaks",
+        does="the live one goes on; another one is prepared after a short wait",
+        strike=_lose_successor,
     ),
     Trouble(
         name="LATE_ANSWER",
