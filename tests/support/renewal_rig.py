@@ -109,8 +109,8 @@ async def run(plan: Plan, folder: Path) -> Run:
 
 
 def _collect(made: Run, folder: Path) -> None:
-    log = folder / "home" / "state" / "novadesk.log"
-    made.app_log = log.read_text() if log.exists() else ""
+    logs = sorted((folder / "home" / "state").glob("novadesk.log*"), reverse=True)  # the oldest has the highest number
+    made.app_log = "".join(log.read_text() for log in logs)
     made.rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     made.stored = stored_turns(folder / "home" / "data" / "novadesk.db")
     made.remote = remote_steps(folder / "server" / "sessions.db")
