@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.desk import Desk
-from tests.support.kill_stories import APP_MOMENTS, PART_MOMENTS, AppStory, Part, Report, kill_part, not_hit
+from tests.support.kill_parts import PART_MOMENTS, Part, kill_part
+from tests.support.kill_stories import APP_MOMENTS, AppStory, Report, not_hit
 
 pytestmark = [
     pytest.mark.timeout(240),

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support import renewal_verdicts as verdicts
 from tests.support.desk import Desk
-from tests.support.kill_stories import APP_MOMENTS, PART_MOMENTS, AppStory, Part, Report, kill_part, not_hit
+from tests.support.kill_parts import PART_MOMENTS, Part, kill_part
+from tests.support.kill_stories import APP_MOMENTS, AppStory, Report, not_hit
 from tests.support.renewal_person import Manner
 from tests.support.renewal_rig import Plan, Run, run
 from tests.support.soak_report import keep
