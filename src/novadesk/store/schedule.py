@@ -39,6 +39,7 @@ class PullSchedule:
         clock: monotonic seconds.
         on_progress: called with the progress of everything that is being read, and with None at the end.
         on_changed: called when something came in, or when `error` changed.
+        on_listed: called when the account's list was read: there may be something to say to it.
         on_read: called after each planned pull of the open conversation, with whether it was the first since it was
             opened; awaited.
     """
@@ -51,6 +52,7 @@ class PullSchedule:
         *,
         on_progress: Callable[[Progress | None], None],
         on_changed: Callable[[], None],
+        on_listed: Callable[[], None],
         on_read: Callable[[str, Pulled, bool], Awaitable[None]],
     ) -> None:
         self._puller = puller
@@ -58,6 +60,7 @@ class PullSchedule:
         self._pause = Pause(policy, clock)
         self._on_progress = on_progress
         self._on_changed = on_changed
+        self._on_listed = on_listed
         self._on_read = on_read
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pulls: dict[str, _Shared] = {}
@@ -194,15 +197,18 @@ class PullSchedule:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _discover(self, *, fresh: bool = False) -> int:
-        changed, _ = await self._puller.discover(fresh=fresh)
-        if changed:
-            self._on_changed()
+        changed, _ = await self._list(fresh=fresh)
         return changed
 
-    async def _pull_all(self) -> int:
-        changed, handles = await self._puller.discover(fresh=True)
+    async def _list(self, *, fresh: bool) -> tuple[int, list[str]]:
+        changed, handles = await self._puller.discover(fresh=fresh)
+        self._on_listed()
         if changed:
             self._on_changed()
+        return changed, handles
+
+    async def _pull_all(self) -> int:
+        _, handles = await self._list(fresh=True)
         slots = asyncio.Semaphore(_SIDE_BY_SIDE)
 
         async def pull(handle: str) -> int:

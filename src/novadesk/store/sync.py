@@ -79,6 +79,7 @@ class Sync:
             clock,
             on_progress=on_progress or (lambda _: None),
             on_changed=on_changed,
+            on_listed=self.kick,
             on_read=self._on_read,
         )
         self._kicked = asyncio.Event()
