@@ -185,6 +185,9 @@ class NeverLose(RuleBasedStateMachine):
     @rule(pause_s=st.sampled_from([0.0, 0.01, 0.03, 0.5]), mishaps=st.lists(MISHAPS, max_size=2))
     def cut_answer(self, pause_s: float, mishaps: list[Mishap]) -> None:
         """Stop an answer in the middle; the service confirms it soon, while the first version is delivered."""
+        self.talk(4, False)
+        self.world.machinery.wait(0.3)
+        self.understand(False, True)
         if (link := self.usable(False)) is not None:
             link.answer(2, at_once=False)
             self.world.machinery.wait(0.03)
@@ -194,6 +197,33 @@ class NeverLose(RuleBasedStateMachine):
             self.world.runtime.mishaps.extend(mishaps)
             self.world.machinery.wait(pause_s)
             link.carry_on(9)
+
+    @rule(frames=st.sampled_from([4, 60]), pause_s=st.sampled_from([0.01, 0.1, 1.0]), reason=LINK_ENDS)
+    def lose_answer(self, frames: int, pause_s: float, reason: Reason | None) -> None:
+        """Lose the link after a question was understood, before anything of the answer."""
+        self.talk(frames, False)
+        self.world.machinery.wait(0.3)
+        self.understand(False, True)
+        self.world.machinery.wait(pause_s)
+        self.kill_link(False, reason, [])
+
+    @rule(asked=st.booleans())
+    def last_words(self, asked: bool) -> None:
+        """Renew; the old wire session speaks on after the hand-over, until its goodbye is over."""
+        if (link := self.usable(False)) is None or self.world.now - link.listening_since < 20.0:
+            return
+        if asked:
+            self.talk(4, False)
+        for _ in range(200):
+            self.world.machinery.wait(0.1)
+            if link.ended or not link.usable:
+                break
+        if link.usable:
+            link.understand()
+            link.answer(1, at_once=True)
+            self.world.machinery.wait(0.1)
+            self.play(1.0)
+            self.understand(False, True)
 
     @rule(older=OLDER, how=st.sampled_from(["interrupt", "half open", "stall", "flow"]))
     def trouble_link(self, older: bool, how: str) -> None:
@@ -459,15 +489,22 @@ class NeverLose(RuleBasedStateMachine):
             assert all(encode_turn(turn) in remote for turn in here), "a turn is not in the remote copy"
 
     def compare_computers(self) -> None:
-        """The other computer has the same conversations, but for what somebody deleted remotely."""
+        """The other computer has the same conversations, but for what somebody deleted remotely.
+
+        Of a turn that was delivered twice, because an answer was stopped after it was stored, it may have the first
+        version.
+        """
         world = self.world
+        there = {step.text for found in world.runtime.sessions.values() for step in found.steps.values()}
         mine, theirs, lost = world.disk.everything(), world.other.everything(), world.runtime.lost_steps
         for handle, turns in mine.items():
             kept = {turn_id: turn for turn_id, turn in turns.items() if encode_turn(turn) not in lost}
             if kept:
                 assert handle in theirs, "the other computer does not know a conversation"
             for turn_id, turn in kept.items():
-                assert theirs[handle].get(turn_id) == turn, "the other computer has another text"
+                other = theirs[handle].get(turn_id)
+                assert other is not None, "the other computer does not have a turn"
+                assert other == turn or encode_turn(other) in there, "the other computer has another text"
         names = "SELECT handle, title, starred FROM conversation"
         others = {row["handle"]: tuple(row) for row in world.other.rows(names)}
         if not lost:
@@ -506,7 +543,7 @@ def search(examples: int, steps: int) -> None:
 @pytest.mark.timeout(400)  # a story that fails is made shorter first
 def test_nothing_is_ever_lost_or_doubled(expected_logs: LogWatch) -> None:
     expected_logs.allow("")  # the world's faults are logged; bugs are an invariant of every story
-    search(150, 50)
+    search(100, 50)
 
 
 def test_the_model_of_the_session_store_has_the_methods_of_the_real_one() -> None:
