@@ -2,6 +2,7 @@
 
 import platform
 import secrets
+import sqlite3
 
 from novadesk.store.database import Database
 
@@ -15,12 +16,16 @@ async def device_name(database: Database) -> str:
     Raises:
         KnownError: a fault of the store.
     """
-    fresh = f"{platform.node()[:_MAX_CHARS] or 'computer'}-{secrets.token_hex(4)}"
-    found: str | None = await database.read(
-        lambda db: (row := db.execute("SELECT value FROM setting WHERE name = ?", (_SETTING,)).fetchone()) and row[0]
-    )
-    if found is None:
-        await database.run(
-            lambda db: db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", (_SETTING, fresh)).rowcount
-        )
-    return found or fresh
+    found = await database.read(_stored)
+    return found or await database.run(_make)
+
+
+def _stored(db: sqlite3.Connection) -> str | None:
+    row = db.execute("SELECT value FROM setting WHERE name = ?", (_SETTING,)).fetchone()
+    return None if row is None else str(row["value"])
+
+
+def _make(db: sqlite3.Connection) -> str:
+    name = f"{platform.node()[:_MAX_CHARS] or 'computer'}-{secrets.token_hex(4)}"
+    db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", (_SETTING, name))  # Another one may have been first.
+    return _stored(db) or name

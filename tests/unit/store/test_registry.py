@@ -7,6 +7,7 @@ import pytest
 
 from novadesk.errors import KnownError, Reason
 from novadesk.store.database import Database
+from novadesk.store.device import device_name
 from novadesk.store.registry import Registry
 from tests.support.store_rig import MemoryKeychain
 
@@ -196,3 +197,11 @@ async def test_an_entry_that_cannot_be_read_is_not_written_over(database: Databa
     await later.keep("h")
     assert ids(keychain, "h") == {"0": "id 0", "1": "id 1"}
     assert json.loads(keychain.entries["h"])["secret"] == json.loads(before)["secret"]
+
+
+async def test_all_who_ask_at_once_hear_the_same_device_name(tmp_path: Path) -> None:
+    async with Database(tmp_path / "one.db") as one, Database(tmp_path / "other.db") as other:
+        names = await asyncio.gather(*(device_name(one) for _ in range(8)))
+        assert len(set(names)) == 1
+        assert await device_name(one) == names[0]
+        assert await device_name(other) != names[0]
