@@ -170,8 +170,8 @@ class Controller:
         if self._driver.uplink.talking:
             return
         self._driver.uplink.press()
+        self._driver.downlink.stop()
         if self._driver.live:
-            self._driver.downlink.stop()
             self._driver.dispatch(lifecycle.SpeechBegan())
         else:  # a conversation that is being changed comes first
             self._background.in_turn(self._driver.want_link)

@@ -88,6 +88,7 @@ class Downlink:
     def begin(self) -> None:
         """Forget what was measured of the conversation before."""
         self.answer_s = self._speech_ended_at = None
+        self.tokens = TokenTotals()
 
     def take(self, event: SessionEvent, now: float) -> None:
         """Follow one event of the wire session."""

@@ -24,7 +24,7 @@ from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox, ToolRuns
 from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.view import View
-from novadesk.conversation.wire import WireListener
+from novadesk.conversation.wire import WireListener, WireReady
 from novadesk.conversation.wires import Wires
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError
@@ -86,7 +86,7 @@ class Driver:
         )
         self.downlink = Downlink(
             DownlinkListener(
-                play=sound.play, flush=sound.flush, keep=self.keep, tell=self.dispatch, ask_tool=self._on_tool_asked
+                play=sound.play, flush=sound.flush, keep=self.keep, tell=self._on_told, ask_tool=self._on_tool_asked
             )
         )
         self._questions = Questions()
@@ -151,13 +151,20 @@ class Driver:
 
     # --- wire sessions ---------------------------------------------------------------------------
 
-    def _on_wire_ready(self, generation: int, opened_at: float, expires_at: float | None) -> None:
-        self.dispatch(lifecycle.LinkReady(generation=generation, opened_at=opened_at, expires_at=expires_at))
+    def _on_wire_ready(self, ready: WireReady) -> None:
+        self.dispatch(
+            lifecycle.LinkReady(
+                generation=ready.generation,
+                opened_at=ready.opened_at,
+                expires_at=ready.expires_at,
+                proven=ready.proven,
+            )
+        )
 
     def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:
             if isinstance(event, UserTextReceived):
-                self.uplink.answered()
+                self.uplink.understood(self._clock.now())
             self.downlink.take(event, self._clock.now())
             self._on_changed()
 
@@ -179,7 +186,7 @@ class Driver:
         in_words = f"The result of {request.name} is {result}"  # for another link: tool ids do not outlive theirs
         if generation == self._wires.live and self._wires.takes_text:
             self._wires.send_tool_result(request.tool_use_id, result)
-            self._questions.understood(request.tool_use_id, in_words)
+            self._questions.given(request.tool_use_id, in_words)
         else:
             self._questions.add(request.tool_use_id, in_words)
             self._send_questions()
@@ -215,7 +222,7 @@ class Driver:
 
     def _drop_link(self, action: lifecycle.DropLink) -> None:
         if action.generation == self._wires.live:
-            self._leave_link(self._questions.link_lost)
+            self._leave_link(self._lose_questions)
         self._wires.drop(action.generation, goodbye=action.goodbye)
 
     def _leave_link(self, ask_again: Callable[[], None]) -> None:
@@ -231,15 +238,35 @@ class Driver:
         self.state, actions = lifecycle.step(before, event, self._clock.now(), self._policy)
         if self.state.phase in lifecycle.OPENING and before.phase not in lifecycle.OPENING and self._record.turns:
             self._tally.resuming()
-        if isinstance(event, lifecycle.AnswerBegan | lifecycle.NothingSaid | lifecycle.DeadlinePassed) and self.live:
-            self.uplink.answered()  # nothing of it is waited for any more
-        if isinstance(event, lifecycle.ToolAsked):
-            self._questions.answered()  # the tool's result asks for itself
         for action in actions:
             self._perform(action, before)
-        if self.state.phase is Phase.READY:
-            self._questions.answered()
+        if self.state.phase is Phase.READY and before.phase in lifecycle.LIVE:
+            self._settle_exchange(event)
         self._on_changed()
+
+    def _settle_exchange(self, event: lifecycle.Event) -> None:
+        """Let go of what nobody waits for any more; a question that is still owed an answer is waited for."""
+        self.uplink.understood(self._clock.now())
+        match event:
+            case lifecycle.DeadlinePassed():
+                self._questions.given_up()
+            case lifecycle.AnswerFinished():
+                self._questions.answered()
+        if self._questions.asked:
+            self.dispatch(lifecycle.UserUnderstood())
+
+    def _on_told(self, event: lifecycle.Event) -> None:
+        match event:
+            case lifecycle.AnswerBegan():
+                self.uplink.understood(self._clock.now())
+                self._questions.answer_began()
+            case lifecycle.ToolAsked():
+                self._questions.tool_asked()
+        self.dispatch(event)
+
+    def _lose_questions(self) -> None:
+        if self._questions.link_lost():
+            self._view.notice("A question was not answered. Please ask it again.")
 
     def _perform(self, action: lifecycle.Action, before: lifecycle.Lifecycle) -> None:
         match action:
@@ -247,7 +274,7 @@ class Driver:
                 self._wires.open(generation)
             case lifecycle.GoLive(generation=generation):
                 if before.successor is not None and before.successor.generation == generation:
-                    self._tally.renewed(self._clock.now() - before.successor.opened_at)
+                    self._tally.renewed(self._clock.now() - before.successor.asked_at)
                 self._go_live(generation)
             case lifecycle.DropLink():
                 self._drop_link(action)
@@ -284,7 +311,7 @@ class Driver:
                 settled = not self._questions.open and not self.downlink.owed
                 return lifecycle.RenewalDue(quiet=quiet and settled, jitter=random.random())
             case Timer.IDLE:
-                return lifecycle.IdleDue()
+                return lifecycle.IdleDue(quiet=self.uplink.voiceless(self._clock.now(), self._policy.quiet_s))
 
     def _tell_back(self, after_s: float) -> None:
         """Say in one line that an outage is over, what was kept, and what was not."""
@@ -304,7 +331,7 @@ class Driver:
         """Write a finished turn; what the person said aloud is a question until there is an answer."""
         if text.role is Role.ASSISTANT:
             self._questions.answered()
-        elif not typed:
+        elif not typed and self.state.phase is not Phase.SPEAKING:  # what is being answered already is no question
             self._questions.understood(text.turn_id, text.text)
         self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
 

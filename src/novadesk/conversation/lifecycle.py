@@ -139,11 +139,22 @@ def _end(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
     return _over(state, Phase.ENDED)
 
 
-def _rest(state: Lifecycle, _event: Event, _now: float, policy: Policy) -> Step:
+def _rest(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
+    assert isinstance(event, IdleDue)
+    if not event.quiet:  # somebody speaks: look again in a moment
+        return state, (WaitUntil(at=now + policy.look_s, timer=Timer.IDLE),)
     resting, actions = _over(state, Phase.IDLE)
     minutes = max(1, round(policy.idle_s / 60))
     line = f"Resting after {minutes} min without a turn. The conversation goes on when you talk."
     return resting, (*actions, Tell(message=line))
+
+
+def _stay(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
+    return state, (_arm_idle(now, policy),)
+
+
+def _silence(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
+    return state, (FlushSpeaker(),)
 
 
 def _over(state: Lifecycle, phase: Phase) -> Step:
@@ -195,7 +206,7 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         retry_at=None,
         lost_at=None,
         live_at=now,
-        expires_at=event.expires_at,
+        expires_at=event.expires_at if event.expires_at is None or event.expires_at > now else None,  # a wrong clock
         refused=0,
         error=None,
     )
@@ -288,7 +299,8 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     **{(phase, DeadlinePassed): _deadline for phase in OPENING},
     **{(phase, DeadlinePassed): _unanswered for phase in _AWAITING},
     **{(phase, RenewalDue): renew for phase in LIVE},
-    **{(phase, IdleDue): _rest for phase in {Phase.READY} | OPENING},
+    **{(phase, IdleDue): _rest for phase in {Phase.READY, Phase.LISTENING} | OPENING},
+    **{(phase, IdleDue): _stay for phase in LIVE - {Phase.READY, Phase.LISTENING}},
     **{(phase, SpeechBegan): _move(Phase.LISTENING) for phase in (Phase.READY, Phase.THINKING, Phase.INTERRUPTED)},
     (Phase.LISTENING, SpeechEnded): _move(Phase.THINKING),
     (Phase.LISTENING, NothingSaid): _unanswered,
@@ -296,8 +308,6 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     **{(phase, ToolAsked): _move(Phase.TOOL) for phase in LIVE},
     **{(phase, AnswerBegan): _move(Phase.SPEAKING) for phase in LIVE - {Phase.SPEAKING}},
     **{(phase, AnswerInterrupted): _interrupted for phase in LIVE},
-    **{
-        (phase, AnswerFinished): _move(Phase.READY)
-        for phase in (Phase.SPEAKING, Phase.INTERRUPTED, Phase.THINKING, Phase.TOOL)
-    },
+    **{(phase, AnswerInterrupted): _silence for phase in OPENING},
+    **{(phase, AnswerFinished): _move(Phase.READY) for phase in (Phase.SPEAKING, Phase.INTERRUPTED)},
 }

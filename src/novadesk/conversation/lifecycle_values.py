@@ -31,11 +31,13 @@ class LinkReady:
     Attributes:
         opened_at: monotonic time at which it was connected; its life is counted from then on.
         expires_at: monotonic time at which its keys expire, or None.
+        proven: the service said so itself; otherwise it is only supposed, after a wait.
     """
 
     generation: int
     opened_at: float
     expires_at: float | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,9 @@ class RenewalDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleDue:
-    """The time of `Timer.IDLE` has come: nobody has said anything for long."""
+    """The time of `Timer.IDLE` has come. `quiet`: no voice comes through the microphone now."""
+
+    quiet: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechBegan:
-    """The person began to talk, as far as we know: the gate opened, or the service heard speech."""
+    """The person began to talk, as far as we know: the gate opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,12 +226,22 @@ type Action = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Successor:
-    """The wire session that is to follow the live one. `ready_at`: when the service accepted it, None before."""
+    """The wire session that is to follow the live one.
+
+    Attributes:
+        asked_at: monotonic time at which it was asked for.
+        opened_at: monotonic time at which it was connected.
+        ready_at: monotonic time at which it was accepted, None before.
+        expires_at: monotonic time at which its keys expire, or None.
+        proven: the service itself has accepted it.
+    """
 
     generation: int
+    asked_at: float
     opened_at: float
     ready_at: float | None = None
     expires_at: float | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

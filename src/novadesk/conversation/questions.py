@@ -13,6 +13,8 @@ class Questions:
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {}
         self._asked: dict[str, str] = {}
+        self._answering: frozenset[str] = frozenset()
+        self._results: set[str] = set()
         self._repeats: dict[str, int] = {}
 
     @property
@@ -25,39 +27,67 @@ class Questions:
         """Return whether something waits, or waits for its answer."""
         return bool(self._waiting or self._asked)
 
+    @property
+    def asked(self) -> bool:
+        """Return whether the service owes an answer."""
+        return bool(self._asked)
+
     def add(self, turn_id: str, text: str) -> None:
         """Take a typed turn, to be sent."""
         self._waiting[turn_id] = text
 
     def understood(self, turn_id: str, text: str) -> None:
-        """Take what the service was given other than as text, and is about to answer."""
+        """Take a spoken turn that the service has heard and is about to answer."""
         self._asked[turn_id] = text
 
+    def given(self, tool_use_id: str, text: str) -> None:
+        """Take the result of a tool that the service was given; `text` says it in words, for another link."""
+        self._asked[tool_use_id] = text
+        self._results.add(tool_use_id)
+
     def take(self) -> str | None:
-        """Return the next text to send, or None; it counts as asked until `answered`."""
+        """Return the next text to send, or None; it counts as asked until it is answered."""
         if not self._waiting:
             return None
         turn_id = next(iter(self._waiting))
         text = self._asked[turn_id] = self._waiting.pop(turn_id)
         return text
 
+    def tool_asked(self) -> None:
+        """Note that the model has taken the questions to a tool, whose result asks for itself."""
+        self._asked = {at: text for at, text in self._asked.items() if at in self._results}
+
+    def answer_began(self) -> None:
+        """Note that an answer began: it is one to all that was asked so far, and to nothing that comes later."""
+        self._answering = frozenset(self._asked)
+
     def answered(self) -> None:
-        """Note that what was asked is settled: something of an answer was heard, or none is awaited any more."""
+        """Note that something of the answer was heard or kept: what it answers is settled."""
+        self._asked = {at: text for at, text in self._asked.items() if at not in self._answering}
+
+    def given_up(self) -> None:
+        """Note that no answer is awaited any more."""
         self._asked.clear()
 
-    def link_lost(self) -> None:
-        """Put what was asked in vain first in line again, each at most `MOST_REPEATS` times."""
-        self._asked = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}
-        self._repeats.update({turn_id: self._repeats.get(turn_id, 0) + 1 for turn_id in self._asked})
+    def link_lost(self) -> int:
+        """Put what was asked in vain first in line again, at most `MOST_REPEATS` times; return how many are not."""
+        again = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}
+        left = len(self._asked) - len(again)
+        self._repeats.update({turn_id: self._repeats.get(turn_id, 0) + 1 for turn_id in again})
+        self._asked = again
         self.handed_over()
+        return left
 
     def handed_over(self) -> None:
         """Put what is not answered yet first in line again, for the wire session that takes over."""
         self._waiting = {**self._asked, **self._waiting}
-        self._asked.clear()
+        self._asked = {}
+        self._answering = frozenset()
 
     def clear(self) -> None:
         """Forget everything: the conversation is over."""
         self._waiting.clear()
         self._asked.clear()
+        self._results.clear()
+        self._answering = frozenset()
         self._repeats.clear()

@@ -47,12 +47,16 @@ def renew(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     return _replace_link(state, now, policy) if successor is None else hand_over(state, successor, now, policy)
 
 
-def successor_ready(state: Lifecycle, event: Event, now: float, _policy: Policy) -> Step:
+def successor_ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     """Note that the successor may take over, and look at once whether it should."""
     assert isinstance(event, LinkReady)
     if (successor := state.successor) is None or event.generation != successor.generation:
         return state, ()
-    ready = replace(successor, opened_at=event.opened_at, ready_at=now, expires_at=event.expires_at)
+    if now < state.opened_at + policy.renew_s and not _lives_longer(event, state):  # the keys are the same ones still
+        return _give_up(state, successor, 1.0, now, policy)
+    ready = replace(
+        successor, opened_at=event.opened_at, ready_at=now, expires_at=event.expires_at, proven=event.proven
+    )
     return replace(state, successor=ready, refused=0), (WaitUntil(at=now, timer=Timer.RENEWAL),)
 
 
@@ -102,7 +106,7 @@ def fall_back(state: Lifecycle, successor: Successor, now: float, policy: Policy
 
 def _open_successor(state: Lifecycle, now: float, policy: Policy) -> Step:
     number = state.newest + 1
-    opening = replace(state, newest=number, successor=Successor(generation=number, opened_at=now))
+    opening = replace(state, newest=number, successor=Successor(generation=number, asked_at=now, opened_at=now))
     return opening, (OpenLink(generation=number), WaitUntil(at=now + policy.connect_s, timer=Timer.RENEWAL))
 
 
@@ -130,9 +134,13 @@ def _may_hand_over(state: Lifecycle, event: RenewalDue, now: float, policy: Poli
     left_s = _ends_at(state, policy) - now
     if left_s <= policy.life_s - policy.last_s:
         return True
-    if left_s <= policy.life_s - policy.force_s:
-        return state.phase is not Phase.SPEAKING
-    return state.phase is Phase.READY and event.quiet
+    if state.successor is not None and not state.successor.proven:  # a mute service is no better than an old one
+        return False
+    return state.phase is Phase.READY and (event.quiet or left_s <= policy.life_s - policy.force_s)
+
+
+def _lives_longer(event: LinkReady, state: Lifecycle) -> bool:
+    return event.expires_at is None or state.expires_at is None or event.expires_at > state.expires_at
 
 
 def _ends_at(state: Lifecycle, policy: Policy) -> float:

@@ -15,8 +15,8 @@ class Verdict(Enum):
     FAIL = "fail"  # only the person can mend it: say so and stop
 
 
-# What the service calls our fault (PROTOCOL_ORDER, BAD_EVENT_BYTES) needs a new wire session too, but after a moment: if
-# it is our fault, every next session meets it at once.
+# What the service calls our fault (PROTOCOL_ORDER, BAD_EVENT_BYTES) needs a new wire session too, but after a moment:
+# if it is our fault, every next session meets it at once.
 VERDICTS: dict[Reason, Verdict] = {
     Reason.SESSION_LIMIT: Verdict.RENEW,
     Reason.INPUT_SILENCE: Verdict.RENEW,
@@ -60,7 +60,7 @@ class Policy:
         steady_s: time after which the end of a live link says nothing about the next one.
         life_s: life of a wire session; Amazon Nova user guide, "Speech to speech: quotas" (8 minutes).
         renew_s: age at which the successor of a wire session is opened; AWS's session continuation sample (6:00).
-        force_s: age at which the successor takes over at any moment but during an answer.
+        force_s: age at which the successor no longer waits for quiet, only for the end of an exchange.
         last_s: age at which it takes over whatever happens.
         expiry_s: renewal begins this long before the keys of a link expire.
         look_s: pause between two looks for a quiet moment.

@@ -20,6 +20,7 @@ class Tally:
         self.renewals = 0
         self.reconnects = 0
         self.lost_frames = 0
+        self._resuming = False
         self._meter = meter
         self._newest: deque[str] = deque(maxlen=_REPLACEABLE)
 
@@ -49,10 +50,14 @@ class Tally:
 
     def resuming(self) -> None:
         """Count an attempt to carry stored turns into a wire session."""
+        self._resuming = True
         self._note(Measure.RESUME_TRIED)
 
     def resumed(self) -> None:
-        """Count its success."""
+        """Count its success, once."""
+        if not self._resuming:
+            return
+        self._resuming = False
         self._note(Measure.RESUME_COMPLETE)
 
     def loaded(self, load_ms: float) -> None:

@@ -14,6 +14,7 @@ FRAME_S = 0.032
 SILENCE = bytes(FRAME_BYTES)
 SILENT_LEVEL = 0.002  # -54 dB of full scale, where the level meter begins
 _WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
+PAUSE_S = 1.5  # shortest pause that ends a turn; Amazon Nova user guide, "Turn detection", sensitivity HIGH
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
 
 
@@ -27,9 +28,12 @@ class Flow(Enum):
 
 @dataclass(slots=True)
 class _Kept:
+    """A frame that passed the gate. `spoken`: its loss is one, which that of hands-free silence is not."""
+
     pcm: bytes
     at: float
     sent: bool
+    spoken: bool
 
 
 class Uplink:
@@ -78,9 +82,13 @@ class Uplink:
         """Return whether the microphone works and has brought nothing but silence since the gate was opened."""
         return self._loudest is not None and self._loudest < SILENT_LEVEL
 
+    def voiceless(self, now: float, quiet_s: float) -> bool:
+        """Return whether no voice comes through: the gate is closed, or nothing was heard for `quiet_s`."""
+        return not self.open_at(now) or now - self._spoken_at >= quiet_s
+
     def quiet(self, now: float, quiet_s: float) -> bool:
-        """Return whether nothing is being said: the gate is closed, or nothing was heard for `quiet_s`."""
-        return not self.open_at(now) or (self.mode is TalkMode.HANDS_FREE and now - self._spoken_at >= quiet_s)
+        """Return whether nobody is speaking. Who holds the talk key may be thinking about the next word."""
+        return self.voiceless(now, quiet_s) and not (self.talking and self.mode is TalkMode.HOLD)
 
     def release(self, now: float) -> None:
         """Close the gate after the release tail."""
@@ -92,9 +100,13 @@ class Uplink:
         """Keep frames until `go_live`."""
         self._flow = Flow.HELD
 
-    def answered(self) -> None:
-        """Forget what was sent: the service has understood it, or there was nothing to understand."""
-        self._kept = deque(kept for kept in self._kept if not kept.sent)
+    def understood(self, now: float) -> None:
+        """Forget what was sent: the service has understood it, or there was nothing to understand.
+
+        Of somebody who may be talking the last `PAUSE_S` stay: what was understood ended before a pause of that length.
+        """
+        before = now - PAUSE_S if self.talking or self.mode is TalkMode.HANDS_FREE else float("inf")
+        self._kept = deque(kept for kept in self._kept if not kept.sent or kept.at > before)
         self._gone.clear()
 
     def link_lost(self, heard_at: float) -> None:
@@ -113,6 +125,7 @@ class Uplink:
     def go_live(self) -> list[bytes]:
         """Send frames from now on; return the kept ones, oldest first, to be sent before."""
         self._flow = Flow.LIVE
+        self._gone.clear()  # those went to an earlier wire session
         for kept in self._kept:
             kept.sent = True
         return [kept.pcm for kept in self._kept]
@@ -138,11 +151,12 @@ class Uplink:
         if not self.open_at(now):
             return SILENCE if self._flow is Flow.LIVE else None
         sent = self._flow is Flow.LIVE
-        self._kept.append(_Kept(pcm, now, sent))
+        spoken = self.mode is TalkMode.HOLD or (self._level or 0.0) >= SPOKEN_LEVEL
+        self._kept.append(_Kept(pcm=pcm, at=now, sent=sent, spoken=spoken))
         if len(self._kept) > self._most:
             oldest = self._kept.popleft()
-            if oldest.sent:
+            if oldest.spoken and oldest.sent:
                 self._gone.append(oldest.at)
-            else:
+            elif oldest.spoken:
                 self.lost_frames += 1
         return pcm if sent else None

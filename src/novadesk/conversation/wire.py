@@ -42,14 +42,29 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WireReady:
+    """A wire session that may carry the conversation.
+
+    Attributes:
+        opened_at: monotonic time at which its link was connected.
+        expires_at: monotonic time at which its keys expire, or None.
+        proven: the service has accepted it, rather than kept silent for `PATIENCE_S`.
+    """
+
+    generation: int
+    opened_at: float
+    expires_at: float | None
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    `on_ready` carries the monotonic times at which the link was connected and at which its keys expire, or None;
-    `on_ended` the seconds for which the service had given no sign of life.
+    `on_ended` carries the seconds for which the service had given no sign of life.
     """
 
-    on_ready: Callable[[int, float, float | None], None]
+    on_ready: Callable[[WireReady], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None, float], None]
 
@@ -91,7 +106,7 @@ class WireSession:
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
-        self._patience = Alarm(self._accept)
+        self._patience = Alarm(lambda: self._accept(proven=False))
         self._opened_at = 0.0
         self._expires_at: float | None = None
         self._cleaning = self._dropped = False
@@ -196,7 +211,7 @@ class WireSession:
             now = self._clock.now()
             match message:
                 case Accepted():
-                    self._accept()
+                    self._accept(proven=True)
                 case Arrived(payload=payload):
                     if self._recorder is not None:
                         self._recorder.received(self.generation, payload, now)
@@ -249,12 +264,14 @@ class WireSession:
             self._outgoing.put_nowait(payload)
         self._arm()
 
-    def _accept(self) -> None:
+    def _accept(self, *, proven: bool) -> None:
         if self._session.state is not State.STARTING:
             return
         self._patience.cancel()
         self._session.accepted(self._clock.now())
-        self._listener.on_ready(self.generation, self._opened_at, self._expires_at)
+        self._listener.on_ready(
+            WireReady(generation=self.generation, opened_at=self._opened_at, expires_at=self._expires_at, proven=proven)
+        )
 
     def _fill(self) -> None:
         """Send the silence that a missing microphone owes."""

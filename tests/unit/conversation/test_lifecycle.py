@@ -24,7 +24,7 @@ events = st.one_of(
     st.builds(m.LinkEnded, generation=st.integers(0, 4), error=errors, jitter=st.floats(0, 1)),
     st.builds(m.DeadlinePassed, jitter=st.floats(0, 1)),
     st.builds(m.RenewalDue, quiet=st.booleans(), jitter=st.floats(0, 1)),
-    st.builds(m.IdleDue),
+    st.builds(m.IdleDue, quiet=st.booleans()),
     st.builds(m.NetworkChanged),
     st.builds(m.Resumed),
     st.builds(m.SpeechBegan),
@@ -46,7 +46,10 @@ def make_state(draw: st.DrawFn) -> Lifecycle:
     if phase in m.LIVE and draw(st.booleans()):
         newest += 1
         ready_at = draw(st.none() | st.floats(0, 100))
-        successor = m.Successor(generation=newest, opened_at=draw(st.floats(0, 100)), ready_at=ready_at)
+        opened_at, proven = draw(st.floats(0, 100)), draw(st.booleans())
+        successor = m.Successor(
+            generation=newest, asked_at=opened_at, opened_at=opened_at, ready_at=ready_at, proven=proven
+        )
     return Lifecycle(
         phase=phase,
         generation=generation,

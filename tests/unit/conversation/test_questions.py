@@ -26,12 +26,53 @@ def test_what_a_lost_link_swallowed_is_asked_again_first_but_not_for_ever() -> N
 
 
 def test_what_was_answered_is_not_asked_again() -> None:
-    typed = Questions()
-    typed.add("a", "one")
-    taken(typed)
-    typed.answered()
-    typed.link_lost()
-    assert taken(typed) == []
+    questions = Questions()
+    questions.add("a", "one")
+    taken(questions)
+    questions.answer_began()
+    questions.answered()
+    questions.link_lost()
+    assert taken(questions) == []
+
+
+def test_an_answer_settles_what_was_asked_before_it_began_and_nothing_else() -> None:
+    questions = Questions()
+    questions.understood("a", "one")
+    questions.answer_began()
+    questions.understood("b", "two")
+    questions.answered()
+    assert questions.asked
+    questions.link_lost()
+    assert taken(questions) == ["two"]
+
+
+def test_an_answer_that_began_and_was_not_heard_settles_nothing() -> None:
+    questions = Questions()
+    questions.understood("a", "one")
+    questions.answer_began()
+    questions.link_lost()
+    questions.answered()
+    assert taken(questions) == ["one"]
+
+
+def test_a_tool_takes_the_question_but_not_the_result_of_another_tool() -> None:
+    questions = Questions()
+    questions.understood("a", "compare two things")
+    questions.tool_asked()
+    questions.given("t1", "The result of one is 1")
+    questions.tool_asked()
+    questions.link_lost()
+    assert taken(questions) == ["The result of one is 1"]
+
+
+def test_what_is_given_up_is_counted() -> None:
+    questions = Questions()
+    questions.add("a", "one")
+    for _ in range(MOST_REPEATS):
+        taken(questions)
+        assert questions.link_lost() == 0
+    taken(questions)
+    assert questions.link_lost() == 1
 
 
 def test_what_was_understood_and_not_answered_is_asked_again_as_text() -> None:
@@ -42,6 +83,7 @@ def test_what_was_understood_and_not_answered_is_asked_again_as_text() -> None:
     questions.link_lost()
     assert questions.waiting == {"a"}
     assert taken(questions) == ["what time is it"]
+    questions.answer_began()
     questions.answered()
     questions.link_lost()
     assert taken(questions) == []

@@ -9,7 +9,9 @@ from novadesk.conversation import lifecycle as m
 from novadesk.conversation.api import MicrophoneState, Phase, TalkMode
 from novadesk.conversation.lifecycle import Lifecycle, step
 from novadesk.conversation.supervisor import Policy, make_policy
+from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
+from novadesk.protocol.events import ToolSpec
 from tests.support.bench import DENIED, LOST, VOICE, Bench, exchange, story
 from tests.support.virtual_loop import LoopClock
 
@@ -28,7 +30,11 @@ def renewal_wait(actions: tuple[m.Action, ...]) -> float | None:
 
 
 def prepared(phase: Phase) -> Lifecycle:
-    return live(phase, newest=2, successor=m.Successor(generation=2, opened_at=360.0, ready_at=360.1))
+    return live(
+        phase,
+        newest=2,
+        successor=m.Successor(generation=2, asked_at=360.0, opened_at=360.0, ready_at=360.1, proven=True),
+    )
 
 
 # --- the rules -------------------------------------------------------------------------------
@@ -47,7 +53,7 @@ def test_the_successor_is_opened_at_six_minutes_and_nothing_else_changes() -> No
 @pytest.mark.parametrize("phase", sorted(m.LIVE, key=lambda phase: phase.value))
 @pytest.mark.parametrize("quiet", [True, False])
 @pytest.mark.parametrize("age_s", [361.0, 441.0, 466.0])
-def test_the_hand_over_waits_for_a_quiet_moment_then_for_the_end_of_an_answer_then_for_nothing(
+def test_the_hand_over_waits_for_a_quiet_moment_then_for_the_end_of_an_exchange_then_for_nothing(
     phase: Phase, quiet: bool, age_s: float
 ) -> None:
     state, actions = step(prepared(phase), m.RenewalDue(quiet=quiet, jitter=0.0), age_s, POLICY)
@@ -56,7 +62,7 @@ def test_the_hand_over_waits_for_a_quiet_moment_then_for_the_end_of_an_answer_th
         handed
         is {
             361.0: phase is Phase.READY and quiet,
-            441.0: (phase is Phase.READY and quiet) or phase is not Phase.SPEAKING,
+            441.0: phase is Phase.READY,
             466.0: True,
         }[age_s]
     )
@@ -71,7 +77,7 @@ def test_the_hand_over_waits_for_a_quiet_moment_then_for_the_end_of_an_answer_th
 
 
 def test_a_successor_that_does_not_come_about_is_tried_again_and_the_live_link_stays() -> None:
-    state = live(newest=2, successor=m.Successor(generation=2, opened_at=360.0))
+    state = live(newest=2, successor=m.Successor(generation=2, asked_at=360.0, opened_at=360.0))
     for error in (LOST, DENIED, LIMIT, None):
         after, actions = step(state, m.LinkEnded(generation=2, error=error, jitter=1.0), 361.0, POLICY)
         assert after.phase is Phase.READY
@@ -92,7 +98,7 @@ def test_a_live_link_that_dies_is_followed_by_its_successor_at_once() -> None:
 
 
 def test_a_live_link_that_dies_while_its_successor_opens_waits_for_that_one() -> None:
-    state = live(newest=2, successor=m.Successor(generation=2, opened_at=360.0))
+    state = live(newest=2, successor=m.Successor(generation=2, asked_at=360.0, opened_at=360.0))
     state, actions = step(state, m.LinkEnded(generation=1, error=LOST, jitter=0.0), 361.0, POLICY)
     assert state.phase is Phase.RENEWING
     assert state.generation == 2
@@ -134,7 +140,7 @@ def test_a_shorter_limit_shortens_every_age_alike() -> None:
 
 
 def test_rest_ends_everything_and_a_wish_begins_anew() -> None:
-    state, actions = step(prepared(Phase.READY), m.IdleDue(), 400.0, POLICY)
+    state, actions = step(prepared(Phase.READY), m.IdleDue(quiet=True), 400.0, POLICY)
     assert state.phase is Phase.IDLE
     for expected in (m.DropLink(generation=1, goodbye=True), m.DropLink(generation=2, goodbye=True), m.CloseSound()):
         assert expected in actions
@@ -144,9 +150,39 @@ def test_rest_ends_everything_and_a_wish_begins_anew() -> None:
     assert state.generation > 2, "events of the sessions before are late"
 
 
-@pytest.mark.parametrize("phase", [Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED])
-def test_nobody_rests_in_the_middle_of_an_exchange(phase: Phase) -> None:
-    assert step(live(phase), m.IdleDue(), 400.0, POLICY) == (live(phase), ())
+@pytest.mark.parametrize("phase", [Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED])
+def test_nobody_rests_in_the_middle_of_an_exchange_and_the_timer_goes_on(phase: Phase) -> None:
+    again = m.WaitUntil(at=400.0 + POLICY.idle_s, timer=m.Timer.IDLE)
+    assert step(live(phase), m.IdleDue(quiet=True), 400.0, POLICY) == (live(phase), (again,))
+
+
+@pytest.mark.parametrize("phase", [Phase.READY, Phase.LISTENING, *sorted(m.OPENING, key=lambda phase: phase.value)])
+def test_who_speaks_is_not_cut_off_by_rest(phase: Phase) -> None:
+    again = m.WaitUntil(at=400.0 + POLICY.look_s, timer=m.Timer.IDLE)
+    assert step(live(phase), m.IdleDue(quiet=False), 400.0, POLICY) == (live(phase), (again,))
+    assert step(live(phase), m.IdleDue(quiet=True), 400.0, POLICY)[0].phase is Phase.IDLE
+
+
+def test_a_mute_successor_replaces_a_living_link_at_the_very_last_only() -> None:
+    mute = m.Successor(generation=2, asked_at=360.0, opened_at=360.0, ready_at=366.0)
+    state = live(newest=2, successor=mute)
+    for now, handed in ((367.0, False), (445.0, False), (466.0, True)):
+        _, actions = step(state, m.RenewalDue(quiet=True, jitter=0.0), now, POLICY)
+        assert (m.GoLive(generation=2) in actions) is handed
+
+
+def test_keys_that_are_still_the_same_bring_no_storm() -> None:
+    state = Lifecycle(phase=Phase.READY, generation=1, newest=1, live_at=0.0, expires_at=200.0)
+    now, opened = 20.0, 0
+    while now < 200.0:
+        state, actions = step(state, m.RenewalDue(quiet=True, jitter=0.5), now, POLICY)
+        opened += sum(isinstance(action, m.OpenLink) for action in actions)
+        ready = m.LinkReady(generation=state.newest, opened_at=now, expires_at=200.0)
+        state, actions = step(state, ready, now, POLICY)
+        assert not any(isinstance(action, m.GoLive) for action in actions)
+        now = renewal_wait(actions) or 1_000.0
+    assert opened < 15
+    assert state.generation == 1
 
 
 def test_a_new_network_gives_up_an_attempt_and_begins_the_backoff_anew() -> None:
@@ -500,7 +536,7 @@ def test_both_links_may_die_at_once() -> None:
         await bench.until(lambda: len(bench.linker.links) == 3 and bench.linker.newest.listening)
         assert [message.text for message in bench.linker.newest.history()] == ["one", "Two."]
 
-    story(work)
+    story(work, session=NEVER)
 
 
 def test_an_endless_answer_is_left_behind_at_last_and_nobody_speaks_for_ever() -> None:
@@ -576,5 +612,154 @@ def test_speech_into_a_connection_that_was_dead_already_is_counted_as_lost() -> 
         await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
         assert bench.now.lost_s == pytest.approx(4.0, abs=0.1)
         assert "of what you said were lost" in bench.now.notices[-1]
+
+    story(work)
+
+
+# --- what a hostile reader tried -------------------------------------------------------------
+
+
+def test_a_question_typed_over_an_answer_is_not_settled_by_the_end_of_that_answer() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await asyncio.sleep(361)
+        link = next(link for link in bench.linker.links if not link.closed)
+        link.user_said("tell me")
+        link.plan("A long answer.")
+        link.speak(24_000, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        bench.controller.say("what about Paris?")
+        link.speak(2_400, last=True)
+        link.spoken("A long answer.", last=True)
+        await asyncio.sleep(1)
+        assert bench.now.phase is Phase.THINKING, "the answer to Paris is owed"
+        link.end(LOST)
+        await bench.until(lambda: bench.linker.newest.typed() == ["what about Paris?"])
+
+    story(work, session=NEVER)
+
+
+def test_a_silent_tap_does_not_forget_what_was_asked() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.say("what about Paris?")
+        bench.controller.press_talk()
+        assert bench.sound.listener is not None
+        bench.sound.listener.on_frame(VOICE, 0.0)
+        bench.controller.release_talk()
+        assert bench.now.phase is Phase.THINKING
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.typed() == ["what about Paris?"])
+
+    story(work)
+
+
+@pytest.mark.parametrize("wish", ["press_talk", "stop_speaking", "say"])
+def test_an_answer_that_plays_during_an_outage_is_silenced_by_the_person(wish: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("tell me")
+        bench.linker.newest.plan("A long answer.")
+        bench.linker.newest.speak(240_000, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        bench.linker.refusals = [LOST] * 20
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: bench.now.phase is Phase.RECONNECTING)
+        assert bench.sound.flushes == []
+        getattr(bench.controller, wish)(*(["stop"] if wish == "say" else []))
+        assert len(bench.sound.flushes) == 1
+        assert bench.sound.queued == []
+
+    story(work)
+
+
+def test_speech_during_an_outage_outlives_the_sound_of_the_old_answer_and_another_loss() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.user_said("tell me")
+        bench.linker.newest.plan("A long answer.")
+        bench.linker.newest.speak(240_000, last=False)
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+        bench.linker.newest.end(LOST)
+        await asyncio.sleep(0.1)
+        bench.controller.press_talk()
+        bench.sound.talk(30)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
+        await asyncio.sleep(0.1)
+        bench.linker.newest.end(LIMIT)
+        await bench.until(lambda: len(bench.linker.links) == 3 and bench.linker.newest.listening)
+        await asyncio.sleep(0.1)
+        assert bench.linker.newest.heard().count(VOICE) == 30
+
+    story(work)
+
+
+def test_silence_that_nobody_heard_is_no_loss() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.set_talk_mode(TalkMode.HANDS_FREE)
+        bench.linker.refusals = [LOST] * 4
+        bench.linker.newest.end(LOST)
+        assert bench.sound.listener is not None
+        while bench.now.reconnects == 0:
+            bench.sound.listener.on_frame(VOICE, 0.001)
+            await asyncio.sleep(0.032)
+        assert bench.now.lost_s == 0.0
+        assert "lost" not in bench.now.notices[-1]
+
+    story(work)
+
+
+def test_a_microphone_that_was_toggled_open_and_left_is_released() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.toggle_talk()
+        assert bench.sound.listener is not None
+        for _ in range(310):
+            if bench.sound.listener is None:
+                break
+            bench.sound.listener.on_frame(VOICE, 0.001)
+            await asyncio.sleep(1)
+        assert bench.now.phase is Phase.IDLE
+        assert bench.now.microphone is MicrophoneState.ABSENT
+
+    story(work)
+
+
+def test_a_tool_that_is_slow_after_its_announcement_is_waited_for_as_a_tool() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        link = bench.linker.newest
+        link.user_said("look it up")
+        link.plan("Let me look.")
+        link.speak(2_400, last=False)
+        link.ask_tool("slow", "{}")
+        await bench.until(lambda: bench.now.phase is Phase.TOOL)
+        bench.sound.play_out()
+        await asyncio.sleep(7.5)
+        assert bench.now.phase is Phase.TOOL
+
+    story(work, toolbox=Toolbox([Slow()]))
+
+
+class Slow:
+    """Answers after nine seconds."""
+
+    spec = ToolSpec(name="slow", description="", input_schema="{}")
+
+    async def call(self, _arguments: str) -> str:
+        await asyncio.sleep(9)
+        return "{}"
+
+
+def test_a_question_that_nobody_will_answer_is_said_to_be_open() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.say("what about Paris?")
+        for links in range(2, 5):
+            await bench.until(lambda: bench.linker.newest.typed() == ["what about Paris?"])
+            bench.linker.newest.end(LOST)
+            await bench.until(lambda links=links: len(bench.linker.links) == links and bench.linker.newest.listening)
+        assert "A question was not answered. Please ask it again." in bench.now.notices
 
     story(work)

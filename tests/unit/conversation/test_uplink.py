@@ -44,7 +44,7 @@ def test_what_is_said_before_the_link_is_live_is_replayed_once() -> None:
     assert [uplink.take(frame, 0.0) for frame in frames] == [None] * 5
     assert uplink.go_live() == frames
     assert uplink.go_live() == frames, "until somebody has understood it, the next wire session gets it too"
-    uplink.answered()
+    uplink.understood(10.0)
     assert uplink.go_live() == []
 
 
@@ -136,7 +136,7 @@ def test_what_was_understood_is_forgotten_but_not_what_was_never_sent() -> None:
     uplink.take(b"a" * FRAME_BYTES, 0.0)
     uplink.hold()
     uplink.take(b"b" * FRAME_BYTES, 0.0)
-    uplink.answered()
+    uplink.understood(10.0)
     assert uplink.go_live() == [b"b" * FRAME_BYTES]
 
 
@@ -174,3 +174,26 @@ def test_what_was_said_into_a_dead_connection_for_longer_than_is_kept_is_counted
     assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S)
     uplink.link_lost(heard_at=0.0)
     assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S), "counted once"
+
+
+def test_what_is_said_on_after_the_pause_is_kept_when_the_rest_was_understood() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live()
+    frames = [n.to_bytes(2, "big") * (FRAME_BYTES // 2) for n in range(80)]
+    for number, frame in enumerate(frames):
+        uplink.take(frame, number * FRAME_S)
+    uplink.understood(80 * FRAME_S)
+    kept = uplink.go_live()
+    assert kept == frames[-len(kept) :]
+    assert len(kept) == int(1.5 / FRAME_S)
+
+
+def test_hands_free_silence_is_no_loss_but_a_voice_is() -> None:
+    uplink = make(TalkMode.HANDS_FREE)
+    uplink.hold()
+    for level, lost in ((0.001, 0), (0.2, 0), (0.001, 94)):
+        uplink.note_level(level, 0.0)
+        for _ in range(94):
+            uplink.take(VOICE, 0.0)
+        assert uplink.lost_frames == lost
