@@ -17,7 +17,7 @@ async def device_name(database: Database) -> str:
         KnownError: a fault of the store.
     """
     found = await database.read(_stored)
-    return found or await database.run(_make)
+    return await database.run(_make) if found is None else found
 
 
 def _stored(db: sqlite3.Connection) -> str | None:
