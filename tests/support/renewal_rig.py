@@ -226,23 +226,22 @@ def stored_turns(file: Path) -> list[Stored]:
 
 
 def remote_steps(file: Path) -> list[tuple[str, str]]:
-    """Return (step id, text) of everything that the remote store holds, in order of its own time."""
+    """Return (turn id, text) of everything that the remote store holds, in order of its own time.
+
+    A turn of which more was confirmed later has a second step: the newest counts, at the place of the first.
+    """
     with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT id, payload FROM step ORDER BY time, number").fetchall()
-    return [(step_id, _text(json.loads(payload))) for step_id, payload in rows]
+    turns: dict[str, str] = {}
+    for step_id, payload in rows:
+        turn = _turn(json.loads(payload))
+        turns[str(turn.get("turn_id", step_id))] = str(turn.get("text", ""))
+    return list(turns.items())
 
 
-def _text(payload: Any) -> str:
-    """Return the turn's text of a step's payload: one text block that holds JSON."""
-    match payload:
-        case {"text": str(text)}:
-            try:
-                return str(json.loads(text)["text"])
-            except (ValueError, KeyError, TypeError):
-                return ""
-        case dict():
-            return next((found for value in payload.values() if (found := _text(value))), "")
-        case list():
-            return next((found for value in payload if (found := _text(value))), "")
-        case _:
-            return ""
+def _turn(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON in a step's one text block."""
+    try:
+        return dict(json.loads(payload["contentBlocks"][0]["text"]))
+    except (ValueError, KeyError, IndexError, TypeError):
+        return {}
