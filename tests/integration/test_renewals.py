@@ -1,12 +1,12 @@
 """Renewals, one every three seconds: nothing that was said is lost, said twice, or forgotten; nothing is heard broken.
 
-Four conversations run side by side for three minutes, each a real core in a process of its own on a server of its own.
-They mostly wait.
+Four conversations run side by side for three minutes, and some that meet an outage, each a real core in a process of
+its own on a server of its own. They mostly wait.
 """
 
 import asyncio
 import os
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -22,6 +22,7 @@ LIMIT_S = 3.3
 EXPIRY_S = 10.0
 KEYS_LIMIT_S = 48.0  # long enough not to end a wire session, short enough to scale the haste of a renewal
 RENEWALS = 60
+SHORT_S = (0.0, 0.3, 0.5, 0.7)  # the second try succeeds
 
 PLANS = {
     "hands-free": Plan(
@@ -41,16 +42,73 @@ PLANS = {
 LEAST = {"hands-free": RENEWALS, "hold": RENEWALS, "silent": RENEWALS, "keys": round(DURATION_S / EXPIRY_S)}
 
 
+async def outage(ran: Run, refused_s: float) -> None:
+    """Cut the link once the person speaks; then refuse every new one for a while."""
+    while not verdicts.is_speaking(ran):
+        await asyncio.sleep(0.01)
+    faults = ran.server.faults
+    began = asyncio.get_running_loop().time()
+    if refused_s:
+        faults.add(Fault.HTTP_UNAVAILABLE, times=100)
+    faults.strike(Fault.RESET_TCP)
+    await asyncio.sleep(refused_s)
+    faults.clear()
+    ran.strikes.append((began, asyncio.get_running_loop().time()))
+
+
+def outages(*refused_s: float) -> Callable[[Run], Awaitable[None]]:
+    """Return what cuts the link so often, each time while the person speaks, and lets nobody in for so long."""
+
+    async def cut(ran: Run) -> None:
+        for seconds in refused_s:
+            await asyncio.sleep(4.0)
+            await outage(ran, seconds)
+
+    return cut
+
+
+OUTAGES = {
+    "short outages": Plan(
+        name="short outages",
+        manner=Manner.HANDS_FREE,
+        duration_s=30.0,
+        limit_s=480.0,
+        seed=7,
+        typed_share=0.0,
+        disturb=outages(*SHORT_S),
+    ),
+    "two seconds": Plan(
+        name="two seconds",
+        manner=Manner.HOLD,
+        duration_s=20.0,
+        limit_s=480.0,
+        seed=9,
+        typed_share=0.0,
+        disturb=outages(2.0),
+    ),
+    "long outage": Plan(
+        name="long outage",
+        manner=Manner.HANDS_FREE,
+        duration_s=22.0,
+        limit_s=480.0,
+        seed=8,
+        typed_share=0.0,
+        utterance_frames=(150, 160),
+        disturb=outages(6.0),
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    folder = tmp_path_factory.mktemp("renewals")
+    folder, plans = tmp_path_factory.mktemp("renewals"), PLANS | OUTAGES
 
     async def run_all() -> list[Run]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(plan, folder / name)) for name, plan in PLANS.items()]
+            tasks = [group.create_task(run(plan, folder / name)) for name, plan in plans.items()]
         return [task.result() for task in tasks]
 
-    return dict(zip(PLANS, asyncio.run(run_all()), strict=True))
+    return dict(zip(plans, asyncio.run(run_all()), strict=True))
 
 
 @pytest.fixture(params=PLANS)
@@ -88,18 +146,9 @@ def test_nothing_went_wrong_unseen(ran: Run) -> None:
     assert not ran.of("end")[0]["lost_s"]
 
 
-async def test_an_outage_of_up_to_three_seconds_loses_nothing_that_was_said(tmp_path: Path) -> None:
-    async def cut(ran: Run) -> None:
-        """Cut the link while the person speaks, and let nobody in for a while: the second try succeeds."""
-        for refused_s in (0.0, 0.3, 0.5, 0.7):
-            await asyncio.sleep(4.0)
-            await outage(ran, refused_s)
-
-    plan = Plan(
-        name="outages", manner=Manner.HANDS_FREE, duration_s=28.0, limit_s=480.0, seed=7, typed_share=0.0, disturb=cut
-    )
-    ran = await run(plan, tmp_path / "run")
-    assert len(ran.strikes) == 4
+def test_an_outage_of_up_to_three_seconds_loses_nothing_that_was_said(runs: dict[str, Run]) -> None:
+    ran = runs["short outages"]
+    assert len(ran.strikes) == len(SHORT_S)
     assert verdicts.outages(ran) == []
     assert verdicts.overlaps(ran) == []
     assert verdicts.turns(ran) == []
@@ -107,35 +156,11 @@ async def test_an_outage_of_up_to_three_seconds_loses_nothing_that_was_said(tmp_
     assert verdicts.context(ran) == []
 
 
-async def test_of_an_outage_that_lasts_longer_what_is_lost_is_counted_and_said(tmp_path: Path) -> None:
-    async def cut(ran: Run) -> None:
-        await asyncio.sleep(4.0)
-        await outage(ran, 6.0)
-
-    plan = Plan(
-        name="long outage",
-        manner=Manner.HANDS_FREE,
-        duration_s=22.0,
-        limit_s=480.0,
-        seed=8,
-        typed_share=0.0,
-        utterance_frames=(150, 160),
-        disturb=cut,
-    )
-    ran = await run(plan, tmp_path / "run")
-    assert verdicts.outages(ran) == []
-    assert verdicts.lost_frames(ran), "the outage was too short to show anything"
+@pytest.mark.parametrize("name", ["two seconds", "long outage"])
+def test_of_an_outage_what_is_lost_is_counted_and_said(runs: dict[str, Run], name: str) -> None:
+    assert len(runs[name].strikes) == 1
+    assert verdicts.outages(runs[name]) == []
 
 
-async def outage(ran: Run, refused_s: float) -> None:
-    """Cut the link once the person speaks; then refuse every new one for a while."""
-    while not verdicts.is_speaking(ran):
-        await asyncio.sleep(0.01)
-    faults = ran.server.faults
-    began = asyncio.get_running_loop().time()
-    if refused_s:
-        faults.add(Fault.HTTP_UNAVAILABLE, times=100)
-    faults.strike(Fault.RESET_TCP)
-    await asyncio.sleep(refused_s)
-    faults.clear()
-    ran.strikes.append((began, asyncio.get_running_loop().time()))
+def test_an_outage_can_be_too_long(runs: dict[str, Run]) -> None:
+    assert verdicts.lost_frames(runs["long outage"]), "the outage was too short to show anything"
