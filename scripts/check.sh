@@ -25,13 +25,30 @@ lint() {
   [ ${#FAILED[@]} = 0 ] || { printf 'check: failed: %s\n' "${FAILED[*]}" >&2; return 1; }
 }
 
+# Every test but the live ones and the soak, as two processes side by side: what computes, and what has sound and windows.
+tests() {
+  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_kills.py)
+  local others=() report computed left
+  for path in "${computing[@]}"; do others+=(--ignore "$path"); done
+  report=$(mktemp)
+  "$BIN/python" -m pytest -q -m "not live and not soak" --durations=10 "${computing[@]}" >"$report" 2>&1 </dev/null &
+  "$BIN/python" -m pytest -q -m "not live and not soak" --durations=10 tests "${others[@]}" </dev/null
+  left=$?
+  wait $!
+  computed=$?
+  cat "$report"
+  rm -f "$report"
+  [ $left = 0 ] || return $left
+  return $computed
+}
+
 case ${1:-} in
   lint) lint ;;
   fast) exec "$BIN/python" -m pytest -q -m "not rig and not live" tests/unit tests/contract ;;
   full)
     lint
     linted=$?
-    "$BIN/python" -m pytest -q -m "not live" --durations=10 tests
+    tests
     tested=$?
     [ $linted = 0 ] || echo "check: the tests have ended with $tested, but the checks before them failed: ${FAILED[*]}" >&2
     [ $tested = 0 ] || exit $tested

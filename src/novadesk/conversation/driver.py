@@ -309,7 +309,8 @@ class Driver:
             case Timer.RENEWAL:
                 quiet = self.uplink.quiet(self._clock.now(), self._policy.quiet_s)
                 settled = not self._questions.open and not self.downlink.owed
-                return lifecycle.RenewalDue(quiet=quiet and settled, jitter=random.random())
+                understood = self._questions.asked and not self.uplink.talking
+                return lifecycle.RenewalDue(quiet=quiet and settled, understood=understood, jitter=random.random())
             case Timer.IDLE:
                 return lifecycle.IdleDue(quiet=self.uplink.voiceless(self._clock.now(), self._policy.quiet_s))
 

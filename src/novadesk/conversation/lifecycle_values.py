@@ -58,9 +58,15 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalDue:
-    """The time of `Timer.RENEWAL` has come. `quiet`: nobody is speaking, and nothing waits for an answer."""
+    """The time of `Timer.RENEWAL` has come.
+
+    Attributes:
+        quiet: nobody is speaking, and nothing waits for an answer.
+        understood: what waits for an answer is known as text, and can be asked again.
+    """
 
     quiet: bool
+    understood: bool = False
     jitter: float
 
 

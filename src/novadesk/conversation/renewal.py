@@ -136,7 +136,9 @@ def _may_hand_over(state: Lifecycle, event: RenewalDue, now: float, policy: Poli
         return True
     if state.successor is not None and not state.successor.proven:  # a mute service is no better than an old one
         return False
-    return state.phase is Phase.READY and (event.quiet or left_s <= policy.life_s - policy.force_s)
+    if left_s <= policy.life_s - policy.force_s:
+        return state.phase is Phase.READY or (state.phase is Phase.THINKING and event.understood)
+    return state.phase is Phase.READY and event.quiet
 
 
 def _lives_longer(event: LinkReady, state: Lifecycle) -> bool:

@@ -60,7 +60,7 @@ class Policy:
         steady_s: time after which the end of a live link says nothing about the next one.
         life_s: life of a wire session; Amazon Nova user guide, "Speech to speech: quotas" (8 minutes).
         renew_s: age at which the successor of a wire session is opened; AWS's session continuation sample (6:00).
-        force_s: age at which the successor no longer waits for quiet, only for the end of an exchange.
+        force_s: age at which the successor no longer waits for quiet, only for what is being said.
         last_s: age at which it takes over whatever happens.
         expiry_s: renewal begins this long before the keys of a link expire.
         look_s: pause between two looks for a quiet moment.

@@ -103,9 +103,9 @@ class Uplink:
     def understood(self, now: float) -> None:
         """Forget what was sent: the service has understood it, or there was nothing to understand.
 
-        Of somebody who may be talking the last `PAUSE_S` stay: what was understood ended before a pause of that length.
+        While the key is held the last `PAUSE_S` stay: what was understood ended before a pause of that length.
         """
-        before = now - PAUSE_S if self.talking or self.mode is TalkMode.HANDS_FREE else float("inf")
+        before = now - PAUSE_S if self.talking else float("inf")
         self._kept = deque(kept for kept in self._kept if not kept.sent or kept.at > before)
         self._gone.clear()
 

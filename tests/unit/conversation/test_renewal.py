@@ -56,13 +56,13 @@ def test_the_successor_is_opened_at_six_minutes_and_nothing_else_changes() -> No
 def test_the_hand_over_waits_for_a_quiet_moment_then_for_the_end_of_an_exchange_then_for_nothing(
     phase: Phase, quiet: bool, age_s: float
 ) -> None:
-    state, actions = step(prepared(phase), m.RenewalDue(quiet=quiet, jitter=0.0), age_s, POLICY)
+    state, actions = step(prepared(phase), m.RenewalDue(quiet=quiet, understood=not quiet, jitter=0.0), age_s, POLICY)
     handed = m.GoLive(generation=2) in actions
     assert (
         handed
         is {
             361.0: phase is Phase.READY and quiet,
-            441.0: phase is Phase.READY,
+            441.0: phase is Phase.READY or (phase is Phase.THINKING and not quiet),
             466.0: True,
         }[age_s]
     )
