@@ -15,15 +15,13 @@ from tests.support.renewal_frames import (
     encode_block,
 )
 
-PAUSE_FRAMES = 10
-"""Quiet of the microphone after which what was said is over: 0.32 s."""
+PAUSE_FRAMES = 47
+"""Quiet after which what was said is over: 1.5 s, the shortest pause that ends a turn for the service (Amazon Nova user
+guide, "Turn detection", sensitivity HIGH). The app itself puts silence where the microphone pauses."""
 
 GATED_FRAMES = (3, 5)
-"""Or so much quiet of the microphone, and then so much silence of a closed gate."""
-
-SILENT_FRAMES = 47
-"""Or so much silence alone: 1.5 s, the shortest pause that ends a turn for the service. The app itself puts silence
-where the microphone pauses, so that a little of it says nothing."""
+"""Where the person holds a key: so much quiet of the microphone, and then so much silence of the closed gate. That is
+hasty, and leaves time for more exchanges."""
 
 ANSWER_BLOCKS = (12, 28)
 _AHEAD = 4.0  # speech is sent so many times faster than it is spoken
@@ -69,10 +67,15 @@ class SessionLog:
 
 
 class NumberedPartner:
-    """Makes the partner of each call; fits `PartnerFactory`."""
+    """Makes the partner of each call; fits `PartnerFactory`.
 
-    def __init__(self) -> None:
+    Args:
+        hasty: the person holds a key, so that a closed gate says that what was said is over.
+    """
+
+    def __init__(self, *, hasty: bool) -> None:
         self.sessions: list[SessionLog] = []
+        self._hasty = hasty
 
     def __call__(self) -> "NumberedPartner":
         return self
@@ -82,7 +85,7 @@ class NumberedPartner:
         history = [line for message in call.history for line in message.text.split("\n")]
         log = SessionLog(number=len(self.sessions), began=time.monotonic(), history=history)
         self.sessions.append(log)
-        talk = _Talk(call, log)
+        talk = _Talk(call, log, hasty=self._hasty)
         try:
             await talk.run()
         finally:
@@ -91,8 +94,8 @@ class NumberedPartner:
 
 
 class _Talk:
-    def __init__(self, call: Call, log: SessionLog) -> None:
-        self._call, self._log = call, log
+    def __init__(self, call: Call, log: SessionLog, *, hasty: bool) -> None:
+        self._call, self._log, self._hasty = call, log, hasty
         self._reader = FrameReader()
         self._utterance = 0
         self._heard = 0
@@ -147,8 +150,8 @@ class _Talk:
                 await self._answer(utterance, said)
 
     def _is_over(self) -> bool:
-        gated = self._quiet >= GATED_FRAMES[0] and self._silent >= GATED_FRAMES[1]
-        return self._quiet >= PAUSE_FRAMES or gated or self._silent >= SILENT_FRAMES
+        gated = self._hasty and self._quiet >= GATED_FRAMES[0] and self._silent >= GATED_FRAMES[1]
+        return gated or self._quiet >= PAUSE_FRAMES or self._silent >= PAUSE_FRAMES
 
     async def _hear_voice(self, frame: MicFrame) -> None:
         if self._answering is not None and not self._answering.done():

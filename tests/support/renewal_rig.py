@@ -94,7 +94,7 @@ class Run:
 async def run(plan: Plan, folder: Path) -> Run:
     """Run the app against its own server; return once the app has left."""
     os.makedirs(folder)
-    partner = NumberedPartner()
+    partner = NumberedPartner(hasty=plan.manner is Manner.HOLD)
     limits = Limits(connection_s=plan.limit_s + plan.grace_s)
     server = LocalServer(ServerOptions(folder=folder / "server", limits=limits), partner)
     address = await server.start()

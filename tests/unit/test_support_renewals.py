@@ -98,7 +98,7 @@ def exchange(number: int, first: int) -> list[dict[str, Any]]:
 def made_run(**given: Any) -> Run:
     """Return a run of two exchanges over two wire sessions in which all is well."""
     plan = Plan(name="made", manner=Manner.HANDS_FREE, duration_s=1.0)
-    partner = NumberedPartner()
+    partner = NumberedPartner(hasty=False)
     said = ["utterance 1", "answer 1"]
     partner.sessions = [
         SessionLog(
