@@ -62,12 +62,7 @@ class HistoryView(QFrame):
         self.new_menu.clicked.connect(self.show_new_menu)
         self.menu: QMenu | None = None
         self.question: Question | None = None
-        self.search = TextField(self)
-        self.search.setObjectName("search")
-        self.search.setPlaceholderText(self.tr("Search"))
-        self.search.setAccessibleName(self.tr("Search conversations"))
-        self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self._on_search)
+        self.search = self._make_search()
         self.settings = IconButton(theme, "settings", self.tr("Settings"), shown=self.tr("Settings"), parent=self)
         self.settings.setObjectName("wide")
         self.settings.clicked.connect(self.settings_wanted)
@@ -77,18 +72,28 @@ class HistoryView(QFrame):
         self.note.setObjectName("historyNote")
         self.note.setWordWrap(True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.setInterval(_AGAIN_MS)
-        self._again.timeout.connect(self.refresh)
         self._looking: Request | None = None
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_MS)
-        self._typing.timeout.connect(self._look)
+        self._again = self._make_timer(_AGAIN_MS, self.refresh)
+        self._typing = self._make_timer(_TYPING_MS, self._look)
         self._lay_out()
         theme.changed.connect(self._dress)
         self._dress()
+
+    def _make_search(self) -> TextField:
+        search = TextField(self)
+        search.setObjectName("search")
+        search.setPlaceholderText(self.tr("Search"))
+        search.setAccessibleName(self.tr("Search conversations"))
+        search.setClearButtonEnabled(True)
+        search.textChanged.connect(self._on_search)
+        return search
+
+    def _make_timer(self, wait_ms: int, ring: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(wait_ms)
+        timer.timeout.connect(ring)
+        return timer
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Mark the open conversation; load anew when the disk has changed."""
