@@ -55,7 +55,7 @@ def merge_steps(db: sqlite3.Connection, handle: str, found: Sequence[FoundStep])
         if turn is None:
             continue
         if find_turn(db, turn.turn_id) is not None:
-            changed += _confirm(db, turn)
+            changed += _confirm(db, turn, summary.step_ms)
         elif turn.turn_id not in new or not turn.unconfirmed:
             new[turn.turn_id] = turn
     _insert_by_time(db, handle, sorted(new.values(), key=lambda turn: (turn.at_ms, turn.turn_id)))
@@ -109,14 +109,24 @@ def _add_conversation(db: sqlite3.Connection, handle: str, sessions: Sequence[Re
     )
 
 
-def _confirm(db: sqlite3.Connection, turn: Turn) -> int:
-    """Take the confirmed text of a turn that is only unconfirmed here and has nothing left to deliver."""
+def _confirm(db: sqlite3.Connection, turn: Turn, step_ms: int) -> int:
+    """Take a later version of a turn that has nothing left to deliver: its newest step, or the first confirmed text."""
     if turn.unconfirmed:
         return 0
     return db.execute(
-        "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0,"
-        " revision = revision + 1 WHERE turn_id = ? AND unconfirmed AND sync = 'synced'",
-        (turn.text, turn.heard_chars, turn.interrupted, turn.typed, turn.turn_id),
+        "UPDATE turn SET text = :text, heard_chars = :heard, interrupted = :interrupted, typed = :typed,"
+        " unconfirmed = 0, revision = revision + 1 WHERE turn_id = :id AND sync = 'synced'"
+        " AND (unconfirmed OR :step_ms >= (SELECT max(step_ms) FROM step WHERE handle = :handle AND turn_id = :id))"
+        " AND (unconfirmed OR text <> :text OR heard_chars IS NOT :heard OR interrupted <> :interrupted)",
+        {
+            "id": turn.turn_id,
+            "handle": turn.conversation,
+            "step_ms": step_ms,
+            "text": turn.text,
+            "heard": turn.heard_chars,
+            "interrupted": turn.interrupted,
+            "typed": turn.typed,
+        },
     ).rowcount
 
 
