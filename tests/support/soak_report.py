@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "soak"
 SECTION = ROOT / "docs" / "reliability" / "20-soak.md"
+_SHOWN = 20
+_LONGEST = 300
 _PARTS = ("renewals", "app", "engine", "server")
 
 
@@ -19,7 +22,15 @@ def keep(part: str, found: Mapping[str, Any]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = [round(value, 1) for value in os.getloadavg()]
-    (FOLDER / f"{part}.json").write_text(json.dumps({"ended": now, "load": load, **found}, indent=1))
+    row = {"ended": now, "load": load, "commit": _commit(), **found}
+    (FOLDER / f"{part}.json").write_text(json.dumps(row, indent=1))
+
+
+def _commit() -> str:
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or "unknown"
 
 
 def kept() -> dict[str, dict[str, Any]]:
@@ -34,8 +45,8 @@ def section() -> str:
     lines = [
         "## Soak: 30 minutes of renewals, 200 kills of each process",
         "",
-        "Written by `make soak` (`scripts/soak.py`). Every number is one that the tests judged; the sentences under "
-        "“Wrong” are all that they found.",
+        "Written by `make soak` (`scripts/soak.py`). Every number is one that the tests judged; under “Wrong” stands "
+        "what they found.",
         "",
         f"Machine: {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}. It was shared with other work: the load averages (1, 5, 15 min) at the end of "
@@ -54,7 +65,7 @@ def _renewals(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "### Renewals",
         "",
-        f"Ended {found['ended']}; load {found['load']}. The conversations ran side by side for "
+        f"Ended {found['ended']} on {found['commit']}; load {found['load']}. The conversations ran side by side for "
         f"{found['duration_s'] / 60:g} minutes, each core in a process of its own, with numbered microphone frames "
         "(32 ms) and numbered answers.",
         "",
@@ -75,7 +86,10 @@ def _kills(parts: Sequence[Mapping[str, Any]]) -> list[str]:
         "| | " + " | ".join(part["what"] for part in parts) + " |",
         "|---|" + "---|" * len(parts),
     ]
-    rows = {name: [part[name] for part in parts] for name in ("ended", "load", "seed", "kills", "seconds", "turns")}
+    rows = {
+        name: [part[name] for part in parts]
+        for name in ("ended", "commit", "load", "seed", "kills", "seconds", "turns")
+    }
     rows |= {f"hit while {moment}": [part["landed"].get(moment, 0) for part in parts] for moment in moments}
     lines += [f"| {name} | " + " | ".join(str(value) for value in values) + " |" for name, values in rows.items()]
     return [*lines, "", *_wrong([f"{part['what']}: {line}" for part in parts for line in part["wrong"]])]
@@ -84,4 +98,6 @@ def _kills(parts: Sequence[Mapping[str, Any]]) -> list[str]:
 def _wrong(sentences: Sequence[str]) -> list[str]:
     if not sentences:
         return ["Wrong: nothing."]
-    return [f"Wrong ({len(sentences)}):", "", *(f"* {sentence}" for sentence in sentences)]
+    shown = [f"* {' '.join(sentence.split())[:_LONGEST]}" for sentence in sentences[:_SHOWN]]
+    more = [f"* and {len(sentences) - _SHOWN} more"] if len(sentences) > _SHOWN else []
+    return [f"Wrong ({len(sentences)}):", "", *shown, *more]
