@@ -240,7 +240,7 @@ class Driver:
             self._tally.resuming()
         for action in actions:
             self._perform(action, before)
-        if self.state.phase is Phase.READY and before.phase in lifecycle.LIVE:
+        if self.state.phase is Phase.READY and before.phase in lifecycle.LIVE - {Phase.READY}:
             self._settle_exchange(event)
         self._on_changed()
 

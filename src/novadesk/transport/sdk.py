@@ -16,6 +16,7 @@ from aws_sdk_bedrock_runtime.models import (
     InvokeModelWithBidirectionalStreamOperationInput,
     InvokeModelWithBidirectionalStreamOutputChunk,
 )
+from smithy_core.aio.retries import StandardRetryStrategy
 from smithy_core.exceptions import SmithyError
 from smithy_http import Field, Fields
 from smithy_http.aio import HTTPResponse
@@ -27,6 +28,9 @@ from novadesk.transport.http2 import Exchange, Fault
 
 _MAX_ERROR_BYTES = 65_536
 _ERROR_BODY_S = 5.0
+# A stream is not repeated by the SDK. One object for all: a strategy named by its mode is cached with the client that
+# asked for it, which keeps the last 128 clients alive.
+_NO_RETRIES = StandardRetryStrategy(max_attempts=1)
 
 
 class _NoFiles:
@@ -129,6 +133,7 @@ class SdkStream:
             fs=_NoFiles(),
             retry_mode="standard",
             max_attempts=1,
+            retry_strategy=_NO_RETRIES,
             region=region,
             endpoint_uri=uri,
             transport=cast(Any, transport),
