@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.desk import Desk
@@ -11,6 +12,10 @@ from tests.support.leaks import LogWatch, OrphanTasks, adopt_orphans, leaks_sinc
 
 _FOREIGN_PREFIXES = ("AWS_", "NOVADESK_", "BEDROCK_", "SESSION_")
 _FOREIGN = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy", "no_proxy")
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("novadesk", deadline=None)
+hypothesis.settings.load_profile("novadesk")
 
 
 def pytest_configure(config: pytest.Config) -> None:
