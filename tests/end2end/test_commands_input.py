@@ -160,26 +160,28 @@ def test_the_backend_that_does_not_exist_yet(line: CommandLine, wav: Path) -> No
     both(line, "settings", "settings.bad", "talk", "--in", wav)
 
 
-def _corrupt(file: Path) -> None:
-    file.write_bytes(b"this was a database once" * 400)
-
-
-def _newer(file: Path) -> None:
+def test_a_store_of_a_newer_program_is_left_as_it_is(line: CommandLine, wav: Path) -> None:
+    file = line.folders.make().database
     with sqlite3.connect(file) as database:
         database.execute("PRAGMA user_version = 9999")
     database.close()
-
-
-@pytest.mark.parametrize(("break_it", "words"), [(_corrupt, "damaged"), (_newer, "newer NovaDesk")])
-def test_a_store_that_cannot_be_used_is_left_as_it_is(
-    line: CommandLine, wav: Path, break_it: Callable[[Path], None], words: str
-) -> None:
-    file = line.folders.make().database
-    break_it(file)
     before = file.read_bytes()
     for command in (("talk", "--in", wav), ("history", "list"), ("history", "show", UNKNOWN)):
-        assert words in both(line, "store", "store.broken", *command).err
+        assert "newer NovaDesk" in both(line, "store", "store.broken", *command).err
     assert file.read_bytes() == before
+
+
+def test_a_damaged_store_is_read_by_nobody_and_kept_aside_by_the_next_start(line: CommandLine, wav: Path) -> None:
+    file = line.folders.make().database
+    before = b"this was a database once" * 400
+    file.write_bytes(before)
+    for command in (("history", "list"), ("history", "show", UNKNOWN)):
+        assert "damaged" in both(line, "store", "store.broken", *command).err
+    assert file.read_bytes() == before
+    result = line.run("talk", "--in", wav, "--json")
+    assert "The store was damaged" in result.err
+    (kept,) = (file.parent / "damaged").glob("*.db")
+    assert kept.read_bytes() == before
 
 
 def test_a_home_that_cannot_be_made(tmp_path: Path, wav: Path) -> None:

@@ -69,7 +69,7 @@ class Wires:
             clock=self._clock,
             listener=self._listener,
             recorder=self._recorder,
-            after=tuple(self._closing) if self._alone else (),
+            after=tuple(self._closing) if self._alone or self._live is not None else (),  # never a third one
         )
         self._open[generation] = wire
         wire.start()
