@@ -114,6 +114,11 @@ class Found:
     marks: tuple[tuple[int, int], ...]
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 turn" or "1,200 turns"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def make_handle(now_ms: int) -> str:
     """Make a local session id: `session_{unix ms, 13 digits}_{26 base-36 characters}`, securely random."""
     random = "".join(secrets.choice(_BASE36) for _ in range(_RANDOM_CHARACTERS))

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Role, Turn
+from novadesk.models import Conversation, Role, Turn, counted
 
 SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 # What begins or frames something in Markdown, wherever it stands in a line.
@@ -114,14 +114,19 @@ def _json(conversation: Conversation, turns: Sequence[Turn]) -> str:
 
 
 def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> str:
-    lines = [f"# {_plain(_name(conversation))}", "", f"{_when(conversation.created_ms)}, {_counted(turns)}", ""]
+    lines = [
+        f"# {_plain(_name(conversation))}",
+        "",
+        f"{_when(conversation.created_ms)}, {counted(len(turns), 'turn')}",
+        "",
+    ]
     for turn in turns:
         lines += [f"**{SPEAKERS[turn.role]}** {_clock(turn.at_ms)}{_note(turn)}", "", _plain(turn.heard_text), ""]
     return "\n".join(lines)
 
 
 def _text(conversation: Conversation, turns: Sequence[Turn]) -> str:
-    lines = [_name(conversation), f"{_when(conversation.created_ms)}, {_counted(turns)}", ""]
+    lines = [_name(conversation), f"{_when(conversation.created_ms)}, {counted(len(turns), 'turn')}", ""]
     lines += [f"[{_clock(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.heard_text}" for turn in turns]
     return "\n".join(lines) + "\n"
 
@@ -142,10 +147,6 @@ def _when(at_ms: int) -> str:
 
 def _clock(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
-
-
-def _counted(turns: Sequence[Turn]) -> str:
-    return "1 turn" if len(turns) == 1 else f"{len(turns):,} turns"
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Phase, Snapshot
+from novadesk.conversation.record import remade_line
 from novadesk.diagnostics.metrics import Measure, Meter
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, Conversation
@@ -87,7 +88,7 @@ class RemoteCopy:
             self._on_synced,
             backend=backend.kind,
             on_progress=lambda progress: screen().set_extra(pulling=progress),
-            on_recovered=lambda turns: screen().notice(recovered_line(turns)),
+            on_recovered=lambda turns: screen().notice(remade_line(turns)),
             meter=meter,
         )
         self._news = asyncio.Event()
@@ -190,8 +191,3 @@ class FreshArchive(Conversations):
         self._last = handle
         await self._freshen(found)
         return await super().find(handle)
-
-
-def recovered_line(turns: int) -> str:
-    """Return what the person reads when the remote copy of a conversation had gone and is made again."""
-    return "Recovered 1 turn." if turns == 1 else f"Recovered {turns} turns."

@@ -24,7 +24,7 @@ from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox, ToolRuns
 from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.view import View
-from novadesk.conversation.wire import WireListener, WireReady
+from novadesk.conversation.wire import WireListener
 from novadesk.conversation.wires import Wires
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError
@@ -95,9 +95,7 @@ class Driver:
             linker=linker,
             setup=setup,
             clock=clock,
-            listener=WireListener(
-                on_ready=self._on_wire_ready, on_event=self._on_wire_event, on_ended=self._on_wire_ended
-            ),
+            listener=WireListener(on_ready=self.dispatch, on_event=self._on_wire_event, on_ended=self._on_wire_ended),
             recorder=recorder,
             alone=self._policy.concurrent == 1,
         )
@@ -150,16 +148,6 @@ class Driver:
             self._questions.answered()
 
     # --- wire sessions ---------------------------------------------------------------------------
-
-    def _on_wire_ready(self, ready: WireReady) -> None:
-        self.dispatch(
-            lifecycle.LinkReady(
-                generation=ready.generation,
-                opened_at=ready.opened_at,
-                expires_at=ready.expires_at,
-                proven=ready.proven,
-            )
-        )
 
     def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:

@@ -13,7 +13,7 @@ from novadesk.conversation.label import make_label
 from novadesk.conversation.ports import Archive, Clock
 from novadesk.conversation.privacy import PrivateTurns
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn, make_handle, no_such_conversation
+from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn, counted, make_handle, no_such_conversation
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.limits import DEFAULT
@@ -27,17 +27,22 @@ _WIRE_ROLES = {Role.USER: WireRole.USER, Role.ASSISTANT: WireRole.ASSISTANT}
 
 def recovered_line(turns: int) -> str:
     """Return what the person reads after a start that found the conversation of last time."""
-    return f"Recovered {_counted(turns)} from last time."
+    return f"Recovered {counted(turns, 'turn')} from last time."
+
+
+def remade_line(turns: int) -> str:
+    """Return what the person reads when the remote copy of a conversation had gone and is made again."""
+    return f"Recovered {counted(turns, 'turn')}."
 
 
 def carried_line(turns: int) -> str:
     """Return what the person reads when a conversation goes on with what was said before."""
-    return f"{_counted(turns)} carried over."
+    return f"{counted(turns, 'turn')} carried over."
 
 
 def lost_line(turns: int) -> str:
     """Return what the person reads when the program ends with turns that the disk never took."""
-    return f"{_counted(turns)} could not be saved."
+    return f"{counted(turns, 'turn')} could not be saved."
 
 
 class Record:
@@ -293,7 +298,7 @@ class Record:
         for turn in self._waiting():
             self._on_shown(turn.turn_id)
         if error is not None and (count := self.unsaved):
-            kept = f"{_counted(count)} {'is' if count == 1 else 'are'} not saved yet."
+            kept = f"{counted(count, 'turn')} {'is' if count == 1 else 'are'} not saved yet."
             error = KnownError(error.reason, f"{error.what} {kept}", error.advice)
         self._on_trouble(error)
         self._on_changed()
@@ -351,7 +356,3 @@ def _joined(turns: tuple[Turn, ...], waiting: Iterable[Turn]) -> tuple[Turn, ...
 
 def _size_bytes(turns: Iterable[Turn]) -> int:
     return sum(len(turn.heard_text.encode("utf-8", "replace")) for turn in turns)
-
-
-def _counted(turns: int) -> str:
-    return "1 turn" if turns == 1 else f"{turns:,} turns"

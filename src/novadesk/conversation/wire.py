@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from novadesk.conversation.alarm import Alarm
+from novadesk.conversation.lifecycle_values import LinkReady
 from novadesk.conversation.ports import Clock, Link, Linker
 from novadesk.conversation.uplink import FRAME_S, SILENCE
 from novadesk.diagnostics.recorder import Recorder
@@ -42,29 +43,13 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WireReady:
-    """A wire session that may carry the conversation.
-
-    Attributes:
-        opened_at: monotonic time at which its link was connected.
-        expires_at: monotonic time at which its keys expire, or None.
-        proven: the service has accepted it, rather than kept silent for `PATIENCE_S`.
-    """
-
-    generation: int
-    opened_at: float
-    expires_at: float | None
-    proven: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
     `on_ended` carries the seconds for which the service had given no sign of life.
     """
 
-    on_ready: Callable[[WireReady], None]
+    on_ready: Callable[[LinkReady], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None, float], None]
 
@@ -270,7 +255,7 @@ class WireSession:
         self._patience.cancel()
         self._session.accepted(self._clock.now())
         self._listener.on_ready(
-            WireReady(generation=self.generation, opened_at=self._opened_at, expires_at=self._expires_at, proven=proven)
+            LinkReady(generation=self.generation, opened_at=self._opened_at, expires_at=self._expires_at, proven=proven)
         )
 
     def _fill(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novadesk.errors import BugError
+from novadesk.models import counted
 from novadesk.store import copies, faults, schema, wordindex
 from novadesk.store.copies import Health, RecoveryCopies
 from novadesk.store.salvage import salvage
@@ -31,7 +32,7 @@ class Repair:
     @property
     def words(self) -> str:
         """Return one sentence for the person."""
-        back = f"{_counted(self.turns, 'turn')} in {_counted(self.conversations, 'conversation')} came back"
+        back = f"{counted(self.turns, 'turn')} in {counted(self.conversations, 'conversation')} came back"
         if self.kept is None:
             return f"The store was missing; {back} from a recovery copy."
         return f"The store was damaged; {back}, and the damaged file is kept as {self.kept}."
@@ -166,7 +167,3 @@ def _suspicion(store: Path) -> Path:
 def _remove(file: Path) -> None:
     for name in (file.name, f"{file.name}-journal", f"{file.name}-wal", f"{file.name}-shm"):
         file.with_name(name).unlink(missing_ok=True)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import novadesk.transport
 from novadesk.conversation.api import Phase
+from novadesk.conversation.lifecycle_values import LinkReady
 from novadesk.conversation.supervisor import VERDICTS, Policy
-from novadesk.conversation.wire import WireReady
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.session_events import Interrupted, TurnEnded, UserTextReceived
 from novadesk.server.faults import Fault
@@ -163,7 +163,7 @@ def shake(world: World) -> None:
     for generation in range(driver.state.newest + 3):
         if generation in known:
             continue
-        driver._on_wire_ready(WireReady(generation=generation, opened_at=0.0, expires_at=None, proven=True))
+        driver.dispatch(LinkReady(generation=generation, opened_at=0.0))
         for event in (UserTextReceived(text="late", content_id="late"), TurnEnded(), Interrupted()):
             driver._on_wire_event(generation, event)
         driver._on_wire_ended(generation, KnownError(Reason.ACCESS_DENIED, "Late.", "Late."), 0.0)
