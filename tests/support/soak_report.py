@@ -49,8 +49,8 @@ def section() -> str:
         "what they found.",
         "",
         f"Machine: {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python "
-        f"{platform.python_version()}. It was shared with other work: the load averages (1, 5, 15 min) at the end of "
-        "each part are part of the result.",
+        f"{platform.python_version()}. The load averages (1, 5, 15 min) at the end of each part are part of the "
+        "result.",
     ]
     if "renewals" in found:
         lines += ["", *_renewals(found["renewals"])]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.server.runner import LocalServer
+from tests.soak.test_soak import SLOPE_MB_PER_H, memory
 from tests.support import renewal_verdicts as verdicts
 from tests.support.kill_record import Row, check_history, check_record
 from tests.support.kill_stories import activity
@@ -244,6 +245,12 @@ def test_the_growth_of_memory_is_measured() -> None:
     slope = verdicts.slope_mb_per_h(made_run(rows=rows))
     assert slope == pytest.approx(3_600 / 1_024)
     assert verdicts.slope_mb_per_h(made_run(rows=rows[:60])) is None
+
+
+def test_a_growth_of_memory_that_was_not_measured_is_wrong_like_one_too_great() -> None:
+    assert memory(SLOPE_MB_PER_H) == []
+    assert memory(SLOPE_MB_PER_H + 0.5) == ["memory grows by 1.5 MB/h"]
+    assert memory(None) != []
 
 
 # --- verdicts on a kill ----------------------------------------------------------------------
