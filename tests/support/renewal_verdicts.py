@@ -1,6 +1,7 @@
 """What a renewal run must show; each check returns the sentences that are wrong, none when all is well."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -222,20 +223,37 @@ def lost_frames(run: Run) -> list[int]:
     return [number for frames in spoken(run) for number in frames if number not in heard]
 
 
-def outages(run: Run) -> list[str]:
-    """Check that what was said in an outage of at most 3 s is heard, and that what is lost of a longer one is told."""
-    wrong = []
-    lost = lost_frames(run)
-    for began, ended in run.strikes:
-        back = next((log.began for log in run.sessions if log.began > began), None)
-        if back is None:
-            wrong.append(f"the link never came back after the outage of {ended - began:.1f} s")
-        elif back - ended > _BACK_S:
+def outages(run: Run, *, short: bool = False) -> list[str]:
+    """Check of each outage that, of at most 3 s, it loses nothing that was said, and that what is lost is told.
+
+    A frame belongs to the last outage that began before it was spoken, or within `_UNSURE_S` after it.
+
+    Args:
+        run: what a run left behind.
+        short: one outage at least has to be of at most 3 s, or nothing is shown.
+    """
+    wrong, longs = [], 0
+    lost, moments = lost_frames(run), _moments(run)
+    strikes = [*run.strikes, (math.inf, math.inf)]
+    if early := [number for number in lost if moments[number] < strikes[0][0] - _UNSURE_S]:
+        wrong.append(f"{len(early)} frames spoken were lost before there was an outage: {_runs(early)}")
+    for (began, ended), (following, _) in itertools.pairwise(strikes):
+        back = next((log.began for log in run.sessions if log.began > began), math.inf)
+        own = [number for number in lost if began <= moments[number] + _UNSURE_S < following]
+        if back - ended > _BACK_S:
             wrong.append(f"the link came back {back - ended:.1f} s after the outage of {ended - began:.1f} s")
-    longest_s = max((next((log.began for log in run.sessions if log.began > at), at) - at) for at, _ in run.strikes)
+        if back - began > _HELD_S:
+            longs += 1
+        elif own:
+            wrong.append(f"{len(own)} frames spoken were lost in an outage of {back - began:.1f} s: {_runs(own)}")
+    if short and longs == len(run.strikes):
+        wrong.append(f"none of {longs} outages was short enough to show anything")
+    return wrong + _told_of(run, lost)
+
+
+def _told_of(run: Run, lost: list[int]) -> list[str]:
+    wrong = []
     told_s = run.of("end")[0]["lost_s"] or 0.0
-    if longest_s <= _HELD_S and lost:
-        wrong.append(f"{len(lost)} frames spoken were lost, the longest outage was {longest_s:.1f} s: {_runs(lost)}")
     heard = {number for log in run.sessions for first, last in log.runs for number in range(first, last + 1)}
     lost_s, missed_s = len(lost) * FRAME_S, (run.of("end")[0]["captured"] - len(heard)) * FRAME_S
     if not lost_s - _COUNT_S <= told_s <= missed_s + _UNSURE_S:
@@ -244,6 +262,12 @@ def outages(run: Run) -> list[str]:
     if lost and not any("lost" in notice or "missed" in notice for notice in notices):
         wrong.append(f"nothing is said of what was lost: {sorted(notices)}")
     return wrong
+
+
+def _moments(run: Run) -> dict[int, float]:
+    """Return when each frame of speech was spoken: an utterance is noted with its last frame."""
+    rows = run.of("spoken")
+    return {n: row["at"] - (row["last"] - n) * FRAME_S for row in rows for n in range(row["first"], row["last"] + 1)}
 
 
 def cut_off(run: Run) -> set[int]:

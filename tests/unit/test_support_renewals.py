@@ -1,5 +1,6 @@
 """The checks of the renewal and kill tests find what they are there to find."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -238,6 +239,49 @@ def test_too_many_sessions_and_too_few_renewals_are_found() -> None:
     assert len(verdicts.sessions(made_run(most_open=3), renewals=2)) == 2
     ended = "INFO novadesk.conversation.driver: link 3 ended: service.session_limit"
     assert verdicts.sessions(made_run(app_log=ended), renewals=1) == [ended]
+
+
+def outage_run(*down_s: float, holes: Sequence[range] = (), told_s: float = 0.0) -> Run:
+    """Return a run of 1,000 frames, all spoken, with an outage every 8 s, the first one after 4 s."""
+    end = {"at": 32.0, "type": "end", "captured": 1_000, "lost_s": told_s}
+    spoken = {"at": 31.968, "type": "spoken", "utterance": 1, "first": 0, "last": 999}
+    notices = {"at": 32.0, "type": "notices", "notices": ["Back after 4 s. 2 s of what you said were lost."]}
+    run = made_run(rows=[spoken, notices, end])
+    cuts = [4.0 + 8.0 * number for number in range(len(down_s))]
+    run.strikes = [(cut, cut + 0.5) for cut in cuts]
+    begun = [0.0, *(cut + seconds for cut, seconds in zip(cuts, down_s, strict=True))]
+    run.partner.sessions = [SessionLog(number=number, began=at, history=[]) for number, at in enumerate(begun)]
+    lost = {number for hole in holes for number in hole}
+    run.sessions[0].runs = [[number, number] for number in range(1_000) if number not in lost]
+    return run
+
+
+IN_FIRST, IN_SECOND = range(130, 160), range(380, 410)  # 4.2 s and 12.2 s after the beginning
+
+
+def test_outages_that_lose_nothing_or_tell_what_they_lost_are_well() -> None:
+    assert verdicts.outages(outage_run(1.0, 2.0), short=True) == []
+    assert verdicts.outages(outage_run(4.0, holes=[IN_FIRST], told_s=0.96)) == []
+
+
+def test_a_long_outage_excuses_no_short_one() -> None:
+    assert verdicts.outages(outage_run(1.0, 4.0, holes=[IN_SECOND], told_s=0.96), short=True) == []
+    assert verdicts.outages(outage_run(1.0, 4.0, holes=[IN_FIRST], told_s=0.96)) == [
+        "30 frames spoken were lost in an outage of 1.0 s: 130-159"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (outage_run(4.0, 4.0), "none of 2 outages was short enough"),
+        (outage_run(1.0, 9.0), "came back 8.5 s after"),
+        (outage_run(4.0, holes=[range(10, 40)], told_s=0.96), "30 frames spoken were lost before there was an outage"),
+        (outage_run(4.0, holes=[range(120, 180)]), "1.92 s in all were lost, 0.00 s are told of"),
+    ],
+)
+def test_an_outage_that_does_harm_is_found(run: Run, words: str) -> None:
+    assert words in " ".join(verdicts.outages(run, short=True))
 
 
 def test_the_growth_of_memory_is_measured() -> None:
