@@ -1,13 +1,18 @@
 """Measure conversation ids: making one, checking one, refusing one. Each has to take less than 1 ms.
 
-usage: python benchmarks/identity.py [--times 20000]
+usage: python benchmarks/identity.py [--times 20000] [--gates 1] [--json FILE]
 Exit code 1 when a median misses its limit; on a busy machine the 99th percentile shows the others at work.
 """
 
-import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.sheet import Sheet, parser_of
 
 from novadesk.errors import KnownError
 from novadesk.models import check_handle, make_handle
@@ -18,22 +23,21 @@ NOW_MS = 1_790_000_000_000
 
 def main() -> int:
     """Print one line for each measure; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--times", type=int, default=20_000)
-    times = parser.parse_args().times
+    chosen = parser.parse_args()
     handle, long = make_handle(NOW_MS), "session_" + "0" * 1_000_000
-    missed = False
+    sheet = Sheet(chosen.gates)
     for name, work in (
-        ("make", lambda: make_handle(NOW_MS)),
-        ("check", lambda: check_handle(handle, NOW_MS)),
-        ("refuse", lambda: refused(handle.upper())),
+        ("make an id", lambda: make_handle(NOW_MS)),
+        ("check an id", lambda: check_handle(handle, NOW_MS)),
+        ("refuse an id", lambda: refused(handle.upper())),
         ("refuse 1 MB", lambda: refused(long)),
     ):
-        median_ms, p99_ms = measure(work, times)
-        missed |= median_ms >= LIMIT_MS
-        verdict = "MISSED" if median_ms >= LIMIT_MS else "ok"
-        print(f"{name:12} median {median_ms:8.4f} ms   limit {LIMIT_MS:g} ms   {verdict:6}   p99 {p99_ms:8.4f} ms")
-    return int(missed)
+        median_ms, p99_ms = measure(work, chosen.times)
+        sheet.row(f"{name}, median", median_ms, LIMIT_MS)
+        sheet.row(f"{name}, p99", p99_ms)
+    return sheet.finish(chosen.json)
 
 
 def measure(work: Callable[[], object], times: int) -> tuple[float, float]:

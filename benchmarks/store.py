@@ -1,11 +1,10 @@
 """Measure the store with 100,000 turns: opening, searching, paging, writing, copying, repairing.
 
-usage: python benchmarks/store.py [--turns 100000] [--folder DIR]
+usage: python benchmarks/store.py [--turns 100000] [--folder DIR] [--gates 1] [--json FILE]
 Exit code 1 when a limit is missed. Words are drawn by Zipf's law, as people use them; searches are of one to three of
 them, with and without beginnings and phrases, frequent and rare ones alike.
 """
 
-import argparse
 import asyncio
 import itertools
 import os
@@ -23,6 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.sheet import Sheet, parser_of
+
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import RecoveryCopies
 from novadesk.store.database import Database
@@ -34,24 +35,6 @@ TURNS_OF_ONE = 100
 START_MS = 1_790_000_000_000
 SEARCHES = 200
 dice = random.Random(20261121)
-
-
-class Sheet:
-    """Prints figures beside their limits."""
-
-    def __init__(self) -> None:
-        self.missed = False
-
-    def row(self, name: str, figure_ms: float, limit_ms: float | None = None, goal_ms: float | None = None) -> None:
-        """Print one figure; a limit is a gate, a goal is none."""
-        beside = ""
-        if limit_ms is not None:
-            held = figure_ms < limit_ms
-            self.missed |= not held
-            beside = f"limit {limit_ms:5.0f} ms   {'ok' if held else 'MISSED'}"
-        if goal_ms is not None:
-            beside += f"   goal {goal_ms:.0f} ms {'reached' if figure_ms < goal_ms else 'not reached'}"
-        print(f"{name:44} {figure_ms:9.1f} ms   {beside}".rstrip(), flush=True)
 
 
 def words() -> Iterator[str]:
@@ -144,7 +127,7 @@ async def measure(file: Path, turns: int, sheet: Sheet) -> None:
                 0
             ]
         )
-    print(f"{turns:,} turns in {turns // TURNS_OF_ONE:,} conversations, {size_bytes / 1e6:.0f} MB", flush=True)
+    sheet.note(f"{turns:,} turns in {turns // TURNS_OF_ONE:,} conversations, {size_bytes / 1e6:.0f} MB")
     sheet.row("(filling)", took)
     sheet.row("open, median of 5", statistics.median([await opening(file) for _ in range(5)]), OPEN_MS)
     if drop_caches():
@@ -165,7 +148,7 @@ async def reading(archive: Conversations, source: Iterator[str], sheet: Sheet) -
     typed = searches(source)
     took = [await timed(lambda text=text: archive.search(text)) for text in typed]  # type: ignore[misc]
     found = sum([bool(await archive.search(text)) for text in typed])
-    print(f"{len(typed)} searches, {found} of them find something")
+    sheet.note(f"{len(typed)} searches, {found} of them find something")
     sheet.row("search, p95", p95(took), SEARCH_P95_MS, SEARCH_GOAL_MS)
     sheet.row("search, median", statistics.median(took))
     sheet.row("search, slowest", max(took))
@@ -196,7 +179,7 @@ async def keeping(file: Path, sheet: Sheet) -> None:
         async with Database(file) as database:
             done = database.repaired
             sheet.row("repair at a start", (time.perf_counter() - begun) * 1000)
-    print(done.words.split("; ")[1].split(", and")[0] if done else "nothing was found to repair")
+    sheet.note(done.words.split("; ")[1].split(", and")[0] if done else "nothing was found to repair")
 
 
 def spoil(file: Path) -> None:
@@ -212,14 +195,14 @@ def spoil(file: Path) -> None:
 
 def main() -> int:
     """Return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--turns", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, help="on the disk to measure; a temporary one otherwise")
     chosen = parser.parse_args()
-    sheet = Sheet()
+    sheet = Sheet(chosen.gates)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         asyncio.run(measure(Path(folder) / "novadesk.db", chosen.turns, sheet))
-    return int(sheet.missed)
+    return sheet.finish(chosen.json)
 
 
 if __name__ == "__main__":

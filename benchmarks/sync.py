@@ -1,12 +1,13 @@
 """Measure sync against a local Agent Runtime with latency on every request; exit 1 when a gate is missed.
 
-usage: python benchmarks/sync.py [--turns 1000] [--latency-ms 30] [--repeat 3]
+usage: python benchmarks/sync.py [--turns 1000] [--latency-ms 30] [--repeat 3] [--gates 1] [--json FILE]
 The server is a process of its own. One computer writes the turns, others that know nothing read them. Of each figure
 the best of the repetitions is judged: the others say how busy the machine was.
 """
 
 import argparse
 import asyncio
+import math
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from aiohttp import web
+from benchmarks.sheet import Sheet, parser_of
 
 from novadesk.models import Role
 from novadesk.server.agentruntime import AgentRuntime
@@ -32,26 +34,12 @@ from tests.support.store_rig import START_MS, MemoryKeychain, RealClock, make_co
 NEWEST = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A figure that must not be passed, and one to strive for."""
-
-    name: str
-    gate_s: float | None
-    goal_s: float | None = None
+ALL_GATE_MS, ALL_GOAL_MS, NEWEST_GATE_MS, NOTHING_GATE_MS = 4_000.0, 1_300.0, 500.0, 300.0
 
 
-LIMITS = {
-    "deliver": Limit(name="turns delivered", gate_s=None),
-    "all": Limit(name="turns pulled", gate_s=4.0, goal_s=1.3),
-    "newest": Limit(name=f"newest {NEWEST} readable", gate_s=0.5),
-    "nothing": Limit(name="nothing new", gate_s=0.3),
-}
-
-
-def main() -> None:
-    """Print each figure beside its limits."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    """Print each figure beside its limits; return the exit code."""
+    parser = parser_of(__doc__)
     parser.add_argument("--turns", type=int, default=1_000)
     parser.add_argument("--latency-ms", type=float, default=30.0)
     parser.add_argument("--repeat", type=int, default=3)
@@ -59,7 +47,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.serve:
         asyncio.run(serve(Path(chosen.serve), chosen.latency_ms / 1000))
-        return
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--serve", str(Path(folder, "remote.db"))]
         command += ["--latency-ms", str(chosen.latency_ms)]
@@ -67,55 +55,84 @@ def main() -> None:
             try:
                 assert server.stdout is not None
                 port = int(server.stdout.readline())
-                figures = asyncio.run(measure(Path(folder), port, chosen.turns, chosen.repeat))
+                rounds = asyncio.run(measure(Path(folder), port, chosen.turns, chosen.repeat))
             finally:
                 server.terminate()
-    print(
-        f"{chosen.turns} turns in sessions of 950, {chosen.latency_ms:g} ms on every request,"
-        f" {MAX_PARALLEL} requests at once, {chosen.repeat} times"
+    sheet = Sheet(chosen.gates)
+    tell(sheet, rounds, chosen.turns, chosen.latency_ms)
+    return sheet.finish(chosen.json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one repetition took, in milliseconds; of the pull also the processor time of this process."""
+
+    deliver_ms: float
+    newest_ms: float
+    all_ms: float
+    processor_ms: float
+    nothing_ms: float
+
+
+def tell(sheet: Sheet, rounds: list[Round], turns: int, latency_ms: float) -> None:
+    """Print the figures of all rounds."""
+    sheet.note(
+        f"{turns:,} turns in sessions of 950, {latency_ms:g} ms on every request, {MAX_PARALLEL} requests at once;"
+        f" the best of {len(rounds)}"
     )
-    sys.exit(1 if any([report(LIMITS[name], values) for name, values in figures.items()]) else 0)
+    pulled = f"{turns:,} turns pulled"
+    for name, took, gate_ms, goal_ms in (
+        (f"newest {min(NEWEST, turns)} readable", [one.newest_ms for one in rounds], NEWEST_GATE_MS, None),
+        (pulled, [one.all_ms for one in rounds], ALL_GATE_MS, ALL_GOAL_MS),
+        ("nothing new", [one.nothing_ms for one in rounds], NOTHING_GATE_MS, None),
+        (f"{turns:,} turns delivered", [one.deliver_ms for one in rounds], None, None),
+        (f"processor time of {pulled}", [one.processor_ms for one in rounds], None, None),
+    ):
+        sheet.row(name, min(took), gate_ms, goal_ms, worst_ms=max(took))
+    sheet.row(f"latency alone of {pulled}", (1 + math.ceil(turns / MAX_PARALLEL)) * latency_ms)
 
 
-def report(limit: Limit, values: list[float]) -> bool:
-    """Print one line; return whether the gate was missed."""
-    best = min(values)
-    missed = limit.gate_s is not None and best > limit.gate_s
-    gate = "no limit" if limit.gate_s is None else f"limit {limit.gate_s:.1f} s"
-    goal = "" if limit.goal_s is None else f", goal {limit.goal_s:.1f} s"
-    verdict = "MISSED" if missed else "ok"
-    print(f"{limit.name:20s} best {best:6.3f} s   worst {max(values):6.3f} s   {gate}{goal}   {verdict}")
-    return missed
-
-
-async def measure(folder: Path, port: int, turns: int, repeat: int) -> dict[str, list[float]]:
-    """Return seconds by figure."""
-    figures: dict[str, list[float]] = {name: [] for name in LIMITS}
-    handle = ""
-    for round_ in range(repeat):
-        async with computer(folder / f"writer{round_}.db", port) as writer:
+async def measure(folder: Path, port: int, turns: int, repeat: int) -> list[Round]:
+    """Return what each repetition took."""
+    rounds = []
+    for number in range(repeat):
+        async with computer(folder / f"writer{number}.db", port) as writer:
             handle = await writer.write(turns)
             began = time.monotonic()
             writer.sync.start(reading=False)
             assert await writer.sync.settle(600.0)
-            figures["deliver"].append(time.monotonic() - began)
-        async with computer(folder / f"reader{round_}.db", port) as reader:
+            deliver_ms = since_ms(began)
+        async with computer(folder / f"reader{number}.db", port) as reader:
             await reader.sync.discover()
-            began = time.monotonic()
+            began, processor_s = time.monotonic(), time.process_time()
             pull = asyncio.create_task(reader.sync.pull(handle))
             while (await reader.archive.find(handle)).turns < min(NEWEST, turns):  # type: ignore[union-attr]
                 reader.changed.clear()
                 await reader.changed.wait()
             await reader.archive.turns(handle, limit=NEWEST)
-            figures["newest"].append(time.monotonic() - began)
+            newest_ms = since_ms(began)
             assert await pull == turns
-            figures["all"].append(time.monotonic() - began)
+            all_ms, processor_s = since_ms(began), time.process_time() - processor_s
             began = time.monotonic()
             assert await reader.sync.pull(handle) == 0
-            figures["nothing"].append(time.monotonic() - began)
+            nothing_ms = since_ms(began)
             texts = [turn.text for turn in await reader.archive.turns(handle, limit=turns + 1)]
             assert texts == [f"turn {number}" for number in range(turns)], "order or content is wrong"
-    return figures
+        rounds.append(
+            Round(
+                deliver_ms=deliver_ms,
+                newest_ms=newest_ms,
+                all_ms=all_ms,
+                processor_ms=processor_s * 1000,
+                nothing_ms=nothing_ms,
+            )
+        )
+    return rounds
+
+
+def since_ms(began: float) -> float:
+    """Return the milliseconds since a time of the monotonic clock."""
+    return (time.monotonic() - began) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,4 +194,4 @@ async def serve(file: Path, latency_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

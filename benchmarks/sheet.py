@@ -1,0 +1,94 @@
+"""The figures of a benchmark beside the limits that they have to keep: printed, judged, kept as JSON."""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A time in milliseconds. A gate has to be kept; a goal is striven for."""
+
+    name: str
+    figure_ms: float
+    gate_ms: float | None = None
+    goal_ms: float | None = None
+    worst_ms: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Say whether there is a gate and it was not kept."""
+        return self.gate_ms is not None and not self.figure_ms < self.gate_ms
+
+    @property
+    def verdict(self) -> str:
+        """Return what the gate says, or nothing."""
+        return "" if self.gate_ms is None else "MISSED" if self.missed else "ok"
+
+    @property
+    def goal_verdict(self) -> str:
+        """Return what the goal says, or nothing."""
+        return "" if self.goal_ms is None else "reached" if self.figure_ms < self.goal_ms else "not reached"
+
+
+class Sheet:
+    """Collects figures, and prints each when it comes.
+
+    Args:
+        gates: factor of every gate. 1 judges; 0 is a gate that nothing keeps, to see that the judging works.
+    """
+
+    def __init__(self, gates: float = 1.0) -> None:
+        self._gates = gates
+        self.figures: list[Figure] = []
+        self.notes: list[str] = []
+
+    @property
+    def missed(self) -> bool:
+        """Say whether any gate was not kept."""
+        return any(figure.missed for figure in self.figures)
+
+    def note(self, text: str) -> None:
+        """Print what has no limit."""
+        self.notes.append(text)
+        print(text, flush=True)
+
+    def row(
+        self,
+        name: str,
+        figure_ms: float,
+        gate_ms: float | None = None,
+        goal_ms: float | None = None,
+        worst_ms: float | None = None,
+    ) -> None:
+        """Print a figure."""
+        gate_ms = None if gate_ms is None else gate_ms * self._gates
+        figure = Figure(name=name, figure_ms=figure_ms, gate_ms=gate_ms, goal_ms=goal_ms, worst_ms=worst_ms)
+        self.figures.append(figure)
+        beside = [] if worst_ms is None else [f"worst {told(worst_ms)}"]
+        beside += [] if gate_ms is None else [f"limit {told(gate_ms)} {figure.verdict}"]
+        beside += [] if goal_ms is None else [f"goal {told(goal_ms)} {figure.goal_verdict}"]
+        print(f"{name:46} {told(figure_ms):>12}   {'   '.join(beside)}".rstrip(), flush=True)
+
+    def finish(self, kept: Path | None) -> int:
+        """Write the JSON that was asked for; return the exit code: 1 when a gate was missed."""
+        if kept is not None:
+            found = {"notes": self.notes, "figures": [asdict(figure) for figure in self.figures]}
+            kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        return int(self.missed)
+
+
+def told(figure_ms: float) -> str:
+    """Return a time in words, with three digits or more that count."""
+    if figure_ms >= 1_000:
+        return f"{figure_ms / 1_000:.2f} s"
+    return f"{figure_ms:.4f} ms" if 0 < figure_ms < 1 else f"{figure_ms:.1f} ms"
+
+
+def parser_of(about: str) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark takes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gates", type=float, default=1.0, help="factor of every gate; nothing keeps a gate of 0")
+    parser.add_argument("--json", type=Path, help="file to keep the figures in")
+    return parser

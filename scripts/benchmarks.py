@@ -1,0 +1,163 @@
+"""Run the benchmarks that have gates and write what they found into docs/reliability.md.
+
+    python scripts/benchmarks.py           run them, write docs/reliability/30-benchmarks.md, assemble the page
+    python scripts/benchmarks.py --write   write the section from what was found last
+
+Exits with 1 when a gate was missed, with 2 when a benchmark broke: then nothing is written.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SECTION = ROOT / "docs" / "reliability" / "30-benchmarks.md"
+FOUND = ROOT / "build" / "benchmarks"
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.sheet import Figure, told  # noqa: E402  it is beside this folder, not in it
+
+TITLES = {
+    "identity": "Conversation ids",
+    "store": "The store",
+    "sync": "Sync",
+}
+COMMANDS = {
+    "identity": ("identity.py", "--times", "20000"),
+    "store": ("store.py", "--turns", "100000"),
+    "sync": ("sync.py", "--turns", "1000", "--latency-ms", "30"),
+}
+_HEAD = """## Benchmarks: ids, store, sync
+
+Written by `scripts/benchmarks.py`, which exits with 1 when a limit is missed. A limit is a gate; a goal is striven for.
+"""
+_WAITING = """“Latency alone” is what waiting for the answers takes when nothing else takes any time: one list, then the
+steps one by one (the service has no other way to read them), sixteen at a time. No program that keeps to sixteen
+requests at once can be faster. Processor time is that of NovaDesk, without the server's."""
+
+
+class Broken(Exception):
+    """A benchmark ended without figures."""
+
+
+def measure(commands: Mapping[str, Sequence[str]], found: Path) -> None:
+    """Run each benchmark and keep what it found, with the state of the machine, in a file of `found`.
+
+    Raises:
+        Broken: one ended without figures; what it found last is gone.
+    """
+    found.mkdir(parents=True, exist_ok=True)
+    for name, command in commands.items():
+        kept = found / f"{name}.json"
+        kept.unlink(missing_ok=True)
+        before = _load()
+        script, *arguments = command
+        ended = subprocess.run(
+            [sys.executable, str(ROOT / "benchmarks" / script), *arguments, "--json", str(kept)], cwd=ROOT, check=False
+        )
+        if not kept.exists():
+            raise Broken(f"benchmarks/{script} ended with {ended.returncode} and no figures")
+        row = json.loads(kept.read_text(encoding="utf-8"))
+        row |= {
+            "command": " ".join(command),
+            "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "load": {"before": before, "after": _load()},
+            "commit": _commit(),
+        }
+        kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
+
+
+def section(found: Path) -> tuple[str, bool]:
+    """Return the section of docs/reliability.md, and whether any gate was missed.
+
+    Raises:
+        Broken: nothing was found by one of the benchmarks.
+    """
+    lines = [_HEAD, f"Machine: {_machine()}.", ""]
+    missed = []
+    for name, title in TITLES.items():
+        kept = found / f"{name}.json"
+        if not kept.exists():
+            raise Broken(f"there are no figures of {name}")
+        row = json.loads(kept.read_text(encoding="utf-8"))
+        figures = [Figure(**figure) for figure in row["figures"]]
+        missed += [figure.name for figure in figures if figure.missed]
+        lines += _part(title, row, figures)
+    lines += [_WAITING, "", f"Missed: {', '.join(missed)}." if missed else "Every limit was kept."]
+    return "\n".join(lines) + "\n", bool(missed)
+
+
+def _part(title: str, row: Mapping[str, Any], figures: Sequence[Figure]) -> list[str]:
+    load = row["load"]
+    lines = [
+        f"### {title}",
+        "",
+        f"`python benchmarks/{row['command']}`, ended {row['ended']} on {row['commit']}; load averages (1, 5, 15 min)"
+        f" {load['before']} before, {load['after']} after.",
+        "",
+        *(f"* {note}" for note in row["notes"]),
+        *([""] if row["notes"] else []),
+        "| | figure | worst | limit | | goal | |",
+        "|---|---:|---:|---:|---|---:|---|",
+    ]
+    for one in figures:
+        cells = [one.name, told(one.figure_ms), _told(one.worst_ms), _told(one.gate_ms), one.verdict]
+        cells += [_told(one.goal_ms), one.goal_verdict]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _told(figure_ms: float | None) -> str:
+    return "" if figure_ms is None else told(figure_ms)
+
+
+def _machine() -> str:
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()};"
+        " it is shared with other work"
+    )
+
+
+def _load() -> list[float]:
+    return [round(value, 1) for value in os.getloadavg()]
+
+
+def _commit() -> str:
+    asked = _git("rev-parse", "--short", "HEAD")
+    changed = _git("diff", "--quiet", "HEAD", "--", "src", "benchmarks").returncode == 1
+    return (asked.stdout.strip() or "unknown") + (" with changes" if changed else "")
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def main(
+    arguments: Sequence[str],
+    *,
+    commands: Mapping[str, Sequence[str]] = COMMANDS,
+    found: Path = FOUND,
+    page: Path = SECTION,
+) -> int:
+    """Do as told; return the exit status."""
+    try:
+        if "--write" not in arguments:
+            measure(commands, found)
+        text, missed = section(found)
+    except Broken as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    page.write_text(text, encoding="utf-8")
+    if page == SECTION:
+        subprocess.run([sys.executable, str(ROOT / "scripts" / "reliability.py")], check=True)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
