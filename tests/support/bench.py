@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from novadesk.config import SessionSettings, Settings, TalkModeSetting, TalkSettings
+from novadesk.config import LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
@@ -66,12 +66,17 @@ class Bench:
         archive: MemoryArchive | None = None,
         toolbox: Toolbox | None = None,
         session: SessionSettings | None = None,
+        limits: LimitSettings | None = None,
     ) -> None:
         self.linker, self.sound = MemoryLinker(), MemorySound()
         self.archive = archive or MemoryArchive()
         self.snapshots: list[Snapshot] = []
         self.saves = 0
-        settings = Settings(talk=TalkSettings(mode=TalkModeSetting.HOLD), session=session or SessionSettings())
+        settings = Settings(
+            talk=TalkSettings(mode=TalkModeSetting.HOLD),
+            session=session or SessionSettings(),
+            limits=limits or LimitSettings(),
+        )
         self.controller = Controller(
             settings=settings,
             setup=lambda: Setup(
@@ -114,13 +119,14 @@ def story(
     archive: MemoryArchive | None = None,
     toolbox: Toolbox | None = None,
     session: SessionSettings | None = None,
+    limits: LimitSettings | None = None,
 ) -> Bench:
     """Start a bench, run a story on it, stop it."""
     bench = None
 
     async def run() -> None:
         nonlocal bench
-        bench = Bench(archive, toolbox, session)
+        bench = Bench(archive, toolbox, session, limits)
         await bench.controller.start()
         bench.controller.connect()
         try:

@@ -54,7 +54,8 @@ async def test_a_server_that_died_is_started_again(tmp_path: Path) -> None:
     await server.stop()
 
 
-async def test_stopping_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
+async def test_stopping_while_it_starts_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("novadesk.app.practice.STOP_S", 0.3)
     server = make(tmp_path, 60.0)
     asking = asyncio.create_task(server.address())
     async with asyncio.timeout(10):

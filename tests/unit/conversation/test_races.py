@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from novadesk.config import SessionSettings
+from novadesk.config import LimitSettings, SessionSettings
 from novadesk.conversation.api import MicrophoneState, Phase
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.toolbox import Toolbox
@@ -282,11 +282,11 @@ def test_a_service_that_accepts_and_drops_at_once_is_not_hammered() -> None:
     story(work)
 
 
-def test_an_idle_conversation_is_renewed_quietly_for_hours() -> None:
+def test_an_idle_conversation_whose_sessions_end_at_their_limit_goes_on_quietly() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
-        for _ in range(12):
-            await asyncio.sleep(480)
+        for _ in range(6):
+            await asyncio.sleep(128)
             links = len(bench.linker.links)
             bench.linker.newest.end(LIMIT)
             await bench.until(lambda before=links: len(bench.linker.links) > before, most_s=1)
@@ -294,4 +294,4 @@ def test_an_idle_conversation_is_renewed_quietly_for_hours() -> None:
             await bench.ready()
         assert bench.now.microphone is MicrophoneState.GATED
 
-    story(work, session=SessionSettings(idle_s=0.0))
+    story(work, session=SessionSettings(idle_s=0.0), limits=LimitSettings(connection_s=128.0))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from novadesk.config import SessionSettings
+from novadesk.config import LimitSettings, SessionSettings
 from novadesk.conversation.api import MicrophoneState, Phase, TalkMode
 from novadesk.conversation.supervisor import Policy
 from novadesk.errors import KnownError, Reason
@@ -16,15 +16,16 @@ LIMIT = KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed.
 NEVER = SessionSettings(idle_s=0.0)
 
 
-def test_an_idle_conversation_is_renewed_before_the_limit_for_hours_and_nobody_notices() -> None:
+@pytest.mark.parametrize(("limit_s", "renewals"), [(480.0, 3), (48.0, 20)])
+def test_an_idle_conversation_is_renewed_before_every_limit_and_nobody_notices(limit_s: float, renewals: int) -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
         await exchange(bench, "one", "Two.")
-        for _ in range(20):
-            await asyncio.sleep(365)
+        for _ in range(renewals):
+            await asyncio.sleep(0.76 * limit_s)
             assert bench.now.phase is Phase.READY
             assert sum(not link.closed for link in bench.linker.links) == 1
-        assert bench.now.renewals == len(bench.linker.links) - 1 == 20
+        assert bench.now.renewals == len(bench.linker.links) - 1 == renewals
         assert bench.now.notices == ()
         assert bench.now.reconnects == 0
         for link in bench.linker.links[1:]:
@@ -33,7 +34,7 @@ def test_an_idle_conversation_is_renewed_before_the_limit_for_hours_and_nobody_n
         for link in bench.linker.links[:-1]:
             assert link.finished, "ended in order"
 
-    story(work, session=NEVER)
+    story(work, session=NEVER, limits=LimitSettings(connection_s=limit_s))
 
 
 def test_a_sentence_across_a_forced_hand_over_is_heard_without_a_hole() -> None:
@@ -41,7 +42,7 @@ def test_a_sentence_across_a_forced_hand_over_is_heard_without_a_hole() -> None:
         await bench.ready()
         bench.controller.press_talk()
         sent = []
-        for number in range(int(470 / 0.032)):
+        for number in range(int(47 / 0.032)):
             frame = number.to_bytes(4, "big") * 256
             sent.append(number)
             assert bench.sound.listener is not None
@@ -55,7 +56,7 @@ def test_a_sentence_across_a_forced_hand_over_is_heard_without_a_hole() -> None:
         assert new == sorted(new)
         assert bench.now.lost_s == 0.0
 
-    story(work)
+    story(work, limits=LimitSettings(connection_s=48.0))
 
 
 def numbers(pcm: bytes) -> list[int]:
