@@ -25,30 +25,53 @@ lint() {
   [ ${#FAILED[@]} = 0 ] || { printf 'check: failed: %s\n' "${FAILED[*]}" >&2; return 1; }
 }
 
-# Every test but the live ones and the soak, as two processes side by side: what computes, and what has sound and windows.
-tests() {
-  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_kills.py
-    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
-  local others=() report computed left
-  for path in "${computing[@]}"; do others+=(--ignore "$path"); done
+# Two pytests side by side: the first tells as it goes, the second when both are done. The arguments name three arrays:
+# options for both, arguments of the first, arguments of the second.
+side_by_side() {
+  local -n options=$1 first=$2 second=$3
+  local report other told kept
   report=$(mktemp)
-  "$BIN/python" -m pytest -q -m "not live and not soak" --durations=10 "${computing[@]}" >"$report" 2>&1 </dev/null &
-  "$BIN/python" -m pytest -q -m "not live and not soak" --durations=10 tests "${others[@]}" </dev/null
-  left=$?
-  wait $!
-  computed=$?
+  "$BIN/python" -m pytest -q "${options[@]}" "${second[@]}" >"$report" 2>&1 </dev/null &
+  other=$!
+  trap 'kill "$other"; wait "$other"; rm -f "$report"; exit 130' INT TERM
+  "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null
+  told=$?
+  wait "$other"
+  kept=$?
+  trap - INT TERM
   cat "$report"
   rm -f "$report"
-  [ $left = 0 ] || return $left
-  return $computed
+  [ $told = 0 ] || return $told
+  return $kept
+}
+
+# What needs no desktop and no running program, with its files in memory where there is room for them.
+fast() {
+  local both=(-m "not rig and not live" --ignore tests/unit/test_never_lose.py
+    --ignore tests/unit/conversation/test_fault_matrix.py)
+  local pure=(tests/unit --ignore tests/unit/store) rest=(tests/contract tests/unit/store)
+  local memory free_kb
+  free_kb=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
+  if [ "${free_kb:-0}" -gt 1000000 ] && memory=$(mktemp -d /dev/shm/nd.XXXXXX); then
+    trap "rm -rf '$memory'" EXIT
+    export TMPDIR=$memory
+  fi
+  side_by_side both pure rest
+}
+
+# Every test but the live ones and the soak: what computes, beside what has sound and windows.
+tests() {
+  local both=(-m "not live and not soak" --durations=10)
+  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_kills.py
+    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
+  local others=(tests)
+  for path in "${computing[@]}"; do others+=(--ignore "$path"); done
+  side_by_side both others computing
 }
 
 case ${1:-} in
   lint) lint ;;
-  fast)
-    exec "$BIN/python" -m pytest -q -m "not rig and not live" tests/unit tests/contract \
-      --ignore tests/unit/test_never_lose.py --ignore tests/unit/conversation/test_fault_matrix.py
-    ;;
+  fast) fast ;;
   full)
     lint
     linted=$?

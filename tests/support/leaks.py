@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,11 +70,14 @@ def _read(file: Path) -> str:
 
 
 def _files() -> Iterator[str]:
+    ours = tempfile.gettempdir() + "/"  # may lie in /dev/shm
     with contextlib.suppress(OSError):
         for name in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/self/fd/{name}")
-                if not target.startswith(_SYSTEM_FILES) and "/site-packages/" not in target:
+                if target.startswith(ours) or (
+                    not target.startswith(_SYSTEM_FILES) and "/site-packages/" not in target
+                ):
                     yield f"{name} -> {target}"
 
 
