@@ -72,6 +72,7 @@ def run_cell(trouble: Trouble, state: State) -> Cell:
         if asked is not None and cell.failed is None and state.keeps_question and not cell.rested:
             assert world.was_answered(asked), "the question that was in flight never got its answer"
         await check_books(world)
+        check_lines(world)
 
     run_in_world(work, **state.options)
     return cell
@@ -150,6 +151,15 @@ async def check_books(world: World, *, crossing: bool = False) -> None:
     assert not twice, f"told as history and asked as well: {twice}"
     assert await world.delivered(), f"{world.now.pending_sync} turns were never delivered: {world.store.sync.note}"
     assert world.remote() == told, f"in the session store {world.remote()}, on disk {told}"
+
+
+def check_lines(world: World) -> None:
+    """Hold the passing lines to one for each outage, once a link carries the conversation again."""
+    carried = [*(spell.before for spell in world.spells[1:]), world.carried]
+    for spell, until in zip(world.spells, carried, strict=True):
+        links = until - spell.before
+        assert len(spell.lines) <= max(1, links), f"more than one line: {spell.lines}"
+        assert not spell.troubled or not links or spell.lines[-1].startswith("Back after"), f"only {spell.lines}"
 
 
 def is_told(history: list[str], stored: list[str]) -> bool:

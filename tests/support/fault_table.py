@@ -14,8 +14,9 @@ real sockets (`tests/contract/test_link_faults.py` holds the two together), and 
 allows. One run of each fault over real sockets is in `tests/integration/test_fault_matrix_sockets.py`.
 
 After every cell: the disk, the session store and what the service heard and said agree, in order, each turn once; a
-question that was in flight is answered; there was never more than one attempt to connect at a time and never more
-than the allowed number of wire sessions; no task, timer or link is left.
+question that was in flight is answered; an outage that a failure made is told in one line ("Back after 4 s."), no
+outage in more; there was never more than one attempt to connect at a time and never more than the allowed number of
+wire sessions; no task, timer or link is left.
 
 ### What each fault is, what NovaDesk does, and the bound
 

@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import gc
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
@@ -30,7 +31,8 @@ TOOL_S = 2.0
 IDLE_S = 9.0
 PATIENCE_S = 150.0
 DOWN = frozenset({Phase.OFFLINE, Phase.FAILED, Phase.CONNECTING, Phase.RECONNECTING})
-RESTING = frozenset({Phase.IDLE, Phase.ENDED, Phase.FAILED, Phase.OFFLINE})
+AT_REST = frozenset({Phase.IDLE, Phase.ENDED, Phase.OFFLINE})
+RESTING = AT_REST | {Phase.FAILED}
 LIVE = frozenset({Phase.READY, Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING, Phase.INTERRUPTED})
 
 
@@ -42,6 +44,21 @@ class SlowTool:
     async def call(self, arguments: str) -> str:
         await asyncio.sleep(TOOL_S)
         return '{"answer": 42}'
+
+
+@dataclass(slots=True)
+class Spell:
+    """A time from the loss of a link, or from a wish to talk at rest, to the next loss or wish; at most one outage.
+
+    Attributes:
+        before: links that had carried the conversation by then.
+        troubled: a failure was shown, or an attempt after one.
+        lines: the passing lines that appeared.
+    """
+
+    before: int = 0
+    troubled: bool = False
+    lines: list[str] = field(default_factory=list)
 
 
 class FaultSound:
@@ -110,7 +127,8 @@ class World:
         self.clock = DiskClock(self.disk)
         self.runtime = ModelRuntime(self.clock.unix_ms, max_steps=1_000)
         self.sound = FaultSound()
-        self.phases: list[Phase] = []
+        self.spells = [Spell()]
+        self._lines: tuple[str, ...] = ()
         self._stored = asyncio.Event()
         self._phase = Phase.IDLE
         self._news = asyncio.Event()
@@ -188,13 +206,28 @@ class World:
         """Return whether the conversation is live on a sound wire session."""
         return self.now.phase in LIVE and self.service.well
 
+    @property
+    def carried(self) -> int:
+        """Return how many links have carried the conversation so far."""
+        return sum(link.listening for link in self.service.links)
+
     def _publish(self, snapshot: Snapshot) -> None:
         if snapshot.phase is Phase.READY and self._phase in DOWN:
             self.store.sync.try_now()
+        self._watch(snapshot)
         self._phase = snapshot.phase
-        if not self.phases or self.phases[-1] is not snapshot.phase:
-            self.phases.append(snapshot.phase)
         self._news.set()
+
+    def _watch(self, snapshot: Snapshot) -> None:
+        lost = self._phase in LIVE and snapshot.phase not in LIVE
+        if lost or (self._phase in AT_REST and snapshot.phase not in AT_REST):
+            self.spells.append(Spell(before=self.carried))
+        spell = self.spells[-1]
+        spell.troubled |= snapshot.phase is Phase.FAILED or snapshot.attempt > 0
+        old, new = self._lines, snapshot.notices
+        kept = next(n for n in range(len(old), -1, -1) if old[len(old) - n :] == new[:n])
+        spell.lines += new[kept:]
+        self._lines = new
 
     def _on_saved(self) -> None:
         self.store.sync.kick()
@@ -278,8 +311,16 @@ class World:
         return await self.until(lambda: self.now.pending_sync == 0 and self.store.sync.error is None, most_s)
 
 
-def run_in_world(work: Callable[[World], Coroutine[Any, Any, None]], *, chance: float = 1.0, **options: Any) -> World:
-    """Run a story in a world of its own, with the longest waits that chance allows; nothing is left of it."""
+def run_in_world(
+    work: Callable[[World], Coroutine[Any, Any, None]], *, chance: float | None = 1.0, **options: Any
+) -> World:
+    """Run a story in a world of its own, with the longest waits that chance allows; nothing is left of it.
+
+    Args:
+        work: the story.
+        chance: what every throw of the dice gives, from 0 to 1; None leaves it to chance.
+        options: of the world.
+    """
     world: World | None = None
     bugs: list[str] = []
 
@@ -289,16 +330,24 @@ def run_in_world(work: Callable[[World], Coroutine[Any, Any, None]], *, chance: 
         async with _running(World(**options)) as world:
             await work(world)
 
-    with (
-        mock.patch("random.random", return_value=chance),
-        mock.patch("random.uniform", side_effect=lambda low, high: low + (high - low) * chance),
-        asyncio.Runner(loop_factory=VirtualLoop) as runner,
-    ):
+    with _loaded_dice(chance), asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(run())
         gc.collect(0)  # a task whose error nobody took speaks up now
     assert bugs == [], f"errors that nobody took: {bugs}"
     assert world is not None
     return world
+
+
+@contextlib.contextmanager
+def _loaded_dice(chance: float | None) -> Iterator[None]:
+    if chance is None:
+        yield
+        return
+    with (
+        mock.patch("random.random", return_value=chance),
+        mock.patch("random.uniform", side_effect=lambda low, high: low + (high - low) * chance),
+    ):
+        yield
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ class Verdict(Enum):
 
 
 # What the service calls our fault (PROTOCOL_ORDER, BAD_EVENT_BYTES) needs a new wire session too, but after a moment:
-# if it is our fault, every next session meets it at once.
+# if it is our fault, every next session meets it at once. So does UNSTABLE: it is short of capacity.
 VERDICTS: dict[Reason, Verdict] = {
     Reason.SESSION_LIMIT: Verdict.RENEW,
     Reason.INPUT_SILENCE: Verdict.RENEW,

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from novadesk.protocol.session_events import Interrupted, TurnEnded, UserTextRec
 from novadesk.server.faults import Fault
 from tests.support.fault_matrix import check_books
 from tests.support.fault_outcomes import VOICE, Outcome, Place
-from tests.support.fault_service import question_of
+from tests.support.fault_service import FaultyLink, question_of
 from tests.support.fault_world import RESTING, World, run_in_world
 from tests.support.leaks import LogWatch
 from tests.support.virtual_loop import VirtualLoop
@@ -100,6 +101,42 @@ def test_what_promises_a_better_chance_begins_the_backoff_anew(wish: str) -> Non
         assert world.now.retry_in_s <= Policy().backoff_first_s
 
     run_in_world(work, idle_s=0.0)
+
+
+def hang(world: World) -> None:
+    """Let every attempt from now on come to nothing, without a word."""
+
+    async def link() -> FaultyLink:
+        world.service.attempts.append(world.time)
+        return await asyncio.get_running_loop().create_future()
+
+    world.service.link = link  # type: ignore[method-assign]  # a look-up of keys that never ends
+
+
+async def attempts_that_are_refused(world: World) -> None:
+    await lose_the_service(world)
+
+
+async def attempts_that_hang(world: World) -> None:
+    await lose_the_service(world)
+    hang(world)
+
+
+async def successors_that_hang(world: World) -> None:
+    world.connect()
+    await world.must(world.well, "the first link")
+    hang(world)
+
+
+@pytest.mark.parametrize("begin", [attempts_that_are_refused, attempts_that_hang, successors_that_hang])
+def test_chance_spreads_the_waits(begin: Callable[[World], Awaitable[None]]) -> None:
+    async def work(world: World) -> None:
+        await begin(world)
+        await asyncio.sleep(HOUR_S / 8)
+
+    runs = [gaps(run_in_world(work, chance=None, idle_s=0.0).service.attempts) for _ in range(2)]
+    assert all(len(waits) >= 4 for waits in runs)
+    assert max(abs(first - second) for first, second in zip(*runs, strict=False)) > 1e-4
 
 
 def test_a_network_that_flaps_brings_no_storm() -> None:

@@ -244,14 +244,12 @@ def test_end_says_goodbye_and_releases_everything() -> None:
 
 @given(attempt=st.integers(1, 200), jitter=st.floats(0, 1))
 def test_backoff_stays_within_its_bounds(attempt: int, jitter: float) -> None:
-    assert 0.25 <= POLICY.wait_s(attempt, jitter) <= POLICY.backoff_most_s
+    assert 0.5 <= POLICY.wait_s(attempt, jitter) <= 30.0
 
 
 def test_backoff_grows_to_its_ceiling() -> None:
     waits = [POLICY.wait_s(attempt, 1.0) for attempt in range(1, 10)]
-    assert waits == sorted(waits)
-    assert waits[0] == 0.5
-    assert waits[-1] == 30.0
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
 @pytest.mark.parametrize(("reason", "verdict"), list(VERDICTS.items()))

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from novadesk.conversation.supervisor import Verdict, judge
 from novadesk.errors import KnownError, Reason
 from novadesk.transport.failures import RULES, ServiceRefused, read_refusal, translate
 from novadesk.transport.http2 import Fault
@@ -82,6 +83,40 @@ def test_errors_of_library_and_network(error: Exception, reason: Reason) -> None
     known = translate(error)
     assert known is not None
     assert known.reason is reason
+
+
+AT_ONCE, AFTER_A_WAIT, NEVER = Verdict.RENEW, Verdict.RETRY, Verdict.FAIL
+LEADS_TO = [  # a new wire session at once, after a wait, or never by itself
+    ("ModelTimeoutException", "Model has timed out in processing the request", AT_ONCE),
+    ("ValidationException", "Timed out waiting for input events", AT_ONCE),
+    ("ValidationException", "No audio or interactive content for 55 seconds", AT_ONCE),
+    ("ValidationException", "InternalErrorCode=531::RST_STREAM closed stream. NO_ERROR", AT_ONCE),
+    ("ValidationException", "System instability detected. Please retry your request.", AFTER_A_WAIT),
+    ("ValidationException", "Chat history should be sent completely before streaming audio", AFTER_A_WAIT),
+    ("ValidationException", "No open content found for content name: 1", AFTER_A_WAIT),
+    ("ValidationException", "No open prompt found for prompt name: 1", AFTER_A_WAIT),
+    ("ModelStreamErrorException", "The system encountered an unexpected error during processing", AFTER_A_WAIT),
+    ("ThrottlingException", "", AFTER_A_WAIT),
+    ("ModelNotReadyException", "", AFTER_A_WAIT),
+    ("ModelErrorException", "", AFTER_A_WAIT),
+    ("ServiceUnavailableException", "", AFTER_A_WAIT),
+    ("InternalServerException", "", AFTER_A_WAIT),
+    ("ValidationException", "Unable to parse input chunk", NEVER),
+    ("ValidationException", "Tool Response parsing error", NEVER),
+    ("ValidationException", "Invalid input request, please fix your input and try again", NEVER),
+    ("ValidationException", "Received invalid voiceId", NEVER),
+    ("AccessDeniedException", "", NEVER),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "verdict"), LEADS_TO)
+def test_what_the_services_words_lead_to(kind: str, text: str, verdict: Verdict) -> None:
+    assert judge(translate(sdk_error(kind, text))) is verdict
+
+
+def test_damaged_bytes_lead_to_a_new_wire_session_after_a_wait() -> None:
+    damaged = sdk_error("InvalidEventBytes", "", type("EventError", (SmithyError,), {}))
+    assert judge(translate(damaged)) is AFTER_A_WAIT
 
 
 def test_every_rule_is_reached_by_a_row() -> None:
