@@ -33,7 +33,7 @@ side_by_side() {
   report=$(mktemp)
   "$BIN/python" -m pytest -q "${options[@]}" "${second[@]}" >"$report" 2>&1 </dev/null &
   other=$!
-  trap 'kill "$other"; wait "$other"; rm -f "$report"; exit 130' INT TERM
+  trap 'kill "$other" 2>/dev/null; wait "$other"; rm -f "$report"; exit 130' INT TERM
   "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null
   told=$?
   wait "$other"
