@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from novadesk.app.core import Core, Start
+from novadesk.app.heap import settled_heap
 from novadesk.config import BackendSettings, LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.logs import start_logs, stop_logs
@@ -140,13 +141,18 @@ def _rss_kb() -> int:
     return 0
 
 
+async def _talk(host: Host) -> None:
+    with settled_heap(asyncio.get_running_loop()):
+        await host.run()
+
+
 def main() -> None:
     """Run the conversation that the file describes."""
     config = json.loads(Path(sys.argv[1]).read_text())
     logs = start_logs(find_folders(home=config["home"]).make().log_file)
     try:
         with Path(config["log"]).open("w", buffering=1) as log:
-            asyncio.run(Host(config, log).run())
+            asyncio.run(_talk(Host(config, log)))
     finally:
         stop_logs(logs)
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
+from novadesk.app.heap import settled_heap
 from novadesk.config import Settings, load_settings, save_settings
 from novadesk.desktop.hotkeys.chord import parse_chord
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
@@ -59,7 +60,8 @@ async def _open(profile: str) -> int:
         scheme = Scheme[settings.window.scheme.name]
         logs = start_logs(folders.log_file)
         try:
-            return await _Desktop(settings, folders, scheme, leaving).run()
+            with settled_heap(loop):
+                return await _Desktop(settings, folders, scheme, leaving).run()
         finally:
             stop_logs(logs)
     except KnownError as error:

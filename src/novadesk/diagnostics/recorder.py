@@ -10,9 +10,10 @@ from novadesk.diagnostics.redaction import Redaction, revive
 from novadesk.protocol.fields import Body
 
 FORMAT = 1
-MAX_ENTRIES = 4_000
-MAX_BYTES = 1_000_000
-"""Bounds of the recording in memory. Audio in a row is one entry: this is far more than one wire session."""
+MAX_ENTRIES = 1_000
+MAX_BYTES = 250_000
+"""Bounds of the recording in memory. Audio in a row is one entry: this is a wire session of constant talk, or hours of
+listening."""
 
 RUN_S = 2.0
 """Longest row of audio in one entry."""

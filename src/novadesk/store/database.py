@@ -7,6 +7,7 @@ from a cold disk. What a start does not read, the check of the next recovery cop
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import queue
@@ -30,6 +31,8 @@ _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 250
 _CLOSE_S = 10.0
 _COPY_S = 600.0
+_SHRINK_JOBS = 256
+"""After so many jobs SQLite lets go of its page cache, up to 2 MB: the system keeps the file in memory as well."""
 
 type _Job = Callable[[], None]
 
@@ -181,8 +184,13 @@ class Database:
         return await outcome
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        for done in itertools.count(1):
+            if (job := self._jobs.get()) is None:
+                return
             job()
+            if done % _SHRINK_JOBS == 0 and self._db is not None:
+                with contextlib.suppress(sqlite3.Error):  # The job whose turn it is meets the fault, and tells it.
+                    self._db.execute("PRAGMA shrink_memory")
 
     def _transact[T](self, job: Callable[[sqlite3.Connection], T], begin: str) -> T:
         db = self._db

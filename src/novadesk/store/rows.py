@@ -1,6 +1,7 @@
 """How rows of the store become values."""
 
 import sqlite3
+from sys import intern
 
 from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
 from novadesk.store.faults import Damaged
@@ -45,12 +46,12 @@ def conversation_of(row: sqlite3.Row) -> Conversation:
 def _turn_of(row: sqlite3.Row) -> Turn:
     return Turn(
         turn_id=row["turn_id"],
-        conversation=row["handle"],
+        conversation=intern(row["handle"]),  # many turns share it, as they do their wire session
         position=row["position"],
         role=Role(row["role"]),
         text=row["text"],
         at_ms=row["at_ms"],
-        wire_session=row["wire_session"],
+        wire_session=intern(row["wire_session"]),
         heard_chars=row["heard_chars"],
         interrupted=bool(row["interrupted"]),
         unconfirmed=bool(row["unconfirmed"]),
