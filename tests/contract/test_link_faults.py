@@ -17,6 +17,7 @@ from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage
 from novadesk.server.faults import Fault
 from novadesk.transport.bedrock import BedrockLink, BedrockLinker, LinkTiming, PracticeLinker
 from novadesk.transport.credentials import FrozenCredentials, StaticCredentials
+from novadesk.transport.dial import Wire
 from novadesk.transport.http2 import Timing
 from tests.support.fault_outcomes import VOICE, Place
 from tests.support.scripted_partner import Rig, answer_typed, echo, listen, running
@@ -382,3 +383,21 @@ async def test_nothing_listens(tmp_path: Path) -> None:
         await link.open()
     assert caught.value.reason is Reason.UNREACHABLE
     await link.close()
+
+
+@pytest.mark.parametrize("goodbye", [False, True])
+async def test_only_a_link_that_said_goodbye_waits_for_the_other_side(
+    tmp_path: Path, goodbye: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, drop = [], Wire.drop
+
+    async def noted(wire: Wire, *, patience_s: float) -> None:
+        waits.append(patience_s)
+        await drop(wire, patience_s=patience_s)
+
+    monkeypatch.setattr(Wire, "drop", noted)
+    async with running(tmp_path, listen) as rig, opened(linker(rig)) as link:
+        for payload in [*BEGIN, FRAME, *(END if goodbye else [])]:
+            await link.send(payload)
+    (wait_s,) = waits
+    assert (wait_s > 0.0) is goodbye, "a dropped connection may lead nowhere: its successor waits for its end"

@@ -138,8 +138,8 @@ class Driver:
         """Take a microphone frame: gate, keep, send."""
         now = self._clock.now()
         self.uplink.note_level(level, now)
-        if (frame := self.uplink.take(pcm, now)) is not None:
-            self._wires.send_audio(frame)
+        if (frame := self.uplink.take(pcm, now)) is not None and not self._wires.send_audio(frame, now):
+            self.uplink.refused(frame)
 
     def played(self, generation: int, samples: int) -> None:
         """Take the speaker's count; a question is answered once the person has heard something."""
@@ -152,14 +152,14 @@ class Driver:
     def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:
             if isinstance(event, UserTextReceived):
-                self.uplink.understood(self._clock.now())
+                self._understood()
             self.downlink.take(event, self._clock.now())
             self._on_changed()
 
-    def _on_wire_ended(self, generation: int, error: KnownError | None, unheard_s: float) -> None:
+    def _on_wire_ended(self, generation: int, error: KnownError | None, heard_at: float) -> None:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
         if generation == self._wires.live:
-            self.uplink.link_lost(self._clock.now() - unheard_s)
+            self.uplink.link_lost(min(heard_at, self._wires.unwritten_from))
         self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
 
     def _send_questions(self) -> None:
@@ -183,11 +183,12 @@ class Driver:
         """Give a ready wire session all that the conversation is: history, kept speech, open questions."""
         renewed = self._wires.live is not None
         if renewed:
+            self.uplink.link_lost(self._wires.unwritten_from)
             self._leave_link(self._questions.handed_over)
-        frames = self.uplink.go_live()
-        self._wires.go_live(generation, self._history(), frames)
-        if lost := self._newly_lost():
-            self._view.notice(lost)
+        now = self._clock.now()
+        frames = self.uplink.go_live(now)
+        self._wires.go_live(generation, self._history(), frames, now)
+        self._tell_lost()
         if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()
         if self.downlink.audible:
@@ -234,7 +235,7 @@ class Driver:
 
     def _settle_exchange(self, event: lifecycle.Event) -> None:
         """Let go of what nobody waits for any more; a question that is still owed an answer is waited for."""
-        self.uplink.understood(self._clock.now())
+        self._understood()
         match event:
             case lifecycle.DeadlinePassed():
                 self._questions.given_up()
@@ -246,11 +247,20 @@ class Driver:
     def _on_told(self, event: lifecycle.Event) -> None:
         match event:
             case lifecycle.AnswerBegan():
-                self.uplink.understood(self._clock.now())
+                self._understood()
                 self._questions.answer_began()
             case lifecycle.ToolAsked():
                 self._questions.tool_asked()
         self.dispatch(event)
+
+    def _understood(self) -> None:
+        """Forget what was said and understood; tell what a link that did not keep up has cost."""
+        self.uplink.understood(self._clock.now(), self._wires.unwritten_from)
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        if lost := self._newly_lost():
+            self._view.notice(lost)
 
     def _lose_questions(self) -> None:
         if self._questions.link_lost():
@@ -277,6 +287,7 @@ class Driver:
             case lifecycle.FlushSpeaker():
                 self.downlink.flush()
             case lifecycle.HoldMicrophone():
+                self.uplink.link_lost(self._wires.unwritten_from)
                 self.uplink.hold()
             case lifecycle.WaitUntil(at=at, timer=timer):
                 self._timers[timer].cancel()
@@ -313,7 +324,7 @@ class Driver:
 
     def _newly_lost(self) -> str:
         """Return in words what was lost of the person's speech since this was asked last, or an empty text."""
-        lost_s = self._tally.lost(self.uplink.lost_frames + self._wires.frames_dropped)
+        lost_s = self._tally.lost(self.uplink.lost_frames)
         return f"{lost_s:.1f} s of what you said were lost." if lost_s else ""
 
     def keep(self, text: TurnText, *, typed: bool = False) -> None:

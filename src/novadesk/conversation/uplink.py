@@ -13,6 +13,7 @@ FRAME_BYTES = 1_024
 FRAME_S = 0.032
 SILENCE = bytes(FRAME_BYTES)
 SILENT_LEVEL = 0.002  # -54 dB of full scale, where the level meter begins
+NEVER = float("inf")
 _WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
 PAUSE_S = 1.5  # shortest pause that ends a turn; Amazon Nova user guide, "Turn detection", sensitivity HIGH
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
@@ -28,12 +29,17 @@ class Flow(Enum):
 
 @dataclass(slots=True)
 class _Kept:
-    """A frame that passed the gate. `spoken`: its loss is one, which that of hands-free silence is not."""
+    """A frame that passed the gate.
+
+    `spoken`: its loss is one, which that of hands-free silence is not. `handed_at`: when it was given to a wire
+    session, None while there is none. `refused`: that one does not keep up and did not take it.
+    """
 
     pcm: bytes
     at: float
-    sent: bool
     spoken: bool
+    handed_at: float | None
+    refused: bool = False
 
 
 class Uplink:
@@ -45,7 +51,7 @@ class Uplink:
     Args:
         mode: how the person talks.
         release_tail_s: how long the gate stays open after release.
-        held_s: longest stretch kept; the oldest goes, and is counted when it was never sent.
+        held_s: longest stretch kept; the oldest goes, and is counted when no wire session took it.
     """
 
     def __init__(self, *, mode: TalkMode, release_tail_s: float, held_s: float) -> None:
@@ -100,18 +106,27 @@ class Uplink:
         """Keep frames until `go_live`."""
         self._flow = Flow.HELD
 
-    def understood(self, now: float) -> None:
+    def understood(self, now: float, unwritten_from: float = NEVER) -> None:
         """Forget what was sent: the service has understood it, or there was nothing to understand.
 
-        While the key is held the last `PAUSE_S` stay: what was understood ended before a pause of that length.
+        While the key is held the last `PAUSE_S` stay: what was understood ended before a pause of that length. What
+        was handed over from `unwritten_from` on still waits in this program. A refused frame whose place in the
+        stream has passed is lost.
         """
-        before = now - PAUSE_S if self.talking else float("inf")
-        self._kept = deque(kept for kept in self._kept if not kept.sent or kept.at > before)
-        self._gone.clear()
+        before = now - PAUSE_S if self.talking else NEVER
+        over = [kept for kept in self._kept if _is_over(kept, before, unwritten_from)]
+        self.lost_frames += sum(kept.refused and kept.spoken for kept in over)
+        self._kept = deque(kept for kept in self._kept if not _is_over(kept, before, unwritten_from))
+        self._gone = deque((at for at in self._gone if at >= unwritten_from), maxlen=_WATCHED)
 
-    def link_lost(self, heard_at: float) -> None:
-        """Count what was sent since the service's last sign of life and is not kept any more: nobody has heard it."""
-        self.lost_frames += sum(at > heard_at for at in self._gone)
+    def refused(self, pcm: bytes) -> None:
+        """Take back the newest frame: the wire session did not take it."""
+        if self._kept and self._kept[-1].pcm is pcm:
+            self._kept[-1].refused = True
+
+    def link_lost(self, unheard_from: float) -> None:
+        """Count what was handed over from `unheard_from` on and is not kept any more: nobody has heard it."""
+        self.lost_frames += sum(at >= unheard_from for at in self._gone)
         self._gone.clear()
 
     def stop(self) -> None:
@@ -122,12 +137,12 @@ class Uplink:
         self.talking = False
         self._tail_until = float("-inf")
 
-    def go_live(self) -> list[bytes]:
+    def go_live(self, now: float) -> list[bytes]:
         """Send frames from now on; return the kept ones, oldest first, to be sent before."""
         self._flow = Flow.LIVE
         self._gone.clear()  # those went to an earlier wire session
         for kept in self._kept:
-            kept.sent = True
+            kept.handed_at, kept.refused = now, False
         return [kept.pcm for kept in self._kept]
 
     def open_at(self, now: float) -> bool:
@@ -150,13 +165,21 @@ class Uplink:
             return None
         if not self.open_at(now):
             return SILENCE if self._flow is Flow.LIVE else None
-        sent = self._flow is Flow.LIVE
+        handed_at = now if self._flow is Flow.LIVE else None
         spoken = self.mode is TalkMode.HOLD or (self._level or 0.0) >= SPOKEN_LEVEL
-        self._kept.append(_Kept(pcm=pcm, at=now, sent=sent, spoken=spoken))
+        self._kept.append(_Kept(pcm=pcm, at=now, spoken=spoken, handed_at=handed_at))
         if len(self._kept) > self._most:
-            oldest = self._kept.popleft()
-            if oldest.spoken and oldest.sent:
-                self._gone.append(oldest.at)
-            elif oldest.spoken:
-                self.lost_frames += 1
-        return pcm if sent else None
+            self._let_go(self._kept.popleft())
+        return None if handed_at is None else pcm
+
+    def _let_go(self, oldest: _Kept) -> None:
+        if not oldest.spoken:
+            return
+        if oldest.handed_at is None or oldest.refused:
+            self.lost_frames += 1
+        else:
+            self._gone.append(oldest.handed_at)
+
+
+def _is_over(kept: _Kept, before: float, unwritten_from: float) -> bool:
+    return kept.handed_at is not None and kept.at <= before and kept.handed_at < unwritten_from

@@ -7,13 +7,14 @@ acceptance and waits there: history and audio follow when it is to carry the con
 import asyncio
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.lifecycle_values import LinkReady
 from novadesk.conversation.ports import Clock, Link, Linker
-from novadesk.conversation.uplink import FRAME_S, SILENCE
+from novadesk.conversation.uplink import FRAME_S, NEVER, SILENCE
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.history import HistoryMessage
@@ -24,10 +25,13 @@ from novadesk.protocol.session_events import SessionEvent, Violated
 _log = logging.getLogger(__name__)
 
 STALE_PAYLOADS = 96
-"""Payloads waiting behind the opening beyond which microphone frames are dropped: about 3 s of 32 ms frames."""
+"""Payloads waiting behind the opening beyond which microphone frames are refused: about 3 s of 32 ms frames."""
 
 FINISH_S = 2.0
 """Longest wait for the service's goodbye after ours."""
+
+TEARDOWN_S = FINISH_S + 2.5
+"""Longest wait for the end of other wire sessions before a new one: goodbye, then the bounds of `Link.close`."""
 
 FILL_S = 0.25
 """Pause of the microphone after which silence takes its place: a stream without audio dies after 55 s, and without
@@ -46,7 +50,7 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    `on_ended` carries the seconds for which the service had given no sign of life.
+    `on_ended` carries the time of the service's last sign of life.
     """
 
     on_ready: Callable[[LinkReady], None]
@@ -64,7 +68,7 @@ class WireSession:
         clock: time.
         listener: told what happens; `on_ended` exactly once, and never after `drop`.
         recorder: takes note of every protocol event.
-        after: what must be over before the link is opened.
+        after: what should be over before the link is opened; it is waited for up to `TEARDOWN_S`.
     """
 
     def __init__(
@@ -80,7 +84,6 @@ class WireSession:
     ) -> None:
         self.generation = generation
         self.wire_id = str(uuid.uuid4())
-        self.frames_dropped = 0
         self._linker = linker
         self._setup = setup
         self._clock = clock
@@ -89,6 +92,8 @@ class WireSession:
         self._after = after
         self._session = NovaSession(Side.CLIENT)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self._unwritten: deque[float] = deque()  # when each payload was handed over that the link has not taken yet
+        self._refused_from = NEVER
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
         self._patience = Alarm(lambda: self._accept(proven=False))
@@ -105,51 +110,61 @@ class WireSession:
         """Return whether it has begun and is not over."""
         return self._session.state in _BEGUN
 
+    @property
+    def unwritten_from(self) -> float:
+        """Return when the oldest of what the link has not taken was handed over; `NEVER` when it has taken all."""
+        return min(self._unwritten[0] if self._unwritten else NEVER, self._refused_from)
+
     def start(self) -> None:
         """Begin to open the link."""
         self._task = asyncio.create_task(self._run(), name=f"wire-{self.generation}")
 
-    def go_live(self, history: Sequence[HistoryMessage], frames: Sequence[bytes]) -> None:
+    def go_live(self, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float) -> None:
         """Replay the history, open audio, replay `frames` of the microphone. Only once, after `on_ready`.
 
         Nothing happens on a link that is over: `on_ended` is on its way.
         """
         if self._session.state is not State.READY:
+            self._refused_from = now
             return
-        now = self._clock.now()
         self._session.open_audio(history, now)
         for pcm in frames:
             self._session.send_audio(pcm, now)
-        self._drain()
+        self._drain(now)
         self._opening_payloads = self._outgoing.qsize()
         self._audio_until = now
         self._filler.set_in(FILL_S)
 
-    def send_audio(self, pcm: bytes) -> None:
-        """Send a microphone frame; dropped and counted when the link does not keep up."""
+    def send_audio(self, pcm: bytes, now: float) -> bool:
+        """Send a microphone frame; return False when it is refused: the link does not keep up, or is over."""
+        if self._session.state is not State.OPEN:
+            self._refused_from = min(self._refused_from, now)
+            return False
         if self._outgoing.qsize() - self._opening_payloads > STALE_PAYLOADS:
-            self.frames_dropped += 1
-            return
-        now = self._clock.now()
+            return False
         self._audio_until = max(now, self._audio_until)
         self._session.send_audio(pcm, now)
-        self._drain()
+        self._drain(now)
+        return True
 
     def send_text(self, text: str) -> None:
         """Send typed text, only while `takes_text`; it waits in the core until audio is open."""
-        self._session.send_text(text, self._clock.now())
-        self._drain()
+        now = self._clock.now()
+        self._session.send_text(text, now)
+        self._drain(now)
 
     def send_tool_result(self, tool_use_id: str, result: str) -> None:
         """Send the JSON text of a tool's answer."""
-        self._session.send_tool_result(tool_use_id, result, self._clock.now())
-        self._drain()
+        now = self._clock.now()
+        self._session.send_tool_result(tool_use_id, result, now)
+        self._drain(now)
 
     async def finish(self) -> None:
         """End the wire session in order, within `FINISH_S`, then drop it."""
         if self._task is not None and not self._task.done() and self.takes_text:
-            self._session.end(self._clock.now())
-            self._drain()
+            now = self._clock.now()
+            self._session.end(now)
+            self._drain(now)
             await asyncio.wait({self._task}, timeout=FINISH_S)
         await self.drop()
 
@@ -166,15 +181,15 @@ class WireSession:
         link: Link | None = None
         try:
             if self._after:
-                await asyncio.wait(self._after)
+                await asyncio.wait(self._after, timeout=TEARDOWN_S)
             link = await self._linker.link()
             if link.expires_at_ms is not None:
                 self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
             await link.open()
             self._opened_at = self._clock.now()
             self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
-            self._session.start(self._setup, self._clock.now())
-            self._drain()
+            self._session.start(self._setup, self._opened_at)
+            self._drain(self._opened_at)
             self._patience.set_in(PATIENCE_S)
             error = await self._receive_all(link)
         except KnownError as known:
@@ -185,10 +200,10 @@ class WireSession:
             error.__cause__ = bug
         finally:
             self._cleaning = True
-            unheard_s = 0.0 if link is None else link.unheard_s
+            heard_at = self._clock.now() - (0.0 if link is None else link.unheard_s)
             await self._clean_up(link)
         if not self._dropped:
-            self._listener.on_ended(self.generation, error, unheard_s)
+            self._listener.on_ended(self.generation, error, heard_at)
 
     async def _receive_all(self, link: Link) -> KnownError | None:
         while True:
@@ -203,7 +218,7 @@ class WireSession:
                     self._session.receive(payload, now)
                     if (violation := self._dispatch()) is not None:
                         return violation
-                    self._drain()
+                    self._drain(now)
                 case Closed(failure=failure):
                     asked = self._session.state in _OVER
                     self._session.link_closed(now)
@@ -227,6 +242,7 @@ class WireSession:
                 _log.exception("sending stopped by a bug")
                 await link.close()
                 return
+            self._unwritten.popleft()
             if self._session.state in _OVER and self._outgoing.empty():
                 await link.finish()
                 return
@@ -242,11 +258,12 @@ class WireSession:
                 self._listener.on_event(self.generation, event)
         return violation
 
-    def _drain(self) -> None:
+    def _drain(self, now: float) -> None:
         for payload in self._session.events_to_send():
             if self._recorder is not None:
-                self._recorder.sent(self.generation, payload, self._clock.now())
+                self._recorder.sent(self.generation, payload, now)
             self._outgoing.put_nowait(payload)
+            self._unwritten.append(now)
         self._arm()
 
     def _accept(self, *, proven: bool) -> None:
@@ -266,7 +283,7 @@ class WireSession:
             self._audio_until += owed * FRAME_S
             for _ in range(min(owed, STALE_PAYLOADS)):
                 self._session.send_audio(SILENCE, now)
-            self._drain()
+            self._drain(now)
         self._filler.set_in(FILL_S)
 
     def _arm(self) -> None:
@@ -275,9 +292,10 @@ class WireSession:
             self._timer.set_in(at - self._clock.now())
 
     def _on_deadline(self) -> None:
-        self._session.handle_deadline(self._clock.now())
+        now = self._clock.now()
+        self._session.handle_deadline(now)
         self._dispatch()
-        self._drain()
+        self._drain(now)
 
     async def _clean_up(self, link: Link | None) -> None:
         self._timer.cancel()

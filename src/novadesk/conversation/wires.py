@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from novadesk.conversation.ports import Clock, Linker
+from novadesk.conversation.uplink import NEVER
 from novadesk.conversation.wire import WireListener, WireSession
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.protocol.history import HistoryMessage
@@ -37,8 +38,8 @@ class Wires:
         self._listener, self._recorder, self._alone = listener, recorder, alone
         self._open: dict[int, WireSession] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._dropping: set[asyncio.Task[None]] = set()  # those of them that say no goodbye
         self._live: WireSession | None = None
-        self._frames_dropped = 0
 
     @property
     def live(self) -> int | None:
@@ -56,12 +57,15 @@ class Wires:
         return self._live is not None and self._live.takes_text
 
     @property
-    def frames_dropped(self) -> int:
-        """Return how many microphone frames were dropped because a link did not keep up."""
-        return self._frames_dropped + sum(wire.frames_dropped for wire in self._open.values())
+    def unwritten_from(self) -> float:
+        """Return when the oldest frame was sent that the live link has not taken; `NEVER` when there is none."""
+        return NEVER if self._live is None else self._live.unwritten_from
 
     def open(self, generation: int) -> None:
-        """Begin to open a wire session; the listener hears when it is ready."""
+        """Begin to open a wire session; the listener hears when it is ready.
+
+        It waits for those that are being dropped, and for those that say goodbye where it would be one too many.
+        """
         wire = WireSession(
             generation=generation,
             linker=self._linker,
@@ -69,15 +73,15 @@ class Wires:
             clock=self._clock,
             listener=self._listener,
             recorder=self._recorder,
-            after=tuple(self._closing) if self._alone or self._live is not None else (),  # never a third one
+            after=tuple(self._closing if self._alone or self._live is not None else self._dropping),
         )
         self._open[generation] = wire
         wire.start()
 
-    def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes]) -> None:
+    def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float) -> None:
         """Let a ready wire session carry the conversation, beginning with the history and kept microphone frames."""
         self._live = self._open[generation]
-        self._live.go_live(history, frames)
+        self._live.go_live(history, frames, now)
 
     def drop(self, generation: int, *, goodbye: bool) -> None:
         """Tear a wire session down in the background; with `goodbye` it is ended in order first."""
@@ -85,15 +89,16 @@ class Wires:
             return
         if wire is self._live:
             self._live = None
-        self._frames_dropped += wire.frames_dropped
         task = asyncio.create_task(wire.finish() if goodbye else wire.drop(), name=f"wire-{generation}-closing")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        if not goodbye:
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
 
-    def send_audio(self, pcm: bytes) -> None:
-        """Send a microphone frame; dropped without a live wire session."""
-        if self._live is not None:
-            self._live.send_audio(pcm)
+    def send_audio(self, pcm: bytes, now: float) -> bool:
+        """Send a microphone frame; return False when no wire session takes it."""
+        return self._live is not None and self._live.send_audio(pcm, now)
 
     def send_text(self, text: str) -> None:
         """Send typed text, only while `takes_text`."""

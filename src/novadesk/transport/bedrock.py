@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _IMPORT_S = 30.0
 _TRUST_S = 10.0
+_PATIENCE_S = 0.5
 # The service takes no further event after this one, so its end of the stream is in order from then on.
 _GOODBYE = b'"sessionEnd"'
 
@@ -165,11 +166,11 @@ class BedrockLink:
         await asyncio.wait({self._ending}, timeout=self._timing.finish_s)
 
     async def close(self) -> None:
-        """Drop the connection and every task, see `Link`."""
+        """Drop the connection and every task, see `Link`. Without a goodbye the connection is cut at once."""
         self._closing = True
         self._inbox.close(Closed(None), at_once=True)
         if self._exchange is not None:
-            await self._exchange.close()
+            await self._exchange.close(patience_s=_PATIENCE_S if self._goodbye_said else 0.0)
         tasks = {task for task in (self._pump, self._ending) if task is not None}
         if tasks:
             # The SDK's reader ends by the closed connection; cancelling it is the last resort.

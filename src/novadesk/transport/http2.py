@@ -166,21 +166,25 @@ class Exchange:
         self._flush()
         return data
 
-    async def close(self) -> None:
-        """Drop the exchange and its connection. Bounded in time, idempotent, never raises."""
+    async def close(self, *, patience_s: float = 0.0) -> None:
+        """Drop the exchange and its connection. Bounded in time, idempotent, never raises.
+
+        Args:
+            patience_s: how long what is unsent may take to go out, and the other side to follow; then it is cut.
+        """
         if self._closed is None:
             self._fail(_closed_by_us())
-            self._closed = asyncio.create_task(self._tear_down(), name="http2-close")
+            self._closed = asyncio.create_task(self._tear_down(patience_s), name="http2-close")
         await asyncio.shield(self._closed)
 
-    async def _tear_down(self) -> None:
+    async def _tear_down(self, patience_s: float) -> None:
         for task in self._tasks[:3]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(h2.exceptions.ProtocolError):
             self._machine.close_connection()
             self._flush()
-        await self._wire.drop()
+        await self._wire.drop(patience_s=patience_s)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:

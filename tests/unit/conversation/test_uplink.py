@@ -18,7 +18,7 @@ def make(mode: TalkMode = TalkMode.HOLD) -> Uplink:
 
 def test_a_closed_gate_sends_silence_never_nothing() -> None:
     uplink = make()
-    uplink.go_live()
+    uplink.go_live(0.0)
     assert uplink.take(VOICE, 0.0) == SILENCE
     uplink.press()
     assert uplink.take(VOICE, 0.1) == VOICE
@@ -29,7 +29,7 @@ def test_a_closed_gate_sends_silence_never_nothing() -> None:
 
 def test_mute_wins_over_everything_and_sends_silence() -> None:
     uplink = make(TalkMode.HANDS_FREE)
-    uplink.go_live()
+    uplink.go_live(0.0)
     uplink.press()
     uplink.muted = True
     assert uplink.take(VOICE, 0.0) == SILENCE
@@ -42,10 +42,10 @@ def test_what_is_said_before_the_link_is_live_is_replayed_once() -> None:
     uplink.hold()
     frames = [bytes([n]) * FRAME_BYTES for n in range(1, 6)]
     assert [uplink.take(frame, 0.0) for frame in frames] == [None] * 5
-    assert uplink.go_live() == frames
-    assert uplink.go_live() == frames, "until somebody has understood it, the next wire session gets it too"
+    assert uplink.go_live(0.0) == frames
+    assert uplink.go_live(0.0) == frames, "until somebody has understood it, the next wire session gets it too"
     uplink.understood(10.0)
-    assert uplink.go_live() == []
+    assert uplink.go_live(0.0) == []
 
 
 def test_the_held_stretch_is_bounded_and_counts_what_it_drops() -> None:
@@ -55,7 +55,7 @@ def test_the_held_stretch_is_bounded_and_counts_what_it_drops() -> None:
     most = round(3.0 / FRAME_S)
     for n in range(most + 7):
         uplink.take(n.to_bytes(2, "big") * (FRAME_BYTES // 2), 0.0)
-    held = uplink.go_live()
+    held = uplink.go_live(0.0)
     assert len(held) == most
     assert uplink.lost_frames == 7
     assert held[-1] == (most + 6).to_bytes(2, "big") * (FRAME_BYTES // 2)
@@ -65,7 +65,7 @@ def test_a_gated_microphone_is_not_held() -> None:
     uplink = make()
     uplink.hold()
     uplink.take(VOICE, 0.0)
-    assert uplink.go_live() == []
+    assert uplink.go_live(0.0) == []
 
 
 def test_stop_forgets_everything() -> None:
@@ -76,7 +76,7 @@ def test_stop_forgets_everything() -> None:
     uplink.stop()
     assert uplink.take(VOICE, 0.0) is None
     assert not uplink.talking
-    assert uplink.go_live() == []
+    assert uplink.go_live(0.0) == []
 
 
 wishes = st.lists(
@@ -104,7 +104,7 @@ def test_no_order_of_wishes_sends_a_voice_through_a_closed_gate(wishes: list[str
             case "hold":
                 uplink.hold()
             case "live":
-                uplink.go_live()
+                uplink.go_live(0.0)
             case "stop":
                 uplink.stop()
                 pressed = False
@@ -120,33 +120,33 @@ def test_no_order_of_wishes_sends_a_voice_through_a_closed_gate(wishes: list[str
 def test_what_was_sent_and_not_understood_is_replayed_in_order_with_what_came_since() -> None:
     uplink = make()
     uplink.press()
-    uplink.go_live()
+    uplink.go_live(0.0)
     frames = [bytes([n]) * FRAME_BYTES for n in range(1, 6)]
     assert [uplink.take(frame, 0.0) for frame in frames[:3]] == frames[:3]
     uplink.hold()
     assert [uplink.take(frame, 0.0) for frame in frames[3:]] == [None, None]
-    assert uplink.go_live() == frames
+    assert uplink.go_live(0.0) == frames
     assert uplink.lost_frames == 0
 
 
 def test_what_was_understood_is_forgotten_but_not_what_was_never_sent() -> None:
     uplink = make()
     uplink.press()
-    uplink.go_live()
+    uplink.go_live(0.0)
     uplink.take(b"a" * FRAME_BYTES, 0.0)
     uplink.hold()
     uplink.take(b"b" * FRAME_BYTES, 0.0)
     uplink.understood(10.0)
-    assert uplink.go_live() == [b"b" * FRAME_BYTES]
+    assert uplink.go_live(0.0) == [b"b" * FRAME_BYTES]
 
 
 def test_frames_that_were_sent_once_are_not_lost_when_they_go() -> None:
     uplink = make()
     uplink.press()
-    uplink.go_live()
+    uplink.go_live(0.0)
     for _ in range(300):
         uplink.take(VOICE, 0.0)
-    assert len(uplink.go_live()) == round(3.0 / FRAME_S)
+    assert len(uplink.go_live(0.0)) == round(3.0 / FRAME_S)
     assert uplink.lost_frames == 0
 
 
@@ -166,25 +166,25 @@ def test_quiet_is_a_closed_gate_or_hands_free_silence() -> None:
 def test_what_was_said_into_a_dead_connection_for_longer_than_is_kept_is_counted_as_lost() -> None:
     uplink = make()
     uplink.press()
-    uplink.go_live()
+    uplink.go_live(0.0)
     for number in range(200):
         uplink.take(VOICE, number * FRAME_S)
     now = 200 * FRAME_S
-    uplink.link_lost(heard_at=now - 5.0)
+    uplink.link_lost(unheard_from=now - 5.0)
     assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S)
-    uplink.link_lost(heard_at=0.0)
+    uplink.link_lost(unheard_from=0.0)
     assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S), "counted once"
 
 
 def test_what_is_said_on_after_the_pause_is_kept_when_the_rest_was_understood() -> None:
     uplink = make()
     uplink.press()
-    uplink.go_live()
+    uplink.go_live(0.0)
     frames = [n.to_bytes(2, "big") * (FRAME_BYTES // 2) for n in range(80)]
     for number, frame in enumerate(frames):
         uplink.take(frame, number * FRAME_S)
     uplink.understood(80 * FRAME_S)
-    kept = uplink.go_live()
+    kept = uplink.go_live(0.0)
     assert kept == frames[-len(kept) :]
     assert len(kept) == int(1.5 / FRAME_S)
 

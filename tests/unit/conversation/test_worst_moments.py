@@ -8,6 +8,8 @@ from novadesk.config import SessionSettings
 from novadesk.conversation.api import MicrophoneState, Phase, TalkMode
 from novadesk.conversation.supervisor import Policy
 from novadesk.conversation.toolbox import Toolbox
+from novadesk.conversation.uplink import FRAME_BYTES, FRAME_S
+from novadesk.conversation.wire import TEARDOWN_S
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.events import ToolSpec
 from tests.support.bench import LOST, VOICE, Bench, story
@@ -161,3 +163,120 @@ def test_a_question_that_nobody_will_answer_is_said_to_be_open() -> None:
         assert "A question was not answered. Please ask it again." in bench.now.notices
 
     story(work)
+
+
+@pytest.mark.parametrize("how", ["lost", "handed over", "slept"])
+def test_what_a_slow_reader_never_took_is_replayed_or_counted(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        old = bench.linker.newest
+        bench.controller.press_talk()
+        if how == "handed over":
+            await asyncio.sleep(POLICY.last_s - 4.0)
+        monkeypatch.setattr(old, "send", never)
+        spoken = await say_numbers(bench, 6.0 if how != "handed over" else 4.5)
+        if how == "lost":
+            old.end(LOST)
+        elif how == "slept":
+            bench.controller.on_resumed()
+        await bench.until(lambda: bench.linker.newest is not old and bench.linker.newest.listening)
+        await asyncio.sleep(0.1)
+        heard = numbers(bench.linker.newest.heard())
+        assert heard == list(range(spoken - len(heard) + 1, spoken + 1)), "the newest stretch, without a hole"
+        assert bench.now.lost_s == pytest.approx((spoken - len(heard)) * FRAME_S)
+        assert f"{bench.now.lost_s:.1f} s of what you said were lost." in " ".join(bench.now.notices)
+
+    story(work, session=NEVER)
+
+
+def test_what_still_waits_to_be_written_is_not_understood_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        old = bench.linker.newest
+        bench.controller.press_talk()
+        written = await say_numbers(bench, 1.0)
+        await asyncio.sleep(0)
+        monkeypatch.setattr(old, "send", never)
+        spoken = await say_numbers(bench, 1.0, after=written)
+        bench.controller.release_talk()
+        old.user_said("the first words")
+        await bench.until(lambda: len(bench.now.turns) == 1)
+        old.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
+        await asyncio.sleep(0.1)
+        assert numbers(bench.linker.newest.heard()) == list(range(written + 1, spoken + 1))
+        assert bench.now.lost_s == 0.0
+
+    story(work)
+
+
+def test_a_hole_that_a_slow_reader_made_is_told_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        link, reads = bench.linker.newest, asyncio.Event()
+        send = link.send
+
+        async def late(payload: bytes) -> None:
+            await reads.wait()
+            await send(payload)
+
+        monkeypatch.setattr(link, "send", late)
+        bench.controller.press_talk()
+        spoken = await say_numbers(bench, 4.0)
+        bench.controller.release_talk()
+        reads.set()
+        link.user_said("what got through")
+        await bench.until(lambda: len(bench.now.turns) == 1)
+        assert bench.now.lost_s == pytest.approx((spoken - len(numbers(link.heard()))) * FRAME_S)
+        assert bench.now.lost_s > 0.5
+        assert bench.now.notices == (f"{bench.now.lost_s:.1f} s of what you said were lost.",)
+        link.answer("Good.")
+        await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
+
+    story(work)
+
+
+@pytest.mark.parametrize("close_s", [2.0, 600.0])
+@pytest.mark.parametrize("wish", ["on_resumed", "on_network_up"])
+def test_a_link_is_gone_before_the_next_is_opened_but_is_not_waited_for_without_end(
+    wish: str, close_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        if wish == "on_network_up":
+            bench.linker.stuck = [True]
+            bench.linker.newest.end(LOST)
+            await bench.until(lambda: len(bench.linker.links) == 2)
+            await asyncio.sleep(0.1)
+        dropped, links = bench.linker.newest, len(bench.linker.links)
+        close = dropped.close
+
+        async def slow() -> None:
+            await asyncio.sleep(close_s)
+            await close()
+
+        monkeypatch.setattr(dropped, "close", slow)
+        getattr(bench.controller, wish)()
+        await bench.until(lambda: len(bench.linker.links) == links + 1, most_s=TEARDOWN_S + 0.1)
+        assert dropped.closed == (close_s < TEARDOWN_S)
+        await bench.ready()
+
+    story(work, session=NEVER)
+
+
+async def never(_payload: bytes) -> None:
+    await asyncio.Event().wait()
+
+
+async def say_numbers(bench: Bench, seconds: float, after: int = 0) -> int:
+    """Speak frames that carry a running number, at the microphone's pace; return the last number."""
+    assert bench.sound.listener is not None
+    for number in range(after + 1, after + 1 + round(seconds / FRAME_S)):
+        bench.sound.listener.on_frame(number.to_bytes(4, "big") * 256, 0.2)
+        await asyncio.sleep(FRAME_S)
+    return number
+
+
+def numbers(pcm: bytes) -> list[int]:
+    frames = [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm), FRAME_BYTES)]
+    return [int.from_bytes(frame[:4], "big") for frame in frames if any(frame)]
