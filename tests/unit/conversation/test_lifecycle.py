@@ -192,6 +192,8 @@ def test_what_only_the_person_can_mend_fails_and_releases_the_devices() -> None:
     again, actions = run(m.TryNowRequested(), state=state)
     assert again.phase is Phase.CONNECTING
     assert m.OpenLink(generation=2) in actions
+    _, actions = step(again, m.LinkReady(generation=2, opened_at=0.0), 90.0, POLICY)
+    assert m.TellBack(after_s=90.0) in actions, "the outage is over only now"
 
 
 def test_a_mute_service_is_given_up() -> None:
