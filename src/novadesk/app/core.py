@@ -65,6 +65,7 @@ class Start:
         connect: open the link at once.
         sound: takes the place of the sound engine.
         talk_key: watch the global push-to-talk key.
+        keychain: takes the place of the system's keyring.
     """
 
     role: str
@@ -74,6 +75,7 @@ class Start:
     connect: bool = True
     sound: Sound | None = None
     talk_key: bool = False
+    keychain: Keychain | None = None
 
 
 class Core:
@@ -132,7 +134,7 @@ class Core:
         database = await self._open_store(start.role)
         practice = make_practice(self._folders)
         self._stack.push_async_callback(practice.stop)
-        self._remote_copy = self._make_remote_copy(database, practice)
+        self._remote_copy = self._make_remote_copy(database, practice, start.keychain)
         self._stack.push_async_callback(self._remote_copy.stop)
         sound = self._make_engine() if start.sound is None else start.sound
         self.controller = self._make_controller(database, practice, sound)
@@ -170,8 +172,8 @@ class Core:
         stack.push_async_callback(self.diagnosis.stop)
         return database
 
-    def _make_remote_copy(self, database: Database, practice: PracticeServer) -> RemoteCopy:
-        registry = Registry(database, Keychain(self._folders.keyring_service))
+    def _make_remote_copy(self, database: Database, practice: PracticeServer, keychain: Keychain | None) -> RemoteCopy:
+        registry = Registry(database, keychain or Keychain(self._folders.keyring_service))
         self._upkeep = Upkeep(self, database, registry, self._folders.cache)
         return RemoteCopy(
             settings=self._settings,

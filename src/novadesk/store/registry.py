@@ -148,9 +148,7 @@ class Registry:
             async with asyncio.timeout(self._deadline_s):
                 await self._keychain.delete(handle)
         except TimeoutError as error:
-            raise KnownError(
-                Reason.KEYRING_TIMED_OUT, "The keyring does not answer.", "Unlock it and try again."
-            ) from error
+            raise _no_answer() from error
         await self._database.run(lambda db: _note_entry(db, handle, False))
 
     async def _load(self, handle: str) -> bool:
@@ -188,8 +186,12 @@ class Registry:
 
     def _rest(self, error: KnownError | TimeoutError) -> None:
         self._resting_until = self._now() + self._rest_s
-        what = error.what if isinstance(error, KnownError) else "The keyring does not answer."
-        self._note = f"{what} {_FOR_THIS_RUN}"
+        known = error if isinstance(error, KnownError) else _no_answer()
+        self._note = f"{known.what} {known.advice} {_FOR_THIS_RUN}"
+
+
+def _no_answer() -> KnownError:
+    return KnownError(Reason.KEYRING_TIMED_OUT, "The keyring does not answer.", "Unlock it and try again.")
 
 
 def _in_keyring(db: sqlite3.Connection, handle: str) -> bool:

@@ -86,6 +86,7 @@ class Sync:
         self._pause = Pause(self._policy, clock)
         self._put_off_errors: dict[str, KnownError] = {}
         self._waiting = Waiting()
+        self._keyring_note = registry.note
         self._open: str | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -210,7 +211,10 @@ class Sync:
         return await self._schedule.discover()
 
     async def _on_read(self, handle: str, pulled: Pulled, first: bool) -> None:
-        """Begin the successor of a session that is closed or gone, and say so."""
+        """Begin the successor of a session that is closed or gone, and say so; show what the keyring was like."""
+        if self._keyring_note != self._registry.note:
+            self._keyring_note = self._registry.note
+            self._on_changed()
         if pulled.closed is None and not pulled.lost:
             return
         if pulled.closed is not None:
