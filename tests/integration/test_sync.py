@@ -1,6 +1,7 @@
 """Sync against the real local Agent Runtime over a socket, with boto3, through every fault of the way."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import time
@@ -15,6 +16,7 @@ import pytest
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Role, SyncState, Turn
 from novadesk.server.agentruntime_shapes import ErrorType
+from novadesk.store.agentruntime import MAX_PARALLEL
 from novadesk.store.chain import RollOver
 from tests.support.leaks import LogWatch
 from tests.support.remote_rig import RunningServer, boto_client, cut, delay, lose_answer, refuse, running_server
@@ -308,6 +310,39 @@ async def test_pulling_pages_through_and_puts_turns_in_order(
             assert await other.sync.pull(made.handle) == 70
             assert len(other.changes) == 2
             assert await other.texts(made.handle) == texts
+
+
+class Crowd:
+    """Holds answers back until as many requests as may be are there at the same time; counts the most that were."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._full = asyncio.Event()
+
+    async def __call__(self, _request: Any, carry_out: Any) -> Any:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        if self.now >= MAX_PARALLEL:
+            self._full.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._full.wait(), 2.0)
+        await asyncio.sleep(0.05)  # One too many would come now.
+        self.now -= 1
+        return await carry_out()
+
+
+async def test_as_many_steps_are_read_at_once_as_there_are_connections(tmp_path: Path, server: RunningServer) -> None:
+    texts = [str(number) for number in range(5 * MAX_PARALLEL)]
+    async with computer(tmp_path / "a.db", server) as here:
+        made = await here.talk(*texts)
+        assert await here.settled()
+    crowd = Crowd()
+    async with computer(tmp_path / "b.db", server, start=False) as other:
+        await other.sync.discover()
+        server.faults.set(crowd, times=1_000_000, matches=STEPS)
+        assert await other.sync.pull(made.handle) == len(texts)
+        assert other.remote._client.meta.config.max_pool_connections == MAX_PARALLEL
+    assert crowd.most == MAX_PARALLEL
 
 
 async def test_torn_and_foreign_steps_are_passed_over_and_not_read_again(tmp_path: Path, server: RunningServer) -> None:

@@ -388,6 +388,12 @@ async def test_a_session_is_rolled_over_before_it_is_thirty_days_old(tmp_path: P
     await assert_remote_is(server, ["a", "day 28", "day 29.5"])
 
 
+def test_without_a_wish_a_session_is_rolled_over_before_its_limits() -> None:
+    usual = RollOver()
+    assert 500 <= usual.max_steps < 1_000
+    assert 20 <= usual.max_age_ms / 86_400_000 < 30
+
+
 # --- deleting one ----------------------------------------------------------------------------------------------------
 
 MOMENTS = ("PATCH /sessions/", "DELETE /sessions/", "POST /sessions/")
