@@ -15,10 +15,11 @@ from novadesk.config import BackendSettings, Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage
 from novadesk.server.faults import Fault
+from novadesk.transport import bedrock
 from novadesk.transport.bedrock import BedrockLink, BedrockLinker, LinkTiming, PracticeLinker
 from novadesk.transport.credentials import FrozenCredentials, StaticCredentials
 from novadesk.transport.dial import Wire
-from novadesk.transport.http2 import Timing
+from novadesk.transport.http2 import Exchange, Timing
 from tests.support.fault_outcomes import VOICE, Place
 from tests.support.scripted_partner import Rig, answer_typed, echo, listen, running
 from tests.support.wire_client import audio, audio_start, closing, opening, text
@@ -53,6 +54,14 @@ def tls_linker(rig: Rig, *, ca_bundle: str | None = None, endpoint: str = "", **
     )
     return BedrockLinker(
         Settings(backend=backend), environment=environment, credentials=StaticCredentials(keys), timing=FAST
+    )
+
+
+def linker_to(endpoint: str) -> BedrockLinker:
+    return BedrockLinker(
+        Settings(backend=BackendSettings(bedrock_endpoint=endpoint)),
+        environment={},
+        credentials=StaticCredentials(FrozenCredentials(access_key_id="a", secret_access_key="b")),
     )
 
 
@@ -335,6 +344,39 @@ async def test_an_open_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
             assert await link.receive() == Closed(None)
 
 
+async def test_a_link_that_is_dropped_in_the_middle_of_opening_leaves_no_task_of_the_library_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    complaints: list[object] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_exception_handler", complaints.append)
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connected = asyncio.Event()
+    monkeypatch.setattr(bedrock, "Exchange", lambda *how: (connected.set(), Exchange(*how))[1])
+    moments = []
+    for turns in range(20):
+        connected.clear()
+        link = await linker_to(f"http://127.0.0.1:{port}").link()
+        opening_link = asyncio.create_task(link.open())
+        await connected.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        opening_link.cancel()
+        moments += await asyncio.gather(opening_link, return_exceptions=True)
+        await link.close()
+    gc.collect()
+    server.close()
+    await server.wait_closed()
+    assert complaints == []
+    assert moments[0] is not None
+    assert moments[-1] is None, "the last one was open"
+
+
 async def test_a_wrong_key_and_a_wrong_region(tmp_path: Path) -> None:
     async with running(tmp_path, listen) as rig:
         for keys, region, reason in (
@@ -373,12 +415,7 @@ async def test_an_untrusted_certificate_is_refused_by_name(tmp_path: Path) -> No
 async def test_nothing_listens(tmp_path: Path) -> None:
     async with running(tmp_path, listen) as rig:
         address = rig.address
-    source = BedrockLinker(
-        Settings(backend=BackendSettings(bedrock_endpoint=address.bedrock)),
-        environment={},
-        credentials=StaticCredentials(FrozenCredentials(access_key_id="a", secret_access_key="b")),
-    )
-    link = await source.link()
+    link = await linker_to(address.bedrock).link()
     with pytest.raises(KnownError) as caught:
         await link.open()
     assert caught.value.reason is Reason.UNREACHABLE

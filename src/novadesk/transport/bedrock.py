@@ -76,6 +76,7 @@ class BedrockLink:
         self._inbox = inbox or Inbox()
         self._one_at_a_time = asyncio.Lock()
         self._exchange: Exchange | None = None
+        self._opening: asyncio.Task[SdkStream] | None = None
         self._stream: SdkStream | None = None
         self._pump: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -109,13 +110,17 @@ class BedrockLink:
                     deadline_s=self._timing.open_s,
                 )
                 self._exchange = Exchange(wire, self._timing.exchange)
-                self._stream = await sdk.SdkStream.open(
-                    self._exchange,
-                    uri=self._route.endpoint.uri,
-                    region=self._route.region,
-                    model=model,
-                    credentials=self._route.credentials,
+                self._opening = asyncio.create_task(
+                    sdk.SdkStream.open(
+                        self._exchange,
+                        uri=self._route.endpoint.uri,
+                        region=self._route.region,
+                        model=model,
+                        credentials=self._route.credentials,
+                    ),
+                    name="bedrock-open",
                 )
+                self._stream = await asyncio.shield(self._opening)
         except TimeoutError as error:
             await self.close()
             raise KnownError(
@@ -171,6 +176,8 @@ class BedrockLink:
         self._inbox.close(Closed(None), at_once=True)
         if self._exchange is not None:
             await self._exchange.close(patience_s=_PATIENCE_S if self._goodbye_said else 0.0)
+        if self._pump is None and self._opening is not None:
+            self._pump = asyncio.create_task(_abandon(self._opening), name="bedrock-abandon")
         tasks = {task for task in (self._pump, self._ending) if task is not None}
         if tasks:
             # The SDK's reader ends by the closed connection; cancelling it is the last resort.
@@ -331,6 +338,12 @@ async def load_sdk() -> Any:
         raise KnownError(
             Reason.TIMED_OUT, "The AWS library took too long to load.", "Close other programs and try again."
         ) from error
+
+
+async def _abandon(opening: "asyncio.Task[SdkStream]") -> None:
+    """Take what becomes of a request whose exchange is closed: nobody else waits for it."""
+    stream = await opening
+    await stream.abandon()
 
 
 async def _load_trust(ca_bundle: str) -> Trust:

@@ -111,7 +111,8 @@ async def _error_body(exchange: Exchange) -> bytes:
 class SdkStream:
     """One bidirectional stream of the SDK.
 
-    Only `open` makes it. `response` and `receive` must not be cancelled while they wait: close the exchange instead.
+    Only `open` makes it. `open`, `response` and `receive` must not be cancelled while they wait, or the SDK forgets
+    tasks that it has begun: close the exchange instead.
     """
 
     def __init__(self, transport: DuplexTransport, stream: Any) -> None:
@@ -146,6 +147,10 @@ class SdkStream:
             InvokeModelWithBidirectionalStreamOperationInput(model_id=model)
         )
         return cls(transport, stream)
+
+    async def abandon(self) -> None:
+        """Take what became of the request, which nobody else waits for. The exchange is closed."""
+        await asyncio.gather(self._stream.await_output(), return_exceptions=True)
 
     async def response(self) -> None:
         """Wait until the service has accepted the request; raises `ServiceRefused` or what broke it otherwise."""
