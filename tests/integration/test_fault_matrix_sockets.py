@@ -15,8 +15,10 @@ from novadesk.conversation.api import Phase
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.limits import Limits
 from novadesk.server.faults import Fault
+from tests.support.fault_matrix import TROUBLES
 from tests.support.fault_outcomes import STORE, VOICE, Place
 from tests.support.fault_sockets import Talk, read_remote, talking
+from tests.support.fault_table import VIRTUAL_ONLY
 from tests.support.leaks import LogWatch, take_census
 
 from novadesk.conversation.supervisor import VERDICTS, Verdict  # isort: skip
@@ -166,6 +168,31 @@ async def test_no_network_and_no_name_service(name: str, tmp_path: Path, monkeyp
         await finish(talk)
 
 
+async def test_a_service_that_is_down_is_tried_until_it_is_back(tmp_path: Path) -> None:
+    async with talking(tmp_path) as talk:
+        await begin(talk)
+        talk.rig.server.faults.add(Fault.HTTP_UNAVAILABLE, times=2, after_inputs=0)
+        talk.rig.server.faults.strike(Fault.RESET_TCP)
+        waiting = await talk.until(lambda now: now.attempt >= 2)
+        assert waiting.error is not None
+        assert waiting.error.reason == Reason.UNAVAILABLE.value
+        await finish(talk)  # nobody says that it is back
+        assert talk.wirings.attempts == 4
+
+
+async def test_a_successor_that_is_lost_is_replaced_beside_the_live_wire_session(tmp_path: Path) -> None:
+    async with talking(tmp_path, life_s=2.0) as talk:
+        await talk.ready()
+        talk.rig.server.faults.add(Fault.RESET_TCP_EARLY, after_inputs=0)
+        await talk.ask("one")
+        await talk.ask("two")
+        renewed = await talk.until(lambda now: now.renewals == 1)
+        assert talk.wirings.attempts == 3, "the live one, the one that was lost, the one that took over"
+        assert talk.rig.server.faults.pending == 0
+        assert (renewed.phase, renewed.reconnects, renewed.notices) == (Phase.READY, 0, ())
+        await finish(talk)
+
+
 async def test_keys_that_expire_on_the_way_are_said(tmp_path: Path) -> None:
     async with talking(tmp_path) as talk:
         await begin(talk)
@@ -233,6 +260,26 @@ async def test_sessions_that_reach_their_limit_follow_one_another(tmp_path: Path
             await talk.until(lambda _, before=attempts: talk.wirings.attempts > before)
             await talk.ready()
         await talk.check_books()
+
+
+WORLD = {
+    "NO_NETWORK": test_no_network_and_no_name_service,
+    "NO_NAMES": test_no_network_and_no_name_service,
+    "SERVICE_DOWN": test_a_service_that_is_down_is_tried_until_it_is_back,
+    "KEYS_EXPIRED": test_keys_that_expire_on_the_way_are_said,
+    "CLOCK_FORWARD": test_a_clock_that_jumps_is_said_and_harms_nothing,
+    "CLOCK_BACK": test_a_clock_that_jumps_is_said_and_harms_nothing,
+    "SLEEP": test_the_computer_sleeps,
+    "KEYRING_LOCKED": test_the_keyring_is_locked,
+    "DISK_FULL": test_the_disk_is_full,
+    "SUCCESSOR_LOST": test_a_successor_that_is_lost_is_replaced_beside_the_live_wire_session,
+}
+
+
+def test_every_fault_of_the_table_has_its_run_or_says_why_not() -> None:
+    voice = {*PASSING_IN_STREAM, *LASTING_IN_STREAM, *PASSING_AT_OPENING, *LASTING_AT_OPENING, *HARMLESS}
+    run = [fault.name for fault in (*voice, *STORE)] + [*WORLD, *VIRTUAL_ONLY]
+    assert sorted(run) == sorted(trouble.name for trouble in TROUBLES)
 
 
 @pytest.mark.parametrize("way", ["start and end", "new conversation"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from novadesk.audio.nullio import FileSound
-from novadesk.config import BackendSettings, Settings
+from novadesk.config import BackendSettings, LimitSettings, Settings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.toolbox import Toolbox
@@ -181,15 +181,21 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(folder: Path, **options: object) -> AsyncIterator[Talk]:
-    """Run the server, the store, sync and a conversation."""
+async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> AsyncIterator[Talk]:
+    """Run the server, the store, sync and a conversation.
+
+    Args:
+        folder: for all files.
+        life_s: of a wire session, as the app knows it: at three quarters of it the successor is prepared.
+        options: of the server.
+    """
     partner, clock = Memory(), MovingClock()
     async with (
         running(folder, partner.converse, wall_clock=clock, **options) as rig,
         Database(folder / "novadesk.db") as database,
     ):
         address = json.loads(rig.address.to_json())
-        settings = Settings(backend=BackendSettings())
+        settings = Settings(backend=BackendSettings(), limits=LimitSettings(connection_s=life_s))
 
         async def access() -> RemoteAccess:
             return RemoteAccess(

@@ -11,7 +11,8 @@ _INTRO = """## Faults
 {cells} cells: {troubles} faults, each in {states} states of a conversation, on virtual time, with the program's own
 controller, store, outbox and sync. The in-memory link raises exactly what the real transport makes of the fault over
 real sockets (`tests/contract/test_link_faults.py` holds the two together), and every wait is the longest that chance
-allows. One run of each fault over real sockets is in `tests/integration/test_fault_matrix_sockets.py`.
+allows. One run of each fault over real sockets is in `tests/integration/test_fault_matrix_sockets.py`, but of
+{virtual_only}.
 
 After every cell: the disk, the session store and what the service heard and said agree, in order, each turn once; a
 question that was in flight is answered; an outage that a failure made is told in one line ("Back after 4 s."), no
@@ -27,6 +28,12 @@ notice the fault.
 | fault | what it is | what NovaDesk does | bound |
 |---|---|---|---:|
 """
+
+VIRTUAL_ONLY = {
+    "SLEEP_CLOCK_RUNS": "a real loop has its clock from the computer",
+    "LATE_ANSWER": "a socket that is closed delivers nothing late",
+}
+"""Troubles without a run over real sockets, and why."""
 
 _TABLE_INTRO = """
 ### What was found
@@ -44,7 +51,10 @@ def run_all() -> dict[tuple[str, str], Cell]:
 
 def render(results: Results) -> str:
     """Return the section of the page."""
-    lines = [_INTRO.format(cells=len(TROUBLES) * len(STATES), troubles=len(TROUBLES), states=len(STATES)).rstrip()]
+    only = " and of\n".join(f"{name} ({why})" for name, why in VIRTUAL_ONLY.items())
+    cells = len(TROUBLES) * len(STATES)
+    intro = _INTRO.format(cells=cells, troubles=len(TROUBLES), states=len(STATES), virtual_only=only)
+    lines = [intro.rstrip()]
     lines += [_described(trouble) for trouble in TROUBLES]
     lines.append(_TABLE_INTRO)
     names = [state.name for state in STATES]
