@@ -5,10 +5,11 @@ import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,41 +152,84 @@ async def test_a_full_disk_is_said_and_the_turn_can_be_written_once_there_is_roo
     assert check(small_disk / "novadesk.db") is Health.WHOLE
 
 
+class Teller:
+    """The record of a conversation over a real store, and what it told."""
+
+    def __init__(self, archive: Conversations) -> None:
+        self.stored: list[str] = []
+        self.troubles: list[KnownError | None] = []
+        self.record = Record(
+            archive=archive, clock=RealClock(), on_changed=lambda: None, on_stored=self.stored.append,
+            on_trouble=self.troubles.append, on_shown=lambda _turn_id: None,
+        )  # fmt: skip
+        self.record.start()
+        self.record.begin(BackendKind.PRACTICE)
+
+    def say(self, *texts: str) -> None:
+        for text in texts:
+            turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
+            self.record.keep(turn, wire_session=str(uuid.uuid4()), typed=True)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
 async def test_what_is_said_on_a_full_disk_is_told_kept_and_written_once_there_is_room(small_disk: Path) -> None:
-    """The record of a conversation over a real store: nothing is lost, in order, and the person knows."""
-    stored: list[str] = []
-    troubles: list[KnownError | None] = []
+    """Nothing is lost, in order, and the person knows."""
     async with Database(small_disk / "novadesk.db") as database:
         archive = Conversations(database)
-        record = Record(
-            archive=archive, clock=RealClock(), on_changed=lambda: None, on_stored=stored.append,
-            on_trouble=troubles.append, on_shown=lambda _turn_id: None,
-        )  # fmt: skip
-        record.start()
-        record.begin(BackendKind.PRACTICE)
+        teller = Teller(archive)
         ballast = fill(small_disk)
         texts = ["x" * 50_000, "the second", "the third"]
-        for text in texts:
-            record.keep(
-                TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text),
-                wire_session=str(uuid.uuid4()),
-                typed=True,
-            )
-        async with asyncio.timeout(20):
-            while record.unsaved < 3:
-                await asyncio.sleep(0.01)
-        assert stored == []
-        assert isinstance(troubles[-1], KnownError)
-        assert (troubles[-1].reason, "3 turns are not saved yet" in troubles[-1].what) == (Reason.DISK_FULL, True)
-        assert [turn.text for turn in record.turns] == texts, "they are shown all the same"
+        teller.say(*texts)
+        await teller.until(lambda: teller.record.unsaved == 3)
+        assert teller.stored == []
+        told = teller.troubles[-1]
+        assert told is not None
+        assert (told.reason, "3 turns are not saved yet" in told.what) == (Reason.DISK_FULL, True)
+        assert [turn.text for turn in teller.record.turns] == texts, "they are shown all the same"
         ballast.unlink()
-        async with asyncio.timeout(20):
-            while len(stored) < 3:
-                await asyncio.sleep(0.01)
-        assert await record.stop() == 0
-        assert troubles[-1] is None
-        assert record.conversation is not None
-        assert [turn.text for turn in await archive.turns(record.conversation.handle)] == texts
+        await teller.until(lambda: len(teller.stored) == 3)
+        assert await teller.record.stop() == 0
+        assert teller.troubles[-1] is None
+        assert teller.record.conversation is not None
+        assert [turn.text for turn in await archive.turns(teller.record.conversation.handle)] == texts
+
+
+async def test_what_is_said_while_a_running_store_is_read_only_is_told_kept_and_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that the system mounts read-only under a running program: SQLite refuses each write (SQLITE_READONLY)."""
+    monkeypatch.setattr("novadesk.conversation.backlog.RETRY_S", 0.05)
+    async with Database(tmp_path / "novadesk.db") as database:
+        archive = Conversations(database)
+        teller = Teller(archive)
+        teller.say("before")
+        await teller.until(lambda: len(teller.stored) == 1)
+        await database.read(lambda db: db.execute("PRAGMA query_only = ON"))
+        with pytest.raises(KnownError) as refused:
+            await archive.create(make_conversation())
+        assert isinstance(refused.value.__cause__, sqlite3.OperationalError)
+        assert refused.value.__cause__.sqlite_errorcode == sqlite3.SQLITE_READONLY
+        teller.say("the second", "the third")
+        await teller.until(lambda: teller.record.unsaved == 2 and len(teller.troubles) > 3)
+        told = teller.troubles[-1]
+        assert told is not None
+        assert told.reason is Reason.STORE_LOCKED
+        assert f"The store {tmp_path / 'novadesk.db'} cannot be" in told.what
+        assert "2 turns are not saved yet" in told.what
+        assert "permissions" in told.advice
+        assert [turn.text for turn in teller.record.turns] == ["before", "the second", "the third"]
+        assert teller.record.conversation is not None
+        handle = teller.record.conversation.handle
+        assert [turn.text for turn in await archive.turns(handle)] == ["before"], "what is there can still be read"
+        await database.read(lambda db: db.execute("PRAGMA query_only = OFF"))
+        await teller.until(lambda: teller.record.unsaved == 0)
+        assert teller.troubles[-1] is None
+        assert [turn.text for turn in await archive.turns(handle)] == ["before", "the second", "the third"]
+        assert await teller.record.stop() == 0
 
 
 async def test_a_store_cannot_be_made_or_opened_on_a_full_disk(small_disk: Path) -> None:
