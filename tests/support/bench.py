@@ -8,6 +8,7 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
+from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.events import PromptStart, SessionStart
 from novadesk.protocol.session import Setup
@@ -67,6 +68,7 @@ class Bench:
         toolbox: Toolbox | None = None,
         session: SessionSettings | None = None,
         limits: LimitSettings | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.linker, self.sound = MemoryLinker(), MemorySound()
         self.archive = archive or MemoryArchive()
@@ -92,6 +94,7 @@ class Bench:
             publish=self.snapshots.append,
             on_saved=self._saved,
             on_quit=lambda: None,
+            meter=meter,
         )
 
     def _saved(self) -> None:
