@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from novadesk.daemon import DaemonCall
+from novadesk.daemon import DaemonCall, DaemonThreads
 from novadesk.errors import KnownError, Reason
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class RemoteSessions:
         self._opened_with: RemoteAccess | None = None
         self._stale = False
         self._calls: set[DaemonCall[Any]] = set()
+        self._threads = DaemonThreads(name="novadesk-sync")
 
     async def create(self, metadata: Mapping[str, str]) -> RemoteSession:
         """Create a session. A lost answer may leave one behind: look it up by its metadata."""
@@ -180,6 +181,7 @@ class RemoteSessions:
 
     async def close(self, *, deadline_s: float = 2.0) -> None:
         """Close the connections; calls that are stuck are left to their threads."""
+        self._threads.close()
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(TimeoutError):
@@ -212,7 +214,7 @@ class RemoteSessions:
         self._calls = {call for call in self._calls if call.running}
         if len(self._calls) >= _MAX_STUCK:
             raise _unreachable("The remote session store does not answer any more.")
-        call = DaemonCall(lambda: _translated(work), name="novadesk-sync")
+        call = DaemonCall(lambda: _translated(work), threads=self._threads)
         self._calls.add(call)
         try:
             return await call.result(deadline_s=deadline_s)

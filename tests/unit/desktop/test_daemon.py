@@ -3,10 +3,11 @@ import gc
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
-from novadesk.daemon import DaemonCall
+from novadesk.daemon import DaemonCall, DaemonThreads
 
 
 async def test_the_outcome_of_a_call() -> None:
@@ -68,3 +69,62 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert (done.stdout, done.stderr) == ("given up\n", "")
+
+
+async def until_gone(thread: threading.Thread) -> None:
+    async with asyncio.timeout(10):
+        while thread.is_alive():
+            await asyncio.sleep(0.005)
+
+
+async def test_kept_threads_take_call_after_call_and_end_when_closed() -> None:
+    threads = DaemonThreads(name="kept", idle_s=60.0)
+    first = await DaemonCall(threading.current_thread, threads=threads).result(deadline_s=10)
+    async with asyncio.timeout(10):
+        while await DaemonCall(threading.current_thread, threads=threads).result(deadline_s=10) is not first:
+            await asyncio.sleep(0)  # the first one was not free yet
+    assert first.daemon
+    assert first.name == "kept"
+    threads.close()
+    await until_gone(first)
+    late = await DaemonCall(threading.current_thread, threads=threads).result(deadline_s=10)
+    await until_gone(late)
+
+
+async def test_a_stuck_call_on_a_kept_thread_holds_up_no_other_and_its_thread_ends_after_a_close() -> None:
+    threads, gate = DaemonThreads(name="kept", idle_s=60.0), threading.Event()
+    stuck = DaemonCall(lambda: (gate.wait(30), threading.current_thread())[1], threads=threads)
+    with pytest.raises(TimeoutError):
+        await stuck.result(deadline_s=0.01)
+    assert await DaemonCall(lambda: 7, threads=threads).result(deadline_s=10) == 7
+    threads.close()
+    assert stuck.running
+    gate.set()
+    await until_gone(await stuck.result(deadline_s=10))
+
+
+async def test_a_kept_thread_without_work_ends_by_itself_and_the_next_call_gets_another() -> None:
+    threads = DaemonThreads(name="kept", idle_s=0.01)
+    first = await DaemonCall(threading.current_thread, threads=threads).result(deadline_s=10)
+    await until_gone(first)
+    assert await DaemonCall(lambda: 7, threads=threads).result(deadline_s=10) == 7
+
+
+async def test_calls_that_come_just_as_kept_threads_end_are_all_carried_out() -> None:
+    threads = DaemonThreads(name="kept", idle_s=0.0)
+    calls = [DaemonCall(lambda n=n: n, threads=threads) for n in range(300)]  # type: ignore[misc]
+    assert [await call.result(deadline_s=10) for call in calls] == list(range(300))
+    threads.close()
+
+
+async def test_a_kept_thread_keeps_no_outcome() -> None:
+    class Answer:
+        pass
+
+    threads = DaemonThreads(name="kept", idle_s=60.0)
+    call = DaemonCall(Answer, threads=threads)
+    gone = threading.Event()
+    weakref.finalize(await call.result(deadline_s=10), gone.set)
+    del call
+    assert await asyncio.to_thread(gone.wait, 10)
+    threads.close()
