@@ -180,6 +180,11 @@ class Talk:
         assert self.wirings.most_opening == 1
 
 
+def _make_setup() -> Setup:
+    prompt = PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew")
+    return Setup(session=SessionStart(), prompt=prompt, system_prompt="Be kind.")
+
+
 @asynccontextmanager
 async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> AsyncIterator[Talk]:
     """Run the server, the store, sync and a conversation.
@@ -213,11 +218,7 @@ async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> 
         wirings = Wirings(lambda: address, settings)
         controller = Controller(
             settings=settings,
-            setup=lambda: Setup(
-                session=SessionStart(),
-                prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
-                system_prompt="Be kind.",
-            ),
+            setup=_make_setup,
             linker=wirings,
             sound=FileSound(None, pace=4.0),
             archive=archive,
