@@ -264,6 +264,27 @@ def test_a_link_is_gone_before_the_next_is_opened_but_is_not_waited_for_without_
     story(work, session=NEVER)
 
 
+def test_the_time_that_a_dead_connection_takes_to_close_hides_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        dead = bench.linker.newest
+        close = dead.close
+
+        async def slow() -> None:
+            await asyncio.sleep(2.0)
+            await close()
+
+        monkeypatch.setattr(dead, "close", slow)
+        bench.controller.press_talk()
+        await say_numbers(bench, 7.0)
+        dead.unheard_s = 7.0
+        dead.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.listening)
+        assert bench.now.lost_s == pytest.approx(4.0, abs=0.1)
+
+    story(work)
+
+
 async def never(_payload: bytes) -> None:
     await asyncio.Event().wait()
 
