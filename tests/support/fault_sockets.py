@@ -190,9 +190,7 @@ async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> 
     """Run the server, the store, sync and a conversation.
 
     Args:
-        folder: for all files.
-        life_s: of a wire session, as the app knows it: at three quarters of it the successor is prepared.
-        options: of the server.
+        life_s: life of a wire session as the app knows it: at three quarters of it the successor is prepared.
     """
     partner, clock = Memory(), MovingClock()
     async with (
