@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def test_a_benchmark_that_breaks_writes_nothing_and_leaves_no_old_figures(tmp_pa
 )
 def test_a_time_is_told_in_its_unit(figure_ms: float, words: str) -> None:
     assert told(figure_ms) == words
+
+
+def test_the_script_finds_the_benchmarks_and_not_itself() -> None:
+    program = "import runpy, sys; sys.path[0] = 'scripts'; runpy.run_path('scripts/benchmarks.py', run_name='script')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
 
 
 def test_a_gate_that_is_met_exactly_is_missed() -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: each a script, and the sheet that they write on."""
