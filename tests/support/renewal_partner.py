@@ -14,6 +14,7 @@ from tests.support.renewal_frames import (
     Silence,
     encode_block,
 )
+from tests.support.renewal_words import answered, asked, number_of
 
 PAUSE_FRAMES = 47
 """Quiet after which what was said is over: 1.5 s, the shortest pause that ends a turn for the service (Amazon Nova user
@@ -113,7 +114,7 @@ class _Talk:
                     for frame in self._reader.feed(pcm):
                         await self._hear(frame)
                 case Typed(text):
-                    await self._answer(int(text.split()[1]), text)
+                    await self._answer(number_of(text), text)
                 case _:
                     pass
 
@@ -145,7 +146,7 @@ class _Talk:
             if self._is_over():
                 utterance, self._utterance = self._utterance, 0
                 await self._call.user_speech_ended()
-                said = f"utterance {utterance}" + ("" if self._heard == self._length else " in part")
+                said = asked(utterance) + ("" if self._heard == self._length else " in part")
                 await self._call.user_said(said)
                 await self._answer(utterance, said)
 
@@ -173,7 +174,7 @@ class _Talk:
 
     async def _speak(self, understood: Understood) -> None:
         number, call, log = understood.utterance, self._call, self._log
-        text = f"answer {number}"
+        text = answered(number)
         count = ANSWER_BLOCKS[0] + number * 7 % (ANSWER_BLOCKS[1] - ANSWER_BLOCKS[0])
         await asyncio.sleep(0.05 + number * 3 % 10 / 100)
         await call.plan(text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests.support.renewal_frames import FRAME_S, MicFrame
+from tests.support.renewal_words import typed
 
 PATIENCE_FRAMES = round(12.0 / FRAME_S)
 """Longest wait for an answer; the person goes on then, and the exchange counts as unanswered."""
@@ -101,7 +102,7 @@ class Person:
         if self._length:
             self._place = 0
         else:
-            self._acts.say(f"typed {self.utterance}")
+            self._acts.say(typed(self.utterance))
             self._acts.note("typed", utterance=self.utterance)
 
     def _voice(self, number: int) -> MicFrame:

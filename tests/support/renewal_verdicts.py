@@ -10,6 +10,7 @@ from tests.support.renewal_frames import FRAME_S
 from tests.support.renewal_partner import SessionLog, Understood
 from tests.support.renewal_person import Manner
 from tests.support.renewal_rig import Run
+from tests.support.renewal_words import answered, asked, typed
 
 HELD_FRAMES = round(3.0 / FRAME_S)
 GAP_S = 0.020
@@ -107,8 +108,9 @@ def dialogue(run: Run) -> list[Line]:
     for row in run.rows:
         if row["type"] in ("spoken", "typed"):
             number = row["utterance"]
-            asked, answer = f"{'typed' if row['type'] == 'typed' else 'utterance'} {number}", f"answer {number}"
-            pair = Line(number, asked, asked), Line(number, _heard_of(run, asked, answer), answer)
+            question = typed(number) if row["type"] == "typed" else asked(number)
+            answer = answered(number)
+            pair = Line(number, question, question), Line(number, _heard_of(run, question, answer), answer)
             lines += [line for line in pair if number not in hopeless or line.owed in stored]
     return lines
 

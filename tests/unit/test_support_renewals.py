@@ -29,6 +29,7 @@ from tests.support.renewal_partner import NumberedPartner, SessionLog, Understoo
 from tests.support.renewal_person import Manner
 from tests.support.renewal_rig import Plan, Run, Stored
 from tests.support.renewal_speaker import SpeakerModel
+from tests.support.renewal_words import answered, asked
 
 # --- marks in sound --------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ def made_run(**given: Any) -> Run:
     """Return a run of two exchanges over two wire sessions in which all is well."""
     plan = Plan(name="made", manner=Manner.HANDS_FREE, duration_s=1.0)
     partner = NumberedPartner(hasty=False)
-    said = ["utterance 1", "answer 1"]
+    said = [asked(1), answered(1)]
     partner.sessions = [
         SessionLog(
             number=0,
@@ -126,7 +127,7 @@ def made_run(**given: Any) -> Run:
         for number in (1, 2)
     ]
     rows = [*exchange(1, 20), *exchange(2, 70), *played, {"at": 3.0, "type": "end", "captured": 100}]
-    texts = [*said, "utterance 2", "answer 2"]
+    texts = [*said, asked(2), answered(2)]
     stored = [
         Stored(
             id=text,
@@ -179,10 +180,10 @@ def test_frames_out_of_order_are_found() -> None:
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (["utterance 1", "answer 1", "utterance 2", "answer 2", "answer 2"], "too often"),
-        (["utterance 1", "answer 1", "utterance 2"], "'answer 2' is not stored"),
-        (["utterance 2", "answer 1", "utterance 1", "answer 2"], "another order"),
-        (["utterance 1", "answer 1", "utterance 2 in part", "answer 2"], "too often"),
+        ([asked(1), answered(1), asked(2), answered(2), answered(2)], "too often"),
+        ([asked(1), answered(1), asked(2)], "is not stored"),
+        ([asked(2), answered(1), asked(1), answered(2)], "another order"),
+        ([asked(1), answered(1), asked(2) + " in part", answered(2)], "too often"),
     ],
 )
 def test_a_record_that_is_not_what_was_said_is_found(texts: list[str], words: str) -> None:
@@ -228,10 +229,10 @@ def test_a_gap_that_the_service_or_the_computer_made_counts_for_nothing() -> Non
 
 def test_a_model_that_was_told_wrong_or_too_little_is_found() -> None:
     run = made_run()
-    run.sessions[1].history = ["utterance 1"]
-    run.sessions[1].understood[0].context = ["utterance 1"]
+    run.sessions[1].history = [asked(1)]
+    run.sessions[1].understood[0].context = [asked(1)]
     assert "session 1 answered 2 knowing 1 of 2 lines" in " ".join(verdicts.context(run))
-    run.sessions[1].history = ["answer 1", "utterance 1"]
+    run.sessions[1].history = [answered(1), asked(1)]
     assert "was told what was not said so" in " ".join(verdicts.context(run))
 
 
@@ -304,8 +305,8 @@ def row(position: int, text: str, role: str = "user") -> Row:
     return Row(id=text, position=position, role=role, text=text, heard=text, unconfirmed=False)
 
 
-KEPT = [row(0, "question 1"), row(1, "answer 1", "assistant"), row(2, "question 2")]
-SHOWN = {"question 1": "question 1", "answer 1": "answer 1"}
+KEPT = [row(0, "question 1"), row(1, answered(1), "assistant"), row(2, "question 2")]
+SHOWN = {"question 1": "question 1", answered(1): answered(1)}
 
 
 def test_a_record_that_survived_is_good() -> None:
@@ -331,7 +332,7 @@ def test_a_history_is_whole_or_lacks_only_the_question_that_is_asked_again() -> 
     assert check_history(whole, KEPT) == check_history(whole[:2], KEPT) == []
     assert check_history(whole[1:], KEPT) != []
     assert check_history(whole[:1], KEPT) != []
-    assert check_history([*whole, "answer 2"], KEPT) != []
+    assert check_history([*whole, answered(2)], KEPT) != []
 
 
 def test_the_app_is_caught_at_what_it_does() -> None:
