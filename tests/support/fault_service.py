@@ -86,7 +86,7 @@ class FaultyLink:
         self.typed: list[str] = []
         self._fate, self._fault = fate, fault
         self._deaf = self._taken_live = False
-        self._deaf_since = 0.0
+        self._gone_since: float | None = None
         self._blocked: Outcome | None = None
         self._slow_s = self._pipe_until = 0.0
         self._pipe: list[asyncio.TimerHandle] = []
@@ -117,7 +117,7 @@ class FaultyLink:
 
     @property
     def unheard_s(self) -> float:
-        return asyncio.get_running_loop().time() - self._deaf_since if self._deaf else 0.0
+        return 0.0 if self._gone_since is None else asyncio.get_running_loop().time() - self._gone_since
 
     async def open(self) -> None:
         await asyncio.sleep(CONNECT_S)
@@ -186,7 +186,7 @@ class FaultyLink:
         self._fate = None
         match fault:
             case Fault.HALF_OPEN:
-                self._go_deaf()
+                self._deaf, self._gone_since = True, asyncio.get_running_loop().time()
                 self._later(outcome.after_s, lambda: self.break_off(outcome))
             case Fault.SLOW_READER:
                 self._blocked = outcome
@@ -197,13 +197,10 @@ class FaultyLink:
             case _ if outcome.place is Place.NOWHERE:
                 pass
             case _ if outcome.after_s:
-                self._go_deaf()
+                self._deaf = True  # its connection answers all the same
                 self._later(outcome.after_s, lambda: self.break_off(outcome))
             case _:
                 self.break_off(outcome)
-
-    def _go_deaf(self) -> None:
-        self._deaf, self._deaf_since = True, asyncio.get_running_loop().time()
 
     def break_off(self, outcome: Outcome | None) -> None:
         """End the link with an error, or in order for None; nothing more is said on it."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -225,8 +226,8 @@ class World:
         spell = self.spells[-1]
         spell.troubled |= snapshot.phase is Phase.FAILED or snapshot.attempt > 0
         old, new = self._lines, snapshot.notices
-        kept = next(n for n in range(len(old), -1, -1) if old[len(old) - n :] == new[:n])
-        spell.lines += new[kept:]
+        replaced = Counter(old) - Counter(new)
+        spell.lines = [*(Counter(spell.lines) - replaced).elements(), *(Counter(new) - Counter(old)).elements()]
         self._lines = new
 
     def _on_saved(self) -> None:

@@ -293,8 +293,8 @@ class Driver:
                 self._timers[timer].cancel()
                 if at is not None:
                     self._timers[timer].set_in(at - self._clock.now())
-            case lifecycle.TellBack(after_s=after_s):
-                self._tell_back(after_s)
+            case lifecycle.TellBack(after_s=after_s, began_at=began_at):
+                self._tell_back(after_s, began_at)
             case lifecycle.Tell(message=message):
                 self._view.notice(message)
 
@@ -313,14 +313,15 @@ class Driver:
             case Timer.IDLE:
                 return lifecycle.IdleDue(quiet=self.uplink.voiceless(self._clock.now(), self._policy.quiet_s))
 
-    def _tell_back(self, after_s: float) -> None:
+    def _tell_back(self, after_s: float, began_at: float) -> None:
         """Say in one line that an outage is over, what was kept, and what was not."""
-        self._tally.came_back(after_s)
+        self._tally.came_back(after_s, began_at)
         line = f"Back after {max(1, round(after_s))} s."
         conversation = self._record.conversation
         if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
             line += f" {carried_line(turns)}"
-        self._view.notice(" ".join(filter(None, (line, self._newly_lost()))))
+        lost = self._newly_lost()  # a line that tells of a loss stays, whatever becomes of the link
+        self._view.notice(f"{line} {lost}".rstrip(), about=None if lost else began_at)
 
     def _newly_lost(self) -> str:
         """Return in words what was lost of the person's speech since this was asked last, or an empty text."""

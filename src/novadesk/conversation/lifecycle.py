@@ -205,12 +205,13 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         attempt=0,
         retry_at=None,
         lost_at=None,
+        back_from=state.lost_at,
         live_at=now,
         expires_at=event.expires_at if event.expires_at is None or event.expires_at > now else None,  # a wrong clock
         refused=0,
         error=None,
     )
-    back = () if state.lost_at is None else (TellBack(after_s=now - state.lost_at),)
+    back = () if state.lost_at is None else (TellBack(after_s=now - state.lost_at, began_at=state.lost_at),)
     return live, (
         WaitUntil(at=None),
         *back,
@@ -230,7 +231,7 @@ def _link_ended(state: Lifecycle, event: Event, now: float, policy: Policy) -> S
 
 def _lost(state: Lifecycle, event: LinkEnded, now: float, policy: Policy) -> Step:
     verdict = judge(event.error)
-    lost_at = now if state.lost_at is None else state.lost_at
+    lost_at = _outage_since(state, now, policy)
     drop = DropLink(generation=state.generation)
     if verdict is Verdict.FAIL:
         failed = replace(state, phase=Phase.FAILED, error=event.error, retry_at=None, lost_at=lost_at)
@@ -254,6 +255,14 @@ def _lost(state: Lifecycle, event: LinkEnded, now: float, policy: Policy) -> Ste
         error=event.error,
     )
     return waiting, (HoldMicrophone(), drop, WaitUntil(at=now + wait_s))
+
+
+def _outage_since(state: Lifecycle, now: float, policy: Policy) -> float:
+    """Return when the outage began that goes on now; a link that lived for a moment did not end it."""
+    if state.lost_at is not None:
+        return state.lost_at
+    momentary = state.live_at is not None and now - state.live_at < policy.proof_s
+    return state.back_from if momentary and state.back_from is not None else now
 
 
 def _deadline(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:

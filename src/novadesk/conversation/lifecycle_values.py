@@ -211,9 +211,13 @@ class WaitUntil:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellBack:
-    """Say in one line that an outage of `after_s` is over, and what it cost."""
+    """Say in one line that an outage of `after_s` is over, and what it cost.
+
+    `began_at` tells one outage from another: a link that goes live and breaks at once has not ended it.
+    """
 
     after_s: float
+    began_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +270,7 @@ class Lifecycle:
         empty_links: links in a row that ended soon and without an exchange.
         retry_at: monotonic time of the next try, in `RECONNECTING`.
         lost_at: monotonic time at which the link was lost, until the next one is live.
+        back_from: the `lost_at` of the outage that the live link ended.
         error: why the phase is `FAILED` or `RECONNECTING`.
     """
 
@@ -281,6 +286,7 @@ class Lifecycle:
     empty_links: int = 0
     retry_at: float | None = None
     lost_at: float | None = None
+    back_from: float | None = None
     error: KnownError | None = None
 
 

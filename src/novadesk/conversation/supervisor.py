@@ -57,6 +57,7 @@ class Policy:
         held_s: longest stretch of unanswered speech kept for the next wire session.
         answer_s: longest time without an answer before the conversation is simply ready again.
         renewals: links in a row that may end soon, without an exchange, before backoff applies to renewal too.
+        proof_s: life of a link that has ended an outage; one that is over sooner has not.
         steady_s: time after which the end of a live link says nothing about the next one.
         life_s: life of a wire session; Amazon Nova user guide, "Speech to speech: quotas" (8 minutes).
         renew_s: age at which the successor of a wire session is opened; AWS's session continuation sample (6:00).
@@ -76,6 +77,7 @@ class Policy:
     held_s: float = 3.0
     answer_s: float = 30.0
     renewals: int = 2
+    proof_s: float = 2.0
     steady_s: float = 30.0
     life_s: float = 480.0
     renew_s: float = 360.0

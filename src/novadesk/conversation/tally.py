@@ -21,6 +21,7 @@ class Tally:
         self.reconnects = 0
         self.lost_frames = 0
         self._resuming = False
+        self._outage: float | None = None
         self._meter = meter
         self._newest: deque[str] = deque(maxlen=_REPLACEABLE)
 
@@ -34,8 +35,11 @@ class Tally:
         self.renewals += 1
         self._note(Measure.RENEWAL, took_s * 1000)
 
-    def came_back(self, after_s: float) -> None:
-        """Count the end of an outage."""
+    def came_back(self, after_s: float, began_at: float) -> None:
+        """Count the end of an outage, once however often the link broke again at once."""
+        if began_at == self._outage:
+            return
+        self._outage = began_at
         self.reconnects += 1
         self._note(Measure.RECONNECT, after_s * 1000)
 

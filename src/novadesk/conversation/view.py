@@ -49,14 +49,18 @@ class View:
         self.sound_opening = False
         self._settings = settings
         self._backend = backend
-        self._notices: deque[str] = deque(maxlen=_NOTICES)
+        self._notices: deque[tuple[float | None, str]] = deque(maxlen=_NOTICES)
         self._troubles: dict[Layer, KnownError] = {}
         self._devices = ("", "", "")
         self._extras: dict[str, Any] = {}
 
-    def notice(self, line: str) -> None:
-        """Add a passing line; the oldest of too many goes."""
-        self._notices.append(line)
+    def notice(self, line: str, *, about: float | None = None) -> None:
+        """Add a passing line; it takes the place of an earlier one about the same, and the oldest of too many goes."""
+        if about is not None:
+            earlier = [known for known in self._notices if known[0] == about]
+            for known in earlier:
+                self._notices.remove(known)
+        self._notices.append((about, line))
 
     def clear_notices(self) -> None:
         """Forget every passing line."""
@@ -116,7 +120,7 @@ class View:
             renewals=tally.renewals,
             reconnects=tally.reconnects,
             lost_s=tally.lost_s,
-            notices=tuple(self._notices),
+            notices=tuple(line for _, line in self._notices),
             answer_s=downlink.answer_s,
             tokens=downlink.tokens,
             store_revision=record.revision,

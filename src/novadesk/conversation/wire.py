@@ -40,7 +40,7 @@ silence after speech the service waits for more of it."""
 PATIENCE_S = 6.0
 """Wait for the service's HTTP 200 after which the session counts as accepted all the same. Bedrock refuses audio that
 overtakes the opening, which takes it far less than this; a service that answers only once it hears audio would wait for
-ever."""
+ever. A peer from which nothing at all came is no such service: one that is well answers our PING after 3 s."""
 
 _BEGUN = frozenset({State.STARTING, State.READY, State.OPEN})
 _OVER = frozenset({State.ENDING, State.CLOSED})
@@ -96,7 +96,8 @@ class WireSession:
         self._refused_from = NEVER
         self._timer = Alarm(self._on_deadline)
         self._filler = Alarm(self._fill)
-        self._patience = Alarm(lambda: self._accept(proven=False))
+        self._link: Link | None = None
+        self._patience = Alarm(self._lose_patience)
         self._opened_at = 0.0
         self._expires_at: float | None = None
         self._cleaning = self._dropped = False
@@ -182,7 +183,7 @@ class WireSession:
         try:
             if self._after:
                 await asyncio.wait(self._after, timeout=TEARDOWN_S)
-            link = await self._linker.link()
+            self._link = link = await self._linker.link()
             if link.expires_at_ms is not None:
                 self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
             await link.open()
@@ -274,6 +275,12 @@ class WireSession:
         self._listener.on_ready(
             LinkReady(generation=self.generation, opened_at=self._opened_at, expires_at=self._expires_at, proven=proven)
         )
+
+    def _lose_patience(self) -> None:
+        if self._link is not None and self._link.unheard_s < PATIENCE_S * 0.75:
+            self._accept(proven=False)
+        else:
+            self._patience.set_in(PATIENCE_S / 4)
 
     def _fill(self) -> None:
         """Send the silence that a missing microphone owes."""

@@ -122,6 +122,20 @@ def test_a_service_that_answers_only_once_it_hears_audio_is_given_it() -> None:
     story(work)
 
 
+def test_a_peer_that_never_says_a_byte_is_not_taken_for_a_service() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.mutes = [True]
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        bench.linker.newest.unheard_s = 6.0
+        await asyncio.sleep(9.0)
+        assert not bench.linker.newest.listening
+        assert bench.now.phase is Phase.RECONNECTING
+
+    story(work)
+
+
 def test_a_refusal_says_so_releases_the_microphone_and_can_be_tried_again() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

@@ -150,7 +150,7 @@ def test_a_lost_link_waits_then_opens_once_and_says_how_long_it_took() -> None:
     back, actions = step(opening, m.LinkReady(generation=2, opened_at=0.0), 14.0, POLICY)
     assert back.phase is Phase.READY
     assert (back.attempt, back.error, back.lost_at) == (0, None, None)
-    assert m.TellBack(after_s=4.0) in actions
+    assert m.TellBack(after_s=4.0, began_at=10.0) in actions
     assert m.GoLive(generation=2) in actions
 
 
@@ -184,6 +184,18 @@ def test_an_exchange_resets_the_count_of_renewals() -> None:
     assert talked.empty_links == 0
 
 
+def test_a_link_that_breaks_at_once_has_not_ended_the_outage() -> None:
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
+    waiting, _ = step(live, m.LinkEnded(generation=1, error=LOST, jitter=0.0), 100.0, POLICY)
+    opening, _ = step(waiting, m.DeadlinePassed(jitter=0.0), 101.0, POLICY)
+    back, actions = step(opening, m.LinkReady(generation=2, opened_at=101.0), 102.0, POLICY)
+    assert m.TellBack(after_s=2.0, began_at=100.0) in actions
+    again, _ = step(back, m.LinkEnded(generation=2, error=LOST, jitter=0.0), 102.0 + POLICY.proof_s / 2, POLICY)
+    assert again.lost_at == 100.0
+    other, _ = step(back, m.LinkEnded(generation=2, error=LOST, jitter=0.0), 102.0 + POLICY.proof_s, POLICY)
+    assert other.lost_at == 102.0 + POLICY.proof_s
+
+
 def test_what_only_the_person_can_mend_fails_and_releases_the_devices() -> None:
     state, actions = run(m.StartRequested(), m.LinkEnded(generation=1, error=DENIED, jitter=0.0))
     assert state.phase is Phase.FAILED
@@ -193,7 +205,7 @@ def test_what_only_the_person_can_mend_fails_and_releases_the_devices() -> None:
     assert again.phase is Phase.CONNECTING
     assert m.OpenLink(generation=2) in actions
     _, actions = step(again, m.LinkReady(generation=2, opened_at=0.0), 90.0, POLICY)
-    assert m.TellBack(after_s=90.0) in actions, "the outage is over only now"
+    assert m.TellBack(after_s=90.0, began_at=0.0) in actions, "the outage is over only now"
 
 
 def test_a_mute_service_is_given_up() -> None:

@@ -98,7 +98,7 @@ def test_a_live_link_that_dies_while_its_successor_opens_waits_for_that_one() ->
     assert m.HoldMicrophone() in actions
     state, actions = step(state, m.LinkReady(generation=2, opened_at=0.0), 362.0, POLICY)
     assert state.phase is Phase.READY
-    assert m.TellBack(after_s=1.0) in actions
+    assert m.TellBack(after_s=1.0, began_at=361.0) in actions
 
 
 def test_keys_that_expire_bring_the_renewal_forward() -> None:

@@ -54,10 +54,19 @@ def test_lost_speech_is_told_once_in_seconds_and_measured_in_samples() -> None:
 def test_outages_and_renewals_are_counted_and_timed() -> None:
     notes = Notes()
     tally = Tally(notes)
-    tally.came_back(4.0)
+    tally.came_back(4.0, 10.0)
     tally.renewed(0.25)
     assert (tally.reconnects, tally.renewals) == (1, 1)
     assert notes.rows == [(Measure.RECONNECT, 4000.0), (Measure.RENEWAL, 250.0)]
+
+
+def test_an_outage_that_went_on_after_a_moment_is_counted_once() -> None:
+    tally = Tally(None)
+    tally.came_back(1.0, 10.0)
+    tally.came_back(5.0, 10.0)
+    assert tally.reconnects == 1
+    tally.came_back(1.0, 60.0)
+    assert tally.reconnects == 2
 
 
 def test_nobody_has_to_measure() -> None:
