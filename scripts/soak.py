@@ -17,7 +17,18 @@ def main(arguments: Sequence[str]) -> int:
     """Do as told; return the exit status of the tests."""
     status = 0
     if "--write" not in arguments:
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "soak", *arguments, "tests/soak"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "soak",
+            "-o",
+            "faulthandler_timeout=0",
+            *arguments,
+            "tests/soak",
+        ]
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
     sys.path.insert(0, str(ROOT))
     from tests.support.soak_report import SECTION, section  # needs the development environment

@@ -65,12 +65,28 @@ class VoiceSettings:
     tools: bool = False
 
 
+class EchoSetting(Enum):
+    """What the person hears answers with: with speakers the microphone hears them too, and the echo is cancelled."""
+
+    SPEAKERS = "speakers"
+    HEADSET = "headset"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSettings:
-    """Preferred devices by name, "host API: device"; empty means the system's default."""
+    """Devices and loudness.
+
+    Attributes:
+        microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
+        echo: whether the microphone hears the speaker.
+        volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
+    """
 
     microphone: str = ""
     speaker: str = ""
+    echo: EchoSetting = EchoSetting.SPEAKERS
+    volume: float = 1.0
+    cue_volume: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +205,8 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[voice] temperature must be between 0 and 1": 0 <= settings.voice.temperature <= 1,
         "[voice] top_p must be between 0 and 1": 0 <= settings.voice.top_p <= 1,
         "[voice] max_tokens must be at least 1": settings.voice.max_tokens >= 1,
+        "[audio] volume must be between 0 and 1": 0 <= settings.audio.volume <= 1,
+        "[audio] cue_volume must be between 0 and 1": 0 <= settings.audio.cue_volume <= 1,
         "[talk] release_tail_ms must be between 0 and 2000": 0 <= settings.talk.release_tail_ms <= 2000,
         "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
         "[session] concurrent must be at least 1": settings.session.concurrent >= 1,

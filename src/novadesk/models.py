@@ -30,6 +30,38 @@ class SyncState(Enum):
     FAILED = "failed"
 
 
+class BargeIn(Enum):
+    """What the microphone says of somebody who begins to speak while an answer is played."""
+
+    SUSPECTED = "suspected"
+    CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
+
+
+class InputTrouble(Enum):
+    """What is wrong with the sound of a microphone that is open.
+
+    ZEROS is exact silence, as of a switch on the device; QUIET is too faint for speech; DEAD brings nothing at all;
+    MONITOR is the sound of a speaker in the place of a microphone.
+    """
+
+    NONE = "none"
+    ZEROS = "zeros"
+    QUIET = "quiet"
+    CLIPPED = "clipped"
+    DEAD = "dead"
+    MONITOR = "monitor"
+
+
+class Cue(Enum):
+    """A short sound that tells what happens."""
+
+    LISTENING = "listening"
+    STOPPED = "stopped"
+    MUTED = "muted"
+    ERROR = "error"
+
+
 class BackendKind(Enum):
     """Where a link leads."""
 

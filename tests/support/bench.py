@@ -10,6 +10,7 @@ from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError, Reason
+from novadesk.models import Cue
 from novadesk.protocol.events import PromptStart, SessionStart
 from novadesk.protocol.session import Setup
 from tests.support.memory_service import MemoryArchive, MemoryLinker
@@ -47,6 +48,15 @@ class MemorySound:
     def flush(self, generation: int) -> None:
         self.flushes.append(generation)
         self.queued.clear()
+
+    def play_on(self, generation: int) -> None:
+        pass
+
+    def cue(self, cue: Cue) -> None:
+        pass
+
+    def set_volume(self, volume: float) -> None:
+        pass
 
     def talk(self, frames: int = 1) -> None:
         assert self.listener is not None

@@ -18,7 +18,7 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
-from novadesk.models import Role, Turn
+from novadesk.models import Cue, Role, Turn
 from novadesk.protocol.events import PromptStart, SessionStart, ToolSpec
 from novadesk.protocol.session import Setup
 from tests.support.fault_service import FaultyService, answer_to, make_frame, question_of
@@ -90,6 +90,15 @@ class FaultSound:
     def flush(self, generation: int) -> None:
         self._generation, self._queued, self._played = generation, 0, 0
         self._stop()
+
+    def play_on(self, generation: int) -> None:
+        pass
+
+    def cue(self, cue: Cue) -> None:
+        pass
+
+    def set_volume(self, volume: float) -> None:
+        pass
 
     def capture(self, frame: bytes) -> None:
         """Hear 32 ms."""

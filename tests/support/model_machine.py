@@ -17,7 +17,7 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Role, Turn
+from novadesk.models import BackendKind, Cue, Role, Turn
 from novadesk.protocol.events import PromptStart, SessionStart, WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.session import Setup
@@ -191,6 +191,15 @@ class ModelSound:
 
     def flush(self, generation: int) -> None:
         self.generation, self.queued, self.played = generation, 0, 0
+
+    def play_on(self, generation: int) -> None:
+        pass
+
+    def cue(self, cue: Cue) -> None:
+        pass
+
+    def set_volume(self, volume: float) -> None:
+        pass
 
     def play_some(self, share: float) -> None:
         """Play this share of what is queued."""

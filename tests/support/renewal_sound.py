@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from novadesk.audio.activity import level_of_pcm
 from novadesk.conversation.ports import SoundListener
+from novadesk.models import Cue
 from tests.support.renewal_frames import FRAME_S, MicFrame, encode_frame
 from tests.support.renewal_speaker import SpeakerModel
 
@@ -41,6 +42,15 @@ class NumberedSound:
 
     def flush(self, generation: int) -> None:
         self.speaker.flush(generation, time.monotonic())
+
+    def play_on(self, generation: int) -> None:
+        pass
+
+    def cue(self, cue: Cue) -> None:
+        pass
+
+    def set_volume(self, volume: float) -> None:
+        pass
 
     async def _run(self, listener: SoundListener) -> None:
         begun, ticks = time.monotonic(), 0

@@ -10,6 +10,7 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.diagnostics.recorder import Recorded, read_dump
+from novadesk.models import Cue
 from novadesk.protocol.codec import decode_input
 from novadesk.protocol.events import PromptStart, SessionStart, TextInput, TextStart
 from novadesk.protocol.session import Setup
@@ -49,6 +50,15 @@ class PlayingSound:
     def flush(self, generation: int) -> None:
         self._generation = generation
         self._queued = self._played = 0
+
+    def play_on(self, generation: int) -> None:
+        pass
+
+    def cue(self, cue: Cue) -> None:
+        pass
+
+    def set_volume(self, volume: float) -> None:
+        pass
 
     async def _run(self, listener: SoundListener) -> None:
         while True:

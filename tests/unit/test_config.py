@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from novadesk.config import (
     AudioSettings,
     BackendSettings,
+    EchoSetting,
     LimitSettings,
     PracticeSettings,
     SensitivitySetting,
@@ -54,7 +55,14 @@ SETTINGS = st.builds(
         temperature=SHARES,
         top_p=SHARES,
     ),
-    audio=st.builds(AudioSettings, microphone=TEXTS, speaker=TEXTS),
+    audio=st.builds(
+        AudioSettings,
+        microphone=TEXTS,
+        speaker=TEXTS,
+        echo=st.sampled_from(EchoSetting),
+        volume=st.floats(0, 1),
+        cue_volume=st.floats(0, 1),
+    ),
     talk=st.builds(
         TalkSettings, mode=st.sampled_from(TalkModeSetting), key=TEXTS, release_tail_ms=st.integers(0, 2_000)
     ),

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from novadesk.conversation.uplink import PAUSE_S
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage, shape
@@ -151,6 +152,8 @@ class NeverLose(RuleBasedStateMachine):
     def understand(self, older: bool, wait: bool) -> None:
         """Write down what was said; what had time to arrive has to be stored."""
         world = self.world
+        if world.look().talking:  # whoever still holds the key has to pause before the service ends the turn
+            world.machinery.wait(PAUSE_S + 0.1)
         if (link := self.usable(older)) is not None and (name := link.understand()) is not None and wait:
             world.machinery.wait(0.02)
             opened = world.look().conversation

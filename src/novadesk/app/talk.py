@@ -21,7 +21,7 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.ports import SoundListener
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.logs import start_logs, stop_logs
-from novadesk.models import BackendKind, Role, Turn
+from novadesk.models import BackendKind, Cue, Role, Turn
 from novadesk.paths import Folders, find_folders
 
 LOOK_S = 0.1
@@ -126,6 +126,15 @@ class _WaitingSound:
 
     def flush(self, generation: int) -> None:
         self._file.flush(generation)
+
+    def play_on(self, generation: int) -> None:
+        self._file.play_on(generation)
+
+    def cue(self, cue: Cue) -> None:
+        self._file.cue(cue)
+
+    def set_volume(self, volume: float) -> None:
+        self._file.set_volume(volume)
 
 
 class _Talk:

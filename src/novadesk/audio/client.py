@@ -27,6 +27,7 @@ from novadesk.audio.wire import (
 )
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import Cue
 
 _LOG = logging.getLogger(__name__)
 
@@ -204,6 +205,15 @@ class EngineSound:
         """Silence everything older than `generation` within one block."""
         if self._unplayed.flush(generation) and self._child is not None:
             self._child.send(Flush(generation=generation))
+
+    def play_on(self, generation: int) -> None:
+        """Play on where a confirmed barge-in has paused the answer; nothing when it is not paused, or another one."""
+
+    def cue(self, cue: Cue) -> None:
+        """Play a short sound over whatever is played; nothing when closed."""
+
+    def set_volume(self, volume: float) -> None:
+        """Set the loudness of answers, 0 to 1; cues have their own."""
 
     async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of microphones and speakers as they are now, the default first.

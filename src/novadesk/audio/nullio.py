@@ -20,6 +20,7 @@ from novadesk.audio.formats import (
 )
 from novadesk.audio.resampler import convert
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import Cue
 
 _LOG = logging.getLogger(__name__)
 
@@ -164,6 +165,15 @@ class FileSound:
     def flush(self, generation: int) -> None:
         """Silence everything older than `generation` within one block."""
         self._speaker.flush(generation)
+
+    def play_on(self, generation: int) -> None:
+        """Do nothing: a file has no barge-in that could pause it."""
+
+    def cue(self, cue: Cue) -> None:
+        """Do nothing: cues are no part of a recording."""
+
+    def set_volume(self, volume: float) -> None:
+        """Do nothing: a recording is as loud as the answer."""
 
     async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return nothing: there are no devices."""

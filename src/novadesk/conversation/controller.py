@@ -23,6 +23,7 @@ from novadesk.conversation.view import View
 from novadesk.diagnostics.metrics import Meter
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Layer
+from novadesk.models import BargeIn, InputTrouble
 from novadesk.protocol.session import Setup
 
 _log = logging.getLogger(__name__)
@@ -287,6 +288,12 @@ class Controller:
         self._driver.uplink.present = False
         self._view.sound_opening = False
         self._on_trouble(error.layer, error)
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        """Take that somebody begins to speak while an answer is played."""
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        """Take what is wrong with the microphone's sound from now on."""
 
     def _on_no_sound(self, error: KnownError) -> None:
         self._driver.downlink.set_speaker(present=False)

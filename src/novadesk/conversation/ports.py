@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from novadesk.errors import KnownError
-from novadesk.models import BackendKind, Conversation, Turn
+from novadesk.models import BackendKind, BargeIn, Conversation, Cue, InputTrouble, Turn
 from novadesk.protocol.events import ToolSpec
 from novadesk.protocol.link import LinkMessage
 
@@ -96,6 +96,14 @@ class SoundListener(Protocol):
         """Take the loss of the device or engine; the implementation tries again by itself."""
         ...
 
+    def on_barge_in(self, stage: BargeIn) -> None:
+        """Take that somebody begins to speak while an answer is played; CONFIRMED has paused the answer."""
+        ...
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        """Take what is wrong with the microphone's sound from now on."""
+        ...
+
 
 class Sound(Protocol):
     """Microphone and speaker. Open only while a conversation needs them."""
@@ -118,6 +126,18 @@ class Sound(Protocol):
 
     def flush(self, generation: int) -> None:
         """Silence everything older than `generation` within one block."""
+        ...
+
+    def play_on(self, generation: int) -> None:
+        """Play on where a confirmed barge-in has paused the answer; nothing when it is not paused, or another one."""
+        ...
+
+    def cue(self, cue: Cue) -> None:
+        """Play a short sound over whatever is played; nothing when closed."""
+        ...
+
+    def set_volume(self, volume: float) -> None:
+        """Set the loudness of answers, 0 to 1; cues have their own."""
         ...
 
 

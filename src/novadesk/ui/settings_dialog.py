@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 )
 
 from novadesk.config import (
-    AudioSettings,
     BackendSettings,
     SensitivitySetting,
     Settings,
@@ -111,7 +110,7 @@ class SettingsDialog(QDialog):
             old,
             backend=self._edited_backend(old.backend),
             voice=self._edited_voice(old.voice),
-            audio=AudioSettings(microphone=_chosen(self.microphone), speaker=_chosen(self.speaker)),
+            audio=replace(self._settings.audio, microphone=_chosen(self.microphone), speaker=_chosen(self.speaker)),
             talk=self._edited_talk(old.talk),
         )
 
