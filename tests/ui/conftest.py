@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import Settings
-from novadesk.conversation.api import Devices, Metric, TalkMode
+from novadesk.config import AudioSettings, Settings
+from novadesk.conversation.api import Devices, Metric, SoundTest, TalkMode
 from novadesk.models import BackendKind, Conversation, Found, Turn
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
@@ -45,6 +45,9 @@ class RecordedIntents:
 
     def set_muted(self, muted: bool) -> None:
         self.calls.append(("set_muted", muted))
+
+    def set_volume(self, volume: float) -> None:
+        self.calls.append(("set_volume", volume))
 
     def stop_speaking(self) -> None:
         self.calls.append(("stop_speaking",))
@@ -81,6 +84,9 @@ class CannedRequests:
     pulled: int = 0
     findable: list[Found] = field(default_factory=list)
     pull_waits: asyncio.Event | None = None
+    figures: tuple[Metric, ...] = ()
+    hears: tuple[SoundTest, ...] = ()
+    test_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
         self.asked.append(("conversations", offset, limit))
@@ -148,6 +154,22 @@ class CannedRequests:
         if self.error is not None:
             raise self.error
         return Devices(microphones=("Alsa: Mic A", "Alsa: Mic B"), speakers=("Alsa: Speaker A",))
+
+    async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+        self.asked.append(("try_sound", devices))
+        if self.error is not None:
+            raise self.error
+        for heard in self.hears:
+            hear(heard)
+        try:
+            await self.test_over.wait()
+        except asyncio.CancelledError:
+            self.asked.append(("test cancelled",))
+            raise
+
+    async def sound_figures(self) -> Sequence[Metric]:
+        self.asked.append(("sound_figures",))
+        return self.figures
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from novadesk.app.clock import SystemClock
@@ -18,11 +17,12 @@ from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.remotecopy import FreshArchive, RemoteCopy
+from novadesk.app.soundtest import sound_figures, try_sound
 from novadesk.app.talkkey import TalkKey
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
-from novadesk.config import Settings
-from novadesk.conversation.api import Devices, Snapshot
+from novadesk.config import AudioSettings, Settings
+from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.record import lost_line
@@ -43,14 +43,6 @@ from novadesk.store.registry import Registry
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 _log = logging.getLogger(__name__)
-
-
-class DeviceList(Protocol):
-    """Lists the sound devices as they are now."""
-
-    async def devices(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the names of microphones and speakers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +93,7 @@ class Core:
         self._stack = AsyncExitStack()
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
-        self._lister: DeviceList | None = None
+        self._engine: EngineSound | None = None
         self._archive: Conversations
         self._caretaker: Caretaker
         self._upkeep: Upkeep
@@ -189,7 +181,7 @@ class Core:
     def _make_engine(self) -> Sound:
         engine = EngineSound(own_command("engine"), self._settings.audio)
         self._stack.push_async_callback(engine.shutdown)
-        self._lister = engine
+        self._engine = engine
         return engine
 
     def _make_controller(self, database: Database, practice: PracticeServer, sound: Sound) -> Controller:
@@ -267,10 +259,18 @@ class Core:
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
-        if self._lister is None:
+        if self._engine is None:
             return Devices(microphones=(), speakers=())
-        microphones, speakers = await self._lister.devices()
+        microphones, speakers = await self._engine.devices()
         return Devices(microphones=tuple(microphones), speakers=tuple(speakers))
+
+    async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+        """Open these devices for a test, beside those of the conversation."""
+        await try_sound(own_command("engine"), devices, hear)
+
+    async def sound_figures(self) -> Sequence[Metric]:
+        """Return how the sound has done since the devices were opened; nothing while they are closed."""
+        return sound_figures(self._engine.statistics()) if self._engine is not None else ()
 
     async def metrics(self) -> Sequence[Metric]:
         """Return what the last 24 hours say about the program's promises."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from novadesk.config import AudioSettings
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
-from novadesk.models import BackendKind, Conversation, Found, Role, Turn
+from novadesk.models import BackendKind, Conversation, Found, InputTrouble, Role, Turn
 
 
 class Phase(Enum):
@@ -78,6 +79,21 @@ class TokenTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDelay:
+    """What the wait for an answer was made of, in seconds; they add up to `Snapshot.answer_s`.
+
+    Attributes:
+        endpointing_s: from the end of the person's speech until the service took it for the end.
+        model_s: from then to the first sound of the answer.
+        client_s: from then to the first sample in the speaker.
+    """
+
+    endpointing_s: float
+    model_s: float
+    client_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything there is to draw.
 
@@ -88,6 +104,9 @@ class Snapshot:
         live: text in the making, the user's first.
         notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
+        answer_delay: what that time was made of.
+        input_note: what is wrong with the microphone's sound and what helps, or empty.
+        hears_itself: the assistant seems to hear its own voice; a headset or the setting for speakers helps.
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_note: what came of a repair of the store, or what is wrong with it.
         store_revision: grows whenever the list of conversations changed on disk.
@@ -130,6 +149,9 @@ class Snapshot:
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()
     answer_s: float | None = None
+    answer_delay: AnswerDelay | None = None
+    input_note: str = ""
+    hears_itself: bool = False
     tokens: TokenTotals = TokenTotals()
     store_revision: int = 0
     unsaved: int = 0
@@ -153,6 +175,10 @@ class Intents(Protocol):
 
     def set_muted(self, muted: bool) -> None:
         """Mute or unmute; muted sends silence."""
+        ...
+
+    def set_volume(self, volume: float) -> None:
+        """Set the loudness of answers, 0 to 1, until the program ends; the settings keep it for the next start."""
         ...
 
     def stop_speaking(self) -> None:
@@ -192,6 +218,24 @@ class Devices:
     speakers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTest:
+    """What a test of the sound devices hears at a moment.
+
+    Attributes:
+        microphone: the device that is open, empty until one is. Likewise `speaker`.
+        note: why these are not the devices asked for, in words, or empty.
+        level: of the newest 32 ms, root mean square, 0 to 1.
+        trouble: what is wrong with the microphone's sound.
+    """
+
+    microphone: str = ""
+    speaker: str = ""
+    note: str = ""
+    level: float = 0.0
+    trouble: InputTrouble = InputTrouble.NONE
+
+
 class Requests(Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
 
@@ -205,6 +249,19 @@ class Requests(Protocol):
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
+        ...
+
+    async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+        """Open these devices, play the listening cue once sound comes, and close them after 20 s or when cancelled.
+
+        Args:
+            devices: what to try; the conversation's own devices stay as they are.
+            hear: takes what is heard, on the core loop, about 30 times a second; must return at once.
+        """
+        ...
+
+    async def sound_figures(self) -> Sequence[Metric]:
+        """Return how the sound has done since the devices were opened; nothing while they are closed."""
         ...
 
     async def delete(self, handle: str) -> None:

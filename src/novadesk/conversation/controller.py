@@ -66,7 +66,7 @@ class Controller:
         meter: Meter | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        self._backend, self._clock = linker.kind, clock
+        self._backend, self._clock, self._sound = linker.kind, clock, sound
         self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
         self._tally = Tally(meter)
         self._record = Record(
@@ -205,6 +205,10 @@ class Controller:
         """Mute or unmute; muted sends silence."""
         self._driver.uplink.muted = muted
         self._changed()
+
+    def set_volume(self, volume: float) -> None:
+        """Set the loudness of answers, 0 to 1."""
+        self._sound.set_volume(volume)
 
     def stop_speaking(self) -> None:
         """Silence the answer being played and discard its rest."""

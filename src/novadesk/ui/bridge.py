@@ -234,6 +234,10 @@ class ThreadsafeIntents:
         """Hand on `set_muted`."""
         self._hand(self._intents.set_muted, muted)
 
+    def set_volume(self, volume: float) -> None:
+        """Hand on `set_volume`."""
+        self._hand(self._intents.set_volume, volume)
+
     def stop_speaking(self) -> None:
         """Hand on `stop_speaking`."""
         self._hand(self._intents.stop_speaking)

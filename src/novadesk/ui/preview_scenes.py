@@ -1,8 +1,9 @@
 """Hand-written snapshots of every state, for looking at the window without a core."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from novadesk.config import AudioSettings
 from novadesk.conversation.api import (
     Devices,
     ErrorNote,
@@ -11,6 +12,7 @@ from novadesk.conversation.api import (
     MicrophoneState,
     Phase,
     Snapshot,
+    SoundTest,
     TalkMode,
     TokenTotals,
     Unit,
@@ -127,6 +129,15 @@ def make_metrics() -> tuple[Metric, ...]:
     )
 
 
+def make_sound_figures() -> tuple[Metric, ...]:
+    """Return what an ordinary minute would show."""
+    rows = (
+        ("capture_p99", "Microphone to the program (99th percentile)", 0.012, Unit.SECONDS),
+        ("underruns", "Gaps in answers", 0.0, Unit.COUNT),
+    )
+    return tuple(Metric(name=name, title=title, value=value, unit=unit, samples=1) for name, title, value, unit in rows)
+
+
 class PreviewRequests:
     """Answer from hand-written values."""
 
@@ -182,6 +193,14 @@ class PreviewRequests:
             speakers=("PulseAudio: Built-in Speakers", "PulseAudio: USB Headset"),
         )
 
+    async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+        """Hear somebody speak a little."""
+        hear(SoundTest(microphone=devices.microphone or "Built-in Microphone", speaker="Built-in Speakers", level=0.05))
+
+    async def sound_figures(self) -> Sequence[Metric]:
+        """Return an ordinary minute."""
+        return make_sound_figures()
+
 
 class SilentIntents:
     """Take every wish and do nothing."""
@@ -196,6 +215,9 @@ class SilentIntents:
         """Do nothing."""
 
     def set_muted(self, muted: bool) -> None:
+        """Do nothing."""
+
+    def set_volume(self, volume: float) -> None:
         """Do nothing."""
 
     def stop_speaking(self) -> None:

@@ -1,0 +1,96 @@
+"""A test of the sound devices before a conversation depends on them, and how the open ones have done."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from novadesk.audio.client import EngineSound, SoundStatistics
+from novadesk.config import AudioSettings
+from novadesk.conversation.api import SoundTest
+from novadesk.diagnostics.metrics import Metric, Unit
+from novadesk.errors import KnownError
+from novadesk.models import BargeIn, Cue, InputTrouble
+
+TEST_S = 20.0
+"""A microphone is never open for longer than this without a conversation."""
+
+
+async def try_sound(command: Sequence[str], devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+    """Open devices in an audio process of their own until `TEST_S` are over, they are lost, or it is cancelled.
+
+    Args:
+        command: starts the audio process.
+        devices: what to try.
+        hear: takes what is heard, on this loop.
+
+    Raises:
+        KnownError: the devices do not open, or are lost.
+    """
+    sound = EngineSound(command, devices)
+    test = _Test(sound, hear)
+    try:
+        await sound.open(test)
+        async with asyncio.timeout(TEST_S):
+            await test.lost
+    except TimeoutError:
+        return
+    finally:
+        await sound.shutdown()
+
+
+class _Test:
+    """Fits `SoundListener`: hands on what is heard, and plays a cue once the microphone brings sound."""
+
+    def __init__(self, sound: EngineSound, hear: Callable[[SoundTest], None]) -> None:
+        self._sound, self._hear = sound, hear
+        self._heard = SoundTest()
+        self._cued = False
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        self._now(microphone=microphone, speaker=speaker, note=note)
+
+    def on_frame(self, pcm: bytes, level: float) -> None:  # noqa: ARG002 a test keeps nothing of what is said
+        if level and not self._cued:
+            self._cued = True
+            self._sound.cue(Cue.LISTENING)
+        self._now(level=level)
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        self._now(trouble=trouble)
+
+    def on_played(self, generation: int, samples: int, level: float) -> None:
+        """A test plays no answer."""
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        """A test plays no answer to break into."""
+
+    def on_lost(self, error: KnownError) -> None:
+        if not self.lost.done():
+            self.lost.set_exception(error)
+
+    def _now(self, **changes: str | float | InputTrouble) -> None:
+        self._heard = dataclasses.replace(self._heard, **changes)  # type: ignore[arg-type]
+        self._hear(self._heard)
+
+
+def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
+    """Return figures of the open devices, or nothing while none are open."""
+    if statistics.opened is None:
+        return ()
+    engine = statistics.engine
+    rows: list[tuple[str, str, float, Unit]] = [
+        ("capture_p50", "Microphone to the program (median)", statistics.capture_ms_p50 / 1000, Unit.SECONDS),
+        ("capture_p99", "Microphone to the program (99th percentile)", statistics.capture_ms_p99 / 1000, Unit.SECONDS),
+        ("underruns", "Gaps in answers", engine.underruns, Unit.COUNT),
+        ("output_underflows", "Blocks the speaker waited for", engine.output_underflows, Unit.COUNT),
+        ("input_overflows", "Blocks the microphone lost", engine.input_overflows, Unit.COUNT),
+        ("dropped", "Microphone samples not fetched in time", engine.dropped_frames, Unit.COUNT),
+        ("late_callbacks", "Late calls of the sound device", engine.late_callbacks, Unit.COUNT),
+        ("worst_gap", "Longest wait for the sound device", engine.worst_gap_us / 1e6, Unit.SECONDS),
+        ("respawns", "Restarts of the audio process", statistics.respawns, Unit.COUNT),
+    ]
+    return tuple(
+        Metric(name=name, title=title, value=value, unit=unit, samples=statistics.frames)
+        for name, title, value, unit in rows
+    )
