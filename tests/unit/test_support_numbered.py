@@ -1,0 +1,123 @@
+"""The numbered sound: what was done to it is read from a recording of it, to the sample."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from novadesk.audio.resampler import Resampler
+from tests.support.numbered import (
+    BLOCK,
+    PERIOD,
+    RATE_HZ,
+    Break,
+    Numbering,
+    Samples,
+    Stretch,
+    breaks,
+    by_received,
+    by_source,
+    unexplained,
+)
+
+SOUND = Numbering(1)
+OTHER = Numbering(2)
+places = st.integers(3 * BLOCK, 40 * BLOCK)
+numbers = st.integers(0, PERIOD - 1)
+few = settings(max_examples=8)
+
+
+def captured(samples: Samples, volume: float = 1.0) -> Samples:
+    """Return what a microphone stream at 48 kHz becomes on the wire at 16 kHz."""
+    made = Resampler(RATE_HZ, 16_000).feed(samples.astype(np.float32) * np.float32(volume))
+    return np.round(made).astype(np.int16)
+
+
+@few
+@given(start=numbers, rate_hz=st.sampled_from((48_000, 24_000, 16_000)))
+def test_a_whole_recording_is_one_stretch_with_its_number(start: int, rate_hz: int) -> None:
+    heard = SOUND.cut(start, 100 * BLOCK, rate_hz)
+    assert len(heard) == rate_hz
+    assert SOUND.read(heard, rate_hz) == [Stretch(received=0, source=start, length=100 * BLOCK)]
+
+
+@few
+@given(start=numbers, volume=st.floats(0.05, 1.0))
+def test_the_way_from_48_to_16_khz_and_the_loudness_change_no_number(start: int, volume: float) -> None:
+    (stretch,) = SOUND.read(captured(SOUND.cut(start, 100 * BLOCK), volume), 16_000)[-1:]
+    assert stretch.received_end == 100 * BLOCK
+    assert stretch.length >= 98 * BLOCK
+    delay = 3 * Resampler(RATE_HZ, 16_000).delay_frames
+    assert (stretch.source - stretch.received - start + delay) % PERIOD == 0
+
+
+@few
+@given(place=places, lost=st.integers(1, 5_000), on_the_wire=st.booleans())
+def test_lost_samples_are_counted_to_the_sample(place: int, lost: int, on_the_wire: bool) -> None:
+    whole = SOUND.cut(77, 80 * BLOCK)
+    heard = np.concatenate((whole[:place], whole[place + lost :]))
+    stretches = SOUND.read(captured(heard), 16_000) if on_the_wire else SOUND.read(heard)
+    (found,) = breaks(stretches)[-1:]
+    assert found.skipped == lost
+    assert abs(found.source - 77 - place) <= 2 * BLOCK
+
+
+@few
+@given(place=places, more=st.integers(1, 2_000), silent=st.booleans())
+def test_samples_too_many_are_counted_to_the_sample(place: int, more: int, silent: bool) -> None:
+    whole = SOUND.cut(77, 80 * BLOCK)
+    between = np.zeros(more, np.int16) if silent else whole[max(0, place - more) : place][-more:]
+    heard = np.concatenate((whole[:place], between, whole[place:]))
+    assert sum(one.skipped for one in breaks(SOUND.read(heard))) == -len(between)
+
+
+def test_a_spoilt_block_is_a_break_that_skips_nothing() -> None:
+    heard = SOUND.cut(0, 50 * BLOCK)
+    heard[20 * BLOCK : 21 * BLOCK] = OTHER.cut(0, BLOCK)
+    assert breaks(SOUND.read(heard)) == [Break(received=20 * BLOCK, source=20 * BLOCK, unread=BLOCK, skipped=0)]
+
+
+def test_numbers_count_on_over_many_periods() -> None:
+    heard = SOUND.cut(0, 3 * PERIOD)
+    (found,) = SOUND.read(heard)
+    assert found.length == 3 * PERIOD // BLOCK * BLOCK
+    later = np.concatenate((heard[: 2 * PERIOD], heard[2 * PERIOD + 9 * RATE_HZ :]))
+    assert [one.skipped for one in breaks(SOUND.read(later))] == [9 * RATE_HZ]
+
+
+def test_silence_and_another_sound_have_no_numbers() -> None:
+    assert SOUND.read(np.zeros(RATE_HZ, np.int16)) == []
+    assert SOUND.read(OTHER.cut(0, 5 * BLOCK)) == []
+
+
+def test_two_sounds_on_two_channels_are_told_apart_by_their_difference() -> None:
+    """The speaker's right channel has the answer, its left one the answer and the control."""
+    answer, control = SOUND.cut(500, 60 * BLOCK), OTHER.cut(9_000, 60 * BLOCK)
+    left, right = answer + control, answer
+    assert [stretch.source for stretch in SOUND.read(right)] == [500]
+    assert [stretch.source for stretch in OTHER.read(left - right)] == [9_000]
+
+
+def broken(received: int, skipped: int, source: int = 0) -> Break:
+    return Break(received=received, source=source or received, unread=BLOCK, skipped=skipped)
+
+
+@pytest.mark.parametrize(
+    ("mine", "control", "left"),
+    [
+        ([], [broken(90_000, 5)], []),
+        ([broken(90_000, 5)], [], [broken(90_000, 5)]),
+        ([broken(90_000, 5)], [broken(91_000, 5)], []),
+        ([broken(90_000, 5)], [broken(91_000, 6)], [broken(90_000, 5)]),
+        ([broken(90_000, 5)], [broken(99_000, 5)], [broken(90_000, 5)]),
+        ([broken(90_000, 5), broken(91_000, 2)], [broken(90_500, 7)], []),
+        ([broken(90_000, 0)], [], [broken(90_000, 0)]),
+    ],
+)
+def test_what_the_control_shows_too_is_explained(mine: list[Break], control: list[Break], left: list[Break]) -> None:
+    assert unexplained(mine, control, by_received) == left
+    for shift in itertools.islice(itertools.count(0, 1_000), 3):
+        moved = [broken(one.received + shift, one.skipped, one.source) for one in control]
+        assert unexplained(mine, moved, by_source) == left
