@@ -14,6 +14,7 @@ from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
+from novadesk.conversation.microphone import Microphone
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
 from novadesk.conversation.record import Record, carried_line, recovered_line
 from novadesk.conversation.soundswitch import SoundSwitch
@@ -68,7 +69,7 @@ class Controller:
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
         self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
-        self._tally = Tally(meter)
+        self._tally, self._microphone = Tally(meter), Microphone()
         self._record = Record(
             archive=archive,
             clock=clock,
@@ -139,6 +140,7 @@ class Controller:
             uplink=self._driver.uplink,
             downlink=self._driver.downlink,
             tally=self._tally,
+            hears_itself=self._driver.talk_over.hears_itself,
             now=self._clock.now(),
         )
 
@@ -170,8 +172,7 @@ class Controller:
         """Begin to talk: the gate opens, an answer being played stops."""
         if self._driver.uplink.talking:
             return
-        self._driver.uplink.press()
-        self._driver.downlink.stop()
+        self._driver.ear.press()
         if self._driver.live:
             self._driver.dispatch(lifecycle.SpeechBegan())
         else:  # a conversation that is being changed comes first
@@ -181,15 +182,15 @@ class Controller:
         """Stop talking: the gate closes after the release tail."""
         if not self._driver.uplink.talking:
             return
-        now = self._clock.now()
-        self._driver.uplink.release(now)
+        if self._driver.ear.release():
+            return
         if self._driver.state.phase is Phase.LISTENING and self._driver.uplink.silent:
             if self._driver.uplink.mode is TalkMode.HOLD and not self._driver.uplink.muted:
                 self._view.notice("Nothing heard. Hold the talk button while you speak.")
             self._driver.dispatch(lifecycle.NothingSaid())
             return
         if self._driver.state.phase is Phase.LISTENING or not self._driver.live:
-            self._driver.downlink.speech_ended(now)
+            self._driver.downlink.speech_ended(self._clock.now())
         self._driver.dispatch(lifecycle.SpeechEnded())
 
     def toggle_talk(self) -> None:
@@ -198,7 +199,7 @@ class Controller:
 
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Choose between hold-to-talk and hands-free."""
-        self._driver.uplink.mode = mode
+        self._driver.ear.set_talk_mode(mode)
         self._changed()
 
     def set_muted(self, muted: bool) -> None:
@@ -215,8 +216,9 @@ class Controller:
         self._driver.downlink.stop()
 
     def say(self, text: str) -> None:
-        """Send typed text as a user turn."""
+        """Send typed text as a user turn; an answer being played stops at once."""
         if text := text.strip():
+            self._driver.downlink.stop()
             self._background.in_turn(lambda: self._driver.ask(text))
 
     def new_conversation(self, *, private: bool = False) -> None:
@@ -271,7 +273,7 @@ class Controller:
     def on_frame(self, pcm: bytes, level: float) -> None:
         """Take 32 ms of microphone."""
         self._view.microphone_level = level
-        self._driver.hear(pcm, level)
+        self._driver.ear.hear(pcm, level)
         self._changed()
 
     def on_played(self, generation: int, samples: int, level: float) -> None:
@@ -283,21 +285,30 @@ class Controller:
     def on_opened(self, microphone: str, speaker: str, note: str) -> None:
         """Take the devices now in use."""
         self._view.devices(microphone, speaker, note)
-        self._driver.uplink.present = bool(microphone)
+        self._microphone.opened(found=bool(microphone))
+        self._show_microphone()
         self._driver.downlink.set_speaker(present=bool(speaker))
         self._on_trouble(Layer.AUDIO, None)
 
     def on_lost(self, error: KnownError) -> None:
         """Take the loss of the devices, which come back by themselves; what is not played yet waits for them."""
-        self._driver.uplink.present = False
+        self._microphone.lost()
+        self._show_microphone()
         self._view.sound_opening = False
         self._on_trouble(error.layer, error)
 
     def on_barge_in(self, stage: BargeIn) -> None:
         """Take that somebody begins to speak while an answer is played."""
+        self._driver.talk_over.began(stage)
 
     def on_input(self, trouble: InputTrouble) -> None:
-        """Take what is wrong with the microphone's sound from now on."""
+        """Take what is wrong with the microphone's sound from now on; what brings none of it is no microphone."""
+        self._microphone.trouble = trouble
+        self._show_microphone()
+        self._changed()
+
+    def _show_microphone(self) -> None:
+        self._driver.uplink.present, self._view.input_note = self._microphone.present, self._microphone.note
 
     def _on_no_sound(self, error: KnownError) -> None:
         self._driver.downlink.set_speaker(present=False)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from novadesk.conversation import lifecycle
-from novadesk.conversation.api import LiveText, TokenTotals
+from novadesk.conversation.api import AnswerDelay, LiveText, TokenTotals
+from novadesk.conversation.delay import AnswerClock
+from novadesk.conversation.holdback import HoldBack
 from novadesk.conversation.playback import Answer, Playback
 from novadesk.protocol.session_events import (
     Interrupted,
@@ -26,26 +28,47 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownlinkListener:
-    """Where a downlink's results go; every call returns at once."""
+    """Where a downlink's results go; every call returns at once. `key_held`: the person is not done talking."""
 
     play: Callable[[bytes, int], None]
     flush: Callable[[int], None]
     keep: Callable[[TurnText], None]
     tell: Callable[[lifecycle.Event], None]
     ask_tool: Callable[[ToolRequested], None]
+    key_held: Callable[[], bool]
 
 
 class Downlink:
     """Follows the service's events of one conversation, across wire sessions."""
 
     def __init__(self, listener: DownlinkListener) -> None:
-        self.answer_s: float | None = None
         self.tokens = TokenTotals()
         self._listener = listener
         self._playback = Playback()
         self._transcript = Transcript()
         self._orphan: Transcript | None = None  # of a link that is over, while the last of its speech is played
-        self._speech_ended_at: float | None = None
+        self._answer_clock = AnswerClock()
+        self._held = HoldBack()
+
+    @property
+    def generation(self) -> int:
+        """Return the generation of what is played now."""
+        return self._playback.generation
+
+    @property
+    def answer_s(self) -> float | None:
+        """Return how long the person waited for the newest answer, None when that is not known."""
+        return self._answer_clock.total_s
+
+    @property
+    def answer_delay(self) -> AnswerDelay | None:
+        """Return what that wait was made of."""
+        return self._answer_clock.delay
+
+    @property
+    def held(self) -> bool:
+        """Return whether an answer waits for the release of the talk key."""
+        return self._held.active
 
     def live(self) -> tuple[LiveText, ...]:
         """Return the text in the making, split at what has been heard."""
@@ -79,15 +102,39 @@ class Downlink:
         """Note whether there is a speaker; without one an answer is over when all of it was sent."""
         self._playback.present = present
         if not present:
+            waited = self._held.active
             self.flush()
+            if waited:  # its text is all that there will be
+                self._listener.tell(lifecycle.AnswerBegan())
 
     def speech_ended(self, now: float) -> None:
         """Note the end of the person's speech, from which the answer's delay is measured."""
-        self._speech_ended_at = now
+        self._answer_clock.ended(now)
+
+    def note_level(self, level: float) -> bool:
+        """Take the level of a frame captured while the talk key is held.
+
+        Returns:
+            Whether the answer that waits is dropped now: the person has spoken on.
+        """
+        self._held.note_level(level)
+        return self._held.spoke_on and self.stop()
+
+    def released(self, now: float) -> bool:
+        """Play the answer that waited for the release of the talk key; return whether there is one."""
+        if not self._held.active:
+            self._held.drop()
+            return False
+        self._answer_clock.ended(now, answered=True)
+        self._playback.let_go(now)
+        for pcm in self._held.release():
+            self._listener.play(pcm, self._playback.generation)
+        self._listener.tell(lifecycle.AnswerBegan())
+        return True
 
     def begin(self) -> None:
         """Forget what was measured of the conversation before."""
-        self.answer_s = self._speech_ended_at = None
+        self._answer_clock = AnswerClock()
         self.tokens = TokenTotals()
 
     def take(self, event: SessionEvent, now: float) -> None:
@@ -95,19 +142,21 @@ class Downlink:
         playback, tell = self._playback, self._listener.tell
         match event:
             case UserTextReceived():
-                if self._orphan is not None:  # its own link is not there any more to notice the interruption
-                    self.stop()
-                self._next_exchange()
+                if self._orphan is not None or self._held.active:
+                    self.stop()  # its link is not there any more to notice the interruption, or it is overtaken
+                self._next_exchange(now)
             case UserSpeechEnded():
-                self._speech_ended_at = now
+                self._answer_clock.noticed(now, told=True)
             case TextPlanned() | TextSpoken():
                 self._begin_answer(event, now)
             case SpeechReceived(pcm=pcm):
                 self._begin_answer(event, now)
+                self._answer_clock.arrived(now)
                 if playback.speech(pcm, now):
-                    self._listener.play(pcm, playback.generation)
+                    self._play(pcm)
             case Interrupted():
                 playback.forget()
+                self._drop_held()
                 tell(lifecycle.AnswerInterrupted())
             case ToolRequested():
                 tell(lifecycle.ToolAsked())
@@ -134,9 +183,8 @@ class Downlink:
         playback = self._playback
         if not playback.played(generation, samples, now):
             return
-        if playback.heard > 0 and self._speech_ended_at is not None:
-            self.answer_s = now - self._speech_ended_at
-            self._speech_ended_at = None
+        if playback.heard > 0:
+            self._answer_clock.heard(now)
         (self._orphan or self._transcript).played(samples)
         self.settle(now)
 
@@ -172,6 +220,7 @@ class Downlink:
     def flush(self) -> None:
         """Silence the speaker."""
         self._close_orphan()
+        self._drop_held()
         self._listener.flush(self._playback.flush())
 
     def link_over(self) -> None:
@@ -183,7 +232,18 @@ class Downlink:
             self._orphan = over
         if not self._playback.audible:
             self._close_orphan()
+            self._drop_held()
             self._playback.forget()
+
+    def _play(self, pcm: bytes) -> None:
+        if self._held.active:
+            self._held.take(pcm)
+        else:
+            self._listener.play(pcm, self._playback.generation)
+
+    def _drop_held(self) -> None:
+        self._held.drop()
+        self._playback.held = False
 
     def _transcripts(self) -> tuple[Transcript, ...]:
         return (self._transcript,) if self._orphan is None else (self._orphan, self._transcript)
@@ -194,17 +254,23 @@ class Downlink:
             for turn in orphan.close():
                 self._listener.keep(turn)
 
-    def _next_exchange(self) -> None:
+    def _next_exchange(self, now: float) -> None:
         if self._playback.answer is Answer.DISCARDED:
             self._playback.forget()
-        if self._speech_ended_at is None:  # nobody knows when the person stopped talking
-            self.answer_s = None
+        if not self._answer_clock.running:
+            self._answer_clock.unknown()
+        self._answer_clock.noticed(now, told=False)
 
     def _begin_answer(self, event: SessionEvent, now: float) -> None:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):
             return
         self._close_orphan()
-        self._listener.tell(lifecycle.AnswerBegan())
+        if self._playback.present and self._listener.key_held():
+            self._transcript.played(self._playback.count)  # nothing of it is heard before the release
+            self._held.begin()
+            self._playback.held = True
+        else:
+            self._listener.tell(lifecycle.AnswerBegan())
 
     def _turn_ended(self, now: float) -> None:
         if self._playback.answer is Answer.DISCARDED:

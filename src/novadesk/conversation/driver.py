@@ -14,12 +14,14 @@ from novadesk.conversation import lifecycle
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, TalkMode
 from novadesk.conversation.downlink import Downlink, DownlinkListener
+from novadesk.conversation.ear import Ear
 from novadesk.conversation.lifecycle import Timer
 from novadesk.conversation.ports import Clock, Linker, Sound
 from novadesk.conversation.questions import Questions
 from novadesk.conversation.record import Record, carried_line
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.supervisor import make_policy
+from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox, ToolRuns
 from novadesk.conversation.uplink import Uplink
@@ -28,11 +30,11 @@ from novadesk.conversation.wire import WireListener
 from novadesk.conversation.wires import Wires
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError
-from novadesk.models import Role
+from novadesk.models import Cue, Role
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.session import Setup
-from novadesk.protocol.session_events import SessionEvent, ToolRequested, UserTextReceived
+from novadesk.protocol.session_events import SessionEvent, TextPlanned, ToolRequested, UserTextReceived
 from novadesk.protocol.transcript import TurnText
 
 _log = logging.getLogger(__name__)
@@ -57,6 +59,10 @@ class Driver:
 
     Attributes:
         state: where the conversation stands.
+        uplink: the microphone's gate.
+        downlink: the answers.
+        ear: the talk key and the microphone.
+        talk_over: what is said while one is played.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class Driver:
         recorder: Recorder | None,
     ) -> None:
         self._switch, self._record, self._view, self._tally = switch, record, view, tally
-        self._clock, self._on_changed = clock, on_changed
+        self._clock, self._on_changed, self._sound = clock, on_changed, sound
         self._policy = make_policy(settings)
         self.state = lifecycle.Lifecycle()
         self.uplink = Uplink(
@@ -86,9 +92,17 @@ class Driver:
         )
         self.downlink = Downlink(
             DownlinkListener(
-                play=sound.play, flush=sound.flush, keep=self.keep, tell=self._on_told, ask_tool=self._on_tool_asked
+                play=sound.play,
+                flush=self._flush,
+                keep=self.keep,
+                tell=self._on_told,
+                ask_tool=self._on_tool_asked,
+                key_held=lambda: self.uplink.key_held,
             )
         )
+        self.talk_over = self._make_talk_over(settings)
+        self.ear = self._make_ear()
+        self._sounded_outage: float | None = None  # that the error cue told of
         self._questions = Questions()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
@@ -100,6 +114,26 @@ class Driver:
             alone=self._policy.concurrent == 1,
         )
         self._timers = {timer: Alarm(self._ringer(timer)) for timer in Timer}
+
+    def _make_talk_over(self, settings: Settings) -> TalkOver:
+        return TalkOver(
+            clock=self._clock,
+            uplink=self.uplink,
+            downlink=self.downlink,
+            play_on=self._sound.play_on,
+            notice=self._view.notice,
+            echo=settings.audio.echo,
+        )
+
+    def _make_ear(self) -> Ear:
+        return Ear(
+            clock=self._clock,
+            uplink=self.uplink,
+            downlink=self.downlink,
+            send=lambda pcm, now: self._wires.send_audio(pcm, now),
+            cue=self._sound.cue,
+            on_spoke_on=lambda: self.dispatch(lifecycle.SpeechBegan()),
+        )
 
     @property
     def live(self) -> bool:
@@ -114,6 +148,7 @@ class Driver:
     async def stop(self) -> None:
         """Settle, and set no timer any more."""
         await self.settle()
+        self.talk_over.flushed()
         for alarm in self._timers.values():
             alarm.cancel()
 
@@ -134,16 +169,11 @@ class Driver:
         else:
             self.want_link()
 
-    def hear(self, pcm: bytes, level: float) -> None:
-        """Take a microphone frame: gate, keep, send."""
-        now = self._clock.now()
-        self.uplink.note_level(level, now)
-        if (frame := self.uplink.take(pcm, now)) is not None and not self._wires.send_audio(frame, now):
-            self.uplink.refused(frame)
-
     def played(self, generation: int, samples: int) -> None:
         """Take the speaker's count; a question is answered once the person has heard something."""
         self.downlink.played(generation, samples, self._clock.now())
+        if self.downlink.audible:
+            self.talk_over.played()
         if self.state.phase is Phase.SPEAKING and self.downlink.heard:
             self._questions.answered()
 
@@ -151,8 +181,12 @@ class Driver:
 
     def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:
-            if isinstance(event, UserTextReceived):
-                self._understood()
+            match event:
+                case UserTextReceived(text=text):
+                    self._understood()
+                    self.talk_over.understood(text)
+                case TextPlanned(text=text):
+                    self.talk_over.said(text)
             self.downlink.take(event, self._clock.now())
             self._on_changed()
 
@@ -161,6 +195,10 @@ class Driver:
         if generation == self._wires.live:
             self.uplink.link_lost(min(heard_at, self._wires.unwritten_from))
         self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
+
+    def _flush(self, generation: int) -> None:
+        self.talk_over.flushed()
+        self._sound.flush(generation)
 
     def _send_questions(self) -> None:
         while self._wires.takes_text and (text := self._questions.take()) is not None:
@@ -191,7 +229,7 @@ class Driver:
         self._tell_lost()
         if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()
-        if self.downlink.audible:
+        if self.downlink.audible and not self.downlink.held:
             self.dispatch(lifecycle.AnswerBegan())
         elif self.state.phase is Phase.SPEAKING:  # its rest was left behind, and all that came was heard
             self.dispatch(lifecycle.AnswerFinished())
@@ -225,6 +263,9 @@ class Driver:
         """Take one event of the lifecycle and do what follows from it."""
         before = self.state
         self.state, actions = lifecycle.step(before, event, self._clock.now(), self._policy)
+        if self.state.error is not None and self.state.lost_at != self._sounded_outage:
+            self._sounded_outage = self.state.lost_at
+            self._sound.cue(Cue.ERROR)
         if self.state.phase in lifecycle.OPENING and before.phase not in lifecycle.OPENING and self._record.turns:
             self._tally.resuming()
         for action in actions:
@@ -340,3 +381,4 @@ class Driver:
         """Forget the open questions and what was measured: the conversation is over."""
         self._questions.clear()
         self.downlink.begin()
+        self.talk_over.forget()

@@ -20,16 +20,27 @@ class Answer(Enum):
 
 
 class Playback:
-    """Follows answers from the wire to the speaker. `present` says whether there is a speaker."""
+    """Follows answers from the wire to the speaker.
+
+    Attributes:
+        present: there is a speaker.
+        held: the newest answer is kept back, and nothing of it is played yet.
+    """
 
     def __init__(self) -> None:
         self.generation = 0
         self.answer = Answer.NONE
         self.present = False
+        self.held = False
         self._queued = 0
         self._played = 0
         self._base = 0
         self._last_at = float("-inf")
+
+    @property
+    def count(self) -> int:
+        """Return the speaker's count of the present generation."""
+        return self._played
 
     @property
     def heard(self) -> int:
@@ -62,8 +73,14 @@ class Playback:
         """Note that the service has sent the whole answer."""
         self.answer = Answer.NONE if self.answer in (Answer.DISCARDED, Answer.NONE) else Answer.DRAINING
 
+    def let_go(self, now: float) -> None:
+        """Note that the answer is kept back no more."""
+        self.held = False
+        self._last_at = now
+
     def flush(self) -> int:
         """Begin a new generation; return its number."""
+        self.held = False
         self.generation += 1
         self._queued = self._played = self._base = 0
         return self.generation
@@ -90,7 +107,7 @@ class Playback:
 
     def finished(self, now: float) -> bool:
         """Return whether the answer is over for the person: all sent and played, or stalled."""
-        if self.answer not in (Answer.ARRIVING, Answer.DRAINING):
+        if self.held or self.answer not in (Answer.ARRIVING, Answer.DRAINING):
             return False
         all_heard = self.answer is Answer.DRAINING and self._played >= self._queued
         return all_heard or now - self._last_at > _STALLED_S

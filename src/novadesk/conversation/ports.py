@@ -97,7 +97,10 @@ class SoundListener(Protocol):
         ...
 
     def on_barge_in(self, stage: BargeIn) -> None:
-        """Take that somebody begins to speak while an answer is played; CONFIRMED has paused the answer."""
+        """Take that somebody begins to speak while an answer is played.
+
+        CONFIRMED has paused the answer; it is always answered by `flush` or `play_on`. A respawn ends a pause too.
+        """
         ...
 
     def on_input(self, trouble: InputTrouble) -> None:
@@ -125,7 +128,7 @@ class Sound(Protocol):
         ...
 
     def flush(self, generation: int) -> None:
-        """Silence everything older than `generation` within one block."""
+        """Silence everything older than `generation` within one block; it ends a pause."""
         ...
 
     def play_on(self, generation: int) -> None:

@@ -52,6 +52,9 @@ class Uplink:
         mode: how the person talks.
         release_tail_s: how long the gate stays open after release.
         held_s: longest stretch kept; the oldest goes, and is counted when no wire session took it.
+
+    Attributes:
+        spoken_at: when a voice was captured last, whatever became of it.
     """
 
     def __init__(self, *, mode: TalkMode, release_tail_s: float, held_s: float) -> None:
@@ -62,7 +65,7 @@ class Uplink:
         self.lost_frames = 0
         self._level: float | None = None
         self._loudest: float | None = None
-        self._spoken_at = float("-inf")
+        self.spoken_at = float("-inf")
         self._flow = Flow.DROPPED
         self._tail_s = release_tail_s
         self._tail_until = float("-inf")
@@ -79,7 +82,7 @@ class Uplink:
         """Take the level of a captured frame, 0 to 1 RMS of full scale."""
         self._level = level
         if level >= SPOKEN_LEVEL:
-            self._spoken_at = now
+            self.spoken_at = now
         if self.talking:
             self._loudest = max(level, self._loudest or 0.0)
 
@@ -90,11 +93,16 @@ class Uplink:
 
     def voiceless(self, now: float, quiet_s: float) -> bool:
         """Return whether no voice comes through: the gate is closed, or nothing was heard for `quiet_s`."""
-        return not self.open_at(now) or now - self._spoken_at >= quiet_s
+        return not self.open_at(now) or now - self.spoken_at >= quiet_s
+
+    @property
+    def key_held(self) -> bool:
+        """Return whether the person holds the talk key, which means: I am not done."""
+        return self.talking and self.mode is TalkMode.HOLD
 
     def quiet(self, now: float, quiet_s: float) -> bool:
         """Return whether nobody is speaking. Who holds the talk key may be thinking about the next word."""
-        return self.voiceless(now, quiet_s) and not (self.talking and self.mode is TalkMode.HOLD)
+        return self.voiceless(now, quiet_s) and not self.key_held
 
     def release(self, now: float) -> None:
         """Close the gate after the release tail."""

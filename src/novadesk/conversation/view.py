@@ -47,6 +47,7 @@ class View:
         self.microphone_level = 0.0
         self.speaker_level = 0.0
         self.sound_opening = False
+        self.input_note = ""
         self._settings = settings
         self._backend = backend
         self._notices: deque[tuple[float | None, str]] = deque(maxlen=_NOTICES)
@@ -90,7 +91,15 @@ class View:
         return int(self._extras.get("pending_sync", 0))
 
     def draw(
-        self, *, state: Lifecycle, record: Record, uplink: Uplink, downlink: Downlink, tally: Tally, now: float
+        self,
+        *,
+        state: Lifecycle,
+        record: Record,
+        uplink: Uplink,
+        downlink: Downlink,
+        tally: Tally,
+        hears_itself: bool,
+        now: float,
     ) -> Snapshot:
         """Return the snapshot of this moment."""
         microphone = uplink.state(now)
@@ -122,6 +131,9 @@ class View:
             lost_s=tally.lost_s,
             notices=tuple(line for _, line in self._notices),
             answer_s=downlink.answer_s,
+            answer_delay=downlink.answer_delay,
+            input_note=self.input_note,
+            hears_itself=hears_itself,
             tokens=downlink.tokens,
             store_revision=record.revision,
             unsaved=record.unsaved,

@@ -1,0 +1,73 @@
+"""The microphone's side of a conversation: the talk key, what it lets through, what is told of it by a short sound."""
+
+from collections.abc import Callable
+
+from novadesk.conversation.api import TalkMode
+from novadesk.conversation.cueing import Cueing
+from novadesk.conversation.downlink import Downlink
+from novadesk.conversation.ports import Clock
+from novadesk.conversation.uplink import Uplink
+from novadesk.models import Cue
+
+
+class Ear:
+    """Takes the talk key and what the microphone captures.
+
+    Args:
+        clock: time.
+        uplink: the gate, and what is kept.
+        downlink: the answer, which waits while the key is held.
+        send: hands a frame to the wire session; returns whether it was taken.
+        cue: plays a short sound.
+        on_spoke_on: called when the person speaks on over an answer that waited, which is dropped.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        uplink: Uplink,
+        downlink: Downlink,
+        send: Callable[[bytes, float], bool],
+        cue: Callable[[Cue], None],
+        on_spoke_on: Callable[[], None],
+    ) -> None:
+        self._clock, self._uplink, self._downlink = clock, uplink, downlink
+        self._send, self._cue, self._on_spoke_on = send, cue, on_spoke_on
+        self._cueing = Cueing()
+
+    def press(self) -> None:
+        """Open the gate and silence the answer."""
+        self._uplink.press()
+        self._downlink.stop()
+        if self._uplink.key_held:
+            self._tell(self._cueing.pressed(self._clock.now(), muted=self._uplink.muted))
+
+    def release(self) -> bool:
+        """Close the gate after its tail; return whether an answer that waited is played now."""
+        now = self._clock.now()
+        self._uplink.release(now)
+        self._cueing.released()
+        return self._downlink.released(now)
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        """Choose between hold-to-talk and hands-free; an answer waits only for the key of the former."""
+        self._uplink.mode = mode
+        if not self._uplink.key_held:
+            self._downlink.released(self._clock.now())
+
+    def hear(self, pcm: bytes, level: float) -> None:
+        """Take a microphone frame: gate, keep, send."""
+        now = self._clock.now()
+        uplink, downlink = self._uplink, self._downlink
+        uplink.note_level(level, now)
+        is_open, speaking = uplink.open_at(now), downlink.audible and not downlink.held
+        self._tell(self._cueing.frame(level, now, is_open=is_open, muted=uplink.muted, speaking=speaking))
+        if uplink.key_held and is_open and downlink.note_level(level):
+            self._on_spoke_on()
+        if (frame := uplink.take(pcm, now)) is not None and not self._send(frame, now):
+            uplink.refused(frame)
+
+    def _tell(self, cue: Cue | None) -> None:
+        if cue is not None:
+            self._cue(cue)

@@ -1,0 +1,46 @@
+"""Whether there is a microphone, and what is wrong with it, in words. Pure."""
+
+from novadesk.models import InputTrouble
+
+NOTES: dict[InputTrouble, str] = {
+    InputTrouble.NONE: "",
+    InputTrouble.ZEROS: (
+        "The microphone sends exact silence: it is muted by a switch of its own or in the system's sound settings."
+    ),
+    InputTrouble.QUIET: "The microphone is very quiet. Speak closer to it, or raise its level in the system.",
+    InputTrouble.CLIPPED: "The microphone is too loud and distorts. Lower its level in the system's settings.",
+    InputTrouble.DEAD: "The microphone is open and brings no sound at all. Connect it again, or choose another one.",
+    InputTrouble.MONITOR: (
+        "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
+    ),
+}
+"""What a person is told of each trouble."""
+
+_NO_MICROPHONE = frozenset({InputTrouble.DEAD, InputTrouble.MONITOR})
+
+
+class Microphone:
+    """Knows of the open device; a device that brings nothing of the person is none."""
+
+    def __init__(self) -> None:
+        self.trouble = InputTrouble.NONE
+        self._open = False
+
+    @property
+    def present(self) -> bool:
+        """Return whether the person can be heard."""
+        return self._open and self.trouble not in _NO_MICROPHONE
+
+    @property
+    def note(self) -> str:
+        """Return what is wrong, in words, or an empty text."""
+        return NOTES[self.trouble]
+
+    def opened(self, *, found: bool) -> None:
+        """Note that the devices were opened, with a microphone among them or without."""
+        self._open = found
+        self.trouble = InputTrouble.NONE
+
+    def lost(self) -> None:
+        """Note that the device is gone, and its trouble with it."""
+        self.opened(found=False)

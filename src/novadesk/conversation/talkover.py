@@ -1,0 +1,102 @@
+"""What the person says while an answer is played: pauses it, and plays on unless the service takes it for words."""
+
+from collections.abc import Callable
+
+from novadesk.config import EchoSetting
+from novadesk.conversation import bargein
+from novadesk.conversation.alarm import Alarm
+from novadesk.conversation.bargein import Pause
+from novadesk.conversation.downlink import Downlink
+from novadesk.conversation.ports import Clock
+from novadesk.conversation.selfhearing import SelfHearing
+from novadesk.conversation.uplink import Uplink
+from novadesk.models import BargeIn
+
+_HEARS_ITSELF = "NovaDesk seems to hear its own voice."
+_ADVICE = {
+    EchoSetting.SPEAKERS: f"{_HEARS_ITSELF} Use a headset, or turn the volume down.",
+    EchoSetting.HEADSET: f"{_HEARS_ITSELF} Use a headset, or choose Speakers in Settings.",
+}
+
+
+class TalkOver:
+    """Answers every confirmed barge-in: the answer plays on after a while, or is silenced.
+
+    Args:
+        clock: time.
+        uplink: knows whether the person can be heard, and when a voice was.
+        downlink: the answer.
+        play_on: plays on a paused answer of this generation.
+        notice: shows a passing line.
+        echo: what the person hears answers with.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        uplink: Uplink,
+        downlink: Downlink,
+        play_on: Callable[[int], None],
+        notice: Callable[[str], None],
+        echo: EchoSetting,
+    ) -> None:
+        self._clock, self._uplink, self._downlink = clock, uplink, downlink
+        self._play_on, self._notice, self._echo = play_on, notice, echo
+        self._pause: Pause | None = None
+        self._itself = SelfHearing()
+        self._alarm = Alarm(self._look)
+
+    @property
+    def hears_itself(self) -> bool:
+        """Return whether the assistant seems to hear its own voice in this conversation."""
+        return self._itself.found
+
+    def began(self, stage: BargeIn) -> None:
+        """Take a stage of a barge-in. With the gate closed nobody can be heard, and nothing was interrupted."""
+        if stage is not BargeIn.CONFIRMED:
+            return
+        now = self._clock.now()
+        if not (self._downlink.audible and self._uplink.open_at(now)):
+            self._play_on(self._downlink.generation)
+            return
+        self._pause = bargein.pause_again(self._pause, now)
+        self._alarm.set_in(bargein.play_on_at(self._pause, self._uplink.spoken_at) - now)
+
+    def said(self, text: str) -> None:
+        """Take what the assistant is about to say."""
+        self._itself.said(text)
+
+    def played(self) -> None:
+        """Take note that an answer is being played."""
+        self._itself.played(self._clock.now())
+
+    def understood(self, text: str) -> None:
+        """Take the person's words, before anybody else does: those that cut in end the answer."""
+        now = self._clock.now()
+        if self._itself.heard(text, now):
+            self._notice(_ADVICE[self._echo])
+        if bargein.cuts_in(self._pause, now):
+            self._downlink.stop()
+
+    def flushed(self) -> None:
+        """Take note that the answer was silenced: there is nothing to play on."""
+        self._pause = None
+        self._alarm.cancel()
+
+    def forget(self) -> None:
+        """Forget the conversation."""
+        self.flushed()
+        self._itself = SelfHearing()
+
+    def _look(self) -> None:
+        if self._pause is None:
+            return
+        now = self._clock.now()
+        if (wait_s := bargein.play_on_at(self._pause, self._uplink.spoken_at) - now) > 0:
+            self._alarm.set_in(wait_s)
+            return
+        self._pause = bargein.play_on(self._pause, now)
+        self._play_on(self._downlink.generation)
+        if self._itself.stopped_for_nothing(now):
+            self._notice(_ADVICE[self._echo])
