@@ -2,19 +2,24 @@
 
 import argparse
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A time in milliseconds. A gate has to be kept; a goal is striven for."""
+    """A time in milliseconds, or so many of `unit`. A gate has to be kept; a goal is striven for.
+
+    A figure that could not be had is no number, which keeps no gate.
+    """
 
     name: str
     figure_ms: float
     gate_ms: float | None = None
     goal_ms: float | None = None
     worst_ms: float | None = None
+    unit: str = "ms"
 
     @property
     def missed(self) -> bool:
@@ -61,15 +66,16 @@ class Sheet:
         gate_ms: float | None = None,
         goal_ms: float | None = None,
         worst_ms: float | None = None,
+        unit: str = "ms",
     ) -> None:
         """Print a figure."""
         gate_ms = None if gate_ms is None else gate_ms * self._gates
-        figure = Figure(name=name, figure_ms=figure_ms, gate_ms=gate_ms, goal_ms=goal_ms, worst_ms=worst_ms)
+        figure = Figure(name=name, figure_ms=figure_ms, gate_ms=gate_ms, goal_ms=goal_ms, worst_ms=worst_ms, unit=unit)
         self.figures.append(figure)
-        beside = [] if worst_ms is None else [f"worst {told(worst_ms)}"]
-        beside += [] if gate_ms is None else [f"limit {told(gate_ms)} {figure.verdict}"]
-        beside += [] if goal_ms is None else [f"goal {told(goal_ms)} {figure.goal_verdict}"]
-        print(f"{name:46} {told(figure_ms):>12}   {'   '.join(beside)}".rstrip(), flush=True)
+        beside = [] if worst_ms is None else [f"worst {told(worst_ms, unit)}"]
+        beside += [] if gate_ms is None else [f"limit {told(gate_ms, unit)} {figure.verdict}"]
+        beside += [] if goal_ms is None else [f"goal {told(goal_ms, unit)} {figure.goal_verdict}"]
+        print(f"{name:46} {told(figure_ms, unit):>12}   {'   '.join(beside)}".rstrip(), flush=True)
 
     def finish(self, kept: Path | None) -> int:
         """Write the JSON that was asked for; return the exit code: 1 when a gate was missed."""
@@ -79,8 +85,12 @@ class Sheet:
         return int(self.missed)
 
 
-def told(figure_ms: float) -> str:
-    """Return a time in words, with three digits or more that count."""
+def told(figure_ms: float, unit: str = "ms") -> str:
+    """Return a figure in words, with three digits or more that count."""
+    if math.isnan(figure_ms):
+        return "not had"
+    if unit != "ms":
+        return f"{figure_ms:.1f} {unit}"
     if figure_ms >= 1_000:
         return f"{figure_ms / 1_000:.2f} s"
     return f"{figure_ms:.4f} ms" if 0 < figure_ms < 1 else f"{figure_ms:.1f} ms"

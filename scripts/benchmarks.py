@@ -2,6 +2,8 @@
 
     python scripts/benchmarks.py           run them, write docs/reliability/30-benchmarks.md, assemble the page
     python scripts/benchmarks.py --write   write the section from what was found last
+    python scripts/benchmarks.py --voice   the same for the voice beside its peers, in docs/reliability/40-voice.md;
+                                           as root, see benchmarks/voice.py
 
 Exits with 1 when a gate was missed, with 2 when a benchmark broke: then nothing is written.
 """
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTION = ROOT / "docs" / "reliability" / "30-benchmarks.md"
+SECTIONS = ROOT / "docs" / "reliability"
+SECTION = SECTIONS / "30-benchmarks.md"
+VOICE_SECTION = SECTIONS / "40-voice.md"
 FOUND = ROOT / "build" / "benchmarks"
 sys.path.insert(0, str(ROOT))
 
@@ -40,6 +44,20 @@ Written by `scripts/benchmarks.py`, which exits with 1 when a limit is missed. A
 _WAITING = """“Latency alone” is what waiting for the answers takes when nothing else takes any time: one list, then the
 steps one by one (the service has no other way to read them), sixteen at a time. No program that keeps to sixteen
 requests at once can be faster. Processor time is that of NovaDesk, without the server's."""
+
+VOICE_TITLES = {"voice": "NovaDesk and its peers"}
+VOICE_COMMANDS = {"voice": ("voice.py", "--install")}
+_VOICE_HEAD = """## The voice, from microphone to server and back
+
+Written by `scripts/benchmarks.py --voice`, which exits with 1 when a limit is missed. A limit is a gate; a goal is
+striven for: to be ahead of the best peer of the same run, and to take at most 0.8 of its processor time.
+"""
+_FROM_OUTSIDE = """The named rows are measured from outside, in the same way for everybody: from the moment at which a
+sound is in the virtual microphone to the server's receipt of the frame with its begin (so the time that a frame takes
+to fill is in it), from the server's handing an answer to the wire to its first sample at the speaker's monitor, from
+the server's interruption to the last sample there. The recorder adds the same few milliseconds to everybody. Each is
+set up as its documentation recommends; NovaDesk is its window, with the picture drawn, the peers are programs at a
+terminal. A percentile is the nearest rank: the 99th of less than a hundred is the worst."""
 
 
 class Broken(Exception):
@@ -73,15 +91,17 @@ def measure(commands: Mapping[str, Sequence[str]], found: Path) -> None:
         kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
 
 
-def section(found: Path) -> tuple[str, bool]:
+def section(
+    found: Path, titles: Mapping[str, str] = TITLES, head: str = _HEAD, tail: str = _WAITING
+) -> tuple[str, bool]:
     """Return the section of docs/reliability.md, and whether any gate was missed.
 
     Raises:
         Broken: nothing was found by one of the benchmarks.
     """
-    lines = [_HEAD, f"Machine: {_machine()}.", ""]
+    lines = [head, f"Machine: {_machine()}.", ""]
     missed = []
-    for name, title in TITLES.items():
+    for name, title in titles.items():
         kept = found / f"{name}.json"
         if not kept.exists():
             raise Broken(f"there are no figures of {name}")
@@ -89,7 +109,7 @@ def section(found: Path) -> tuple[str, bool]:
         figures = [Figure(**figure) for figure in row["figures"]]
         missed += [figure.name for figure in figures if figure.missed]
         lines += _part(title, row, figures)
-    lines += [_WAITING, "", f"Missed: {', '.join(missed)}." if missed else "Every limit was kept."]
+    lines += [tail, "", f"Missed: {', '.join(missed)}." if missed else "Every limit was kept."]
     return "\n".join(lines) + "\n", bool(missed)
 
 
@@ -107,14 +127,14 @@ def _part(title: str, row: Mapping[str, Any], figures: Sequence[Figure]) -> list
         "|---|---:|---:|---:|---|---:|---|",
     ]
     for one in figures:
-        cells = [one.name, told(one.figure_ms), _told(one.worst_ms), _told(one.gate_ms), one.verdict]
-        cells += [_told(one.goal_ms), one.goal_verdict]
+        cells = [one.name, told(one.figure_ms, one.unit), _told(one.worst_ms, one.unit)]
+        cells += [_told(one.gate_ms, one.unit), one.verdict, _told(one.goal_ms, one.unit), one.goal_verdict]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _told(figure_ms: float | None) -> str:
-    return "" if figure_ms is None else told(figure_ms)
+def _told(figure_ms: float | None, unit: str) -> str:
+    return "" if figure_ms is None else told(figure_ms, unit)
 
 
 def _machine() -> str:
@@ -141,20 +161,22 @@ def _git(*words: str) -> subprocess.CompletedProcess[str]:
 def main(
     arguments: Sequence[str],
     *,
-    commands: Mapping[str, Sequence[str]] = COMMANDS,
+    commands: Mapping[str, Sequence[str]] | None = None,
     found: Path = FOUND,
-    page: Path = SECTION,
+    page: Path | None = None,
 ) -> int:
     """Do as told; return the exit status."""
+    voice = "--voice" in arguments
+    usual_page, usual_commands = (VOICE_SECTION, VOICE_COMMANDS) if voice else (SECTION, COMMANDS)
     try:
         if "--write" not in arguments:
-            measure(commands, found)
-        text, missed = section(found)
+            measure(usual_commands if commands is None else commands, found)
+        text, missed = section(found, VOICE_TITLES, _VOICE_HEAD, _FROM_OUTSIDE) if voice else section(found)
     except Broken as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    page.write_text(text, encoding="utf-8")
-    if page == SECTION:
+    (page or usual_page).write_text(text, encoding="utf-8")
+    if page is None:
         subprocess.run([sys.executable, str(ROOT / "scripts" / "reliability.py")], check=True)
     return int(missed)
 

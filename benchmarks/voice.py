@@ -1,0 +1,140 @@
+"""Measure the voice from both ends: microphone to server, server to speaker, interruption to silence, processor time.
+
+usage: python benchmarks/voice.py [--peers DIR] [--install] [--only NAME] [--quick] [--gates 1] [--json FILE]
+NovaDesk's window is measured in full, with its echo canceller on, and from outside side by side with peers from the
+package index that speak Nova Sonic: the same local server over TLS under AWS's own name, the same virtual devices, one
+after the other, each set up as its documentation recommends. They live in environments below DIR (build/peers), which
+`--install` makes. Needs root, for mounts of its own and the port of https. Exit code 1 when a limit is missed.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.sheet import Sheet, parser_of
+from benchmarks.voice_clients import ADDRESS, HOST, PEERS, PORT, World, install, novadesk, peer_running, version_of
+from benchmarks.voice_course import Found, NotHad, Plan, Theatre, go_through, quantile
+from novadesk.server.runner import ServerOptions
+from tests.support.desk import Desk
+
+WIRE_P50_MS, WIRE_P99_MS = 15.0, 30.0
+FIRST_P50_MS = 40.0 + 15.0  # the prefill that it starts with, and what the rest may take
+QUIET_P99_MS, SILENT_P99_MS = 25.0, 70.0
+CPU_PERCENT, CPU_SHARE = 12.0, 0.8
+OUTSIDE = (
+    ("microphone → server, p50", "heard_ms", 50),
+    ("microphone → server, p99", "heard_ms", 99),
+    ("server → speaker's monitor, p50", "spoken_ms", 50),
+    ("server → speaker's monitor, p99", "spoken_ms", 99),
+    ("interruption → silence at the monitor, p50", "stopped_ms", 50),
+    ("interruption → silence at the monitor, p99", "stopped_ms", 99),
+)
+QUICK = Plan(pulses=6, answers=3, interruptions=3)
+OWN = "NovaDesk"
+
+
+def figures(found: Found) -> list[float]:
+    """Return the figures of the rows that everybody has, in their order."""
+    return [quantile(getattr(found, kind), percent) for _, kind, percent in OUTSIDE]
+
+
+def tell_inside(found: Found, sheet: Sheet) -> None:
+    """Print what only NovaDesk can be asked."""
+    wire = found.wire_ms
+    sheet.row("capture callback → server, p50", quantile(wire, 50), WIRE_P50_MS)
+    sheet.row("capture callback → server, p99", quantile(wire, 99), WIRE_P99_MS, worst_ms=max(wire, default=None))
+    sheet.row("server → first sample in the callback, p50", quantile(found.first_ms, 50), FIRST_P50_MS)
+    sheet.row(
+        "interruption → silence in the callback, p99",
+        quantile(found.quiet_ms, 99),
+        QUIET_P99_MS,
+    )
+    sheet.note(
+        f"  ({len(wire)} frames, {len(found.first_ms)} answers, {len(found.quiet_ms)} interruptions; every time"
+        " includes the local network and the server's own work)"
+    )
+    if found.counts:
+        told = ", ".join(f"{name} {value}" for name, value in found.counts.items() if not isinstance(value, float))
+        sheet.note(f"  the audio process counted: {told}")
+
+
+def tell_side_by_side(everybody: Mapping[str, Found], sheet: Sheet) -> None:
+    """Print the rows that everybody has; NovaDesk's goals are what the best peer reached."""
+    peers = [found for name, found in everybody.items() if name != OWN]
+    for place, (row, kind, percent) in enumerate(OUTSIDE):
+        best = min((figures(found)[place] for found in peers if getattr(found, kind)), default=None)
+        for name, found in everybody.items():
+            own = name == OWN
+            gate = SILENT_P99_MS if own and (kind, percent) == ("stopped_ms", 99) else None
+            sheet.row(f"{row}: {name}", figures(found)[place], gate, best if own else None)
+    best_cpu = min((found.cpu_percent for found in peers), default=None)
+    for name, found in everybody.items():
+        goal = CPU_SHARE * best_cpu if name == OWN and best_cpu is not None else None
+        gate = CPU_PERCENT if name == OWN else None
+        sheet.row(f"processor, all processes: {name}", found.cpu_percent, gate, goal, unit="% of a core")
+    for name, found in everybody.items():
+        sheet.note(
+            f"{name}: {len(found.heard_ms)} of {found.asked.pulses} sounds heard, {len(found.spoken_ms)} of"
+            f" {found.asked.answers} answers begun, {len(found.stopped_ms)} of {found.asked.interruptions} stopped"
+        )
+
+
+def measure(wanted: list[str], folder: Path, peers: Path, plan: Plan, sheet: Sheet) -> dict[str, Found]:
+    """Let everybody go through the same; what one could not give is told with its cause."""
+    everybody: dict[str, Found] = {}
+    options = ServerOptions(folder=folder / "server", host=ADDRESS, port=PORT, names=(HOST,))
+    with Desk() as desk, Theatre(options) as theatre:
+        for name in wanted:
+            place = folder / name
+            place.mkdir()
+            world = World(place, theatre.address, desk.env)
+            if name == OWN:
+                client = novadesk(world)
+            else:
+                peer = next(peer for peer in PEERS if peer.name == name)
+                version = version_of(peer, peers)
+                if not version:
+                    sheet.note(f"{name}: not measured: it is not installed below {peers} (--install does it)")
+                    continue
+                sheet.note(f"{name}: {peer.package} {version}")
+                client = peer_running(world, peer, peers)
+            try:
+                everybody[name] = go_through(client, theatre, desk.env, place, plan)
+            except NotHad as cause:
+                sheet.note(f"{name}: not measured: {cause}")
+                everybody |= {OWN: Found(asked=plan)} if name == OWN else {}
+            time.sleep(1)
+    return everybody
+
+
+def main() -> int:
+    """Return the exit code."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--peers", type=Path, default=Path("build/peers"), help="where their environments lie")
+    parser.add_argument("--install", action="store_true", help="make the environments that are missing")
+    parser.add_argument("--only", action="append", help="NovaDesk or the name of a peer; may be given again")
+    parser.add_argument("--quick", action="store_true", help="a few of each, to see that it works")
+    chosen = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("needs root: for mounts of its own and the port of https")
+    peers = chosen.peers.absolute()
+    wanted = chosen.only or [*(peer.name for peer in PEERS), OWN]
+    for peer in PEERS:
+        if chosen.install and peer.name in wanted and not version_of(peer, peers):
+            install(peer, peers)
+    sheet = Sheet(chosen.gates)
+    with tempfile.TemporaryDirectory(prefix="nd-voice.") as folder:
+        everybody = measure(wanted, Path(folder), peers, QUICK if chosen.quick else Plan(), sheet)
+    if OWN in everybody:
+        tell_inside(everybody[OWN], sheet)
+    tell_side_by_side(everybody, sheet)
+    return sheet.finish(chosen.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
