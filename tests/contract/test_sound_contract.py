@@ -15,6 +15,7 @@ from novadesk.audio.nullio import FileSound, NullSound
 from novadesk.config import AudioSettings
 from novadesk.conversation.ports import Sound, SoundListener
 from novadesk.errors import KnownError
+from novadesk.models import BargeIn, InputTrouble
 
 ENGINE = (sys.executable, "-c", "from novadesk.audio.engine import main; raise SystemExit(main())")
 WITHIN_S = 20.0
@@ -25,6 +26,7 @@ class Ear:
     frames: list[bytes] = field(default_factory=list)
     played: list[tuple[int, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str]] = field(default_factory=list)
+    troubles: list[InputTrouble] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def on_frame(self, pcm: bytes, level: float) -> None:
@@ -42,6 +44,12 @@ class Ear:
 
     def on_lost(self, error: KnownError) -> None:
         raise AssertionError(error)
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        raise AssertionError(stage)
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        self.troubles.append(trouble)
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(WITHIN_S):

@@ -11,6 +11,7 @@ import pytest
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import BargeIn, InputTrouble
 
 ENGINE = (sys.executable, "-c", "from novadesk.audio.engine import main; raise SystemExit(main())")
 
@@ -31,6 +32,12 @@ class Ear:
 
     def on_lost(self, error: KnownError) -> None:
         self.lost.append(error)
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        raise AssertionError(stage)
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        raise AssertionError(trouble)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ async def test_a_program_that_is_no_engine_is_a_known_error(command: tuple[str, 
 
 
 async def test_a_device_that_never_opens_has_three_seconds() -> None:
-    stuck = "from novadesk.audio.wire import Ready, encode; import sys, time\n"
+    stuck = "from novadesk.audio.framing import encode; from novadesk.audio.wire import Ready; import sys, time\n"
     stuck += "sys.stdout.buffer.write(encode(Ready())); sys.stdout.flush(); time.sleep(60)"
     sound = EngineSound((sys.executable, "-c", stuck), AudioSettings())
     async with asyncio.timeout(30):

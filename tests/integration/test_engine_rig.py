@@ -20,6 +20,7 @@ from novadesk.audio.formats import read_wav, to_pcm, to_samples, write_wav
 from novadesk.audio.resampler import convert
 from novadesk.config import AudioSettings
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BargeIn, InputTrouble
 from tests.support.desk import Desk
 from tests.support.sound import Microphone, Recording, Speaker
 
@@ -37,6 +38,8 @@ class Ear:
     played: list[tuple[int, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str]] = field(default_factory=list)
     lost: list[KnownError] = field(default_factory=list)
+    stages: list[BargeIn] = field(default_factory=list)
+    troubles: list[InputTrouble] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def on_frame(self, pcm: bytes, level: float) -> None:
@@ -54,6 +57,12 @@ class Ear:
     def on_lost(self, error: KnownError) -> None:
         self.lost.append(error)
         self.changed.set()
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        self.stages.append(stage)
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        self.troubles.append(trouble)
 
     @property
     def heard(self) -> Floats:
@@ -370,7 +379,7 @@ async def test_the_app_dying_takes_the_engine_along(on_desk: Desk, tmp_path: Pat
         "from novadesk.audio.client import EngineSound\n"
         "from novadesk.config import AudioSettings\n"
         "class Ear:\n"
-        "    on_frame = on_played = on_opened = on_lost = lambda *_: None\n"
+        "    on_frame = on_played = on_opened = on_lost = on_barge_in = on_input = lambda *_: None\n"
         "async def main():\n"
         f"    sound = EngineSound({ENGINE!r}, AudioSettings())\n"
         "    await sound.open(Ear())\n"

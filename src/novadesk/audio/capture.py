@@ -1,14 +1,20 @@
-"""From the capture ring to frames for the wire: channels mixed, 16 kHz, 512 samples."""
+"""From the capture ring to frames for the wire: channels mixed, 16 kHz, cleaned in steps of 10 ms, 512 samples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from novadesk.audio.activity import level_of_samples
+from novadesk.audio.canceller import STEP_SAMPLES
 from novadesk.audio.duplex import CaptureSide
-from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ, to_mono, to_pcm
+from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ, Samples, to_mono, to_pcm
+from novadesk.audio.reference import Reference
 from novadesk.audio.resampler import Resampler
 from novadesk.audio.wire import Frame
+
+type Hear = Callable[[Samples, Samples, int], Samples]
+"""Takes a step of the microphone, what was played meanwhile, and when its last sample came in monotonic nanoseconds;
+returns what of it is for the wire."""
 
 
 class FrameCutter:
@@ -16,22 +22,45 @@ class FrameCutter:
 
     Args:
         side: where the callback leaves it.
+        reference: what was played meanwhile.
+        hear: is called for each step of `STEP_SAMPLES`.
+        look: is shown each piece as the device gave it, channels mixed.
     """
 
-    def __init__(self, side: CaptureSide) -> None:
+    def __init__(
+        self, side: CaptureSide, reference: Reference, hear: Hear, look: Callable[[Samples], object] = len
+    ) -> None:
         self._side = side
+        self._reference = reference
+        self._hear = hear
+        self._look = look
         self._resampler = Resampler(side.rate_hz, LISTEN_HZ)
-        self._block = np.zeros((side.rate_hz // 10, side.ring.channels), np.float32)
+        self._block = np.zeros((side.block_frames, side.ring.channels), np.float32)
+        self._near = np.zeros(0, np.float32)
+        self._far = np.zeros(0, np.float32)
         self._rest = np.zeros(0, np.float32)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames that are complete by now."""
-        while fetched := self._side.ring.read_into(self._block):
-            captured_ns = self._side.time_of(self._side.ring.read)
-            samples = self._resampler.feed(to_mono(self._block[:fetched]))
-            self._rest = np.concatenate((self._rest, samples))
-            whole = len(self._rest) - len(self._rest) % FRAME_SAMPLES
-            for start in range(0, whole, FRAME_SAMPLES):
-                cut = self._rest[start : start + FRAME_SAMPLES]
+        ring = self._side.ring
+        while fetched := ring.read_into(self._block):
+            captured_ns = self._side.time_of(ring.read)
+            mixed = to_mono(self._block[:fetched])
+            self._look(mixed)
+            near = self._resampler.feed(mixed)
+            far = self._reference.take(ring.read - fetched, fetched, len(near))
+            self._near = np.concatenate((self._near, near))
+            self._far = np.concatenate((self._far, far))
+            self._clean(captured_ns)
+            while len(self._rest) >= FRAME_SAMPLES:
+                cut, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
                 yield Frame(level=level_of_samples(cut), captured_ns=captured_ns, pcm=to_pcm(cut))
-            self._rest = self._rest[whole:]
+
+    def _clean(self, captured_ns: int) -> None:
+        whole = len(self._near) - len(self._near) % STEP_SAMPLES
+        steps = [self._rest]
+        for start in range(0, whole, STEP_SAMPLES):
+            end = start + STEP_SAMPLES
+            steps.append(self._hear(self._near[start:end], self._far[start:end], captured_ns))
+        self._near, self._far = self._near[whole:], self._far[whole:]
+        self._rest = np.concatenate(steps)

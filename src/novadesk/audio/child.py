@@ -8,7 +8,8 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from novadesk.audio.wire import HEADER, Command, FramingError, Report, decode_report, encode, payload_bytes
+from novadesk.audio.framing import HEADER, FramingError, decode_report, encode, payload_bytes
+from novadesk.audio.wire import Command, Report
 from novadesk.errors import KnownError, Reason
 
 _LOG = logging.getLogger(__name__)

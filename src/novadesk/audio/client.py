@@ -11,23 +11,35 @@ from typing import Protocol
 import numpy as np
 
 from novadesk.audio.child import Child, engine_died
+from novadesk.audio.cues import sound_of
+from novadesk.audio.devices import is_title_of
 from novadesk.audio.formats import SAMPLE_BYTES
+from novadesk.audio.hotplug import Hotplug
+from novadesk.audio.route import Route
+from novadesk.audio.telling import Telling
+from novadesk.audio.unplayed import Unplayed
 from novadesk.audio.wire import (
+    Clip,
     Failed,
     Flush,
     Frame,
+    Input,
+    Interruption,
     List,
     Listed,
     Open,
     Opened,
     Play,
     Played,
+    PlayOn,
     Ready,
     Statistics,
+    Volume,
+    Watch,
 )
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
-from novadesk.models import Cue
+from novadesk.models import BargeIn, Cue, InputTrouble
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +51,6 @@ _SILENT_S = 2.0  # a running engine sends a frame every 32 ms
 _BACKOFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 _STEADY_S = 5.0
 _LATENCIES = 2_000
-_REMEMBERED = 8
 
 
 class Listener(Protocol):
@@ -59,6 +70,14 @@ class Listener(Protocol):
 
     def on_lost(self, error: KnownError) -> None:
         """Take the loss of the devices."""
+        ...
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        """Take that somebody begins to speak while an answer is played; CONFIRMED has paused the answer."""
+        ...
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        """Take what is wrong with the microphone's sound from now on."""
         ...
 
 
@@ -82,55 +101,32 @@ class SoundStatistics:
     opened: Opened | None = None
 
 
-class _Unplayed:
-    """The newest generation's sound that the speaker has not played, and how much of it has been played."""
-
-    def __init__(self) -> None:
-        self.generation = 0
-        self.pcm = bytearray()
-        self._totals = {0: 0}
-        self._bases = {0: 0}
-
-    def flush(self, generation: int) -> bool:
-        if generation <= self.generation:
-            return False
-        self.generation = generation
-        self.pcm.clear()
-        self._totals[generation] = self._bases[generation] = 0
-        for old in [known for known in self._totals if known < generation - _REMEMBERED]:
-            del self._totals[old], self._bases[old]
-        return True
-
-    def played(self, generation: int, samples: int) -> int:
-        """Take an engine's own count; return the count over all engines."""
-        before = self._totals.get(generation, 0)
-        total = max(before, self._bases.get(generation, 0) + samples)
-        if generation in self._totals:
-            self._totals[generation] = total
-        if generation == self.generation:
-            del self.pcm[: (total - before) * SAMPLE_BYTES]
-        return total
-
-    def begin_anew(self) -> None:
-        """Expect the next engine to count from zero."""
-        self._bases = dict(self._totals)
-
-
 class EngineSound:
     """Microphone and speaker in a process of their own, replaced whenever it dies or stalls.
 
     Args:
         command: starts the audio process.
         settings: preferred devices.
+        watch: starts the process that watches the sound server; empty for none.
     """
 
-    def __init__(self, command: Sequence[str], settings: AudioSettings) -> None:
+    def __init__(self, command: Sequence[str], settings: AudioSettings, watch: Sequence[str] = ()) -> None:
         self._command = tuple(command)
+        self._watch = tuple(watch)
         self._microphone = settings.microphone
         self._speaker = settings.speaker
+        self._echo = settings.echo
+        self._volume = settings.volume
+        self._cue_volume = settings.cue_volume
+        self._watching = True
+        self._paused = False
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
-        self._unplayed = _Unplayed()
+        self._spare: Child | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._hotplug: Hotplug | None = None
+        self._telling: Telling | None = None
+        self._unplayed = Unplayed()
         self._requests: set[asyncio.Task[tuple[tuple[str, ...], tuple[str, ...]]]] = set()
         self._engine = Statistics()
         self._opened: Opened | None = None
@@ -167,6 +163,9 @@ class EngineSound:
         self._frames = self._respawns = 0
         self._latencies_ms.clear()
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._telling = Telling(listener)
+        self._hotplug = Hotplug(self, self._watch, self._microphone, self._speaker)
+        self._hotplug.start()
         self._task = asyncio.create_task(self._supervise(listener, first), name="engine-sound")
         try:
             await asyncio.wait((self._task, first), return_when=asyncio.FIRST_COMPLETED)
@@ -183,6 +182,15 @@ class EngineSound:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+        hotplug, self._hotplug, self._telling = self._hotplug, None, None
+        spare, self._spare = self._spare, None
+        if hotplug is not None:
+            await hotplug.close()
+        if spare is not None:
+            await spare.end()
         self._unplayed.pcm.clear()
 
     async def shutdown(self) -> None:
@@ -190,6 +198,16 @@ class EngineSound:
         for request in self._requests:
             request.cancel()
         await asyncio.gather(*self._requests, self.close(), return_exceptions=True)
+
+    def reopen(self) -> None:
+        """Open the preferred devices anew in a new process; the one that is open goes on until that has started."""
+        if self._task is not None and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(), name="engine-renewal")
+
+    def on_route(self, route: Route) -> None:
+        """Take which devices really feed and play the streams."""
+        if self._telling is not None:
+            self._telling.name(route)
 
     def play(self, pcm: bytes, generation: int) -> None:
         """Queue s16le mono at 24 kHz; dropped when `generation` is not the newest one flushed to, or when closed."""
@@ -199,21 +217,41 @@ class EngineSound:
             return
         self._unplayed.pcm += pcm
         if self._child is not None:
-            self._child.send(Play(generation=generation, pcm=pcm))
+            self._child.send(Play(generation=generation, pcm=pcm, asked_ns=time.monotonic_ns()))
 
     def flush(self, generation: int) -> None:
         """Silence everything older than `generation` within one block."""
-        if self._unplayed.flush(generation) and self._child is not None:
-            self._child.send(Flush(generation=generation))
+        if not self._unplayed.flush(generation):
+            return
+        self._paused = False
+        if self._child is not None:
+            self._child.send(Flush(generation=generation, asked_ns=time.monotonic_ns()))
 
     def play_on(self, generation: int) -> None:
         """Play on where a confirmed barge-in has paused the answer; nothing when it is not paused, or another one."""
+        if generation != self._unplayed.generation:
+            return
+        self._paused = False
+        if self._child is not None:
+            self._child.send(PlayOn(generation=generation))
 
     def cue(self, cue: Cue) -> None:
         """Play a short sound over whatever is played; nothing when closed."""
+        if self._child is not None and self._cue_volume > 0:
+            self._child.send(Clip(pcm=sound_of(cue), volume=self._cue_volume))
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1; cues have their own."""
+        self._volume = volume
+        if self._child is not None:
+            self._child.send(Volume(volume=volume))
+
+    def watch_barge_in(self, on: bool) -> None:
+        """Look for somebody who speaks into an answer, or do not: nobody can through a closed gate. On at first."""
+        if on != self._watching:
+            self._watching = on
+            if self._child is not None:
+                self._child.send(Watch(on=on))
 
     async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of microphones and speakers as they are now, the default first.
@@ -264,13 +302,15 @@ class EngineSound:
             if not first.done():
                 first.set_exception(trouble)
                 return
+            if self._spare is not None:
+                continue
             if self._opened is not None:
                 told = None
                 attempt = 0 if loop.time() - started >= _STEADY_S else attempt
             if trouble.reason is not told:
                 told = trouble.reason
                 listener.on_lost(trouble)
-            await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            await self._pause(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
             attempt += 1
             self._respawns += 1
 
@@ -280,20 +320,34 @@ class EngineSound:
         Raises:
             KnownError: why it is.
         """
-        child = await Child.start(self._command)
+        spare, self._spare = self._spare, None
+        child = spare or await Child.start(self._command)
         try:
-            await self._open_on(child, listener, first)
+            if spare is None and not isinstance(await child.receive(START_S), Ready):
+                raise engine_died("does not start in time")
+            await self._open_on(child)
+            if not first.done():
+                first.set_result(None)
             while True:
                 report = await child.receive(_SILENT_S)
                 match report:
                     case Frame():
                         self._latencies_ms.append((time.monotonic_ns() - report.captured_ns) / 1e6)
                         self._frames += 1
-                        listener.on_frame(report.pcm, report.level)
+                        if self._telling is not None and self._telling.deaf:
+                            listener.on_frame(bytes(len(report.pcm)), 0.0)
+                        else:
+                            listener.on_frame(report.pcm, report.level)
                     case Played():
                         self._take_played(report, listener)
                     case Statistics():
                         self._engine = report
+                    case Interruption() if report.generation == self._unplayed.generation:
+                        self._paused = self._paused or report.stage is BargeIn.CONFIRMED
+                        listener.on_barge_in(report.stage)
+                    case Input():
+                        if self._telling is not None:
+                            self._telling.hear(report.trouble)
                     case Failed():
                         raise report.error()
                     case None:
@@ -304,13 +358,46 @@ class EngineSound:
         finally:
             self._child = None
             self._unplayed.begin_anew()
+            if self._hotplug is not None:
+                self._hotplug.lost()
             await child.end()
 
-    async def _open_on(self, child: Child, listener: Listener, first: asyncio.Future[None]) -> None:
-        if not isinstance(await child.receive(START_S), Ready):
-            raise engine_died("does not start in time")
+    async def _renew(self) -> None:
+        """Start a process beside the one that is open, and end that one."""
+        try:
+            spare = await Child.start(self._command)
+        except KnownError:
+            return
+        try:
+            if isinstance(await spare.receive(START_S), Ready):
+                self._spare = spare
+        except KnownError:
+            _LOG.info("a new audio process does not start; the old one goes on")
+        finally:
+            if self._spare is not spare:
+                await spare.end()
+        if self._spare is not None and self._child is not None:
+            self._child.kill()
+
+    async def _pause(self, seconds: float) -> None:
+        if self._hotplug is None:
+            await asyncio.sleep(seconds)
+        else:
+            await self._hotplug.pause(seconds)
+
+    async def _open_on(self, child: Child) -> None:
         unplayed = self._unplayed
-        child.send(Open(microphone=self._microphone, speaker=self._speaker, generation=unplayed.generation))
+        child.send(
+            Open(
+                microphone=self._microphone,
+                speaker=self._speaker,
+                generation=unplayed.generation,
+                echo=self._echo,
+                volume=self._volume,
+                paused=self._paused,
+                watching=self._watching,
+            )
+        )
         if unplayed.pcm:
             child.send(Play(generation=unplayed.generation, pcm=bytes(unplayed.pcm)))
         self._child = child
@@ -324,13 +411,14 @@ class EngineSound:
                 "Choose another device in Settings, or connect this one again.",
             )
         self._opened = report
-        if not report.note:
-            # From now on the full name: a device known to exist is fallen back from when it is unplugged.
-            self._microphone = report.microphone if self._microphone else ""
-            self._speaker = report.speaker if self._speaker else ""
-        listener.on_opened(report.microphone, report.speaker, report.note)
-        if not first.done():
-            first.set_result(None)
+        # From now on the full name: a device known to exist is fallen back from when it is unplugged.
+        if self._microphone and is_title_of(report.microphone, self._microphone):
+            self._microphone = report.microphone
+        if self._speaker and is_title_of(report.speaker, self._speaker):
+            self._speaker = report.speaker
+        if self._telling is not None and self._hotplug is not None:
+            self._telling.open_anew(report.half_duplex_note)
+            self._telling.name(self._hotplug.opened(report.microphone, report.speaker, report.note))
 
     def _take_played(self, report: Played, listener: Listener) -> None:
         total = self._unplayed.played(report.generation, report.samples)

@@ -159,10 +159,10 @@ def _open_one(microphone: Device, speaker: Device, channels_in: int, channels_ou
 
     def callback(indata: Any, outdata: Any, frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
-        capture.take(indata, now_ns)
         block = heard[:frames]
-        playout.fill(block)
+        playout.fill(block, now_ns)
         outdata[:] = block
+        capture.take(indata, now_ns)  # behind `fill`: what is captured has what is played meanwhile
         if status:
             capture.overflows += status.input_overflow
             underflows.count += status.output_underflow
@@ -257,12 +257,13 @@ def _open_playout(
     heard = np.zeros((block_frames * 16, 1), np.float32)
 
     def callback(outdata: Any, frames: int, _time: Any, status: Any) -> None:
+        now_ns = time.monotonic_ns()
         block = heard[:frames]
-        playout.fill(block)
+        playout.fill(block, now_ns)
         outdata[:] = block
         if status:
             underflows.count += status.output_underflow
-        pulse.beat(time.monotonic_ns())
+        pulse.beat(now_ns)
 
     stream = sounddevice.OutputStream(
         samplerate=rate_hz,

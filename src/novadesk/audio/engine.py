@@ -1,4 +1,4 @@
-"""The audio process: commands on stdin, reports on stdout (see `wire`), until stdin ends.
+"""The audio process: commands on stdin, reports on stdout (see `framing`), until stdin ends.
 
 A stuck driver or a busy interpreter in the app cannot reach across; ending this process is the cure for both.
 """
@@ -13,21 +13,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from novadesk.audio.framing import HEADER, FramingError, decode_command, payload_bytes
 from novadesk.audio.outbox import Outbox
-from novadesk.audio.wire import (
-    HEADER,
-    Command,
-    Failed,
-    Flush,
-    FramingError,
-    List,
-    Listed,
-    Open,
-    Play,
-    Ready,
-    decode_command,
-    payload_bytes,
-)
+from novadesk.audio.wire import Clip, Command, Failed, Flush, List, Listed, Open, Play, PlayOn, Ready, Volume, Watch
 from novadesk.errors import KnownError
 
 if TYPE_CHECKING:
@@ -89,17 +77,15 @@ def _serve(inbox: Inbox, outbox: Outbox) -> None:
         match command:
             case Open() if pump is None:
                 try:
-                    pump = pumping.Pump(outbox, command.microphone, command.speaker, command.generation)
+                    pump = pumping.Pump(outbox, command)
                 except KnownError as error:
                     _report(outbox, error)
                 gc.collect()
                 gc.freeze()
             case List():
                 _list(outbox)
-            case Play() if pump is not None:
-                pump.play(command.pcm, command.generation)
-            case Flush() if pump is not None:
-                pump.flush(command.generation)
+            case Play() | Flush() | Volume() | PlayOn() | Clip() | Watch() if pump is not None:
+                pump.take(command)
         if pump is not None:
             pump.turn()
     _leave_soon()

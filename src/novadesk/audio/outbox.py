@@ -2,9 +2,12 @@
 
 import os
 import threading
+import time
 from collections import deque
 
-from novadesk.audio.wire import Frame, Report, encode
+from novadesk.audio.framing import encode
+from novadesk.audio.latency import Latencies
+from novadesk.audio.wire import Frame, Report
 
 WAITING_FRAMES = 320
 """Microphone frames kept for an app that does not read: ten seconds."""
@@ -16,10 +19,14 @@ class Outbox:
     Args:
         descriptor: the pipe to write to.
         waiting_frames: beyond this the oldest microphone frame is dropped and counted.
+
+    Attributes:
+        frame_latencies: from `Frame.captured_ns` until the frame is written.
     """
 
     def __init__(self, descriptor: int, waiting_frames: int = WAITING_FRAMES) -> None:
         self.dropped_frames = 0
+        self.frame_latencies = Latencies()
         self._descriptor = descriptor
         self._waiting_frames = waiting_frames
         self._frames = 0
@@ -65,6 +72,8 @@ class Outbox:
                     data = data[os.write(self._descriptor, data) :]
                 except OSError:
                     return
+            if isinstance(report, Frame):
+                self.frame_latencies.add(report.captured_ns, time.monotonic_ns())
 
     def _next(self) -> Report | None:
         with self._changed:

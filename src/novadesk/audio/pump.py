@@ -2,7 +2,9 @@
 
 import enum
 import time
+from dataclasses import replace
 
+from novadesk.audio.canceller import make_canceller
 from novadesk.audio.capture import FrameCutter
 from novadesk.audio.devices import (
     Choice,
@@ -14,10 +16,29 @@ from novadesk.audio.devices import (
     no_sound,
 )
 from novadesk.audio.duplex import BLOCK_S, Duplex, OpenFailure, open_duplex
+from novadesk.audio.formats import Samples
+from novadesk.audio.hearing import DEAF_AFTER_S, Hearing
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Feeder
-from novadesk.audio.wire import Failed, Opened, Played, Statistics
+from novadesk.audio.reference import OneClock, Reference, TwoClocks
+from novadesk.audio.truth import InputTruth
+from novadesk.audio.wire import (
+    Clip,
+    Failed,
+    Flush,
+    Input,
+    Interruption,
+    Open,
+    Opened,
+    Play,
+    Played,
+    PlayOn,
+    Statistics,
+    Volume,
+    Watch,
+)
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BargeIn, InputTrouble
 
 FIRST_CALLBACK_S = 2.0
 """A stream that delivers nothing for this long after opening does not work (measured: 17 to 64 ms)."""
@@ -28,6 +49,9 @@ with time to spare, of 227 ms on two cores with nine programs that want them).""
 
 _PLAYED_EVERY_S = 0.02
 _STATISTICS_EVERY_S = 0.5
+
+type Order = Play | Flush | Volume | PlayOn | Clip | Watch
+"""What a pump that is open can be told."""
 
 
 class State(enum.Enum):
@@ -43,14 +67,29 @@ class Pump:
 
     Args:
         outbox: takes the messages for the app.
-        generation: the newest generation at the start.
+        wanted: the devices, and how to use them.
     """
 
-    def __init__(self, outbox: Outbox, microphone: str, speaker: str, generation: int) -> None:
+    def __init__(self, outbox: Outbox, wanted: Open) -> None:
         self._outbox = outbox
-        self._duplex, self._opened = open_devices(list_devices(), microphone, speaker, generation)
+        canceller, note = make_canceller(wanted.echo)
+        found = list_devices()
+        self._duplex, opened = open_devices(found, wanted.microphone, wanted.speaker, wanted.generation)
+        self._opened = replace(opened, half_duplex=bool(note), half_duplex_note=note)
         self._feeder = Feeder(self._duplex.playout)
-        self._cutter = FrameCutter(self._duplex.capture)
+        self._feeder.set_volume(wanted.volume)
+        if wanted.paused:
+            self._feeder.pause()
+        capture = self._duplex.capture
+        self._reference: Reference = (OneClock if self._duplex.one_clock else TwoClocks)(self._duplex.playout)
+        delay_s = self._duplex.capture_latency_s + self._duplex.playout_latency_s
+        self._hearing = Hearing(
+            canceller, None, lambda: self._feeder.playing, self._interrupt, DEAF_AFTER_S + delay_s if note else None
+        )
+        self._hearing.watching = wanted.watching
+        self._truth = InputTruth(capture.rate_hz)
+        self._trouble = InputTrouble.NONE
+        self._cutter = FrameCutter(capture, self._reference, self._hearing.hear, self._look)
         self._state = State.OPENING
         self._opened_ns = time.monotonic_ns()
         self._looked_ns = self._opened_ns
@@ -59,13 +98,21 @@ class Pump:
         self._played_at = 0.0
         self._statistics_at = 0.0
 
-    def play(self, pcm: bytes, generation: int) -> None:
-        """Queue s16le mono at 24 kHz."""
-        self._feeder.play(pcm, generation)
-
-    def flush(self, generation: int) -> None:
-        """Silence everything older than `generation`."""
-        self._feeder.flush(generation)
+    def take(self, order: Order) -> None:
+        """Do what the app wants."""
+        match order:
+            case Play():
+                self._feeder.play(order.pcm, order.generation, order.asked_ns)
+            case Flush():
+                self._feeder.flush(order.generation, order.asked_ns)
+            case PlayOn():
+                self._feeder.play_on(order.generation)
+            case Volume():
+                self._feeder.set_volume(order.volume)
+            case Clip():
+                self._feeder.clip(order.pcm, order.volume)
+            case Watch():
+                self._hearing.watching = order.on
 
     def turn(self) -> None:
         """Move what can be moved now. To be called every few milliseconds."""
@@ -77,6 +124,7 @@ class Pump:
         for frame in self._cutter.frames():
             self._outbox.put(frame)
         self._feeder.feed()
+        self._feeder.measure()
         now = time.monotonic()
         if now - self._played_at >= _PLAYED_EVERY_S:
             self._played_at = now
@@ -89,6 +137,20 @@ class Pump:
     def close(self) -> None:
         """Release the devices."""
         self._duplex.close()
+
+    def _look(self, samples: Samples) -> None:
+        trouble = self._truth.feed(samples)
+        if trouble is not self._trouble:
+            self._trouble = trouble
+            self._outbox.put(Input(trouble=trouble))
+
+    def _interrupt(self, stage: BargeIn, at_ns: int) -> None:
+        """Act at once on somebody who speaks into an answer; what follows from it, the app decides."""
+        if stage is BargeIn.CONFIRMED:
+            self._feeder.pause(at_ns)
+        else:
+            self._feeder.duck(stage is BargeIn.SUSPECTED)
+        self._outbox.put(Interruption(generation=self._feeder.generation, stage=stage, at_ns=at_ns))
 
     def _watch(self, now_ns: int) -> None:
         pulses = self._duplex.pulses
@@ -118,16 +180,35 @@ class Pump:
         self._outbox.put(Failed(reason=error.reason, what=error.what, advice=error.advice))
 
     def _statistics(self) -> Statistics:
-        pulses, capture = self._duplex.pulses, self._duplex.capture
+        pulses, capture, playout = self._duplex.pulses, self._duplex.capture, self._duplex.playout
+        frame_ms, start_ms, silence_ms = (
+            latencies.percentiles_ms()
+            for latencies in (
+                self._outbox.frame_latencies,
+                self._feeder.start_latencies,
+                self._feeder.silence_latencies,
+            )
+        )
         return Statistics(
             callbacks=min(pulse.callbacks for pulse in pulses),
             dropped_frames=capture.ring.dropped_frames,
             dropped_messages=self._outbox.dropped_frames,
             input_overflows=capture.overflows,
             output_underflows=self._duplex.output_underflows(),
-            underruns=self._duplex.playout.underruns,
+            underruns=playout.underruns,
             late_callbacks=sum(pulse.late_callbacks for pulse in pulses),
             worst_gap_us=max(pulse.worst_gap_ns for pulse in pulses) // 1000,
+            slips=self._reference.slips,
+            frame_ms_p50=frame_ms[0],
+            frame_ms_p99=frame_ms[1],
+            start_ms_p50=start_ms[0],
+            start_ms_p99=start_ms[1],
+            silence_ms_p50=silence_ms[0],
+            silence_ms_p99=silence_ms[1],
+            prefill_ms=playout.prefill_s * 1e3,
+            drift_ppm=self._reference.drift_ppm,
+            erle_db=self._hearing.erle_db,
+            echo_over_voice_db=self._hearing.echo_over_voice_db,
         )
 
 

@@ -4,8 +4,18 @@ from numpy.typing import NDArray
 
 from novadesk.audio.capture import FrameCutter
 from novadesk.audio.duplex import CaptureSide
-from novadesk.audio.formats import FRAME_SAMPLES, to_samples
+from novadesk.audio.formats import FRAME_SAMPLES, Samples, to_samples
+from novadesk.audio.playout import Playout
+from novadesk.audio.reference import OneClock
 from novadesk.audio.wire import Frame
+
+
+def as_heard(near: Samples, far: Samples, captured_ns: int) -> Samples:
+    return near
+
+
+def cutter_of(side: CaptureSide) -> FrameCutter:
+    return FrameCutter(side, OneClock(Playout(side.rate_hz)), as_heard)
 
 
 def feed(side: CaptureSide, signal: NDArray[np.float32], cutter: FrameCutter) -> list[Frame]:
@@ -22,7 +32,7 @@ def test_a_second_of_a_device_becomes_31_frames_of_32_milliseconds(rate_hz: int,
     side = CaptureSide(rate_hz, channels)
     angle = 2 * np.pi * 440 * np.arange(rate_hz) / rate_hz
     signal = np.repeat((0.5 * np.sin(angle)).astype(np.float32)[:, np.newaxis], channels, axis=1)
-    frames = feed(side, signal, FrameCutter(side))
+    frames = feed(side, signal, cutter_of(side))
     assert len(frames) == 16_000 // FRAME_SAMPLES
     assert {len(frame.pcm) for frame in frames} == {2 * FRAME_SAMPLES}
     assert frames[-1].level == pytest.approx(0.5 / np.sqrt(2), abs=0.01)
@@ -36,7 +46,7 @@ def test_a_second_of_a_device_becomes_31_frames_of_32_milliseconds(rate_hz: int,
 
 def test_a_frame_knows_when_its_last_sample_was_captured() -> None:
     side = CaptureSide(16_000, 1)
-    cutter = FrameCutter(side)
+    cutter = cutter_of(side)
     stamps = []
     for number in range(1, 33):
         side.take(np.zeros((160, 1), np.float32), number)
@@ -48,5 +58,5 @@ def test_what_was_not_fetched_in_time_is_counted() -> None:
     side = CaptureSide(48_000, 1)
     for _ in range(500):
         side.take(np.zeros((480, 1), np.float32), 1)
-    assert sum(1 for _ in FrameCutter(side).frames()) == 4 * 16_000 // FRAME_SAMPLES
+    assert sum(1 for _ in cutter_of(side).frames()) == 4 * 16_000 // FRAME_SAMPLES
     assert side.ring.dropped_frames == 48_000

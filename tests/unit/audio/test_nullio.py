@@ -12,6 +12,7 @@ import pytest
 from novadesk.audio.formats import read_wav, to_pcm, write_wav
 from novadesk.audio.nullio import TICK_S, FileSound, NullSound
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import BargeIn, InputTrouble
 
 
 @dataclass
@@ -33,6 +34,12 @@ class Listener:
 
     def on_lost(self, error: KnownError) -> None:
         raise AssertionError(error)
+
+    def on_barge_in(self, stage: BargeIn) -> None:
+        raise AssertionError(stage)
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        raise AssertionError(trouble)
 
 
 class World:

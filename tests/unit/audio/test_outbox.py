@@ -1,7 +1,8 @@
 import os
 
+from novadesk.audio.framing import HEADER, decode_report, payload_bytes
 from novadesk.audio.outbox import Outbox
-from novadesk.audio.wire import HEADER, Frame, Played, Report, decode_report, payload_bytes
+from novadesk.audio.wire import Frame, Played, Report
 
 
 def frame(number: int) -> Frame:

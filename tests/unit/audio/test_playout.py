@@ -8,7 +8,7 @@ from novadesk.audio.playout import PREFILL_CEILING_S, Feeder, Playout
 
 RATE_HZ = 48_000
 BLOCK = 480
-PREFILL_BLOCKS = 6
+PREFILL_BLOCKS = 4
 
 
 class Speaker:
@@ -59,7 +59,7 @@ def test_nothing_to_play_is_silence() -> None:
 def test_playing_waits_for_the_prefill() -> None:
     _, feeder, speaker = made()
     speaker.hear(3)
-    feeder.play(constant(0.05), 0)
+    feeder.play(constant(0.03), 0)
     assert not speaker.hear(2).any()
     feeder.play(constant(0.02), 0)
     assert speaker.hear().any()

@@ -9,7 +9,7 @@ from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Playout
 from novadesk.audio.pump import FIRST_CALLBACK_S, STALLED_S, Pump
-from novadesk.audio.wire import Failed, Frame, Opened, Played, Report
+from novadesk.audio.wire import Failed, Frame, Open, Opened, Play, Played, Report
 from novadesk.errors import KnownError, Reason
 
 GOOD = Device(index=0, host_api="ALSA", name="Good", inputs=1, outputs=2, rate_hz=48_000)
@@ -55,7 +55,7 @@ class Rig:
         )
 
     def pump(self, microphone: str = "", speaker: str = "") -> Pump:
-        return Pump(self.outbox, microphone, speaker, 0)
+        return Pump(self.outbox, Open(microphone=microphone, speaker=speaker, generation=0))
 
     def call_back(self) -> None:
         self.capture.take(np.zeros((480, 1), np.float32), self.now_ns)
@@ -124,7 +124,7 @@ def test_a_stream_that_ended_by_itself_is_told_at_once(rig: Rig) -> None:
 def test_what_was_played_is_told(rig: Rig) -> None:
     pump = rig.pump()
     rig.run(pump, 0.1, alive=True)
-    pump.play(bytes(2 * 2_400), 0)
+    pump.take(Play(generation=0, pcm=bytes(2 * 2_400)))
     rig.run(pump, 1.0, alive=True)
     assert rig.told(Played)[-1].samples == 2_400
     pump.close()

@@ -1,13 +1,17 @@
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novadesk.audio.framing import HEADER, FramingError, decode_command, decode_report, encode, payload_bytes
 from novadesk.audio.wire import (
-    HEADER,
+    Clip,
     Failed,
     Flush,
     Frame,
-    FramingError,
+    Input,
+    Interruption,
     List,
     Listed,
     Message,
@@ -15,38 +19,56 @@ from novadesk.audio.wire import (
     Opened,
     Play,
     Played,
+    PlayOn,
     Ready,
     Statistics,
-    decode_command,
-    decode_report,
-    encode,
-    payload_bytes,
+    Volume,
+    Watch,
 )
+from novadesk.config import EchoSetting
 from novadesk.errors import Reason
+from novadesk.models import BargeIn, InputTrouble
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(width=32, allow_nan=False)
 RATES = st.integers(0, 2**32 - 1)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+PCM = st.binary(max_size=50).map(lambda data: data + data)
 NAME_LISTS = st.lists(NAMES, max_size=5).map(tuple)
 
 COMMANDS = st.one_of(
-    st.builds(Open, microphone=NAMES, speaker=NAMES, generation=NUMBERS),
-    st.builds(Play, generation=NUMBERS, pcm=st.binary(max_size=50).map(lambda data: data + data)),
-    st.builds(Flush, generation=NUMBERS),
+    st.builds(
+        Open,
+        microphone=NAMES,
+        speaker=NAMES,
+        generation=NUMBERS,
+        echo=st.sampled_from(EchoSetting),
+        volume=FLOATS,
+        paused=st.booleans(),
+        watching=st.booleans(),
+    ),
+    st.builds(Play, generation=NUMBERS, pcm=PCM, asked_ns=NUMBERS),
+    st.builds(Flush, generation=NUMBERS, asked_ns=NUMBERS),
     st.just(List()),
+    st.builds(Volume, volume=FLOATS),
+    st.builds(PlayOn, generation=NUMBERS),
+    st.builds(Clip, pcm=PCM, volume=FLOATS),
+    st.builds(Watch, on=st.booleans()),
 )
 REPORTS = st.one_of(
     st.just(Ready()),
     st.builds(
         Opened, microphone=NAMES, speaker=NAMES, note=NAMES, capture_hz=RATES, playout_hz=RATES,
         capture_latency_s=FLOATS, playout_latency_s=FLOATS, one_clock=st.booleans(),
+        half_duplex=st.booleans(), half_duplex_note=NAMES,
     ),
-    st.builds(Frame, level=FLOATS, captured_ns=NUMBERS, pcm=st.binary(max_size=100)),
+    st.builds(Frame, level=FLOATS, captured_ns=NUMBERS, pcm=PCM),
     st.builds(Played, generation=NUMBERS, samples=NUMBERS, level=FLOATS),
     st.builds(Failed, reason=st.sampled_from(Reason), what=NAMES, advice=NAMES),
     st.builds(Listed, microphones=NAME_LISTS, speakers=NAME_LISTS),
-    st.builds(Statistics, **dict.fromkeys(Statistics.__dataclass_fields__, NUMBERS)),
+    st.builds(Interruption, generation=NUMBERS, stage=st.sampled_from(BargeIn), at_ns=NUMBERS),
+    st.builds(Input, trouble=st.sampled_from(InputTrouble)),
+    st.builds(Statistics, **{field.name: FLOATS if field.type is float else NUMBERS for field in fields(Statistics)}),
 )  # fmt: skip
 
 

@@ -1,0 +1,106 @@
+"""The microphone's sound, 10 ms at a time: the echo taken out, and watched for who speaks into an answer."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from novadesk.audio.canceller import STEP_SAMPLES, Canceller
+from novadesk.audio.formats import LISTEN_HZ, Samples
+from novadesk.models import BargeIn
+
+STEP_S = STEP_SAMPLES / LISTEN_HZ
+DEAF_AFTER_S = 0.2
+"""Half-duplex: the echo of a room that counts has died away this long after the sound (T60 0.6 s: by 20 dB)."""
+
+_AUDIBLE = 1e-4  # -80 dBFS
+_SPEECH = 0.6
+_SMOOTH = 0.02  # a memory of half a second
+_ECHO_GONE_STEPS = round(0.3 / STEP_S)
+
+
+class Detector(Protocol):
+    """Finds out that somebody speaks into an answer; see `bargein.BargeInDetector`."""
+
+    def feed(self, near: Samples, near_clean: Samples, far: Samples, playing: bool) -> BargeIn | None:
+        """Take a step; return what it changes."""
+
+
+class Hearing:
+    """The way of one microphone's sound.
+
+    Args:
+        canceller: takes the echo out.
+        detector: None looks for no barge-in.
+        playing: tells whether an answer is played now that can be interrupted.
+        interrupt: is told of a change and the step's time in monotonic nanoseconds.
+        deaf_s: silence the microphone while sound is played and so long after it; None never does (no half-duplex).
+
+    Attributes:
+        watching: whether a barge-in is looked for.
+    """
+
+    def __init__(
+        self,
+        canceller: Canceller,
+        detector: Detector | None,
+        playing: Callable[[], bool],
+        interrupt: Callable[[BargeIn, int], None],
+        deaf_s: float | None = None,
+    ) -> None:
+        self.watching = True
+        self._canceller = canceller
+        self._detector = detector
+        self._playing = playing
+        self._interrupt = interrupt
+        self._deaf_steps = 0 if deaf_s is None else round(deaf_s / STEP_S)
+        self._deaf_left = 0
+        self._silence = np.zeros(STEP_SAMPLES, np.float32)
+        self._suspecting = False
+        self._echo = self._voice = 0.0
+        self._since_far = _ECHO_GONE_STEPS
+
+    @property
+    def erle_db(self) -> float:
+        """Return how much fainter the canceller makes the echo; 0 while unknown."""
+        return self._canceller.erle_db
+
+    @property
+    def echo_over_voice_db(self) -> float:
+        """Return how much louder the echo reaches the microphone than the voice; 0 while one of them is unknown."""
+        if not self._echo or not self._voice:
+            return 0.0
+        return float(10 * np.log10(self._echo / self._voice))
+
+    def hear(self, near: Samples, far: Samples, captured_ns: int) -> Samples:
+        """Take a step; return what of it is for the wire."""
+        audible = bool(np.abs(far).max() > _AUDIBLE)
+        clean = self._canceller.process(near, far)
+        if self._deaf_steps:
+            self._deaf_left = self._deaf_steps if audible else max(0, self._deaf_left - 1)
+            return self._silence if self._deaf_left else clean
+        self._watch(near, clean, far, captured_ns)
+        self._compare(near, audible)
+        return clean
+
+    def _watch(self, near: Samples, clean: Samples, far: Samples, captured_ns: int) -> None:
+        if self._detector is None:
+            return
+        playing = self.watching and self._playing()
+        stage = self._detector.feed(near, clean, far, playing)
+        if stage is None and self._suspecting and not playing:
+            stage = BargeIn.WITHDRAWN
+        if stage is not None and (playing or self._suspecting):
+            self._suspecting = stage is BargeIn.SUSPECTED
+            self._interrupt(stage, captured_ns)
+
+    def _compare(self, near: Samples, audible: bool) -> None:
+        """Follow the power of the echo, and of a voice that no echo lies over."""
+        self._since_far = 0 if audible else self._since_far + 1
+        if self._suspecting:
+            return
+        power = float(np.dot(near, near)) / len(near)
+        if audible:
+            self._echo += _SMOOTH * (power - self._echo)
+        elif self._since_far > _ECHO_GONE_STEPS and self._canceller.speech > _SPEECH:
+            self._voice += _SMOOTH * (power - self._voice)
