@@ -34,6 +34,11 @@ OUTSIDE = (
     ("interruption → silence at the monitor, p50", "stopped_ms", 50),
     ("interruption → silence at the monitor, p99", "stopped_ms", 99),
 )
+OWN_COUNT = (
+    ("own count: callback → frame written to the app", "frame"),
+    ("own count: app → first sample in the callback", "start"),
+    ("own count: app → end of the fade to silence", "silence"),
+)
 QUICK = Plan(pulses=6, answers=3, interruptions=3)
 OWN = "NovaDesk"
 
@@ -49,18 +54,19 @@ def tell_inside(found: Found, sheet: Sheet) -> None:
     sheet.row("capture callback → server, p50", quantile(wire, 50), WIRE_P50_MS)
     sheet.row("capture callback → server, p99", quantile(wire, 99), WIRE_P99_MS, worst_ms=max(wire, default=None))
     sheet.row("server → first sample in the callback, p50", quantile(found.first_ms, 50), FIRST_P50_MS)
-    sheet.row(
-        "interruption → silence in the callback, p99",
-        quantile(found.quiet_ms, 99),
-        QUIET_P99_MS,
-    )
+    sheet.row("interruption → silence in the callback, p99", quantile(found.quiet_ms, 99), QUIET_P99_MS)
     sheet.note(
         f"  ({len(wire)} frames, {len(found.first_ms)} answers, {len(found.quiet_ms)} interruptions; every time"
         " includes the local network and the server's own work)"
     )
+    for row, kind in OWN_COUNT:
+        for percent in (50, 99):
+            figure_ms = found.counts.get(f"{kind}_ms_p{percent}")
+            if figure_ms is not None:
+                sheet.row(f"{row}, p{percent}", figure_ms)
     if found.counts:
-        told = ", ".join(f"{name} {value}" for name, value in found.counts.items() if not isinstance(value, float))
-        sheet.note(f"  the audio process counted: {told}")
+        told = ", ".join(f"{name} {value:g}" for name, value in found.counts.items() if "_ms_" not in name)
+        sheet.note(f"  the audio process counted at the end: {told}")
 
 
 def tell_side_by_side(everybody: Mapping[str, Found], sheet: Sheet) -> None:
