@@ -1,5 +1,7 @@
 """The diagnostics window: what it shows, when it asks, and the report in the clipboard."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -46,6 +48,22 @@ def test_f12_shows_numbers_and_events(view: DiagnosticsView) -> None:
     assert view.shown("history_load_time") == ("0.18 s", "alert above 2 s · 42 measured")
     assert view.events.toPlainText().splitlines() == ["  -1.00 s  ready", "   0.00 s  1 ← completionStart"]
     assert view.events.isReadOnly()
+
+
+def test_the_sound_s_figures_come_with_the_devices_and_go_with_them(
+    view: DiagnosticsView, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    assert view.no_sound.isVisible()
+    figure = Metric(name="capture_p99", title="Microphone to program", value=11.93, unit=Unit.MILLISECONDS, samples=1)
+    requests.figures = (figure, replace(figure, name="drift", title="Clock drift", value=-38.2, unit=Unit.PPM))
+    view.refresh()
+    qtbot.waitUntil(lambda: not view.no_sound.isVisible())
+    assert (view.shown("capture_p99")[0], view.shown("drift")[0]) == ("11.9 ms", "-38 ppm")
+    assert view._figures["drift"].value.accessibleName() == "Clock drift: -38 ppm"
+    requests.figures = ()
+    view.refresh()
+    qtbot.waitUntil(view.no_sound.isVisible)
+    assert view.shown("drift")[0] == ""
 
 
 def test_a_second_f12_brings_the_same_window(view: DiagnosticsView, window: MainWindow) -> None:

@@ -228,6 +228,7 @@ def test_tab_reaches_every_control_once_and_comes_back(window: MainWindow, qtbot
     wanted: list[QWidget] = [window.history.search, window.history.list, window.history.settings]
     wanted += [window.header.end, window.header.details, window.conversation.turns]
     wanted += [window.panel.controls.mute, window.panel.controls.talk, window.panel.controls.stop]
+    wanted += [window.panel.controls.volume.silence, window.panel.controls.volume.slider]
     wanted += [window.panel.composer.field]
     assert [widget for widget in walked if widget in wanted] == wanted
 

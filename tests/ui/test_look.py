@@ -13,17 +13,21 @@ from novadesk.models import SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.history_model import SYNC_ICONS
 from novadesk.ui.states import hint, state_line, state_words
-from novadesk.ui.theme import Scheme, Theme
-from novadesk.ui.tokens import DARK, LIGHT, Palette, Tone, contrast
+from novadesk.ui.theme import Scheme, Theme, wants_contrast
+from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone, contrast
 
 CELLS = list(itertools.product(Phase, MicrophoneState))
-PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+CONTRASTS = (LIGHT_CONTRAST, DARK_CONTRAST)
+PALETTES = pytest.mark.parametrize(
+    "palette", [LIGHT, DARK, *CONTRASTS], ids=["light", "dark", "light contrast", "dark contrast"]
+)
 
 
 @PALETTES
 @pytest.mark.parametrize(("ink", "ground"), tokens.TEXT_PAIRS)
 def test_text_can_be_read(palette: Palette, ink: str, ground: str) -> None:
-    assert contrast(getattr(palette, ink), getattr(palette, ground)) >= tokens.TEXT_CONTRAST
+    least = tokens.HIGH_TEXT_CONTRAST if palette in CONTRASTS else tokens.TEXT_CONTRAST
+    assert contrast(getattr(palette, ink), getattr(palette, ground)) >= least
 
 
 @PALETTES
@@ -132,3 +136,22 @@ def test_a_change_of_scheme_reaches_icons_and_sheets(qtbot: QtBot, qapp: object)
     theme.set_scheme(Scheme.DARK)
     theme.set_scheme(Scheme.LIGHT)
     assert changes == [True, False]
+
+
+def test_who_asks_for_contrast_gets_it_in_light_and_dark(qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    theme = Theme(Scheme.LIGHT)
+    assert theme.palette is LIGHT
+    monkeypatch.setattr("novadesk.ui.theme.wants_contrast", lambda: True)
+    theme.renew()
+    assert theme.palette is LIGHT_CONTRAST
+    theme.set_scheme(Scheme.DARK)
+    assert theme.palette is DARK_CONTRAST
+
+
+def test_the_environment_asks_for_contrast_where_the_system_cannot(
+    qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOVADESK_CONTRAST", raising=False)
+    assert not wants_contrast()
+    monkeypatch.setenv("NOVADESK_CONTRAST", "high")
+    assert wants_contrast()

@@ -1,19 +1,22 @@
 """The settings: what is edited is what is saved, wrong values stay in the dialog, restarts are said."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import AudioSettings, Settings, TalkModeSetting
-from novadesk.conversation.api import TalkMode
+from novadesk.config import AudioSettings, EchoSetting, Settings, TalkModeSetting
+from novadesk.conversation.api import SoundTest, TalkMode
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind
+from novadesk.models import BackendKind, InputTrouble
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.settings_dialog import SettingsDialog, needs_restart
+from novadesk.ui.sound_fields import verdict
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 
 
@@ -119,6 +122,102 @@ def test_closed_before_the_devices_come_nothing_happens(
     drain()
     assert window.dialog is None
     qtbot.waitUntil(lambda: ("devices",) in requests.asked or not window._bridge._questions)
+
+
+# --- sound ---
+
+
+def test_speakers_or_headset_and_the_volumes_are_saved(
+    window: MainWindow, dialog: SettingsDialog, qtbot: QtBot, saved: list[Settings], intents: RecordedIntents
+) -> None:
+    dialog.echo.buttons[EchoSetting.HEADSET].click()
+    dialog.cue_volume.slider.setValue(20)
+    assert dialog.note.text() == "Used from the next start: speakers or headset, volume of cues."
+    dialog.volume.slider.setValue(70)
+    assert dialog.volume.words.text() == "70 %"
+    save(dialog, qtbot)
+    assert saved == [Settings(audio=AudioSettings(echo=EchoSetting.HEADSET, volume=0.7, cue_volume=0.2))]
+    assert intents.take() == [("set_volume", 0.7)]
+    assert window.panel.controls.volume.volume == 0.7
+
+
+def test_each_way_to_hear_is_read_with_its_sentence(dialog: SettingsDialog) -> None:
+    for setting, name in ((EchoSetting.SPEAKERS, "Speakers"), (EchoSetting.HEADSET, "Headset")):
+        button = dialog.echo.buttons[setting]
+        assert button.accessibleName() == f"I hear NovaDesk with: {name}"
+        assert button.accessibleDescription().endswith(".")
+    assert dialog.cue_volume.slider.accessibleName() == "Volume of cues"
+
+
+def test_a_wheel_over_a_slider_scrolls_the_page(dialog: SettingsDialog) -> None:
+    slider = dialog.volume.slider
+    dialog.microphone.setFocus()
+    middle = QPointF(slider.rect().center())
+    event = QWheelEvent(
+        middle,
+        QPointF(slider.mapToGlobal(slider.rect().center())),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    slider.wheelEvent(event)
+    assert (slider.value(), event.isAccepted()) == (100, False)
+
+
+def test_a_test_opens_what_is_chosen_and_says_what_it_hears(
+    dialog: SettingsDialog, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    requests.hears = (SoundTest(microphone="Mic B", speaker="Speaker A", level=0.1),)
+    dialog.microphone.setCurrentIndex(2)
+    qtbot.mouseClick(dialog.test.button, Qt.MouseButton.LeftButton)
+    assert dialog.test.button.text() == "Stop"
+    qtbot.waitUntil(lambda: dialog.test.words.text() == "Mic B hears you.")
+    assert dialog.test.meter.full > 0.5
+    assert ("try_sound", AudioSettings(microphone="Alsa: Mic B")) in requests.asked
+    qtbot.mouseClick(dialog.test.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: ("test cancelled",) in requests.asked)
+    assert (dialog.test.button.text(), dialog.test.meter.full) == ("Test", 0.0)
+    assert dialog.test.words.text() == "The microphone is closed."
+
+
+def test_a_test_ends_by_itself_with_another_device_and_with_the_dialog(
+    dialog: SettingsDialog, qtbot: QtBot, requests: CannedRequests, core_loop: asyncio.AbstractEventLoop
+) -> None:
+    dialog.test.toggle()
+    core_loop.call_soon_threadsafe(requests.test_over.set)
+    qtbot.waitUntil(lambda: not dialog.test.running)
+    assert dialog.test.words.text() == "The test is over; the microphone is closed."
+    requests.test_over.clear()
+    dialog.test.toggle()
+    qtbot.waitUntil(lambda: requests.asked[-1][0] == "try_sound")
+    dialog.speaker.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: requests.asked[-1] == ("test cancelled",))
+    requests.asked.clear()
+    dialog.test.toggle()
+    qtbot.waitUntil(lambda: bool(requests.asked))
+    dialog.reject()
+    drain()
+    qtbot.waitUntil(lambda: requests.asked[-1] == ("test cancelled",))
+
+
+def test_a_device_that_does_not_open_is_said(dialog: SettingsDialog, qtbot: QtBot, requests: CannedRequests) -> None:
+    requests.error = KnownError(Reason.NO_MICROPHONE, "No microphone is connected.", "Plug one in.")
+    dialog.test.toggle()
+    qtbot.waitUntil(lambda: not dialog.test.running)
+    assert dialog.test.words.text() == "No microphone is connected. Plug one in."
+    assert dialog.test.words.property("bad") is True
+
+
+def test_every_trouble_of_a_microphone_has_its_own_sentence() -> None:
+    open_now = SoundTest(microphone="Mic A", speaker="Speaker A")
+    words = {verdict(replace(open_now, trouble=trouble), 0.9) for trouble in InputTrouble}
+    assert len(words) == len(InputTrouble)
+    assert verdict(None, 0.0) == "Opening the devices…"
+    assert verdict(open_now, 0.1) == "Mic A is open. Say something."
+    assert verdict(replace(open_now, note="Studio Mic is not connected."), 0.9) == "Studio Mic is not connected."
 
 
 def test_about_opens_and_closes(window: MainWindow) -> None:

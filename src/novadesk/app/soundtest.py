@@ -80,15 +80,15 @@ def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
         return ()
     engine = statistics.engine
     rows: list[tuple[str, str, float, Unit]] = [
-        ("capture_p50", "Microphone to the program (median)", statistics.capture_ms_p50 / 1000, Unit.SECONDS),
-        ("capture_p99", "Microphone to the program (99th percentile)", statistics.capture_ms_p99 / 1000, Unit.SECONDS),
+        ("capture_p50", "Microphone to program (median)", statistics.capture_ms_p50, Unit.MILLISECONDS),
+        ("capture_p99", "Microphone to program (99 %)", statistics.capture_ms_p99, Unit.MILLISECONDS),
         ("underruns", "Gaps in answers", engine.underruns, Unit.COUNT),
-        ("output_underflows", "Blocks the speaker waited for", engine.output_underflows, Unit.COUNT),
+        ("output_underflows", "Blocks the speaker missed", engine.output_underflows, Unit.COUNT),
         ("input_overflows", "Blocks the microphone lost", engine.input_overflows, Unit.COUNT),
-        ("dropped", "Microphone samples not fetched in time", engine.dropped_frames, Unit.COUNT),
-        ("late_callbacks", "Late calls of the sound device", engine.late_callbacks, Unit.COUNT),
-        ("worst_gap", "Longest wait for the sound device", engine.worst_gap_us / 1e6, Unit.SECONDS),
-        ("respawns", "Restarts of the audio process", statistics.respawns, Unit.COUNT),
+        ("dropped", "Samples not fetched in time", engine.dropped_frames, Unit.COUNT),
+        ("late_callbacks", "Late calls of the device", engine.late_callbacks, Unit.COUNT),
+        ("worst_gap", "Longest wait for the device", engine.worst_gap_us / 1000, Unit.MILLISECONDS),
+        ("respawns", "Restarts of the engine", statistics.respawns, Unit.COUNT),
     ]
     return tuple(
         Metric(name=name, title=title, value=value, unit=unit, samples=statistics.frames)

@@ -80,12 +80,15 @@ class Unit(Enum):
 
     PERCENT = "%"
     SECONDS = "s"
+    MILLISECONDS = "ms"
+    DECIBELS = "dB"
+    PPM = "ppm"
     COUNT = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One number about the last 24 hours.
+    """One number about a span of time, such as the last 24 hours.
 
     Attributes:
         name: for programs, lower case with underscores.
@@ -116,6 +119,10 @@ class Metric:
                 return f"{math.floor(self.value * 10) / 10:.1f} %"
             case Unit.SECONDS:
                 return f"{self.value:.2f} s"
+            case Unit.MILLISECONDS | Unit.DECIBELS:
+                return f"{self.value:.1f} {self.unit.value}"
+            case Unit.PPM:
+                return f"{self.value:+.0f} ppm"
             case Unit.COUNT:
                 return f"{self.value:,.0f}"
 

@@ -149,4 +149,4 @@ def _metric(metric: Metric) -> str:
     return f"{metric.name}: {value} (n={metric.samples}){' ALERT' if metric.alert else ''}"
 
 
-_UNITS = {Unit.PERCENT: " %", Unit.SECONDS: " s", Unit.COUNT: ""}
+_UNITS = {unit: f" {unit.value}".rstrip() for unit in Unit}

@@ -5,7 +5,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from novadesk.conversation.api import MicrophoneState, Snapshot
 from novadesk.ui import tokens
+from novadesk.ui.answer_time import delay_words
 from novadesk.ui.controls import IconButton
+from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import counted, sync_words
 
@@ -67,6 +69,7 @@ class DetailsView(QFrame):
             "model": snapshot.model,
             "voice": snapshot.voice,
             "answers": self.tr("in {s} s").format(s=f"{fast:.1f}") if fast is not None else "",
+            "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
             "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
             "sync": sync_words(conversation) if conversation is not None else "",
@@ -76,6 +79,7 @@ class DetailsView(QFrame):
             "store": snapshot.store_note,
             "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
             "device": snapshot.device_note,
+            "input": sound_note(snapshot),
             "speaker": snapshot.speaker_name,
             "key": snapshot.hotkey.upper(),
             "key_note": snapshot.hotkey_note,
@@ -97,7 +101,7 @@ class DetailsView(QFrame):
 
     def _set(self, name: str, value: str) -> None:
         label = self._values[name]
-        if name in ("device", "keyring", "key_note", "pending", "resumed", "store", "unsaved"):
+        if name in ("delay", "device", "input", "keyring", "key_note", "pending", "resumed", "store", "unsaved"):
             label.setVisible(bool(value))
             title = self._titles.get(name)
             if title is not None:
@@ -114,11 +118,13 @@ class DetailsView(QFrame):
             ("model", self.tr("Model")),
             ("voice", self.tr("Voice")),
             ("answers", self.tr("Answers")),
+            ("delay", ""),
         )
         self._group(
             self.tr("Sound"),
             ("microphone", self.tr("Microphone")),
             ("device", ""),
+            ("input", ""),
             ("speaker", self.tr("Speaker")),
             ("key", self.tr("Talk key")),
             ("key_note", ""),

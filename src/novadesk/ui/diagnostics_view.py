@@ -42,6 +42,7 @@ class DiagnosticsView(QDialog):
         super().__init__(parent)
         self._bridge, self._requests, self._theme = bridge, requests, theme
         self._rows: dict[str, _MetricRow] = {}
+        self._figures: dict[str, _Figure] = {}
         self._events: list[str] = []
         self._troubled = False
         self._following, self._filling = True, False
@@ -50,7 +51,7 @@ class DiagnosticsView(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._make_parts()
         theme.dress(self)
-        self.resize(theme.px(640), theme.px(680))
+        self.resize(theme.px(680), theme.px(780))
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -61,6 +62,7 @@ class DiagnosticsView(QDialog):
         """Ask for metrics and events."""
         bridge, requests = self._bridge, self._requests
         bridge.ask(requests.metrics, self._on_metrics, self._on_no_metrics, owner=self)
+        bridge.ask(requests.sound_figures, self._on_sound, self._on_error, owner=self)
         bridge.ask(lambda: requests.events(newest=NEWEST_EVENTS), self._on_events, self._on_error, owner=self)
 
     def copy_report(self) -> None:
@@ -70,7 +72,9 @@ class DiagnosticsView(QDialog):
         self._bridge.ask(self._requests.report, self._on_report, self._on_no_report, owner=self, deadline_s=REPORT_S)
 
     def shown(self, name: str) -> tuple[str, str]:
-        """Return value and judgement of a metric as they are shown."""
+        """Return value and judgement of a metric, or value and nothing of a figure of sound, as they are shown."""
+        if name in self._figures:
+            return ("" if self._figures[name].value.isHidden() else self._figures[name].value.text()), ""
         row = self._rows[name]
         return row.value.text(), row.judgement.text()
 
@@ -83,6 +87,14 @@ class DiagnosticsView(QDialog):
         self.grid.setHorizontalSpacing(theme.px(tokens.SPACE_3))
         self.grid.setVerticalSpacing(theme.px(tokens.SPACE_1))
         self.grid.setColumnStretch(0, 1)
+        self.sound_grid = QGridLayout()
+        self.sound_grid.setHorizontalSpacing(theme.px(tokens.SPACE_3))
+        self.sound_grid.setVerticalSpacing(theme.px(tokens.SPACE_1))
+        self.sound_grid.setColumnMinimumWidth(2, theme.px(tokens.SPACE_3))
+        for column in (0, 3):
+            self.sound_grid.setColumnStretch(column, 1)
+        self.no_sound = QLabel(self.tr("The devices are closed."), self)
+        self.no_sound.setObjectName("dialogNote")
         self.events = QPlainTextEdit(self)
         self.events.setObjectName("events")
         self.events.setReadOnly(True)
@@ -101,6 +113,10 @@ class DiagnosticsView(QDialog):
         layout.setSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(_heading(self.tr("Last 24 hours"), self))
         layout.addLayout(self.grid)
+        layout.addSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(_heading(self.tr("Sound since the devices were opened"), self))
+        layout.addLayout(self.sound_grid)
+        layout.addWidget(self.no_sound)
         layout.addSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(_heading(self.tr("Protocol events"), self))
         layout.addWidget(hint)
@@ -135,6 +151,17 @@ class DiagnosticsView(QDialog):
         if self._troubled:
             self._troubled = False
             self._say("")
+
+    def _on_sound(self, figures: Sequence[Metric]) -> None:
+        """Show the figures two to a line; those of closed devices go."""
+        self.no_sound.setVisible(not figures)
+        for figure in figures:
+            if figure.name not in self._figures:
+                self._figures[figure.name] = _Figure(self.sound_grid, len(self._figures), self)
+            self._figures[figure.name].show_figure(figure)
+        known = {figure.name for figure in figures}
+        for name, shown in self._figures.items():
+            shown.set_visible(name in known)
 
     def _on_events(self, events: Sequence[str]) -> None:
         """Show the newest events, unless the person has scrolled back to read older ones."""
@@ -206,6 +233,28 @@ class _MetricRow:
         self.sign.setVisible(metric.alert)
         if metric.alert:
             self.sign.set_shape("warning", Tone.BAD)
+
+
+class _Figure:
+    """A title and a value in one of the two columns of the sound's figures."""
+
+    def __init__(self, grid: QGridLayout, number: int, parent: QWidget) -> None:
+        self.title, self.value = QLabel(parent), QLabel(parent)
+        self.value.setTextFormat(Qt.TextFormat.PlainText)
+        self.value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.title.setBuddy(self.value)
+        row, side = divmod(number, 2)
+        grid.addWidget(self.title, row, 3 * side)
+        grid.addWidget(self.value, row, 3 * side + 1, Qt.AlignmentFlag.AlignRight)
+
+    def show_figure(self, figure: Metric) -> None:
+        self.title.setText(figure.title)
+        self.value.setText(figure.words)
+        self.value.setAccessibleName(f"{figure.title}: {figure.words}")
+
+    def set_visible(self, visible: bool) -> None:
+        self.title.setVisible(visible)
+        self.value.setVisible(visible)
 
 
 def _judgement(metric: Metric) -> str:

@@ -1,6 +1,8 @@
 """The window: state in, intents out."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, QTimer
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout,
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
+from novadesk.errors import KnownError
 from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
@@ -23,10 +26,14 @@ from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
+from novadesk.ui.volume import STEP
 from novadesk.ui.words import counted
 
 _LATE_MS = 4000
 """A delivery takes a second or two; turns that wait longer are worth a word."""
+
+_KEEP_MS = 1000
+"""A volume that was not changed for so long is written into the settings."""
 
 
 class MainWindow(QMainWindow):
@@ -65,6 +72,10 @@ class MainWindow(QMainWindow):
         self._lateness.setSingleShot(True)
         self._lateness.setInterval(_LATE_MS)
         self._lateness.timeout.connect(self._on_late)
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.setInterval(_KEEP_MS)
+        self._keeping.timeout.connect(self._keep_volume)
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
@@ -115,6 +126,7 @@ class MainWindow(QMainWindow):
         """Close the window for good, without asking anyone."""
         self._finished = True
         self._lateness.stop()
+        self._keep_volume()
         self.hold.release_all()
         if self.diagnostics is not None:
             self.diagnostics.close()
@@ -147,7 +159,14 @@ class MainWindow(QMainWindow):
     def show_settings(self) -> None:
         """Open the settings."""
         if self.dialog is None:
+            self._keep_volume()
             self._open(SettingsDialog(self._settings, self._store, self._bridge, self._requests, self.theme, self))
+
+    def show_sound_settings(self) -> None:
+        """Open the settings at those of sound."""
+        self.show_settings()
+        if isinstance(self.dialog, SettingsDialog):
+            self.dialog.show_sound()
 
     def show_about(self) -> None:
         """Open the words about NovaDesk."""
@@ -249,7 +268,7 @@ class MainWindow(QMainWindow):
         theme, intents = self.theme, self._intents
         self.header = Header(intents, theme, self)
         self.conversation = ConversationView(self._bridge, self._requests, theme, self)
-        self.panel = SessionPanel(intents, theme, self.hold, self)
+        self.panel = SessionPanel(intents, theme, self.hold, self._settings.audio.volume, self)
         self.history = HistoryView(self._bridge, intents, self._requests, theme, self)
         self.details = DetailsView(theme, self)
         middle = QWidget(self)
@@ -268,6 +287,8 @@ class MainWindow(QMainWindow):
         self.details.diagnostics_wanted.connect(self.show_diagnostics)
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
+        self.panel.sound.settings_wanted.connect(self.show_sound_settings)
+        self.panel.controls.volume.changed.connect(self._keeping.start)
         self.panes.folded_changed.connect(self._on_folded)
         self._order_tabs()
 
@@ -277,8 +298,9 @@ class MainWindow(QMainWindow):
         stops: list[QWidget] = [history.new, history.new_menu, history.search, history.list, history.settings]
         stops += [history.sync.cancel, history.sync.now]
         stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
-        stops += [panel.errors.retry, panel.errors.copy, controls.mode_button(TalkMode.HOLD)]
+        stops += [panel.errors.retry, panel.errors.copy, panel.sound.way_out, controls.mode_button(TalkMode.HOLD)]
         stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
+        stops += [controls.volume.silence, controls.volume.slider, controls.answers]
         stops += [panel.composer.field, panel.composer.send, self.details.close_button, self.details.diagnostics]
         for one, other in pairwise(stops):
             QWidget.setTabOrder(one, other)
@@ -290,6 +312,8 @@ class MainWindow(QMainWindow):
             ("Ctrl+Shift+N", self.tr("New private conversation"), self.history.begin_private),
             ("Ctrl+E", self.tr("End the conversation"), self._intents.end_conversation),
             ("Ctrl+M", self.tr("Mute"), controls.toggle_mute),
+            ("Ctrl+Up", self.tr("Louder"), lambda: controls.volume.step(STEP)),
+            ("Ctrl+Down", self.tr("Softer"), lambda: controls.volume.step(-STEP)),
             ("Esc", self.tr("Stop the answer"), self._on_escape),
             ("Ctrl+I", self.tr("Details"), self.toggle_details),
             ("Ctrl+F", self.tr("Search conversations"), self._on_search),
@@ -303,7 +327,7 @@ class MainWindow(QMainWindow):
         for keys, words, wish in wishes:
             action = QAction(words, self)
             action.setShortcut(QKeySequence(keys))
-            action.setAutoRepeat(False)
+            action.setAutoRepeat(keys in ("Ctrl+Up", "Ctrl+Down"))
             action.triggered.connect(lambda _checked=False, wish=wish: wish())
             self.addAction(action)
 
@@ -322,7 +346,20 @@ class MainWindow(QMainWindow):
         self._save_settings(settings)
         if settings.talk.mode is not self._settings.talk.mode:
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
+        if settings.audio.volume != self._settings.audio.volume:
+            self.panel.controls.volume.set_volume(settings.audio.volume)
+            self._intents.set_volume(settings.audio.volume)
         self._settings = settings
+
+    def _keep_volume(self) -> None:
+        """Write the volume of the slider into the settings; where that fails it holds until the program ends."""
+        self._keeping.stop()
+        audio = replace(self._settings.audio, volume=self.panel.controls.volume.volume)
+        if audio == self._settings.audio:
+            return
+        self._settings = replace(self._settings, audio=audio)
+        with suppress(KnownError, OSError):
+            self._save_settings(self._settings)
 
     def _toggle_sidebar(self) -> None:
         shown = self.history.isHidden()

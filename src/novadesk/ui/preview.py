@@ -1,6 +1,6 @@
 """Draw every state of the window to PNG files: `python -m novadesk.ui.preview OUT_DIR [NAME…]`.
 
-NOVADESK_PREVIEW_FONT_PX sets the size of the system's font, such as 26 for 200 %.
+NOVADESK_PREVIEW_FONT_PX sets the size of the system's font, such as 26 for 200 %; NOVADESK_CONTRAST=high the palette.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from novadesk.conversation.api import Snapshot
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_scenes import PreviewRequests, SilentIntents, make_conversations, scenes
+from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.theme import Scheme
 
 _SETTLE_S = 0.25
@@ -69,6 +70,19 @@ async def _plain(window: MainWindow) -> QWidget:
 async def _details(window: MainWindow) -> QWidget:
     window.toggle_details()
     return window
+
+
+async def _answer_time(window: MainWindow) -> QWidget:
+    answers = window.panel.controls.answers
+    answers.show_parts()
+    return answers.popover or window
+
+
+async def _testing(window: MainWindow) -> QWidget:
+    window.show_sound_settings()
+    if isinstance(window.dialog, SettingsDialog):
+        window.dialog.test.toggle()
+    return window.dialog or window
 
 
 async def _diagnostics(window: MainWindow) -> QWidget:
@@ -155,6 +169,10 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),
         "settings": (ready, _dialog(MainWindow.show_settings)),
+        "settings_sound": (ready, _dialog(MainWindow.show_sound_settings)),
+        "settings_testing": (ready, _testing),
+        "answer_time": (ready, _answer_time),
+        "narrow_sound": (by_name["silent_microphone"], _sized(400, 560)),
         "diagnostics": (ready, _diagnostics),
         "about": (ready, _dialog(MainWindow.show_about)),
     }

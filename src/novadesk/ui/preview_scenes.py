@@ -1,10 +1,12 @@
 """Hand-written snapshots of every state, for looking at the window without a core."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import (
+    AnswerDelay,
     Devices,
     ErrorNote,
     LiveText,
@@ -132,8 +134,12 @@ def make_metrics() -> tuple[Metric, ...]:
 def make_sound_figures() -> tuple[Metric, ...]:
     """Return what an ordinary minute would show."""
     rows = (
-        ("capture_p99", "Microphone to the program (99th percentile)", 0.012, Unit.SECONDS),
+        ("capture_p50", "Microphone to program (median)", 4.2, Unit.MILLISECONDS),
+        ("capture_p99", "Microphone to program (99 %)", 11.9, Unit.MILLISECONDS),
         ("underruns", "Gaps in answers", 0.0, Unit.COUNT),
+        ("late_callbacks", "Late calls of the device", 3.0, Unit.COUNT),
+        ("drift", "Clock drift", -38.0, Unit.PPM),
+        ("erle", "Echo taken out", 31.0, Unit.DECIBELS),
     )
     return tuple(Metric(name=name, title=title, value=value, unit=unit, samples=1) for name, title, value, unit in rows)
 
@@ -196,6 +202,7 @@ class PreviewRequests:
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Hear somebody speak a little."""
         hear(SoundTest(microphone=devices.microphone or "Built-in Microphone", speaker="Built-in Speakers", level=0.05))
+        await asyncio.Event().wait()
 
     async def sound_figures(self) -> Sequence[Metric]:
         """Return an ordinary minute."""
@@ -260,7 +267,8 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         hotkey="F9",
         pending_sync=5,
         recovered_turns=4,
-        answer_s=0.9,
+        answer_s=0.92,
+        answer_delay=AnswerDelay(endpointing_s=0.31, model_s=0.48, client_s=0.13),
         tokens=TokenTotals(speech_in=1204, text_in=310, speech_out=2841, text_out=422),
         store_revision=1,
     )
@@ -271,6 +279,7 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),
         **_spoken(ready, turns),
         **_troubled(ready),
+        **_badly_heard(ready),
         **_kept(ready, conversation, turns),
     }
 
@@ -307,6 +316,7 @@ def _spoken(ready: Snapshot, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
         ),
         "interrupted": replace(ready, phase=Phase.INTERRUPTED, turns=(*turns[:3], cut, typed)),
         "muted": replace(ready, microphone=MicrophoneState.MUTED),
+        "muted_talking": replace(ready, microphone=MicrophoneState.MUTED, talking=True, microphone_level=0.05),
         "renewing": replace(ready, phase=Phase.RENEWING, notices=("Session renewed",)),
     }
 
@@ -351,6 +361,21 @@ def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
             microphone=MicrophoneState.ABSENT,
             keyring_note="The keyring is locked. Remote session ids are kept for this session only.",
             error=expired,
+        ),
+    }
+
+
+def _badly_heard(ready: Snapshot) -> dict[str, Snapshot]:
+    return {
+        "silent_microphone": replace(
+            ready, input_note="Your microphone sends exact silence. Look for a mute switch on it."
+        ),
+        "hears_itself": replace(
+            ready,
+            phase=Phase.SPEAKING,
+            talk_mode=TalkMode.HANDS_FREE,
+            microphone=MicrophoneState.OPEN,
+            hears_itself=True,
         ),
     }
 

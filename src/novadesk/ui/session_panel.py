@@ -1,6 +1,6 @@
 """What lies under the conversation: errors, talk button and text field."""
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QElapsedTimer, QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -17,10 +17,17 @@ from PySide6.QtWidgets import (
 from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.answer_time import AnswerTime
 from novadesk.ui.controls import IconButton, ShapeLabel, TextField
+from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint
-from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource
+from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource, loudness
 from novadesk.ui.theme import Theme
+from novadesk.ui.volume import VolumeControl
+
+_UNHEARD_MS = 2000
+_SPEECH = 0.6
+"""How full the meter is while somebody speaks, 0 to 1."""
 
 
 class ErrorBar(QFrame):
@@ -83,14 +90,17 @@ class ErrorBar(QFrame):
 
 
 class Controls(QWidget):
-    """Mute, talk and stop; how to talk; how fast answers come."""
+    """Mute, talk and stop; how to talk; how loud and how fast answers come."""
 
-    def __init__(self, intents: Intents, theme: Theme, hold: TalkHold, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, intents: Intents, theme: Theme, hold: TalkHold, volume: float, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._intents = intents
         self._theme = theme
         self._hold = hold
-        self._muted = False
+        self._muted = self._unheard = False
+        self._since_unheard = QElapsedTimer()
         self.talk = TalkButton(theme, self)
         self.talk.hold_began.connect(lambda: hold.press(TalkSource.MOUSE))
         self.talk.hold_ended.connect(lambda: hold.release(TalkSource.MOUSE))
@@ -108,11 +118,11 @@ class Controls(QWidget):
             button.setFixedWidth(theme.px(72))
         self.under = QLabel(self)
         self.under.setObjectName("talkHint")
-        self.under.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.under.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.modes = self._make_modes()
-        self.answers = QLabel(self)
-        self.answers.setObjectName("answers")
-        self.answers.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.volume = VolumeControl(theme, volume, self)
+        self.volume.changed.connect(intents.set_volume)
+        self.answers = AnswerTime(theme, self)
         self._lay_out()
 
     def toggle_mute(self) -> None:
@@ -139,29 +149,44 @@ class Controls(QWidget):
         self.mute.setText(self.tr("Unmute") if self._muted else self.tr("Mute"))
         self.mute.set_name(self.mute.text())
         self._modes_buttons[snapshot.talk_mode].setChecked(True)
+        self._note_muted_talk(snapshot)
         self.under.setText(self._words_under(snapshot, key, heard=heard))
-        fast = snapshot.answer_s
-        self.answers.setText(self.tr("Answers in {s} s").format(s=f"{fast:.1f}") if fast is not None else "")
+        self.answers.show_snapshot(snapshot)
 
     def set_narrow(self, narrow: bool) -> None:
         """Put the sides under the buttons where there is no room beside them."""
         middle = Qt.AlignmentFlag.AlignVCenter
-        for side in (self._modes_box, self.answers):
+        for side in (self._modes_box, self.volume):
             self._grid.removeWidget(side)
             self._below.removeWidget(side)
         if narrow:
             self._below.addWidget(self._modes_box, 0, middle)
             self._below.addStretch(1)
-            self._below.addWidget(self.answers, 0, middle)
+            self._below.addWidget(self.volume, 0, middle)
             return
         while self._below.takeAt(0) is not None:
             pass
         self._grid.addWidget(self._modes_box, 0, 0, middle | Qt.AlignmentFlag.AlignLeft)
-        self._grid.addWidget(self.answers, 0, 2, middle | Qt.AlignmentFlag.AlignRight)
+        self._grid.addWidget(self.volume, 0, 2, middle | Qt.AlignmentFlag.AlignRight)
+
+    def _note_muted_talk(self, snapshot: Snapshot) -> None:
+        """Say it when somebody talks while muted: what is held or loud just now counts for `_UNHEARD_MS`."""
+        loud = snapshot.talk_mode is TalkMode.HANDS_FREE and loudness(snapshot.microphone_level) >= _SPEECH
+        if self._muted and (snapshot.talking or loud):
+            self._since_unheard.start()
+        passed = self._since_unheard.elapsed() if self._since_unheard.isValid() else _UNHEARD_MS
+        unheard = self._muted and passed < _UNHEARD_MS
+        if unheard != self._unheard:
+            self._unheard = unheard
+            self.under.setProperty("caution", unheard)
+            self.under.style().unpolish(self.under)
+            self.under.style().polish(self.under)
+            if unheard:
+                announce(self, self.tr("Muted: nobody hears you"))
 
     def _words_under(self, snapshot: Snapshot, key: str, *, heard: bool) -> str:
         if self._muted:
-            return self.tr("Muted")
+            return self.tr("Muted: nobody hears you") if self._unheard else self.tr("Muted")
         if snapshot.microphone is MicrophoneState.ABSENT and not snapshot.sound_opening and snapshot.phase in HEARING:
             return self.tr("No microphone")
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
@@ -215,7 +240,15 @@ class Controls(QWidget):
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(2, 1)
         grid.addLayout(middle, 0, 1)
-        grid.addWidget(self.under, 1, 0, 1, 3)
+        below = QHBoxLayout()
+        below.setSpacing(0)
+        below.addStretch(1)
+        below.addWidget(self.under)
+        right = QHBoxLayout()
+        right.addStretch(1)
+        right.addWidget(self.answers)
+        below.addLayout(right, 1)
+        grid.addLayout(below, 1, 0, 1, 3)
         self._below = QHBoxLayout()
         grid.addLayout(self._below, 2, 0, 1, 3)
         self.set_narrow(False)
@@ -274,19 +307,22 @@ class Composer(QFrame):
 
 
 class SessionPanel(QWidget):
-    """Controls and text field in one column under the conversation."""
+    """Controls and text field in one column under the conversation. `volume` is that of answers, 0 to 1."""
 
-    def __init__(self, intents: Intents, theme: Theme, hold: TalkHold, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, intents: Intents, theme: Theme, hold: TalkHold, volume: float, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
         self._theme = theme
         self._private: str | None = None
         self.errors = ErrorBar(intents, theme, self)
-        self.controls = Controls(intents, theme, hold, self)
+        self.sound = SoundNote(intents, theme, self)
+        self.controls = Controls(intents, theme, hold, volume, self)
         self.composer = Composer(intents, theme, self)
         self._column = QVBoxLayout()
         self._column.setSpacing(theme.px(tokens.SPACE_3))
-        for widget in (self.errors, self.controls, self.composer):
+        for widget in (self.errors, self.sound, self.controls, self.composer):
             self._column.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.setSpacing(0)
@@ -307,5 +343,6 @@ class SessionPanel(QWidget):
             self.composer.forget()
         self._private = private
         self.errors.show_error(snapshot.error, waiting=snapshot.phase is Phase.RECONNECTING)
+        self.sound.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))

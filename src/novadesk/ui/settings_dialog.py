@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from novadesk.config import (
+    AudioSettings,
     BackendSettings,
     SensitivitySetting,
     Settings,
@@ -35,7 +36,9 @@ from novadesk.errors import KnownError
 from novadesk.models import BackendKind
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.sound_fields import EchoChoice, SoundTester
 from novadesk.ui.theme import Theme
+from novadesk.ui.volume import PercentSlider
 
 # Voices, models and regions of Nova Sonic as of 2026-10; free text is allowed because the lists grow.
 VOICES = (
@@ -51,7 +54,9 @@ def needs_restart(old: Settings, new: Settings) -> tuple[str, ...]:
     changes = {
         "backend": old.backend != new.backend,
         "voice": old.voice != new.voice,
-        "sound devices": old.audio != new.audio,
+        "sound devices": (old.audio.microphone, old.audio.speaker) != (new.audio.microphone, new.audio.speaker),
+        "speakers or headset": old.audio.echo != new.audio.echo,
+        "volume of cues": old.audio.cue_volume != new.audio.cue_volume,
         "talk key": old.talk.key != new.talk.key,
     }
     return tuple(name for name, changed in changes.items() if changed)
@@ -80,11 +85,13 @@ class SettingsDialog(QDialog):
         self._settings = settings
         self._save = save
         self._theme = theme
+        self._fields: list[QWidget] = []
         self.setObjectName("settingsDialog")
         self.setWindowTitle(self.tr("Settings"))
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._make_fields()
+        self._make_sound_fields(bridge, requests)
         self.note = QLabel(self)
         self.note.setObjectName("dialogNote")
         self.note.setWordWrap(True)
@@ -110,7 +117,7 @@ class SettingsDialog(QDialog):
             old,
             backend=self._edited_backend(old.backend),
             voice=self._edited_voice(old.voice),
-            audio=replace(self._settings.audio, microphone=_chosen(self.microphone), speaker=_chosen(self.speaker)),
+            audio=self._edited_audio(),
             talk=self._edited_talk(old.talk),
         )
 
@@ -129,6 +136,16 @@ class SettingsDialog(QDialog):
             voice=self.voice.currentText().strip() or old.voice,
             prompt=self.prompt.toPlainText().strip() or old.prompt,
             sensitivity=SensitivitySetting(self.sensitivity.currentData()),
+        )
+
+    def _edited_audio(self) -> AudioSettings:
+        return replace(
+            self._settings.audio,
+            microphone=_chosen(self.microphone),
+            speaker=_chosen(self.speaker),
+            echo=self.echo.echo,
+            volume=self.volume.volume,
+            cue_volume=self.cue_volume.volume,
         )
 
     def _edited_talk(self, old: TalkSettings) -> TalkSettings:
@@ -158,8 +175,6 @@ class SettingsDialog(QDialog):
         self.prompt = QPlainTextEdit(old.voice.prompt)
         self.prompt.setTabChangesFocus(True)
         self.prompt.setFixedHeight(self._theme.px(84))
-        self.microphone = _device_choice(old.audio.microphone, self.tr("System default"))
-        self.speaker = _device_choice(old.audio.speaker, self.tr("System default"))
         self.mode = _choice(
             old.talk.mode.value,
             (TalkModeSetting.HOLD.value, self.tr("Hold to talk")),
@@ -167,6 +182,23 @@ class SettingsDialog(QDialog):
         )
         self.key = QLineEdit(old.talk.key)
         self.key.setPlaceholderText(self.tr("none"))
+
+    def _make_sound_fields(self, bridge: Bridge, requests: Requests) -> None:
+        old = self._settings.audio
+        self.microphone = _device_choice(old.microphone, self.tr("System default"))
+        self.speaker = _device_choice(old.speaker, self.tr("System default"))
+        self.test = SoundTester(bridge, requests, self._theme, self._edited_audio, self)
+        for box in (self.microphone, self.speaker):
+            box.currentIndexChanged.connect(self.test.stop)
+        self.echo = EchoChoice(self._theme, old.echo, self._tell, self)
+        self.volume = PercentSlider(self._theme, self.tr("Volume of answers"), old.volume, self)
+        self.cue_volume = PercentSlider(self._theme, self.tr("Volume of cues"), old.cue_volume, self)
+        self.cue_volume.changed.connect(self._tell)
+
+    def show_sound(self) -> None:
+        """Begin at the settings of sound."""
+        self.microphone.setFocus()
+        QTimer.singleShot(0, self, lambda: self._area.ensureWidgetVisible(self.cue_volume))
 
     def _lay_out(self) -> None:
         page = QWidget(self)
@@ -190,7 +222,14 @@ class SettingsDialog(QDialog):
             (self.tr("&Instructions"), self.prompt),
         )
         self._group(
-            form, self.tr("Sound"), (self.tr("Micr&ophone"), self.microphone), (self.tr("&Speaker"), self.speaker)
+            form,
+            self.tr("Sound"),
+            (self.tr("Micr&ophone"), self.microphone),
+            (self.tr("&Speaker"), self.speaker),
+            (self.tr("&Try them"), self.test),
+            (self.tr("I &hear NovaDesk with"), self.echo),
+            (self.tr("Volume of &answers"), self.volume),
+            (self.tr("Volume of &cues"), self.cue_volume),
         )
         self._group(form, self.tr("Talking"), (self.tr("Mo&de"), self.mode), (self.tr("Talk &key"), self.key))
         form.addStretch(1)
@@ -209,14 +248,16 @@ class SettingsDialog(QDialog):
         layout.addWidget(area, 1)
         layout.addWidget(self.note)
         layout.addWidget(self.buttons)
-        for field in (*self._fields,):
+        self._follow_fields()
+
+    def _follow_fields(self) -> None:
+        for field in self._fields:
             if isinstance(field, QComboBox):
                 field.currentTextChanged.connect(self._tell)
             elif isinstance(field, QLineEdit | QPlainTextEdit):
                 field.textChanged.connect(self._tell)
 
     def _group(self, into: QVBoxLayout, title: str, *rows: tuple[str, QWidget]) -> None:
-        self._fields: list[QWidget] = getattr(self, "_fields", [])
         heading = QLabel(title, self)
         heading.setObjectName("dialogHeading")
         heading.setIndent(0)
@@ -225,16 +266,17 @@ class SettingsDialog(QDialog):
         form.setContentsMargins(0, 0, 0, self._theme.px(tokens.SPACE_3))
         form.setHorizontalSpacing(self._theme.px(tokens.SPACE_4))
         form.setVerticalSpacing(self._theme.px(tokens.SPACE_2))
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for words, field in rows:
             label = QLabel(words, self)
-            label.setBuddy(field)
-            label.setMinimumSize(self._theme.px(160), self._theme.px(28))
+            label.setBuddy(field.focusProxy() or field)
+            label.setMinimumWidth(self._theme.px(160))
+            label.setFixedHeight(self._theme.px(30))
             if isinstance(field, QComboBox):
                 field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            else:
+            elif field.focusProxy() is None:
                 field.setAccessibleName(words.replace("&", ""))
             form.addRow(label, field)
             self._fields.append(field)

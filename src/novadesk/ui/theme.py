@@ -1,6 +1,10 @@
-"""The look in force: palette, scale, fonts and style sheet; follows the system unless told otherwise."""
+"""The look in force: palette, scale, fonts and style sheet; follows the system unless told otherwise.
+
+High contrast is the system's to ask for; NOVADESK_CONTRAST=high asks for it where the system cannot.
+"""
 
 import dataclasses
+import os
 from enum import Enum
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -8,7 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QPal
 from PySide6.QtWidgets import QApplication, QWidget
 
 from novadesk.ui import resources, tokens
-from novadesk.ui.tokens import DARK, LIGHT, Palette, Tone
+from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone
 
 
 class Scheme(Enum):
@@ -34,7 +38,9 @@ class Theme(QObject):
         style = QApplication.style()
         if style is None or style.objectName().lower() != "fusion":
             QApplication.setStyle("Fusion")
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self.renew)
+        hints = QGuiApplication.styleHints()
+        hints.colorSchemeChanged.connect(self.renew)
+        hints.accessibility().contrastPreferenceChanged.connect(self.renew)
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Use one palette whatever the system says, or follow the system."""
@@ -78,7 +84,10 @@ class Theme(QObject):
         dark = self._scheme is Scheme.DARK or (
             self._scheme is Scheme.SYSTEM and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
         )
-        self.palette = DARK if dark else LIGHT
+        if wants_contrast():
+            self.palette = DARK_CONTRAST if dark else LIGHT_CONTRAST
+        else:
+            self.palette = DARK if dark else LIGHT
         self.scale = max(1.0, QFontInfo(QApplication.font()).pixelSize() / tokens.FONT_BASE)
 
     def _dress(self, widget: QWidget) -> None:
@@ -113,6 +122,13 @@ class Theme(QObject):
             "title": tokens.FONT_TITLE,
         }
         return values | {name: f"{self.px(length)}px" for name, length in lengths.items()}
+
+
+def wants_contrast() -> bool:
+    """Return whether the person asks for high contrast."""
+    hints = QGuiApplication.styleHints()
+    preferred = hints.accessibility().contrastPreference() is Qt.ContrastPreference.HighContrast
+    return preferred or os.environ.get("NOVADESK_CONTRAST") == "high"
 
 
 def _qt_palette(palette: Palette) -> QPalette:

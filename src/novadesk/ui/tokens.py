@@ -101,8 +101,47 @@ DARK = Palette(
     bad="#FF8F85",
 )
 
+LIGHT_CONTRAST = Palette(
+    dark=False,
+    ground="#FFFFFF",
+    surface="#FFFFFF",
+    sunken="#FFFFFF",
+    hover="#EBEBEB",
+    selected="#DEDEDE",
+    line="#767676",
+    outline="#000000",
+    text="#000000",
+    muted="#2E2E2E",
+    accent="#00369E",
+    on_accent="#FFFFFF",
+    good="#00491C",
+    caution="#573600",
+    bad="#8A0008",
+)
+
+DARK_CONTRAST = Palette(
+    dark=True,
+    ground="#000000",
+    surface="#000000",
+    sunken="#000000",
+    hover="#1E1E1E",
+    selected="#2E2E2E",
+    line="#8C8C8C",
+    outline="#FFFFFF",
+    text="#FFFFFF",
+    muted="#D9D9D9",
+    accent="#9CC8FF",
+    on_accent="#000000",
+    good="#8CFFAE",
+    caution="#FFDC73",
+    bad="#FFBCB6",
+)
+
 TEXT_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3: least contrast of text."""
+
+HIGH_TEXT_CONTRAST = 7.0
+"""WCAG 2.2, 1.4.6: least contrast of text where the system asks for more."""
 
 SHAPE_CONTRAST = 3.0
 """WCAG 2.2, 1.4.11: least contrast of the bounds of a control and of focus."""

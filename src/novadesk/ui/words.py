@@ -40,6 +40,11 @@ def counted(number: int, one: str, many: str) -> str:
     return tr(one) if number == 1 else tr(many).format(n=f"{number:,}")
 
 
+def percent(share: float) -> str:
+    """Return a share of 0 to 1 as people read it."""
+    return tr("{n} %").format(n=round(share * 100))
+
+
 def local_time(unix_ms: int) -> datetime:
     """Return a stored time in the local zone."""
     return datetime.fromtimestamp(unix_ms / 1000).astimezone()

@@ -1,0 +1,263 @@
+"""The settings of sound: what answers are heard with, how loud, and a test of the devices."""
+
+from collections import deque
+from collections.abc import Callable
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.config import AudioSettings, EchoSetting
+from novadesk.conversation.api import Requests, SoundTest
+from novadesk.errors import KnownError
+from novadesk.models import InputTrouble
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.talk_button import loudness
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import tr
+
+TEST_DEADLINE_S = 40.0
+"""The core ends a test by itself after 20 s; opening and closing slow devices takes some more."""
+
+_DRAW_MS = 50
+_REMEMBER_DRAWN = 40
+_HEARD = 0.35
+_FALL = 0.08
+
+
+def verdict(test: SoundTest | None, loudest: float) -> str:
+    """Return what a test says so far.
+
+    Args:
+        test: what was heard last, None before anything was.
+        loudest: fullest meter of the last two seconds, 0 to 1.
+    """
+    if test is None or not test.microphone:
+        return tr("Opening the devices…")
+    words = {
+        InputTrouble.ZEROS: tr("The microphone sends exact silence. Look for a mute switch on it."),
+        InputTrouble.DEAD: tr("The microphone sends nothing. Plug it in again or choose another one."),
+        InputTrouble.QUIET: tr("Hardly to be heard. Move closer, or raise the microphone's level in the system."),
+        InputTrouble.CLIPPED: tr("Too loud: it clips. Move away, or lower the microphone's level in the system."),
+        InputTrouble.MONITOR: tr("This is the sound of a speaker, not of a microphone. Choose another one."),
+    }.get(test.trouble)
+    if words is not None:
+        return words
+    if test.note:
+        return test.note
+    if loudest >= _HEARD:
+        return tr("{microphone} hears you.").format(microphone=test.microphone)
+    return tr("{microphone} is open. Say something.").format(microphone=test.microphone)
+
+
+class EchoChoice(QWidget):
+    """Speakers or headset, with a sentence on what follows."""
+
+    def __init__(
+        self, theme: Theme, echo: EchoSetting, changed: Callable[[], None], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        words = {
+            EchoSetting.SPEAKERS: (
+                self.tr("Speakers"),
+                self.tr("The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in."),
+            ),
+            EchoSetting.HEADSET: (
+                self.tr("Headset"),
+                self.tr("The microphone hears only you; your voice is passed on as it is."),
+            ),
+        }
+        self.buttons: dict[EchoSetting, QRadioButton] = {}
+        group = QButtonGroup(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, theme.px(tokens.SPACE_1), 0, 0)
+        layout.setSpacing(theme.px(2))
+        for setting, (name, sentence) in words.items():
+            button = QRadioButton(name, self)
+            button.setAccessibleName(self.tr("I hear NovaDesk with: {name}").format(name=name))
+            button.setAccessibleDescription(sentence)
+            button.setChecked(setting is echo)
+            button.toggled.connect(lambda _on: changed())
+            why = QLabel(sentence, self)
+            why.setObjectName("radioNote")
+            why.setWordWrap(True)
+            why.setBuddy(button)
+            group.addButton(button)
+            layout.addWidget(button)
+            layout.addWidget(why)
+            self.buttons[setting] = button
+        self.setFocusProxy(self.buttons[echo])
+
+    @property
+    def echo(self) -> EchoSetting:
+        """Return what is chosen."""
+        return next(setting for setting, button in self.buttons.items() if button.isChecked())
+
+
+class LevelMeter(QWidget):
+    """How loud the microphone is: a bar on a decibel scale that falls slowly. The words beside it say the same."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.full = 0.0
+        self.setAccessibleName(self.tr("Microphone level"))
+        self.setMinimumWidth(theme.px(80))
+        self.setFixedHeight(theme.px(8))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return QSize(self._theme.px(160), self._theme.px(8))
+
+    def show_level(self, level: float) -> None:
+        """Rise at once to an RMS level of 0 to 1, or fall a little towards it."""
+        full = max(loudness(level), self.full - _FALL)
+        if full != self.full:
+            self.full = full
+            self.update()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.full = 0.0
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: D102
+        palette = self._theme.palette
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QColor(palette.outline))
+        painter.setBrush(QColor(palette.surface))
+        painter.drawRoundedRect(box, 3, 3)
+        if self.full > 0:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(palette.accent))
+            inner = box.adjusted(1.5, 1.5, -1.5, -1.5)
+            painter.drawRoundedRect(QRectF(inner.left(), inner.top(), inner.width() * self.full, inner.height()), 2, 2)
+        painter.end()
+
+
+class SoundTester(QWidget):
+    """A button that opens the chosen devices for a moment, a level, and what is heard in words.
+
+    Args:
+        bridge: carries the question to the core and drops it when this goes.
+        requests: opens the devices.
+        devices: returns what is chosen now.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        requests: Requests,
+        theme: Theme,
+        devices: Callable[[], AudioSettings],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._bridge, self._requests, self._devices = bridge, requests, devices
+        self._question: Question | None = None
+        self._heard: deque[SoundTest] = deque(maxlen=_REMEMBER_DRAWN)  # filled on the core's thread, emptied on ours
+        self._drawn: deque[float] = deque(maxlen=_REMEMBER_DRAWN)
+        self._last: SoundTest | None = None
+        self.button = QPushButton(self.tr("Test"), self)
+        self.button.setAutoDefault(False)
+        self.button.clicked.connect(self.toggle)
+        self.meter = LevelMeter(theme, self)
+        self.words = QLabel(self)
+        self.words.setObjectName("dialogNote")
+        self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_DRAW_MS)
+        self._timer.timeout.connect(self._draw)
+        self.setFocusProxy(self.button)
+        line = QHBoxLayout()
+        line.setSpacing(theme.px(tokens.SPACE_3))
+        line.addWidget(self.button)
+        line.addWidget(self.meter, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.addLayout(line)
+        layout.addWidget(self.words)
+        self._rest(self.tr("The microphone is closed."))
+
+    @property
+    def running(self) -> bool:
+        """Return whether the devices are open, or being opened."""
+        return self._question is not None
+
+    def toggle(self) -> None:
+        """Begin a test, or end it."""
+        if self.running:
+            self.stop()
+            return
+        devices, heard = self._devices(), self._heard
+        heard.clear()
+        self._drawn.clear()
+        self._last = None
+        self.button.setText(self.tr("Stop"))
+        self._name(self.tr("Stop the test"))
+        self._question = self._bridge.ask(
+            lambda: self._requests.try_sound(devices, heard.append),
+            lambda _nothing: self._rest(self.tr("The test is over; the microphone is closed.")),
+            self._on_error,
+            owner=self,
+            deadline_s=TEST_DEADLINE_S,
+        )
+        self._say(verdict(None, 0.0))
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Close the devices; nothing when no test runs."""
+        question = self._question
+        if question is not None:
+            question.drop()
+            self._rest(self.tr("The microphone is closed."))
+
+    def _draw(self) -> None:
+        level = 0.0
+        while self._heard:
+            self._last = self._heard.popleft()
+            level = max(level, self._last.level)
+        self.meter.show_level(level)
+        self._drawn.append(loudness(level))
+        words = verdict(self._last, max(self._drawn))
+        if words != self.words.text():
+            self._say(words)
+
+    def _on_error(self, error: KnownError) -> None:
+        self._rest(f"{error.what} {error.advice}", bad=True)
+
+    def _rest(self, words: str, *, bad: bool = False) -> None:
+        told = self._question is not None
+        self._question = None
+        self._timer.stop()
+        self.meter.clear()
+        self.button.setText(self.tr("Test"))
+        self._name(self.tr("Test microphone and speaker"))
+        self._say(words, bad=bad, aloud=told)
+
+    def _say(self, words: str, *, bad: bool = False, aloud: bool = True) -> None:
+        self.words.setProperty("bad", bad)
+        self.words.style().unpolish(self.words)
+        self.words.style().polish(self.words)
+        self.words.setText(words)
+        if aloud:
+            announce(self, words)
+
+    def _name(self, name: str) -> None:
+        self.button.setAccessibleName(name)
+        self.button.setToolTip(name)
