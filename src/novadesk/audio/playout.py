@@ -265,6 +265,7 @@ class Feeder:
         self._level = 0.0
         self._loud = False
         self._piece = SPEAK_HZ // 10
+        self._fresh = True
         self.start_latencies = Latencies()
         self.silence_latencies = Latencies()
         self._paused = False
@@ -295,7 +296,7 @@ class Feeder:
         self._paused = False
         self._playout.duck(False)
         self._queue.clear()
-        self._resampler.reset()
+        self._fresh = True
         self.generation = generation
         self._fed[generation] = 0
         self._playout.flush(generation)
@@ -363,6 +364,9 @@ class Feeder:
             if room <= len(self._queue[0]):
                 return
             samples = self._queue.popleft()
+            if self._fresh:  # else the sound would begin within the filter's delay, when the fade is half over
+                self._resampler.reset(float(samples[0]))
+                self._fresh = False
             ring.write(self._resampler.feed(samples)[:, np.newaxis])
             self._fed[self.generation] += len(samples)
 

@@ -46,9 +46,9 @@ class Resampler:
         """Return how many more input frames must follow until the last one has come out whole."""
         return 0 if self._up == self._down else -(-(self._centre + self._down) // self._up)
 
-    def reset(self) -> None:
-        """Forget the signal so far."""
-        self._history = np.zeros(self._taps - 1, np.float32)
+    def reset(self, level: float = 0.0) -> None:
+        """Forget the signal so far; pretend that it has long stood at `level`, so that what follows begins there."""
+        self._history = np.full(self._taps - 1, level, np.float32)
         self._next = 0  # where the next output lies, in input frames times `up`, from the next block's begin
 
     def feed(self, samples: Samples) -> Samples:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.audio.formats import Samples
-from novadesk.audio.playout import PREFILL_CEILING_S, Feeder, Playout
+from novadesk.audio.playout import DUCK_DB, PREFILL_CEILING_S, PREFILL_S, Feeder, Playout
 
 RATE_HZ = 48_000
 BLOCK = 480
@@ -17,12 +17,14 @@ class Speaker:
     def __init__(self, playout: Playout, block: int = BLOCK) -> None:
         self.playout = playout
         self.block = block
+        self.now_ns = 0
 
     def hear(self, blocks: int = 1) -> Samples:
         heard = [np.zeros(0, np.float32)]
         for _ in range(blocks):
             out = np.full((self.block, 1), np.nan, np.float32)
-            self.playout.fill(out)
+            self.now_ns += 10_000_000
+            self.playout.fill(out, self.now_ns)
             heard.append(out[:, 0])
         return np.concatenate(heard)
 
@@ -176,6 +178,139 @@ def test_the_level_is_told_while_it_sounds_and_once_when_it_is_over() -> None:
     assert feeder.take_played() == []
 
 
+def test_a_pause_is_silence_after_a_short_fade_and_the_answer_goes_on_where_it_was() -> None:
+    _, feeder, speaker = made()
+    ramp = np.linspace(0, 24_000, 24_000)
+    feeder.play(ramp.astype("<i2").tobytes(), 0)
+    speaker.hear(20)
+    feeder.pause()
+    held = speaker.hear(30)
+    assert not held[241:].any()
+    (count,) = counts(feeder).values()
+    assert count == (20 * BLOCK + 240) // 2
+    speaker.hear(30)
+    assert counts(feeder) == {0: count}
+    feeder.play_on(0)
+    heard = speaker.hear()
+    assert heard[-1] * 32_768 == pytest.approx(count + 240 - 24, abs=3)  # less the delay of the resampler
+    assert largest_step(np.concatenate((held, heard))) < 0.01
+    speaker.hear(100)
+    assert counts(feeder) == {0: 24_000}
+    assert speaker.playout.underruns == 0
+
+
+def test_an_answer_that_begins_during_a_pause_waits_for_its_end() -> None:
+    _, feeder, speaker = made()
+    feeder.pause()
+    feeder.play(constant(0.1), 0)
+    assert not speaker.hear(30).any()
+    feeder.play_on(0)
+    assert speaker.hear().any()
+
+
+def test_a_flush_ends_a_pause_and_a_duck() -> None:
+    _, feeder, speaker = made()
+    feeder.play(constant(1.0), 0)
+    speaker.hear(10)
+    feeder.duck(True)
+    feeder.pause()
+    speaker.hear(2)
+    feeder.flush(1)
+    feeder.play(constant(1.0), 1)
+    assert speaker.hear(3)[-1] == pytest.approx(0.25, abs=0.01)
+
+
+def test_playing_on_another_generation_changes_nothing() -> None:
+    _, feeder, speaker = made()
+    feeder.flush(2)
+    feeder.play(constant(1.0), 2)
+    speaker.hear(10)
+    feeder.pause()
+    feeder.play_on(1)
+    assert not speaker.hear(5)[241:].any()
+
+
+def test_a_duck_is_15_db_and_comes_and_goes_within_5_milliseconds() -> None:
+    _, feeder, speaker = made()
+    feeder.play(constant(1.0), 0)
+    speaker.hear(10)
+    feeder.duck(True)
+    down = speaker.hear()
+    assert 20 * np.log10(down[240:] / 0.25) == pytest.approx(DUCK_DB, abs=0.1)
+    feeder.duck(False)
+    up = speaker.hear()
+    assert up[240:] == pytest.approx(0.25, abs=0.01)
+    assert largest_step(np.concatenate((down, up))) < 0.002
+
+
+def test_the_volume_is_of_answers_and_not_of_clips() -> None:
+    _, feeder, speaker = made()
+    feeder.set_volume(0.0)
+    feeder.play(constant(0.5), 0)
+    assert not speaker.hear(10)[BLOCK:].any()
+    feeder.clip(constant(0.2), 0.5)
+    assert speaker.hear(5)[-1] == pytest.approx(0.125, abs=0.01)
+
+
+def test_a_clip_is_heard_over_an_answer_through_pause_and_flush_and_is_not_counted() -> None:
+    _, feeder, speaker = made()
+    feeder.play(constant(0.5), 0)
+    speaker.hear(10)
+    feeder.clip(constant(0.2), 1.0)
+    assert speaker.hear(3)[-1] == pytest.approx(0.5, abs=0.01)
+    feeder.pause()
+    assert speaker.hear(3)[-1] == pytest.approx(0.25, abs=0.01)
+    feeder.flush(1)
+    assert speaker.hear(3)[-1] == pytest.approx(0.25, abs=0.01)
+    assert not speaker.hear(20)[11 * BLOCK :].any()
+    assert counts(feeder) == {0: (13 * BLOCK + 240) // 2}
+
+
+def test_more_clips_than_a_second_of_them_are_dropped_whole() -> None:
+    _, feeder, speaker = made()
+    for _ in range(4):
+        feeder.clip(constant(0.4), 1.0)
+    assert speaker.hear(200).astype(bool).sum() == pytest.approx(2 * 0.4 * RATE_HZ, rel=0.01)
+
+
+def test_what_is_heard_is_kept_for_the_canceller_whatever_it_is() -> None:
+    playout, feeder, speaker = made()
+    feeder.play(hum(0.3), 0)
+    heard = [speaker.hear(10)]
+    feeder.clip(constant(0.1), 0.5)
+    feeder.duck(True)
+    heard.append(speaker.hear(10))
+    feeder.pause()
+    heard.append(speaker.hear(10))
+    kept = np.zeros((RATE_HZ, 1), np.float32)
+    frames = playout.heard.read_into(kept)
+    assert np.array_equal(kept[:frames, 0], np.concatenate(heard))
+
+
+def test_delays_are_taken_from_the_wish_to_the_callback() -> None:
+    _, feeder, speaker = made()
+    speaker.hear(10)
+    feeder.play(constant(0.02), 0, asked_ns=101_000_000)
+    feeder.play(constant(0.5), 0, asked_ns=105_000_000)
+    speaker.hear(10)
+    feeder.measure()
+    assert feeder.start_latencies.percentiles_ms() == pytest.approx((9, 9))
+    feeder.flush(1, asked_ns=203_000_000)
+    speaker.hear()
+    feeder.measure()
+    assert feeder.silence_latencies.percentiles_ms() == pytest.approx((12, 12))
+
+
+def test_a_flush_of_silence_is_no_delay() -> None:
+    _, feeder, speaker = made()
+    feeder.play(constant(0.1), 0, asked_ns=1)
+    speaker.hear(30)
+    feeder.flush(1, asked_ns=1)
+    speaker.hear(5)
+    feeder.measure()
+    assert feeder.silence_latencies.percentiles_ms() == (0, 0)
+
+
 @given(
     rate_hz=st.sampled_from([16_000, 44_100, 48_000]),
     pieces=st.lists(st.integers(1, 3_000), min_size=1, max_size=12),
@@ -226,3 +361,61 @@ def test_no_order_of_play_and_flush_lets_old_sound_be_heard(steps: list[tuple[st
                 assert generation <= newest
                 assert samples >= last_reports.get(generation, 0)
                 last_reports[generation] = samples
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("play"), st.integers(1, 6_000)),
+    st.tuples(st.just("hear"), st.integers(1, 12)),
+    st.tuples(st.sampled_from(["flush", "pause", "play on", "duck", "unduck", "clip"]), st.just(1)),
+    st.tuples(st.just("volume"), st.integers(0, 4)),
+)
+
+
+@given(rate_hz=st.sampled_from([16_000, 44_100, 48_000]), steps=st.lists(ACTIONS, max_size=40))
+def test_no_order_of_wishes_clicks_or_miscounts(rate_hz: int, steps: list[tuple[str, int]]) -> None:
+    """The answer is one unbroken hum, however it is cut: any larger step than its own and the fades' is a click."""
+    _, feeder, speaker = made(rate_hz)
+    signal, used, given_of, told = hum(30.0), 0, {0: 0}, {0: 0}
+    clip = hum(0.05)
+    heard = [np.zeros(1, np.float32)]
+    paused = False
+    for action, number in [*steps, ("play on", 1), ("hear", 150)]:
+        newest = max(given_of)
+        match action:
+            case "play":
+                feeder.play(signal[2 * used : 2 * (used + number)], newest)
+                used += number
+                given_of[newest] += number
+            case "flush":
+                feeder.flush(newest + 1)
+                given_of[newest + 1] = told[newest + 1] = 0
+                paused = False
+            case "pause":
+                feeder.pause()
+                paused = True
+            case "play on":
+                feeder.play_on(newest)
+                paused = False
+            case "duck" | "unduck":
+                feeder.duck(action == "duck")
+            case "clip":
+                feeder.clip(clip, 0.5)
+            case "volume":
+                feeder.set_volume(number / 4)
+        if action != "hear":
+            continue
+        for block in range(number):
+            feeder.feed()
+            heard.append(speaker.hear())
+            for generation, samples in counts(feeder).items():
+                assert told[generation] <= samples <= given_of[generation]
+                assert not (paused and block > 0 and samples != told[generation])
+                told[generation] = samples
+    sound = np.concatenate(heard)
+    own_step = 2 * np.pi * 100 / rate_hz * (0.25 + 0.125) + (0.25 + 0.125 + 0.25) / (0.005 * rate_hz)
+    assert largest_step(sound) < 1.5 * own_step
+    assert told[max(told)] == given_of[max(told)]
+
+
+def test_the_prefill_begins_at_40_milliseconds() -> None:
+    assert Playout(RATE_HZ).prefill_s == PREFILL_S == 0.04
