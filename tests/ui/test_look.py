@@ -13,7 +13,7 @@ from novadesk.models import SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.history_model import SYNC_ICONS
 from novadesk.ui.states import hint, state_line, state_words
-from novadesk.ui.theme import Scheme, Theme, wants_contrast
+from novadesk.ui.theme import Scheme, Theme, knobs, wants_contrast
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone, contrast
 
 CELLS = list(itertools.product(Phase, MicrophoneState))
@@ -127,6 +127,16 @@ def test_the_sheet_grows_with_the_font_and_keeps_hairlines(qapp: object) -> None
     assert "width: 20px" in resources.stylesheet(values, 2.0)
     assert set(Tone) == {tone for tone in Tone if theme.colour(tone).isValid()}
     assert {entry.name for entry in fields(LIGHT)} == {entry.name for entry in fields(DARK)}
+
+
+@pytest.mark.parametrize("percent", range(100, 305, 5))
+def test_knobs_stay_round_at_every_size_of_the_font(percent: int) -> None:
+    pixels = {name: int(length.removesuffix("px")) for name, length in knobs(percent / 100).items()}
+    whole = pixels["knob"] + 4
+    assert 2 * pixels["knob_radius"] == whole
+    assert pixels["groove_height"] - 2 * pixels["knob_margin"] == whole
+    assert pixels["dot"] + 2 * pixels["dot_border"] == whole
+    assert abs(pixels["knob"] - 12 * percent / 100) <= 1
 
 
 def test_a_change_of_scheme_reaches_icons_and_sheets(qtbot: QtBot, qapp: object) -> None:

@@ -17,7 +17,8 @@ from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.preview_scenes import PreviewRequests, SilentIntents, make_conversations, scenes
+from novadesk.ui.preview_core import PreviewRequests, SilentIntents
+from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.theme import Scheme
 

@@ -1,25 +1,18 @@
 """Hand-written snapshots of every state, for looking at the window without a core."""
 
-import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from novadesk.config import AudioSettings
 from novadesk.conversation.api import (
     AnswerDelay,
-    Devices,
     ErrorNote,
     LiveText,
-    Metric,
     MicrophoneState,
     Phase,
     Snapshot,
-    SoundTest,
     TalkMode,
     TokenTotals,
-    Unit,
 )
-from novadesk.models import BackendKind, Conversation, Found, Role, SyncState, Turn
+from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
 
 DAY_MS = 86_400_000
 
@@ -80,173 +73,6 @@ def make_conversations(now_ms: int) -> tuple[Conversation, ...]:
         )
         for number, (label, title, days, turns, sync, pending) in enumerate(rows)
     )
-
-
-_EVENTS = (
-    "   -12.84 s  connecting",
-    "   -12.31 s  1 → sessionStart",
-    "   -12.30 s  1 → promptStart",
-    "   -12.28 s  1 → contentStart AUDIO, USER",
-    "   -12.02 s  1 ← completionStart",
-    "   -11.99 s  ready",
-    "   -11.97 s  1 → audioInput 63,488 bytes in 62",
-    "    -9.98 s  1 ← textOutput USER, 34 characters",
-    "    -9.97 s  thinking",
-    "    -9.12 s  1 ← textOutput ASSISTANT, 118 characters",
-    "    -9.10 s  1 ← audioOutput 138,240 bytes in 18",
-    "    -9.02 s  speaking",
-    "     0.00 s  reconnecting, network.link_lost",
-)
-
-
-def make_metrics() -> tuple[Metric, ...]:
-    """Return what a bad day would show."""
-    rows: tuple[tuple[str, str, float | None, Unit, int, float | None, bool], ...] = (
-        ("session_recovery_rate", "Conversations resumed with every turn", 100.0, Unit.PERCENT, 31, 90.0, True),
-        ("history_load_time", "Time to a readable history (95th percentile)", 0.184, Unit.SECONDS, 42, 2.0, False),
-        ("persistence_success_rate", "Turns in the session store within 60 s", 91.4, Unit.PERCENT, 408, 95.0, True),
-        ("reconnects", "Reconnects", 7.0, Unit.COUNT, 7, None, False),
-        ("reconnect_time", "Time without a link (95th percentile)", 4.2, Unit.SECONDS, 7, None, False),
-        ("renewals", "Renewals of the wire session", 24.0, Unit.COUNT, 24, None, False),
-        ("renewal_time", "Time to prepare a renewal (95th percentile)", 1.3, Unit.SECONDS, 24, None, False),
-        ("samples_lost", "Microphone samples lost (16 kHz)", 0.0, Unit.COUNT, 0, None, False),
-        ("outbox_depth", "Turns waiting for the session store", 5.0, Unit.COUNT, 96, None, False),
-        ("core_stalls", "Stalls of the core", 1.0, Unit.COUNT, 1, None, False),
-        ("core_stall_longest", "Longest stall of the core", 0.14, Unit.SECONDS, 1, None, False),
-        ("window_stalls", "Stalls of the window", 0.0, Unit.COUNT, 0, None, False),
-        ("window_stall_longest", "Longest stall of the window", None, Unit.SECONDS, 0, None, False),
-    )
-    return tuple(
-        Metric(
-            name=name,
-            title=title,
-            value=value,
-            unit=unit,
-            samples=samples,
-            threshold=threshold,
-            alert=below and value is not None and threshold is not None and value < threshold,
-            alert_below=below,
-        )
-        for name, title, value, unit, samples, threshold, below in rows
-    )
-
-
-def make_sound_figures() -> tuple[Metric, ...]:
-    """Return what an ordinary minute would show."""
-    rows = (
-        ("capture_p50", "Microphone to program (median)", 4.2, Unit.MILLISECONDS),
-        ("capture_p99", "Microphone to program (99 %)", 11.9, Unit.MILLISECONDS),
-        ("underruns", "Gaps in answers", 0.0, Unit.COUNT),
-        ("late_callbacks", "Late calls of the device", 3.0, Unit.COUNT),
-        ("drift", "Clock drift", -38.0, Unit.PPM),
-        ("erle", "Echo taken out", 31.0, Unit.DECIBELS),
-    )
-    return tuple(Metric(name=name, title=title, value=value, unit=unit, samples=1) for name, title, value, unit in rows)
-
-
-class PreviewRequests:
-    """Answer from hand-written values."""
-
-    def __init__(self, conversations: Sequence[Conversation], turns: Sequence[Turn]) -> None:
-        self._conversations = conversations
-        self._turns = turns
-
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return the history."""
-        return self._conversations[offset : offset + limit]
-
-    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:  # noqa: ARG002
-        """Return a page of the long conversation."""
-        end = len(self._turns) if before is None else min(before, len(self._turns))
-        return self._turns[max(0, end - limit) : end]
-
-    async def delete(self, handle: str) -> None:
-        """Do nothing."""
-
-    async def rename(self, handle: str, title: str) -> None:
-        """Do nothing."""
-
-    async def star(self, handle: str, on: bool) -> None:
-        """Do nothing."""
-
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:  # noqa: ARG002
-        """Return every turn."""
-        return [
-            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=((3, 12),))
-            for turn in self._turns[:limit]
-        ]
-
-    async def pull(self, handle: str | None = None) -> int:  # noqa: ARG002
-        """Read nothing."""
-        return 0
-
-    async def metrics(self) -> Sequence[Metric]:
-        """Return a bad day."""
-        return make_metrics()
-
-    async def events(self, *, newest: int = 200) -> Sequence[str]:
-        """Return a few events."""
-        return _EVENTS[-newest:]
-
-    async def report(self) -> str:
-        """Return a short report."""
-        return "NovaDesk report"
-
-    async def devices(self) -> Devices:
-        """Return two of each."""
-        return Devices(
-            microphones=("PulseAudio: Built-in Microphone", "PulseAudio: USB Headset"),
-            speakers=("PulseAudio: Built-in Speakers", "PulseAudio: USB Headset"),
-        )
-
-    async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
-        """Hear somebody speak a little."""
-        hear(SoundTest(microphone=devices.microphone or "Built-in Microphone", speaker="Built-in Speakers", level=0.05))
-        await asyncio.Event().wait()
-
-    async def sound_figures(self) -> Sequence[Metric]:
-        """Return an ordinary minute."""
-        return make_sound_figures()
-
-
-class SilentIntents:
-    """Take every wish and do nothing."""
-
-    def press_talk(self) -> None:
-        """Do nothing."""
-
-    def release_talk(self) -> None:
-        """Do nothing."""
-
-    def set_talk_mode(self, mode: TalkMode) -> None:
-        """Do nothing."""
-
-    def set_muted(self, muted: bool) -> None:
-        """Do nothing."""
-
-    def set_volume(self, volume: float) -> None:
-        """Do nothing."""
-
-    def stop_speaking(self) -> None:
-        """Do nothing."""
-
-    def say(self, text: str) -> None:
-        """Do nothing."""
-
-    def new_conversation(self, *, private: bool = False) -> None:
-        """Do nothing."""
-
-    def open_conversation(self, handle: str) -> None:
-        """Do nothing."""
-
-    def end_conversation(self) -> None:
-        """Do nothing."""
-
-    def try_now(self) -> None:
-        """Do nothing."""
-
-    def quit(self) -> None:
-        """Do nothing."""
 
 
 def scenes(now_ms: int) -> dict[str, Snapshot]:

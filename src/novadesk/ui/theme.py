@@ -14,6 +14,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from novadesk.ui import resources, tokens
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone
 
+_KNOB_BORDER = 2
+
 
 class Scheme(Enum):
     """Which palette to use."""
@@ -107,6 +109,9 @@ class Theme(QObject):
         values["handle"] = tokens.blend(palette.muted, palette.ground, 0.35)
         values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
         values["bad_line"] = tokens.blend(palette.bad, palette.surface, 0.35)
+        seen = tokens.contrast(palette.line, palette.ground) >= tokens.SHAPE_CONTRAST
+        values["groove"] = palette.line if seen else palette.outline
+        values |= knobs(self.scale)
         kind = "dark" if palette.dark else "light"
         values["chevron"] = (resources.find_resources() / "icons" / f"chevron-{kind}.svg").as_posix()
         lengths = {
@@ -122,6 +127,21 @@ class Theme(QObject):
             "title": tokens.FONT_TITLE,
         }
         return values | {name: f"{self.px(length)}px" for name, length in lengths.items()}
+
+
+def knobs(scale: float) -> dict[str, str]:
+    """Return the lengths of round controls: a radius above half of the whole would make Qt draw a square."""
+    groove, knob, dot = (2 * round(length * scale / 2) for length in (4, 12, 6))
+    whole = knob + 2 * _KNOB_BORDER
+    lengths = {
+        "groove_height": groove,
+        "knob": knob,
+        "knob_radius": whole // 2,
+        "knob_margin": -(whole - groove) // 2,
+        "dot": dot,
+        "dot_border": (whole - dot) // 2,
+    }
+    return {name: f"{length}px" for name, length in lengths.items()}
 
 
 def wants_contrast() -> bool:
