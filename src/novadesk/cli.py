@@ -166,6 +166,8 @@ def _parser() -> argparse.ArgumentParser:
 
     engine = commands.add_parser("engine")
     engine.set_defaults(run=_engine)
+    watch = commands.add_parser("soundwatch")
+    watch.set_defaults(run=_soundwatch)
     return parser
 
 
@@ -398,3 +400,9 @@ def _engine(_parsed: argparse.Namespace) -> int:
     from novadesk.audio.engine import main as run_engine
 
     return run_engine()
+
+
+def _soundwatch(_parsed: argparse.Namespace) -> int:
+    from novadesk.audio.pulse import main as watch_sound
+
+    return watch_sound()

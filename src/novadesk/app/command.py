@@ -8,3 +8,8 @@ def own_command(*arguments: str) -> list[str]:
     if getattr(sys, "frozen", False):
         return [sys.executable, *arguments]
     return [sys.executable, "-m", "novadesk", *arguments]
+
+
+def soundwatch_command() -> list[str]:
+    """Return the command line of the process that watches the sound server; empty where there is none to watch."""
+    return own_command("soundwatch") if sys.platform == "linux" else []

@@ -10,7 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from novadesk.app.clock import SystemClock
-from novadesk.app.command import own_command
+from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.control import ControlHandler
 from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.output import put_note
@@ -179,7 +179,7 @@ class Core:
         )
 
     def _make_engine(self) -> Sound:
-        engine = EngineSound(own_command("engine"), self._settings.audio)
+        engine = EngineSound(own_command("engine"), self._settings.audio, soundwatch_command())
         self._stack.push_async_callback(engine.shutdown)
         self._engine = engine
         return engine
@@ -266,7 +266,7 @@ class Core:
 
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Open these devices for a test, beside those of the conversation."""
-        await try_sound(own_command("engine"), devices, hear)
+        await try_sound(own_command("engine"), devices, hear, soundwatch_command())
 
     async def sound_figures(self) -> Sequence[Metric]:
         """Return how the sound has done since the devices were opened; nothing while they are closed."""
@@ -294,6 +294,8 @@ class Core:
         """Wait no longer: the network is another one, or the computer slept."""
         if wakeup is Wakeup.RESUMED:
             self.controller.on_resumed()
+            if self._engine is not None:
+                self._engine.reopen()  # a driver may have lost its device in its sleep
         else:
             self.controller.on_network_up()
         self._remote_copy.try_now()

@@ -15,18 +15,21 @@ TEST_S = 20.0
 """A microphone is never open for longer than this without a conversation."""
 
 
-async def try_sound(command: Sequence[str], devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
+async def try_sound(
+    command: Sequence[str], devices: AudioSettings, hear: Callable[[SoundTest], None], watch: Sequence[str] = ()
+) -> None:
     """Open devices in an audio process of their own until `TEST_S` are over, they are lost, or it is cancelled.
 
     Args:
         command: starts the audio process.
         devices: what to try.
         hear: takes what is heard, on this loop.
+        watch: starts the process that watches the sound server; empty for none.
 
     Raises:
         KnownError: the devices do not open, or are lost.
     """
-    sound = EngineSound(command, devices)
+    sound = EngineSound(command, devices, watch)
     test = _Test(sound, hear)
     try:
         await sound.open(test)

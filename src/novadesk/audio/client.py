@@ -16,7 +16,7 @@ from novadesk.audio.devices import is_title_of
 from novadesk.audio.formats import SAMPLE_BYTES
 from novadesk.audio.hotplug import Hotplug
 from novadesk.audio.route import Route
-from novadesk.audio.telling import Telling
+from novadesk.audio.telling import Telling, Told
 from novadesk.audio.unplayed import Unplayed
 from novadesk.audio.wire import (
     Clip,
@@ -39,7 +39,7 @@ from novadesk.audio.wire import (
 )
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
-from novadesk.models import BargeIn, Cue, InputTrouble
+from novadesk.models import BargeIn, Cue
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ _STEADY_S = 5.0
 _LATENCIES = 2_000
 
 
-class Listener(Protocol):
+class Listener(Told, Protocol):
     """Hears from the devices, on the loop that opened them."""
 
     def on_frame(self, pcm: bytes, level: float) -> None:
@@ -64,20 +64,12 @@ class Listener(Protocol):
         """Take the count of 24 kHz samples of this generation that the speaker has played so far."""
         ...
 
-    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
-        """Take the devices now in use."""
-        ...
-
     def on_lost(self, error: KnownError) -> None:
         """Take the loss of the devices."""
         ...
 
     def on_barge_in(self, stage: BargeIn) -> None:
         """Take that somebody begins to speak while an answer is played; CONFIRMED has paused the answer."""
-        ...
-
-    def on_input(self, trouble: InputTrouble) -> None:
-        """Take what is wrong with the microphone's sound from now on."""
         ...
 
 
@@ -303,6 +295,7 @@ class EngineSound:
                 first.set_exception(trouble)
                 return
             if self._spare is not None:
+                self._respawns += 1
                 continue
             if self._opened is not None:
                 told = None

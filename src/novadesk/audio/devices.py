@@ -18,7 +18,11 @@ _PLUGINS = re.compile(  # ALSA's own plugins, which are ways to a card and not d
     r"(sysdefault|front|rear|center_lfe|side|surround\d+|iec958|spdif|dmix|dsnoop|lavrate|samplerate|speexrate|speex"
     r"|upmix|vdownmix|oss)(:.*)?"
 )
+# What a system puts into a name by itself: ALSA the order in which cards came, Windows a count of sockets used before.
+_UNSTABLE = re.compile(r"\(hw:\d+,|(?<=\()\d+- ")
 _MONITOR = re.compile(r"(?i)^monitor of |\.monitor$")
+# Linux's EACCES and PulseAudio's own words, Windows' E_ACCESSDENIED with and without a name.
+_REFUSED = re.compile(r"(?i)permission denied|access (is )?denied|not permitted|0x80070005|-2147024891")
 
 
 class Direction(Enum):
@@ -165,18 +169,44 @@ def choose(found: DeviceList, direction: Direction, preferred: str) -> Choice:
         return Choice(device=_existing(default, direction), note="")
     usable = [device for device in found.devices if device.serves(direction)]
     exact = [device for device in usable if device.title == preferred]
-    if exact:
-        return Choice(device=exact[0], note="")
+    again = [device for device in usable if _stable(device.title) == _stable(preferred)]
     bare = [device for device in usable if device.name == preferred]
-    if len(bare) == 1:
-        return Choice(device=bare[0], note="")
+    for matching in (exact, again, bare):
+        if len(matching) == 1:
+            return Choice(device=matching[0], note="")
     if bare:
         several = ", ".join(f"“{device.title}”" for device in bare)
         raise _unknown(direction, f"Several {direction.value}s are named “{preferred}”: {several}.")
     if not preferred.startswith(tuple(f"{api}{_SEPARATOR}" for api in found.host_apis)):
         raise _unknown(direction, f"There is no {direction.value} named “{preferred}”.")
     device = _existing(default, direction)
-    return Choice(device=device, note=f"The {direction.value} “{preferred}” is not connected; using “{device.title}”.")
+    return Choice(device=device, note=not_connected(direction, preferred, device.title))
+
+
+def is_title_of(title: str, preferred: str) -> bool:
+    """Return whether this is the device that a person has chosen, by its full or its bare name."""
+    return _stable(preferred) in (_stable(title), _stable(title.partition(_SEPARATOR)[2]))
+
+
+def not_connected(direction: Direction, preferred: str, instead: str) -> str:
+    """Return in words that the chosen device is not there now."""
+    return f"The {direction.value} “{preferred}” is not connected; using “{instead}”."
+
+
+def is_refusal(cause: str) -> bool:
+    """Return whether PortAudio's words say that the system does not let the program use the device."""
+    return _REFUSED.search(cause) is not None
+
+
+def not_permitted(direction: Direction) -> KnownError:
+    """Return the error of a device that the system keeps from the program."""
+    where = {"darwin": "System Settings, Privacy & Security", "win32": "Settings, Privacy & security"}.get(sys.platform)
+    reason = Reason.NO_MICROPHONE if direction is Direction.MICROPHONE else Reason.NO_SPEAKER
+    return KnownError(
+        reason,
+        f"NovaDesk is not permitted to use the {direction.value}.",
+        f"Allow it in {where}, then try again." if where else "Allow it in the system's settings, then try again.",
+    )
 
 
 def no_library() -> KnownError:
@@ -218,6 +248,10 @@ def _unknown(direction: Direction, what: str) -> KnownError:
         what,
         f"Run `novadesk devices` and set [audio] {direction.value} to a name from its list.",
     )
+
+
+def _stable(title: str) -> str:
+    return _UNSTABLE.sub(lambda found: "(hw:" if found[0].startswith("(") else "", title)
 
 
 def _rank(device: Device) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import enum
 import time
 from dataclasses import replace
 
+from novadesk.audio.bargein import make_detector
 from novadesk.audio.canceller import make_canceller
 from novadesk.audio.capture import FrameCutter
 from novadesk.audio.devices import (
@@ -12,8 +13,10 @@ from novadesk.audio.devices import (
     DeviceList,
     Direction,
     choose,
+    is_refusal,
     list_devices,
     no_sound,
+    not_permitted,
 )
 from novadesk.audio.duplex import BLOCK_S, Duplex, OpenFailure, open_duplex
 from novadesk.audio.formats import Samples
@@ -84,8 +87,9 @@ class Pump:
         self._reference: Reference = (OneClock if self._duplex.one_clock else TwoClocks)(self._duplex.playout)
         delay_s = self._duplex.capture_latency_s + self._duplex.playout_latency_s
         self._hearing = Hearing(
-            canceller, None, lambda: self._feeder.playing, self._interrupt, DEAF_AFTER_S + delay_s if note else None
-        )
+            canceller, make_detector(), lambda: self._feeder.playing, self._interrupt,
+            deaf_s=DEAF_AFTER_S + delay_s if note else None,
+        )  # fmt: skip
         self._hearing.watching = wanted.watching
         self._truth = InputTruth(capture.rate_hz)
         self._trouble = InputTrouble.NONE
@@ -253,6 +257,8 @@ def _instead(found: DeviceList, choice: Choice, direction: Direction) -> Choice:
 
 
 def _not_opened(failure: OpenFailure, microphone: Device, speaker: Device) -> KnownError:
+    if is_refusal(failure.cause):
+        return not_permitted(Direction.MICROPHONE if failure.microphone else Direction.SPEAKER)
     if failure.microphone and failure.speaker:
         return no_sound()
     if failure.microphone:

@@ -1,6 +1,6 @@
 import pytest
 
-from novadesk.audio.devices import DeviceList, Direction, choose, list_from
+from novadesk.audio.devices import DeviceList, Direction, choose, is_refusal, is_title_of, list_from, not_permitted
 from novadesk.errors import KnownError, Reason
 
 
@@ -119,3 +119,51 @@ def test_none_at_all_is_its_own_error(direction: Direction, reason: Reason) -> N
 def test_a_system_without_a_default_takes_the_first() -> None:
     found = list_from([row("A", inputs=0), row("B")], ["ALSA"], [-1, -1])
     assert choose(found, Direction.MICROPHONE, "").device.name == "B"
+
+
+@pytest.mark.parametrize(
+    ("listed", "api", "stored"),
+    [
+        ("USB Headset: Audio (hw:1,0)", "ALSA", "ALSA: USB Headset: Audio (hw:3,0)"),
+        ("Microphone (USB Headset)", "Windows WASAPI", "Windows WASAPI: Microphone (2- USB Headset)"),
+        ("Microphone (3- USB Headset)", "Windows WASAPI", "Windows WASAPI: Microphone (USB Headset)"),
+    ],
+)
+def test_a_device_in_another_socket_is_the_same_device(listed: str, api: str, stored: str) -> None:
+    found = list_from([row("Other"), row(listed)], [api], [0, 0])
+    choice = choose(found, Direction.MICROPHONE, stored)
+    assert (choice.device.index, choice.note) == (1, "")
+    assert is_title_of(choice.device.title, stored)
+
+
+def test_of_twins_neither_is_taken_for_a_third() -> None:
+    found = list_from([row("default"), row("USB: Audio (hw:1,0)"), row("USB: Audio (hw:2,0)")], ["ALSA"], [0, 0])
+    assert choose(found, Direction.MICROPHONE, "ALSA: USB: Audio (hw:2,0)").device.index == 2
+    choice = choose(found, Direction.MICROPHONE, "ALSA: USB: Audio (hw:5,0)")
+    assert choice.device.name == "default"
+    assert "is not connected" in choice.note
+
+
+def test_another_socket_of_the_same_card_is_another_device() -> None:
+    found = list_from([row("default"), row("USB: Audio (hw:1,0)")], ["ALSA"], [0, 0])
+    assert choose(found, Direction.MICROPHONE, "ALSA: USB: Audio (hw:1,1)").device.name == "default"
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "Error opening InputStream: Unanticipated host error [PaErrorCode -9999]: 'Permission denied' [ALSA error -13]",
+        "Unanticipated host error: 'Access is denied.' [Windows WASAPI error -2147024891]",
+        "Unanticipated host error: 'Access denied' [ALSA error -1]",
+    ],
+)
+def test_a_refusal_of_the_system_is_told_from_other_failures(cause: str) -> None:
+    assert is_refusal(cause)
+    assert not is_refusal("Error opening InputStream: Device unavailable [PaErrorCode -9985]")
+
+
+def test_what_is_not_permitted_says_so_and_where_to_allow_it() -> None:
+    error = not_permitted(Direction.MICROPHONE)
+    assert error.reason is Reason.NO_MICROPHONE
+    assert "not permitted to use the microphone" in error.what
+    assert "Allow it" in error.advice

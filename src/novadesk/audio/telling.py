@@ -1,0 +1,59 @@
+"""What the app is told of the devices in use: every change once."""
+
+from typing import Protocol
+
+from novadesk.audio.route import Route
+from novadesk.models import InputTrouble
+
+
+class Told(Protocol):
+    """Hears which devices are in use, and what is wrong with the microphone."""
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        """Take the devices now in use."""
+        ...
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        """Take what is wrong with the microphone's sound from now on."""
+        ...
+
+
+class Telling:
+    """Tells one listener during one opening of `EngineSound`.
+
+    Args:
+        listener: is told.
+    """
+
+    def __init__(self, listener: Told) -> None:
+        self._listener = listener
+        self._named: tuple[str, str, str] | None = None
+        self._sound = InputTrouble.NONE
+        self._trouble = InputTrouble.NONE
+        self._note = ""
+        self.deaf = False
+        """Whether the microphone's stream carries the sound of a speaker."""
+
+    def open_anew(self, note: str) -> None:
+        """Expect an opening, which is told even when it led to the same devices; `note` is added to every other."""
+        self._named = None
+        self._note = note
+        self.hear(InputTrouble.NONE)
+
+    def name(self, route: Route) -> None:
+        """Take which devices really feed and play the streams."""
+        self.deaf = route.deaf
+        note = " ".join(text for text in (route.note, self._note) if text)
+        named = (route.microphone, route.speaker, note)
+        if named != self._named:
+            self._named = named
+            self._listener.on_opened(*named)
+        self.hear(self._sound)
+
+    def hear(self, trouble: InputTrouble) -> None:
+        """Take what the sound itself shows; the sound of a speaker is no microphone's, whatever it is like."""
+        self._sound = trouble
+        trouble = InputTrouble.MONITOR if self.deaf else trouble
+        if trouble is not self._trouble:
+            self._trouble = trouble
+            self._listener.on_input(trouble)
