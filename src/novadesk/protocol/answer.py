@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from novadesk.protocol.heard import heard_length
 from novadesk.protocol.pairing import match
 
 _FASTEST_SAMPLES_PER_CHARACTER = 1_200
@@ -56,15 +57,6 @@ class _Piece:
         if not self.audio_open:
             return self.share
         return self.heard / max(self.received, len(self.plan) * _FASTEST_SAMPLES_PER_CHARACTER, 1)
-
-    def heard_length(self, text: str, share: float) -> int:
-        """Return how many characters of `text` the share stands for, cut at a word boundary.
-
-        On a barge-in the FINAL text may be shorter than the planned one, while the speech received covers the whole.
-        """
-        if share >= 1.0:
-            return len(text)
-        return word_boundary(text, int(share * max(len(self.plan), len(text))))
 
     def absorb(self, other: "_Piece") -> None:
         """Take over a piece that the same FINAL text stands for."""
@@ -179,9 +171,9 @@ class Answer:
         for piece in map(self._settled, self._pieces):
             text = piece.final
             if not piece.finals:
-                text = piece.plan[: piece.heard_length(piece.plan, piece.share)] if with_planned else ""
+                text = piece.plan[: heard_length(piece.plan, piece.share)] if with_planned else ""
                 unconfirmed |= bool(text)
-            elif heard_chars is None and (heard := piece.heard_length(text, piece.share)) < len(text):
+            elif heard_chars is None and (heard := heard_length(text, piece.share, piece.plan)) < len(text):
                 heard_chars = self._heard_before(parts, heard)
             if text:
                 parts.append(text)
@@ -193,7 +185,7 @@ class Answer:
         planned: list[str] = []
         for piece in map(self._settled, self._pieces):
             text = piece.final if piece.finals else piece.plan
-            cut = 0 if planned else piece.heard_length(text, piece.live_share)
+            cut = 0 if planned else heard_length(text, piece.live_share, piece.plan)
             spoken.append(text[:cut].strip())
             planned.extend([text[cut:].strip()] if text[cut:].strip() else [])
         return " ".join(filter(None, spoken)), "" if self.muted else " ".join(planned)
@@ -230,17 +222,3 @@ class Answer:
     def _heard_before(parts: list[str], chars: int) -> int:
         before = len(" ".join(parts))
         return before + 1 + chars if parts and chars else before + chars
-
-
-def word_boundary(text: str, length: int) -> int:
-    """Return the end of the last whole word within the first `length` characters.
-
-    Text without any space, as some scripts write it, is cut at the character.
-    """
-    if length >= len(text):
-        return len(text)
-    if not any(character.isspace() for character in text):
-        return length
-    while length > 0 and not text[length].isspace():
-        length -= 1
-    return len(text[:length].rstrip())
