@@ -22,7 +22,9 @@ _ECHO_GONE_STEPS = round(0.3 / STEP_S)
 class Detector(Protocol):
     """Finds out that somebody speaks into an answer; see `bargein.BargeInDetector`."""
 
-    def feed(self, near: Samples, near_clean: Samples, far: Samples, playing: bool) -> BargeIn | None:
+    def feed(
+        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
+    ) -> BargeIn | None:
         """Take a step; return what it changes."""
 
 
@@ -87,10 +89,8 @@ class Hearing:
         if self._detector is None:
             return
         playing = self.watching and self._playing()
-        stage = self._detector.feed(near, clean, far, playing)
-        if stage is None and self._suspecting and not playing:
-            stage = BargeIn.WITHDRAWN
-        if stage is not None and (playing or self._suspecting):
+        stage = self._detector.feed(near, clean, far, playing, self._canceller.gain_db)
+        if stage is not None:
             self._suspecting = stage is BargeIn.SUSPECTED
             self._interrupt(stage, captured_ns)
 

@@ -1,16 +1,37 @@
 """The watch over running streams, and what happens when a device does not open."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from novadesk.audio import pump as pumping
+from novadesk.audio.canceller import NullCanceller
 from novadesk.audio.devices import Device, DeviceList
 from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
+from novadesk.audio.formats import Samples
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Playout
 from novadesk.audio.pump import FIRST_CALLBACK_S, STALLED_S, Pump
-from novadesk.audio.wire import Failed, Frame, Open, Opened, Play, Played, Report
+from novadesk.audio.wire import (
+    Clip,
+    Failed,
+    Flush,
+    Frame,
+    Input,
+    Interruption,
+    Open,
+    Opened,
+    Play,
+    Played,
+    PlayOn,
+    Report,
+    Statistics,
+    Volume,
+    Watch,
+)
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BargeIn, InputTrouble
 
 GOOD = Device(index=0, host_api="ALSA", name="Good", inputs=1, outputs=2, rate_hz=48_000)
 BROKEN = Device(index=1, host_api="ALSA", name="Broken", inputs=1, outputs=2, rate_hz=48_000)
@@ -34,10 +55,15 @@ class Rig:
         self.outbox = Outbox(-1)
         self.broken: set[tuple[str, str]] = set()
         self.pulse = Pulse()
+        self.sound = 0.1
         self.stream = FakeStream()
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic_ns", lambda: self.now_ns)
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic", lambda: self.now_ns / 1e9)
         monkeypatch.setattr(self.outbox, "put", self.reports.append)
+        self.stages: list[BargeIn | None] = []
+        self.note = ""
+        monkeypatch.setattr(pumping, "make_detector", lambda: self)
+        monkeypatch.setattr(pumping, "make_canceller", lambda _echo: (NullCanceller(), self.note))
         monkeypatch.setattr(pumping, "list_devices", lambda: FOUND)
         monkeypatch.setattr(pumping, "open_duplex", self.open_duplex)
 
@@ -54,12 +80,18 @@ class Rig:
             output_underflows=lambda: 0,
         )
 
-    def pump(self, microphone: str = "", speaker: str = "") -> Pump:
-        return Pump(self.outbox, Open(microphone=microphone, speaker=speaker, generation=0))
+    def pump(self, microphone: str = "", speaker: str = "", **how: Any) -> Pump:
+        return Pump(self.outbox, Open(microphone=microphone, speaker=speaker, generation=0, **how))
+
+    def feed(
+        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
+    ) -> BargeIn | None:
+        return self.stages.pop(0) if self.stages else None
 
     def call_back(self) -> None:
-        self.capture.take(np.zeros((480, 1), np.float32), self.now_ns)
-        self.playout.fill(np.zeros((480, 1), np.float32))
+        self.spoken = np.zeros((480, 1), np.float32)
+        self.playout.fill(self.spoken, self.now_ns)
+        self.capture.take(np.full((480, 1), self.sound, np.float32), self.now_ns)
         self.pulse.beat(self.now_ns)
 
     def run(self, pump: Pump, seconds: float, *, alive: bool, step_s: float = 0.01) -> None:
@@ -129,6 +161,102 @@ def test_what_was_played_is_told(rig: Rig) -> None:
     assert rig.told(Played)[-1].samples == 2_400
     pump.close()
     assert rig.stream.closed
+
+
+def loud(seconds: float) -> bytes:
+    return np.full(round(24_000 * seconds), 16_384, "<i2").tobytes()
+
+
+def speaking(rig: Rig, **how: Any) -> Pump:
+    pump = rig.pump(**how)
+    rig.run(pump, 0.1, alive=True)
+    pump.take(Play(generation=0, pcm=loud(5.0), asked_ns=rig.now_ns))
+    rig.run(pump, 0.2, alive=True)
+    return pump
+
+
+def test_a_suspicion_ducks_the_answer_at_once_and_its_withdrawal_undoes_it(rig: Rig) -> None:
+    pump = speaking(rig)
+    rig.stages = [BargeIn.SUSPECTED]
+    rig.run(pump, 0.02, alive=True)
+    assert rig.spoken[-1, 0] == pytest.approx(0.5 * 10 ** (-15 / 20), rel=0.02)
+    rig.stages = [BargeIn.WITHDRAWN]
+    rig.run(pump, 0.02, alive=True)
+    assert rig.spoken[-1, 0] == pytest.approx(0.5, rel=0.02)
+    assert [told.stage for told in rig.told(Interruption)] == [BargeIn.SUSPECTED, BargeIn.WITHDRAWN]
+
+
+def test_a_confirmed_barge_in_pauses_the_answer_until_it_is_to_play_on(rig: Rig) -> None:
+    pump = speaking(rig)
+    rig.stages = [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+    rig.run(pump, 0.04, alive=True)
+    assert not rig.spoken.any()
+    confirmed = rig.told(Interruption)[-1]
+    assert (confirmed.generation, confirmed.stage, confirmed.at_ns) == (0, BargeIn.CONFIRMED, rig.now_ns - 20_000_000)
+    pump.take(PlayOn(generation=0))
+    rig.run(pump, 0.02, alive=True)
+    assert rig.spoken[-1, 0] == pytest.approx(0.5, rel=0.02)
+
+
+def test_an_answer_that_was_paused_in_the_process_before_waits_in_this_one(rig: Rig) -> None:
+    pump = speaking(rig, paused=True)
+    assert not rig.spoken.any()
+    pump.take(PlayOn(generation=0))
+    rig.run(pump, 0.02, alive=True)
+    assert rig.spoken.any()
+
+
+def test_the_volume_is_that_of_the_opening_and_then_the_newest(rig: Rig) -> None:
+    pump = speaking(rig, volume=0.5)
+    assert rig.spoken[-1, 0] == pytest.approx(0.25, rel=0.02)
+    pump.take(Volume(volume=1.0))
+    pump.take(Clip(pcm=loud(0.1), volume=0.2))
+    rig.run(pump, 0.03, alive=True)
+    assert rig.spoken[-1, 0] == pytest.approx(0.6, rel=0.02)
+
+
+def test_without_a_canceller_the_microphone_is_silent_while_an_answer_is_played_and_that_is_said(rig: Rig) -> None:
+    rig.note = "No echo canceller."
+    pump = speaking(rig)
+    opened = rig.told(Opened)[0]
+    assert (opened.half_duplex, opened.half_duplex_note, opened.note) == (True, "No echo canceller.", "")
+    rig.run(pump, 0.1, alive=True)
+    rig.reports.clear()
+    rig.stages = [BargeIn.CONFIRMED]
+    rig.run(pump, 1.0, alive=True)
+    assert {frame.level for frame in rig.told(Frame)} == {0.0}
+    assert rig.told(Interruption) == []
+    pump.take(Flush(generation=1))
+    rig.run(pump, 0.5, alive=True)
+    assert rig.told(Frame)[-1].level == pytest.approx(0.1, rel=0.01)
+
+
+def test_what_is_wrong_with_the_microphone_is_told_once_and_when_it_is_over(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.sound = 0.0
+    rig.run(pump, 3.0, alive=True)
+    rig.sound = 0.1
+    rig.run(pump, 1.0, alive=True)
+    assert [told.trouble for told in rig.told(Input)] == [InputTrouble.ZEROS, InputTrouble.NONE]
+
+
+def test_nothing_is_looked_for_through_a_closed_gate(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(rig, "feed", lambda near, clean, far, playing, gain_db: seen.append(playing))
+    pump = speaking(rig)
+    pump.take(Watch(on=False))
+    rig.run(pump, 0.02, alive=True)
+    assert seen[-4:] == [True, True, False, False]
+
+
+def test_the_delays_are_told(rig: Rig) -> None:
+    pump = speaking(rig)
+    pump.take(Flush(generation=1, asked_ns=rig.now_ns))
+    rig.run(pump, 0.6, alive=True)
+    told = rig.told(Statistics)[-1]
+    assert told.start_ms_p50 == pytest.approx(10)
+    assert told.silence_ms_p99 == pytest.approx(15)
+    assert told.prefill_ms == pytest.approx(40)
 
 
 @pytest.mark.parametrize(
