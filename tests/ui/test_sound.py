@@ -150,6 +150,13 @@ def test_a_bad_microphone_comes_before_an_echo() -> None:
     assert sound_note(Snapshot()) == ""
 
 
+def test_a_bad_microphone_of_who_talks_hands_free_leads_to_the_settings(
+    window: MainWindow, conversation: Conversation
+) -> None:
+    window.show_snapshot(ready(conversation, hears_itself=True, input_note=SILENT, talk_mode=TalkMode.HANDS_FREE))
+    assert window.panel.sound.way_out.text() == "Sound settings"
+
+
 def test_the_details_say_it_too(window: MainWindow, conversation: Conversation) -> None:
     window.toggle_details()
     window.show_snapshot(ready(conversation, input_note=SILENT, answer_s=0.92, answer_delay=DELAY))
@@ -216,7 +223,7 @@ def test_talking_while_muted_is_said_for_a_while_and_muted_alone_is_calm(
 
 
 def test_the_time_of_an_answer_opens_into_its_parts(
-    window: MainWindow, qtbot: QtBot, conversation: Conversation
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
 ) -> None:
     answers = window.panel.controls.answers
     window.show_snapshot(ready(conversation, answer_s=0.92, answer_delay=DELAY))
@@ -231,6 +238,7 @@ def test_the_time_of_an_answer_opens_into_its_parts(
     qtbot.keyClick(popover, Qt.Key.Key_Escape)
     drain()
     assert answers.popover is None
+    assert intents.take() == []  # the answer goes on
     qtbot.mouseClick(answers, Qt.MouseButton.LeftButton)
     assert answers.popover is not None
     answers.popover.close()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import AnswerDelay, Snapshot
@@ -136,12 +136,6 @@ class AnswerPopover(QFrame):
         self.show()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
         announce(self, self.said)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.close()
-        else:
-            super().keyPressEvent(event)
 
 
 class _Bar(QWidget):
