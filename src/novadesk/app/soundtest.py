@@ -79,20 +79,33 @@ class _Test:
 
 def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
     """Return figures of the open devices, or nothing while none are open."""
-    if statistics.opened is None:
+    opened, engine = statistics.opened, statistics.engine
+    if opened is None:
         return ()
-    engine = statistics.engine
-    rows: list[tuple[str, str, float, Unit]] = [
-        ("capture_p50", "Microphone to program (median)", statistics.capture_ms_p50, Unit.MILLISECONDS),
-        ("capture_p99", "Microphone to program (99 %)", statistics.capture_ms_p99, Unit.MILLISECONDS),
-        ("underruns", "Gaps in answers", engine.underruns, Unit.COUNT),
-        ("output_underflows", "Blocks the speaker missed", engine.output_underflows, Unit.COUNT),
-        ("input_overflows", "Blocks the microphone lost", engine.input_overflows, Unit.COUNT),
-        ("dropped", "Samples not fetched in time", engine.dropped_frames, Unit.COUNT),
-        ("late_callbacks", "Late calls of the device", engine.late_callbacks, Unit.COUNT),
-        ("worst_gap", "Longest wait for the device", engine.worst_gap_us / 1000, Unit.MILLISECONDS),
-        ("respawns", "Restarts of the engine", statistics.respawns, Unit.COUNT),
+    milliseconds, count = Unit.MILLISECONDS, Unit.COUNT
+    rows: list[tuple[str, str, float | None, Unit]] = [
+        ("capture_p50", "Microphone to program (median)", statistics.capture_ms_p50, milliseconds),
+        ("capture_p99", "Microphone to program (99 %)", statistics.capture_ms_p99, milliseconds),
+        ("start_p50", "Answer to speaker (median)", engine.start_ms_p50 or None, milliseconds),
+        ("start_p99", "Answer to speaker (99 %)", engine.start_ms_p99 or None, milliseconds),
+        ("silence_p50", "Stop to silence (median)", engine.silence_ms_p50 or None, milliseconds),
+        ("silence_p99", "Stop to silence (99 %)", engine.silence_ms_p99 or None, milliseconds),
+        ("prefill", "Sound ahead of an answer", engine.prefill_ms, milliseconds),
+        ("worst_gap", "Longest wait for the device", engine.worst_gap_us / 1000, milliseconds),
+        ("underruns", "Gaps in answers", engine.underruns, count),
+        ("late_callbacks", "Late calls of the device", engine.late_callbacks, count),
+        ("output_underflows", "Blocks the speaker missed", engine.output_underflows, count),
+        ("input_overflows", "Blocks the microphone lost", engine.input_overflows, count),
+        ("dropped", "Samples not fetched in time", engine.dropped_frames, count),
+        ("respawns", "Restarts of the engine", statistics.respawns, count),
+        ("erle", "Echo taken out", engine.erle_db or None, Unit.DECIBELS),
+        ("echo_over_voice", "Echo above your voice", engine.echo_over_voice_db or None, Unit.DECIBELS),
     ]
+    if not opened.one_clock:
+        rows += [
+            ("drift", "Speaker's clock is faster by", engine.drift_ppm, Unit.PPM),
+            ("slips", "Jumps of the echo's reference", engine.slips, count),
+        ]
     return tuple(
         Metric(name=name, title=title, value=value, unit=unit, samples=statistics.frames)
         for name, title, value, unit in rows
