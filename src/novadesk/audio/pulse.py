@@ -11,7 +11,6 @@ from typing import Any
 from novadesk.audio.devices import Direction
 from novadesk.audio.serverview import UNWATCHED, Move, ServerDevice, ServerStream, ServerView, move_of, view_line
 
-_CONNECT_S = 2.0
 _AGAIN_S = 0.5
 _SETTLE_S = 0.03  # a device that goes takes its streams elsewhere in several steps
 _SETTLED_S = 0.15
@@ -147,7 +146,7 @@ def main() -> int:
         while not moves.ended:
             try:
                 with pulsectl.Pulse("NovaDesk", connect=False) as pulse:
-                    pulse.connect(timeout=_CONNECT_S)
+                    pulse.connect()  # with a time limit it always waits that long
                     server = _Server(pulse, 0)
                     while not moves.ended:
                         for move in moves.take():
