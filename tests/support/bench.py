@@ -29,6 +29,8 @@ class MemorySound:
         self.listener: SoundListener | None = None
         self.queued: list[tuple[bytes, int]] = []
         self.flushes: list[int] = []
+        self.played_on: list[int] = []
+        self.cues: list[Cue] = []
         self.opened = 0
         self.fail: KnownError | None = None
 
@@ -50,18 +52,24 @@ class MemorySound:
         self.queued.clear()
 
     def play_on(self, generation: int) -> None:
-        pass
+        self.played_on.append(generation)
 
     def cue(self, cue: Cue) -> None:
-        pass
+        self.cues.append(cue)
 
     def set_volume(self, volume: float) -> None:
         pass
 
-    def talk(self, frames: int = 1) -> None:
+    def talk(self, frames: int = 1, level: float = 0.2) -> None:
         assert self.listener is not None
         for _ in range(frames):
-            self.listener.on_frame(VOICE, 0.2)
+            self.listener.on_frame(VOICE, level)
+
+    async def stream(self, seconds: float, level: float) -> None:
+        """Bring frames of this level at the pace of real time."""
+        for _ in range(round(seconds / 0.032)):
+            await asyncio.sleep(0.032)
+            self.talk(level=level)
 
     def play_out(self) -> None:
         assert self.listener is not None
@@ -79,8 +87,9 @@ class Bench:
         session: SessionSettings | None = None,
         limits: LimitSettings | None = None,
         meter: Meter | None = None,
+        sound: MemorySound | None = None,
     ) -> None:
-        self.linker, self.sound = MemoryLinker(), MemorySound()
+        self.linker, self.sound = MemoryLinker(), sound or MemorySound()
         self.archive = archive or MemoryArchive()
         self.snapshots: list[Snapshot] = []
         self.saves = 0

@@ -95,10 +95,10 @@ class MemoryLink:
     def plan(self, text: str) -> None:
         self._text(WireRole.ASSISTANT, Stage.SPECULATIVE, text, StopReason.PARTIAL_TURN)
 
-    def speak(self, samples: int, *, last: bool) -> None:
+    def speak(self, samples: int, *, last: bool, sample: bytes = b"\x10\x01") -> None:
         content = str(uuid4())
         self._start(content, ContentType.AUDIO, WireRole.ASSISTANT, None)
-        self._send(AudioOutput(**self._ids, content_id=content, pcm=b"\x10\x01" * samples))
+        self._send(AudioOutput(**self._ids, content_id=content, pcm=sample * samples))
         stop = StopReason.END_TURN if last else StopReason.PARTIAL_TURN
         self._send(OutputEnd(**self._ids, content_id=content, type=ContentType.AUDIO, stop_reason=stop))
 

@@ -198,8 +198,10 @@ class Controller:
         (self.release_talk if self._driver.uplink.talking else self.press_talk)()
 
     def set_talk_mode(self, mode: TalkMode) -> None:
-        """Choose between hold-to-talk and hands-free."""
-        self._driver.ear.set_talk_mode(mode)
+        """Choose between hold-to-talk and hands-free; a change ends a press of the talk key."""
+        if mode is not self._driver.uplink.mode:
+            self.release_talk()
+            self._driver.uplink.mode = mode
         self._changed()
 
     def set_muted(self, muted: bool) -> None:
@@ -299,7 +301,10 @@ class Controller:
 
     def on_barge_in(self, stage: BargeIn) -> None:
         """Take that somebody begins to speak while an answer is played."""
+        if stage is BargeIn.CONFIRMED:
+            self._view.speaker_level = 0.0
         self._driver.talk_over.began(stage)
+        self._changed()
 
     def on_input(self, trouble: InputTrouble) -> None:
         """Take what is wrong with the microphone's sound from now on; what brings none of it is no microphone."""

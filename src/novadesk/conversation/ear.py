@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from novadesk.conversation.api import TalkMode
 from novadesk.conversation.cueing import Cueing
 from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.ports import Clock
@@ -49,12 +48,6 @@ class Ear:
         self._uplink.release(now)
         self._cueing.released()
         return self._downlink.released(now)
-
-    def set_talk_mode(self, mode: TalkMode) -> None:
-        """Choose between hold-to-talk and hands-free; an answer waits only for the key of the former."""
-        self._uplink.mode = mode
-        if not self._uplink.key_held:
-            self._downlink.released(self._clock.now())
 
     def hear(self, pcm: bytes, level: float) -> None:
         """Take a microphone frame: gate, keep, send."""

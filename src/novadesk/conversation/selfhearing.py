@@ -18,6 +18,15 @@ WITHIN_S = 60.0
 RECENT_S = 8.0
 """An echo is understood at most this long after the sound: the pause that ends a turn, and the recognition."""
 
+OVERLAP_S = 0.3
+"""So much voice while an answer was played was no breath; who repeats what was said does it afterwards."""
+
+FASTEST_WORD_S = 0.25
+SOONEST_S = 0.4
+"""Who repeats so many words takes so long for each, and no service ends a turn sooner than this after the last."""
+
+_STEP_S = 0.2
+
 _TEXTS = 6
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -42,6 +51,7 @@ class SelfHearing:
         self.found = False
         self._said: deque[str] = deque(maxlen=_TEXTS)
         self._played_at = float("-inf")
+        self._over_s = 0.0
         self._echoes = 0
         self._stops: deque[float] = deque(maxlen=FALSE_STOPS)
 
@@ -49,14 +59,18 @@ class SelfHearing:
         """Take what the assistant is about to say."""
         self._said.append(text)
 
-    def played(self, now: float) -> None:
-        """Note that its voice is in the room."""
+    def played(self, now: float, *, voiced: bool) -> None:
+        """Note that its voice is in the room; `voiced`: the microphone brings one to the service just now."""
+        self._over_s += min(now - self._played_at, _STEP_S) if voiced else 0.0
         self._played_at = now
 
     def heard(self, text: str, now: float) -> bool:
         """Take what the service understood; return True when it is now clear that it hears the assistant."""
         heard = words_of(text)
-        if now - self._played_at <= RECENT_S and echoed(words_of(" ".join(self._said)), heard):
+        since_s, over_s = now - self._played_at, self._over_s
+        self._over_s = 0.0
+        over = over_s >= OVERLAP_S or since_s < SOONEST_S + FASTEST_WORD_S * len(heard)
+        if over and since_s <= RECENT_S and echoed(words_of(" ".join(self._said)), heard):
             self._echoes += 1
             return self._find(self._echoes > 1 or len(heard) >= SURE_WORDS)
         self._stops.clear()  # somebody is there

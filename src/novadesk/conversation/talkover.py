@@ -12,6 +12,7 @@ from novadesk.conversation.selfhearing import SelfHearing
 from novadesk.conversation.uplink import Uplink
 from novadesk.models import BargeIn
 
+_VOICED_S = 0.1
 _HEARS_ITSELF = "NovaDesk seems to hear its own voice."
 _ADVICE = {
     EchoSetting.SPEAKERS: f"{_HEARS_ITSELF} Use a headset, or turn the volume down.",
@@ -69,7 +70,8 @@ class TalkOver:
 
     def played(self) -> None:
         """Take note that an answer is being played."""
-        self._itself.played(self._clock.now())
+        now = self._clock.now()
+        self._itself.played(now, voiced=self._uplink.open_at(now) and now - self._uplink.spoken_at < _VOICED_S)
 
     def understood(self, text: str) -> None:
         """Take the person's words, before anybody else does: those that cut in end the answer."""
