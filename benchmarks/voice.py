@@ -53,6 +53,7 @@ def tell_inside(found: Found, sheet: Sheet) -> None:
     wire = found.wire_ms
     sheet.row("capture callback → server, p50", quantile(wire, 50), WIRE_P50_MS)
     sheet.row("capture callback → server, p99", quantile(wire, 99), WIRE_P99_MS, worst_ms=max(wire, default=None))
+    sheet.row("microphone → that callback, p50", quantile(found.before_ms, 50))
     sheet.row("server → first sample in the callback, p50", quantile(found.first_ms, 50), FIRST_P50_MS)
     sheet.row("interruption → silence in the callback, p99", quantile(found.quiet_ms, 99), QUIET_P99_MS)
     sheet.note(
@@ -84,6 +85,8 @@ def tell_side_by_side(everybody: Mapping[str, Found], sheet: Sheet) -> None:
         gate = CPU_PERCENT if name == OWN else None
         sheet.row(f"processor, all processes: {name}", found.cpu_percent, gate, goal, unit="% of a core")
     for name, found in everybody.items():
+        shares = ", ".join(f"{title} {share:.1f} %" for title, share in found.shares.items())
+        sheet.note(f"{name}: {shares}")
         sheet.note(
             f"{name}: {len(found.heard_ms)} of {found.asked.pulses} sounds heard, {len(found.spoken_ms)} of"
             f" {found.asked.answers} answers begun, {len(found.stopped_ms)} of {found.asked.interruptions} stopped"
@@ -136,6 +139,7 @@ def main() -> int:
     sheet = Sheet(chosen.gates)
     with tempfile.TemporaryDirectory(prefix="nd-voice.") as folder:
         everybody = measure(wanted, Path(folder), peers, QUICK if chosen.quick else Plan(), sheet)
+    sheet.note(f"niceness {os.nice(0)}; load averages (1, 5, 15 min) at the end {os.getloadavg()}")
     if OWN in everybody:
         tell_inside(everybody[OWN], sheet)
     tell_side_by_side(everybody, sheet)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from novadesk.server.address import ServerAddress
 from tests.support.program import Program, children
@@ -119,19 +120,25 @@ class Running:
     pid: int
     log: Path
     probe: Path | None = None
-    spent: dict[int, float] = field(default_factory=dict)
+    _spent: dict[str, float] = field(default_factory=dict)
 
-    def cpu_s(self) -> float:
-        """Return the processor time of all its processes so far, in seconds."""
+    def cpu_s(self, before: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
+        """Return the processor time of each of its processes, in seconds, less what it was before."""
         for pid in _family(self.pid):
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-                self.spent[pid] = (int(words[11]) + int(words[12])) / _TICKS
-        return sum(self.spent.values())
+                self._spent[_title(pid)] = (int(words[11]) + int(words[12])) / _TICKS
+        return {title: spent - before.get(title, 0.0) for title, spent in self._spent.items()}
 
     def words(self) -> str:
         """Return the end of what it printed."""
         return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
+
+
+def _title(pid: int) -> str:
+    line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    last = [word.decode(errors="replace").rpartition("/")[2] for word in line if word]
+    return f"{' '.join(last[1:])[-40:]} ({pid})"
 
 
 def _family(pid: int) -> list[int]:
@@ -159,7 +166,7 @@ def peer_running(world: World, peer: Peer, folder: Path) -> Iterator[Running]:
     log = world.folder / f"{peer.name}.txt"
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        world.command(python, *peer.command), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        world.command(python, *peer.command), stdin=theirs, stdout=theirs, stderr=theirs,
         env={**world.env, "HOME": str(world.folder), "COLUMNS": "100", "LINES": "30"}, cwd=world.folder,
     )  # fmt: skip
     os.close(theirs)

@@ -49,7 +49,9 @@ class Found:
         heard_ms: from the virtual microphone to the server, with the time that a frame takes to fill.
         spoken_ms: from the server to the speaker's monitor.
         stopped_ms: from the server's interruption to silence at the speaker's monitor.
-        wire_ms: from the callback with a frame's last sample to the server.
+        cpu_percent: of one core, all processes together; `shares` is each one's.
+        wire_ms: from the callback with a frame's last sample to the server, where it came at `frames_ns`.
+        before_ms: from the virtual microphone to that callback, for the frames with the begin of a pulse.
         first_ms: from the server to the callback with the first sample; likewise `quiet_ms`, to the first silent one.
         counts: the audio process's last statistics.
     """
@@ -58,8 +60,11 @@ class Found:
     spoken_ms: list[float] = field(default_factory=list)
     stopped_ms: list[float] = field(default_factory=list)
     cpu_percent: float = math.nan
+    shares: dict[str, float] = field(default_factory=dict)
     asked: Plan = field(default_factory=Plan)
     wire_ms: list[float] = field(default_factory=list)
+    frames_ns: list[int] = field(default_factory=list)
+    before_ms: list[float] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     quiet_ms: list[float] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
@@ -116,16 +121,22 @@ def go_through(
                 begun, spent = time.monotonic(), running.cpu_s()
                 time.sleep(over_s)
                 answered, broken_off = _perform(theatre, speaker, plan)
-                found.cpu_percent = 100 * (running.cpu_s() - spent) / (time.monotonic() - begun)
+                per_s = 100 / (time.monotonic() - begun)
+                found.shares = {name: per_s * took for name, took in running.cpu_s(spent).items()}
+                found.cpu_percent = sum(found.shares.values())
             finally:
                 room.terminate()
                 room.wait()
             time.sleep(0.3)
-            found.heard_ms = heard_ms(microphone, stage)
+            found.heard_ms, arrivals_ns = heard_ms(microphone, stage)
             found.spoken_ms = [_ms(at, speaker.first_loud_ns(at, ANSWER_S + _PAUSE_S)) for at in answered]
             found.stopped_ms = [_ms(at, speaker.last_loud_ns(at, _STOP_S)) for at in broken_off]
         if running.probe is not None:
             _look_inside(found, running.probe, stage, answered, broken_off)
+            wire = dict(zip(found.frames_ns, found.wire_ms, strict=True))
+            found.before_ms = [
+                late - wire[at] for late, at in zip(found.heard_ms, arrivals_ns, strict=True) if at in wire
+            ]
     for values in (found.spoken_ms, found.stopped_ms, found.first_ms, found.quiet_ms):
         values[:] = [value for value in values if not math.isnan(value)]
     return found
@@ -145,20 +156,22 @@ def _perform(theatre: Theatre, speaker: Tap, plan: Plan) -> tuple[list[int], lis
     return answered, broken_off
 
 
-def heard_ms(microphone: Tap, stage: Stage) -> list[float]:
-    """Return, for each pulse, milliseconds from the microphone to the server's receipt of the frame with its begin."""
+def heard_ms(microphone: Tap, stage: Stage) -> tuple[list[float], list[int]]:
+    """Return, for each pulse, milliseconds from the microphone to the receipt of the frame with its begin, and when."""
     sound, counts, stamps = stage.sound()
     arrivals = []
     for place in find_pulses(sound, _HEARD_HZ):
         frame = next(index for index, count in enumerate(counts) if count > place)
         arrivals.append(stamps[frame])
     taken: list[float] = []
+    taken_ns: list[int] = []
     for place in find_pulses(microphone.samples(), 48_000):
         said_ns = microphone.time_ns(place)
-        late_s = [(arrival - said_ns) / 1e9 for arrival in arrivals]
-        fitting = [1000 * late for late in late_s if _SOONEST_S < late < _LATEST_S]
-        taken += fitting[:1]
-    return taken
+        arrival = next((at for at in arrivals if _SOONEST_S < (at - said_ns) / 1e9 < _LATEST_S), None)
+        if arrival is not None:
+            taken.append((arrival - said_ns) / 1e6)
+            taken_ns.append(arrival)
+    return taken, taken_ns
 
 
 def _ms(from_ns: int, to_ns: float | None) -> float:
@@ -176,6 +189,7 @@ def _look_inside(found: Found, probe: Path, stage: Stage, answered: Sequence[int
                 captured_ns, checksum = map(int, rest.split())
                 if checksum in arrived:
                     found.wire_ms.append((arrived[checksum] - captured_ns) / 1e6)
+                    found.frames_ns.append(arrived[checksum])
             case "sound":
                 sounds.append(int(rest))
             case "quiet":

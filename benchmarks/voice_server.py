@@ -3,6 +3,7 @@
 import asyncio
 import time
 import zlib
+from collections import Counter
 
 import numpy as np
 
@@ -84,5 +85,7 @@ class Stage:
         return np.frombuffer(b"".join(frames), dtype="<i2"), counts, stamps
 
     def checksums(self) -> dict[int, int]:
-        """Return when each frame came, by its checksum."""
-        return {zlib.crc32(frame): stamp for frame, stamp in zip(self.frames, self.stamps_ns, strict=False)}
+        """Return when each frame came that is like no other, by its checksum."""
+        sums = [zlib.crc32(frame) for frame in self.frames]
+        counts = Counter(sums)
+        return {one: stamp for one, stamp in zip(sums, self.stamps_ns, strict=False) if counts[one] == 1}

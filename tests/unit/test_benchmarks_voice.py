@@ -63,7 +63,8 @@ def test_a_frame_is_as_late_as_the_server_got_it(
     for end in range(160, len(heard), 160):
         stage.frames.append(to_pcm(heard[end - 160 : end]))
         stage.stamps_ns.append(end * 62_500 + late_ms * 1_000_000)
-    found = heard_ms(tapped(said), stage)
+    found, arrivals_ns = heard_ms(tapped(said), stage)
+    assert set(arrivals_ns) <= set(stage.stamps_ns)
     assert len(found) == PULSES
     assert all(late_ms - 1 < value < late_ms + 13 for value in found)  # a frame is 10 ms, the resampler takes 1.5
 
