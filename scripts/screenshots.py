@@ -3,15 +3,35 @@
 import sys
 import tempfile
 from pathlib import Path
+from threading import Thread
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from novadesk.audio.formats import LISTEN_HZ, write_wav  # noqa: E402 as below
 from tests.support.desk import Desk  # noqa: E402 the root must be on the path first
 from tests.support.program import Program  # noqa: E402 as above
 
 IMAGES = ROOT / "docs" / "images"
 SCHEMES = ("light", "dark")
+TABS_TO_TEST = 6
+"""From the first field of the settings, with those of AWS off, to the button that tries the devices."""
+
+TABS_TO_CUES = 3
+
+HISS_S = 240
+HISS = 10 ** (-62 / 20)
+"""The virtual microphone gives exact silence while nobody speaks, as a muted one does; a real one hisses."""
+
+
+def hiss(desk: Desk, folder: Path) -> None:
+    """Let the microphone sound like one that is switched on."""
+    file = folder / "hiss.wav"
+    noise = np.random.default_rng(7).normal(0.0, HISS, HISS_S * LISTEN_HZ)
+    write_wav(file, LISTEN_HZ, noise.astype(np.float32))
+    desk.daemons.start("hiss", ["paplay", "--device", "feed_a", str(file)])
 
 
 def take(desk: Desk, scheme: str, home: Path) -> None:
@@ -43,7 +63,26 @@ def take(desk: Desk, scheme: str, home: Path) -> None:
         diagnostics = desk.find_window("Diagnostics")
         desk.run("sleep", "2.5")
         desk.run("import", "-window", diagnostics, str(IMAGES / f"diagnostics-{scheme}.png"))
+        desk.focus(diagnostics)
+        desk.press("Escape")
+        take_sound_settings(desk, scheme, window)
         program.quit()
+
+
+def take_sound_settings(desk: Desk, scheme: str, window: str) -> None:
+    """Try the microphone in the settings, and take the picture while it hears something."""
+    desk.focus(window)
+    desk.press("ctrl+comma")
+    settings = desk.find_window("^Settings$")
+    desk.focus(settings)
+    desk.press(*["Tab"] * TABS_TO_TEST, "space", *["Tab"] * TABS_TO_CUES, "Left")
+    talking = Thread(target=desk.say, args=("one two three four five six seven eight nine ten",))
+    desk.run("sleep", "2")
+    talking.start()
+    desk.run("sleep", "1.5")
+    desk.run("import", "-window", settings, str(IMAGES / f"settings-sound-{scheme}.png"))
+    talking.join()
+    desk.press("Escape")
 
 
 def main() -> int:
@@ -51,6 +90,7 @@ def main() -> int:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with Desk() as desk, tempfile.TemporaryDirectory() as folder:
         for scheme in SCHEMES:
+            hiss(desk, Path(folder))
             take(desk, scheme, Path(folder) / scheme)
     return 0
 

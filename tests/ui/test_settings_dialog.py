@@ -124,6 +124,20 @@ def test_closed_before_the_devices_come_nothing_happens(
     qtbot.waitUntil(lambda: ("devices",) in requests.asked or not window._bridge._questions)
 
 
+def test_tab_walks_down_the_page_to_the_buttons_and_back_to_the_top(dialog: SettingsDialog, qtbot: QtBot) -> None:
+    dialog.backend.setFocus()
+    places: list[int] = []
+    for _ in range(14):  # the fields of AWS are off, and a headset is reached with the arrows
+        focus = dialog.focusWidget()
+        assert focus is not None
+        within = dialog._area.isAncestorOf(focus)
+        places.append(focus.mapTo(dialog._area.widget(), QPoint(0, 0)).y() if within else 10_000)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert places == sorted(places)
+    assert places.count(10_000) == len(dialog.buttons.buttons())
+    assert dialog.focusWidget() is dialog.backend
+
+
 # --- sound ---
 
 

@@ -14,6 +14,8 @@ from novadesk.models import BargeIn, Cue, InputTrouble
 TEST_S = 20.0
 """A microphone is never open for longer than this without a conversation."""
 
+_NO_ECHO_DB = -60.0
+
 
 async def try_sound(
     command: Sequence[str], devices: AudioSettings, hear: Callable[[SoundTest], None], watch: Sequence[str] = ()
@@ -98,8 +100,8 @@ def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
         ("input_overflows", "Blocks the microphone lost", engine.input_overflows, count),
         ("dropped", "Samples not fetched in time", engine.dropped_frames, count),
         ("respawns", "Restarts of the engine", statistics.respawns, count),
-        ("erle", "Echo taken out", engine.erle_db or None, Unit.DECIBELS),
-        ("echo_over_voice", "Echo above your voice", engine.echo_over_voice_db or None, Unit.DECIBELS),
+        ("erle", "Echo taken out", engine.erle_db if engine.erle_db > 0 else None, Unit.DECIBELS),
+        ("echo_over_voice", "Echo above your voice", _audible(engine.echo_over_voice_db), Unit.DECIBELS),
     ]
     if not opened.one_clock:
         rows += [
@@ -110,3 +112,8 @@ def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
         Metric(name=name, title=title, value=value, unit=unit, samples=statistics.frames)
         for name, title, value, unit in rows
     )
+
+
+def _audible(echo_over_voice_db: float) -> float | None:
+    """Return the figure, or None where there is no echo to speak of, or nothing known."""
+    return echo_over_voice_db if echo_over_voice_db > _NO_ECHO_DB and echo_over_voice_db else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -92,6 +93,7 @@ class SettingsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._make_fields()
         self._make_sound_fields(bridge, requests)
+        self._make_talk_fields()
         self.note = QLabel(self)
         self.note.setObjectName("dialogNote")
         self.note.setWordWrap(True)
@@ -175,13 +177,6 @@ class SettingsDialog(QDialog):
         self.prompt = QPlainTextEdit(old.voice.prompt)
         self.prompt.setTabChangesFocus(True)
         self.prompt.setFixedHeight(self._theme.px(84))
-        self.mode = _choice(
-            old.talk.mode.value,
-            (TalkModeSetting.HOLD.value, self.tr("Hold to talk")),
-            (TalkModeSetting.HANDS_FREE.value, self.tr("Hands-free")),
-        )
-        self.key = QLineEdit(old.talk.key)
-        self.key.setPlaceholderText(self.tr("none"))
 
     def _make_sound_fields(self, bridge: Bridge, requests: Requests) -> None:
         old = self._settings.audio
@@ -194,6 +189,16 @@ class SettingsDialog(QDialog):
         self.volume = PercentSlider(self._theme, self.tr("Volume of answers"), old.volume, self)
         self.cue_volume = PercentSlider(self._theme, self.tr("Volume of cues"), old.cue_volume, self)
         self.cue_volume.changed.connect(self._tell)
+
+    def _make_talk_fields(self) -> None:
+        old = self._settings
+        self.mode = _choice(
+            old.talk.mode.value,
+            (TalkModeSetting.HOLD.value, self.tr("Hold to talk")),
+            (TalkModeSetting.HANDS_FREE.value, self.tr("Hands-free")),
+        )
+        self.key = QLineEdit(old.talk.key)
+        self.key.setPlaceholderText(self.tr("none"))
 
     def show_sound(self) -> None:
         """Begin at the settings of sound."""
@@ -251,6 +256,10 @@ class SettingsDialog(QDialog):
         self._follow_fields()
 
     def _follow_fields(self) -> None:
+        """Let Tab walk down the page, and say at every change what it takes."""
+        stops: list[QWidget] = [stop for field in self._fields for stop in _stops(field)]
+        for one, other in pairwise((*stops, *self.buttons.buttons())):
+            QWidget.setTabOrder(one, other)
         for field in self._fields:
             if isinstance(field, QComboBox):
                 field.currentTextChanged.connect(self._tell)
@@ -271,12 +280,12 @@ class SettingsDialog(QDialog):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for words, field in rows:
             label = QLabel(words, self)
-            label.setBuddy(field.focusProxy() or field)
+            label.setBuddy(_stops(field)[0])
             label.setMinimumWidth(self._theme.px(160))
             label.setFixedHeight(self._theme.px(30))
             if isinstance(field, QComboBox):
                 field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            elif field.focusProxy() is None:
+            elif _stops(field) == (field,):
                 field.setAccessibleName(words.replace("&", ""))
             form.addRow(label, field)
             self._fields.append(field)
@@ -324,6 +333,12 @@ class SettingsDialog(QDialog):
             self._say(f"{error.what} {error.advice}", bad=True)
             return
         self.accept()
+
+
+def _stops(field: QWidget) -> tuple[QWidget, ...]:
+    """Return what of a field takes the focus."""
+    stops: tuple[QWidget, ...] = getattr(field, "stops", (field,))
+    return stops
 
 
 def _choice(current: str, *entries: tuple[str, str]) -> QComboBox:

@@ -97,7 +97,7 @@ class EchoChoice(QWidget):
             layout.addWidget(button)
             layout.addWidget(why)
             self.buttons[setting] = button
-        self.setFocusProxy(self.buttons[echo])
+        self.stops = tuple(self.buttons.values())
 
     @property
     def echo(self) -> EchoSetting:
@@ -182,7 +182,7 @@ class SoundTester(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(_DRAW_MS)
         self._timer.timeout.connect(self._draw)
-        self.setFocusProxy(self.button)
+        self.stops = (self.button,)
         line = QHBoxLayout()
         line.setSpacing(theme.px(tokens.SPACE_3))
         line.addWidget(self.button)

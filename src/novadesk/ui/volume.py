@@ -59,7 +59,7 @@ class PercentSlider(QWidget):
         self.words.setObjectName("dialogNote")
         self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.words.setFixedWidth(theme.px(48))
-        self.setFocusProxy(self.slider)
+        self.stops = (self.slider,)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.px(tokens.SPACE_2))

@@ -109,5 +109,10 @@ def test_figures_say_what_is_known_and_nothing_else() -> None:
     assert (words["capture_p99"], words["start_p99"], words["worst_gap"]) == ("11.9 ms", "48.2 ms", "21.5 ms")
     assert (words["underruns"], words["silence_p50"], words["erle"]) == ("2", "–", "–")
     assert "drift" not in words
+    quiet = replace(statistics, engine=Statistics(erle_db=-14.0, echo_over_voice_db=-232.0))
+    loud = replace(statistics, engine=Statistics(erle_db=31.0, echo_over_voice_db=-6.5))
+    for given, told in ((quiet, ["–", "–"]), (loud, ["31.0 dB", "-6.5 dB"])):
+        words = {figure.name: figure.words for figure in sound_figures(given)}
+        assert [words["erle"], words["echo_over_voice"]] == told
     two_clocks = replace(statistics, opened=replace(OPENED, one_clock=False), engine=Statistics(drift_ppm=-38.4))
     assert {figure.name: figure.words for figure in sound_figures(two_clocks)}["drift"] == "-38 ppm"
