@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from novadesk.audio.child import Child
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
@@ -81,6 +82,19 @@ async def test_shutdown_during_open_and_list_ends_both() -> None:
         results = await asyncio.gather(opening, listing, return_exceptions=True)
     assert isinstance(results[0], KnownError)
     assert isinstance(results[1], asyncio.CancelledError)
+
+
+async def test_ending_a_process_is_done_whole_however_often_it_is_cancelled() -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    child = await Child.start((sys.executable, "-c", deaf))
+    ending = asyncio.create_task(child.end())
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
 
 
 async def test_half_a_sample_is_a_bug() -> None:

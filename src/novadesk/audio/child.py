@@ -88,7 +88,22 @@ class Child:
             self._process.kill()
 
     async def end(self) -> None:
-        """Let the process leave, end it if it does not, and take everything of it away. Bounded in time."""
+        """Let the process leave, end it if it does not, and take everything of it away. Bounded in time.
+
+        A cancellation takes effect behind that: it leaves no process.
+        """
+        ending = asyncio.create_task(self._end(), name="engine-end")
+        cancelled: asyncio.CancelledError | None = None
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        ending.result()
+
+    async def _end(self) -> None:
         self._stdin.close()
         draining = asyncio.create_task(self._drain(), name="engine-drain")
         try:

@@ -67,6 +67,17 @@ def test_with_one_clock_a_microphone_that_was_not_fetched_in_time_keeps_its_plac
     assert np.array_equal(near, far)
 
 
+def test_with_one_clock_what_is_passed_over_of_the_microphone_is_passed_over_of_the_speaker() -> None:
+    side, playout, pair = CaptureSide(48_000, 1), Playout(48_000), Pair()
+    cutter = FrameCutter(side, OneClock(playout), pair.hear)
+    for block in np.split(noise(48_000), 100):
+        playout.heard.write(block)
+        side.take(block, 1)
+    side.ring.skip_to(4_800)
+    list(cutter.frames())
+    assert np.array_equal(*pair.both())
+
+
 @pytest.mark.parametrize(("capture_hz", "playout_hz"), [(48_000, 48_000), (16_000, 44_100)])
 def test_with_two_clocks_the_reference_lies_a_little_behind_and_nothing_is_missing(
     capture_hz: int, playout_hz: int
