@@ -155,6 +155,11 @@ class CannedRequests:
             raise self.error
         return Devices(microphones=("Alsa: Mic A", "Alsa: Mic B"), speakers=("Alsa: Speaker A",))
 
+    async def use_sound(self, settings: AudioSettings) -> None:
+        self.asked.append(("use_sound", settings))
+        if self.error is not None:
+            raise self.error
+
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         self.asked.append(("try_sound", devices))
         if self.error is not None:

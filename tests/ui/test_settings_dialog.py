@@ -141,17 +141,17 @@ def test_tab_walks_down_the_page_to_the_buttons_and_back_to_the_top(dialog: Sett
 # --- sound ---
 
 
-def test_speakers_or_headset_and_the_volumes_are_saved(
-    window: MainWindow, dialog: SettingsDialog, qtbot: QtBot, saved: list[Settings], intents: RecordedIntents
+def test_speakers_or_headset_and_the_volumes_are_saved_and_used_at_once(
+    window: MainWindow, dialog: SettingsDialog, qtbot: QtBot, saved: list[Settings], requests: CannedRequests
 ) -> None:
     dialog.echo.buttons[EchoSetting.HEADSET].click()
     dialog.cue_volume.slider.setValue(20)
-    assert dialog.note.text() == "Used from the next start: speakers or headset, volume of cues."
+    assert dialog.note.text() == ""  # it is used at once
     dialog.volume.slider.setValue(70)
     assert dialog.volume.words.text() == "70 %"
     save(dialog, qtbot)
     assert saved == [Settings(audio=AudioSettings(echo=EchoSetting.HEADSET, volume=0.7, cue_volume=0.2))]
-    assert intents.take() == [("set_volume", 0.7)]
+    qtbot.waitUntil(lambda: ("use_sound", saved[0].audio) in requests.asked)
     assert window.panel.controls.volume.volume == 0.7
 
 

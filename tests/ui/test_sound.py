@@ -17,7 +17,7 @@ from novadesk.models import Conversation, Cue
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.sound_note import sound_note
-from tests.ui.conftest import RecordedIntents, drain
+from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 from tests.ui.test_window import ready
 
 DELAY = AnswerDelay(endpointing_s=0.31, model_s=0.48, client_s=0.13)
@@ -104,10 +104,12 @@ def test_a_volume_that_cannot_be_kept_holds_all_the_same(window: MainWindow, int
     assert intents.take() == [("set_volume", 0.3)]
 
 
-def test_a_volume_from_the_settings_reaches_slider_and_speaker(window: MainWindow, intents: RecordedIntents) -> None:
+def test_a_volume_from_the_settings_reaches_slider_and_speaker(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
     window._store(Settings(audio=AudioSettings(volume=0.25)))
     assert window.panel.controls.volume.volume == 0.25
-    assert intents.take() == [("set_volume", 0.25)]
+    qtbot.waitUntil(lambda: ("use_sound", AudioSettings(volume=0.25)) in requests.asked)
 
 
 # --- what is wrong ---

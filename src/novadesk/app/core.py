@@ -264,6 +264,11 @@ class Core:
         microphones, speakers = await self._engine.devices()
         return Devices(microphones=tuple(microphones), speakers=tuple(speakers))
 
+    async def use_sound(self, settings: AudioSettings) -> None:
+        """Use these devices, echo and volumes from now on, in the open conversation too."""
+        if self._engine is not None:
+            self._engine.prefer(settings)
+
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Open these devices for a test, beside those of the conversation."""
         await try_sound(own_command("engine"), devices, hear, soundwatch_command())

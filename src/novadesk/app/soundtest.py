@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from novadesk.audio.client import EngineSound, SoundStatistics
+from novadesk.audio.client import EngineSound
+from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import SoundTest
 from novadesk.diagnostics.metrics import Metric, Unit

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from novadesk.audio.devices import is_title_of
 from novadesk.audio.formats import SAMPLE_BYTES
 from novadesk.audio.hotplug import Hotplug
 from novadesk.audio.route import Route
+from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.audio.telling import Telling, Told
 from novadesk.audio.unplayed import Unplayed
 from novadesk.audio.wire import (
@@ -73,26 +74,6 @@ class Listener(Told, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundStatistics:
-    """Figures of the open devices.
-
-    Attributes:
-        engine: the process's own counts since it opened the devices.
-        frames: microphone frames received since `open`.
-        respawns: audio processes that replaced another since `open`.
-        capture_ms_p50: from the callback with a frame's last sample to `on_frame`; likewise `capture_ms_p99`.
-        opened: what is open, or None.
-    """
-
-    engine: Statistics = field(default_factory=Statistics)
-    frames: int = 0
-    respawns: int = 0
-    capture_ms_p50: float = 0.0
-    capture_ms_p99: float = 0.0
-    opened: Opened | None = None
-
-
 class EngineSound:
     """Microphone and speaker in a process of their own, replaced whenever it dies or stalls.
 
@@ -105,11 +86,10 @@ class EngineSound:
     def __init__(self, command: Sequence[str], settings: AudioSettings, watch: Sequence[str] = ()) -> None:
         self._command = tuple(command)
         self._watch = tuple(watch)
+        self._settings = settings
         self._microphone = settings.microphone
         self._speaker = settings.speaker
-        self._echo = settings.echo
         self._volume = settings.volume
-        self._cue_volume = settings.cue_volume
         self._watching = True
         self._paused = False
         self._task: asyncio.Task[None] | None = None
@@ -191,6 +171,17 @@ class EngineSound:
             request.cancel()
         await asyncio.gather(*self._requests, self.close(), return_exceptions=True)
 
+    def prefer(self, settings: AudioSettings) -> None:
+        """Use other devices and volumes from now on; what is open is opened anew where its devices or echo change."""
+        before, self._settings = self._settings, settings
+        self.set_volume(settings.volume)
+        if replace(before, volume=0, cue_volume=0) == replace(settings, volume=0, cue_volume=0):
+            return
+        self._microphone, self._speaker = settings.microphone, settings.speaker
+        if self._hotplug is not None:
+            self._hotplug.prefer(settings.microphone, settings.speaker)
+        self.reopen()
+
     def reopen(self) -> None:
         """Open the preferred devices anew in a new process; the one that is open goes on until that has started."""
         if self._task is not None and (self._renewal is None or self._renewal.done()):
@@ -229,8 +220,8 @@ class EngineSound:
 
     def cue(self, cue: Cue) -> None:
         """Play a short sound over whatever is played; nothing when closed."""
-        if self._child is not None and self._cue_volume > 0:
-            self._child.send(Clip(pcm=sound_of(cue), volume=self._cue_volume))
+        if self._child is not None and self._settings.cue_volume > 0:
+            self._child.send(Clip(pcm=sound_of(cue), volume=self._settings.cue_volume))
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1; cues have their own."""
@@ -385,7 +376,7 @@ class EngineSound:
                 microphone=self._microphone,
                 speaker=self._speaker,
                 generation=unplayed.generation,
-                echo=self._echo,
+                echo=self._settings.echo,
                 volume=self._volume,
                 paused=self._paused,
                 watching=self._watching,

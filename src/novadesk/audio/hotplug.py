@@ -86,6 +86,12 @@ class Hotplug:
         self._router.opened(microphone, speaker, note)
         return self._see()
 
+    def prefer(self, microphone: str, speaker: str) -> None:
+        """Take other preferred devices; they are opened next."""
+        self.lost()
+        self._preferred = (microphone, speaker)
+        self._router = Router(microphone, speaker)
+
     def lost(self) -> None:
         """Take that nothing is open."""
         self._opened = None

@@ -251,6 +251,10 @@ class Requests(Protocol):
         """Return the sound devices as they are now."""
         ...
 
+    async def use_sound(self, settings: AudioSettings) -> None:
+        """Use these devices, echo and volumes from now on, in the open conversation too."""
+        ...
+
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Open these devices, play the listening cue once sound comes, and close them after 20 s or when cancelled.
 

@@ -346,9 +346,9 @@ class MainWindow(QMainWindow):
         self._save_settings(settings)
         if settings.talk.mode is not self._settings.talk.mode:
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
-        if settings.audio.volume != self._settings.audio.volume:
+        if settings.audio != self._settings.audio:
             self.panel.controls.volume.set_volume(settings.audio.volume)
-            self._intents.set_volume(settings.audio.volume)
+            self._bridge.ask(lambda: self._requests.use_sound(settings.audio), _nothing, _nothing, owner=self)
         self._settings = settings
 
     def _keep_volume(self) -> None:
@@ -397,3 +397,7 @@ class MainWindow(QMainWindow):
             self.hold.release(TalkSource.SPACE)
         if not self._finished and self.talk_key != self._shown_key:
             self.show_snapshot(self.snapshot)
+
+
+def _nothing(_answer: object) -> None:
+    """Other devices show in the next snapshot, and so does what is wrong with them."""

@@ -55,9 +55,6 @@ def needs_restart(old: Settings, new: Settings) -> tuple[str, ...]:
     changes = {
         "backend": old.backend != new.backend,
         "voice": old.voice != new.voice,
-        "sound devices": (old.audio.microphone, old.audio.speaker) != (new.audio.microphone, new.audio.speaker),
-        "speakers or headset": old.audio.echo != new.audio.echo,
-        "volume of cues": old.audio.cue_volume != new.audio.cue_volume,
         "talk key": old.talk.key != new.talk.key,
     }
     return tuple(name for name, changed in changes.items() if changed)
@@ -188,7 +185,6 @@ class SettingsDialog(QDialog):
         self.echo = EchoChoice(self._theme, old.echo, self._tell, self)
         self.volume = PercentSlider(self._theme, self.tr("Volume of answers"), old.volume, self)
         self.cue_volume = PercentSlider(self._theme, self.tr("Volume of cues"), old.cue_volume, self)
-        self.cue_volume.changed.connect(self._tell)
 
     def _make_talk_fields(self) -> None:
         old = self._settings

@@ -8,7 +8,7 @@ import pytest
 
 from novadesk.app import soundtest
 from novadesk.app.soundtest import sound_figures, try_sound
-from novadesk.audio.client import SoundStatistics
+from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.audio.wire import Opened, Statistics
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import SoundTest
