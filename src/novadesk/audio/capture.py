@@ -7,7 +7,8 @@ import numpy as np
 from novadesk.audio.activity import level_of_samples
 from novadesk.audio.canceller import STEP_SAMPLES
 from novadesk.audio.duplex import CaptureSide
-from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ, Samples, to_mono, to_pcm
+from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ, Samples, to_pcm
+from novadesk.audio.mixdown import Mixdown
 from novadesk.audio.reference import Reference
 from novadesk.audio.resampler import Resampler
 from novadesk.audio.wire import Frame
@@ -34,6 +35,7 @@ class FrameCutter:
         self._reference = reference
         self._hear = hear
         self._look = look
+        self._mixdown = Mixdown(side.ring.channels, side.rate_hz)
         self._resampler = Resampler(side.rate_hz, LISTEN_HZ)
         self._block = np.zeros((side.block_frames, side.ring.channels), np.float32)
         self._near = np.zeros(0, np.float32)
@@ -45,7 +47,7 @@ class FrameCutter:
         ring = self._side.ring
         while fetched := ring.read_into(self._block):
             captured_ns = self._side.time_of(ring.read)
-            mixed = to_mono(self._block[:fetched])
+            mixed = self._mixdown.mix(self._block[:fetched])
             self._look(mixed)
             near = self._resampler.feed(mixed)
             far = self._reference.take(ring.read - fetched, fetched, len(near))
