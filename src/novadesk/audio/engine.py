@@ -21,7 +21,7 @@ from novadesk.errors import KnownError
 if TYPE_CHECKING:
     from novadesk.audio.pump import Pump
 
-_TURN_S = 0.004
+_TURN_S = 0.008
 _LAST_WORDS_S = 0.5
 _EXIT_S = 1.0
 _SWITCH_S = 0.001

@@ -76,7 +76,7 @@ class Hearing:
 
     def hear(self, near: Samples, far: Samples, captured_ns: int) -> Samples:
         """Take a step; return what of it is for the wire."""
-        audible = bool(np.abs(far).max() > _AUDIBLE)
+        audible = float(np.dot(far, far)) > _AUDIBLE**2 * len(far)
         clean = self._canceller.process(near, far)
         if self._deaf_steps:
             self._deaf_left = self._deaf_steps if audible else max(0, self._deaf_left - 1)

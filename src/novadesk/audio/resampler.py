@@ -66,17 +66,27 @@ class Resampler:
     def _feed(self, samples: Samples) -> Samples:
         joined = np.concatenate((self._history, samples))
         end = len(samples) * self._up
-        places = np.arange(self._next, end, self._down)
-        self._next += len(places) * self._down - end
+        first, count = self._next, max(0, -(-(end - self._next) // self._down))
+        self._next += count * self._down - end
         self._history = joined[len(samples) :].copy()
-        if not len(places):
-            return np.zeros(0, np.float32)
-        windows = sliding_window_view(joined, self._taps)
+        if not count or not joined.any():
+            return np.zeros(count, np.float32)
+        result: Samples
         if self._up == 1:
-            result: Samples = windows[places] @ self._phases[0]
+            result = self._windows(joined, first, count, self._down) @ self._phases[0]
+        elif self._down == 1:
+            result = (self._windows(joined, 0, len(samples), 1) @ self._phases.T).reshape(-1)
         else:
+            places = first + self._down * np.arange(count)
+            windows = sliding_window_view(joined, self._taps)
             result = np.einsum("ij,ij->i", windows[places // self._up], self._phases[places % self._up])
         return result
+
+    def _windows(self, joined: Samples, first: int, count: int, step: int) -> NDArray[np.float32]:
+        """Return `count` stretches of the filter's length, `step` apart, as rows that a product takes as they are."""
+        size = joined.itemsize
+        rows = np.ndarray((count, self._taps), np.float32, joined, first * size, (step * size, size))
+        return np.ascontiguousarray(rows)
 
 
 def convert(samples: Samples, from_hz: int, to_hz: int) -> Samples:
