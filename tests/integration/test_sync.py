@@ -299,7 +299,8 @@ async def test_two_computers_see_each_other_and_lose_nothing(tmp_path: Path, ser
 async def test_pulling_pages_through_and_puts_turns_in_order(
     tmp_path: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("novadesk.store.agentruntime._PAGE", 7)
+    monkeypatch.setattr("novadesk.store.pull.PAGE", 7)
+    monkeypatch.setattr("novadesk.store.pull._KNOWN_PAGE", 9)
     texts = [str(number) for number in range(70)]
     async with computer(tmp_path / "a.db", server, keychain=MemoryKeychain()) as here:
         made = await here.talk(*texts)
@@ -310,6 +311,10 @@ async def test_pulling_pages_through_and_puts_turns_in_order(
             assert await other.sync.pull(made.handle) == 70
             assert len(other.changes) == 2
             assert await other.texts(made.handle) == texts
+            await here.say(made.handle, "one more", START_MS + 100)
+            assert await here.settled()
+            assert await other.sync.pull(made.handle) == 1
+            assert await other.texts(made.handle) == [*texts, "one more"]
 
 
 class Crowd:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -221,6 +221,11 @@ class ModelRemote:
     async def steps(self, session_id: str) -> tuple[StepSummary, ...]:
         steps = await self._ask(lambda: self._runtime.steps(session_id))
         return tuple(sorted(steps, key=lambda step: (step.step_ms, step.step_id)))
+
+    async def step_pages(self, session_id: str, *, size: int) -> AsyncIterator[tuple[StepSummary, ...]]:
+        steps = await self._ask(lambda: self._runtime.steps(session_id))
+        for start in range(0, max(1, len(steps)), size):
+            yield steps[start : start + size]
 
     async def close(self, *, deadline_s: float = 2.0) -> None:
         return None

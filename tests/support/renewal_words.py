@@ -3,7 +3,9 @@
 _ASKED = "and that is all I wanted to know about it, as far as I can say today"
 _ANSWERED = (
     "which is the short of it; the longer story has two sides, one that most people tell and one that they keep to "
-    "themselves, and both of them are worth an evening of your time, if you would like to hear more of it then ask"
+    "themselves, and both of them are worth an evening of your time; the first begins with a letter that came a day "
+    "late, the second with a train that left a minute early, and where the two meet there is a house that nobody has "
+    "lived in since; if you would like to hear more of it then ask"
 )
 
 

@@ -179,7 +179,7 @@ class Record:
             return
         if found.turns == before.turns:
             first = turns[0].position if turns else 0
-            turns = (*(turn for turn in self._turns if turn.position < first), *turns)
+            turns = _needed((*(turn for turn in self._turns if turn.position < first), *turns))
         else:
             turns = await self._with_older(before.handle, turns)
         if self.conversation is before:
@@ -325,7 +325,7 @@ class Record:
             kept = [turn for turn in self._turns if turn.turn_id != stored.turn_id]
             kept.append(stored)
             kept.sort(key=lambda turn: turn.position)
-            self._turns = tuple(kept)
+            self._turns = tuple(kept) if self._private is not None else _needed(kept)
             self.conversation = replace(
                 conversation,
                 turns=max(conversation.turns, stored.position + 1),
@@ -352,6 +352,16 @@ def _joined(turns: tuple[Turn, ...], waiting: Iterable[Turn]) -> tuple[Turn, ...
         elif not turn.unconfirmed:
             joined[turn.turn_id] = replace(turn, position=older.position, at_ms=older.at_ms, sync=SyncState.LOCAL)
     return tuple(joined.values())
+
+
+def _needed(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return the newest turns: those that are shown, and as many as one history takes."""
+    room_bytes = DEFAULT.history_bytes
+    for first in range(len(turns) - 1, -1, -1):
+        room_bytes -= _size_bytes([turns[first]])
+        if room_bytes <= 0 and len(turns) - first >= SHOWN_TURNS:
+            return tuple(turns[first:])
+    return tuple(turns)
 
 
 def _size_bytes(turns: Iterable[Turn]) -> int:

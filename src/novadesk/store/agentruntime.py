@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_PARALLEL = 16
 """Calls in flight at once; also the size of the connection pool."""
 
-_PAGE = 1_000
+PAGE = 1_000
 _MAX_STUCK = 2 * MAX_PARALLEL
 _CONNECT_S = 5.0
 _OPEN_S = 30.0
@@ -122,7 +122,8 @@ class RemoteSessions:
 
     async def sessions(self) -> tuple[RemoteSession, ...]:
         """Return all sessions of the account, without metadata."""
-        return tuple(await self._pages("list_sessions", "sessionSummaries", _session))
+        pages = self._pages("list_sessions", "sessionSummaries", _session, PAGE)
+        return tuple([found async for page in pages for found in page])
 
     async def update(self, session_id: str, metadata: Mapping[str, str]) -> None:
         """Replace the metadata of a session."""
@@ -174,10 +175,14 @@ class RemoteSessions:
 
     async def steps(self, session_id: str) -> tuple[StepSummary, ...]:
         """Return all steps of a session in order of their time, whatever order the service lists them in."""
-        steps = await self._pages(
-            "list_invocation_steps", "invocationStepSummaries", _summary, sessionIdentifier=session_id
-        )
+        steps = [step async for page in self.step_pages(session_id) for step in page]
         return tuple(sorted(steps, key=lambda step: (step.step_ms, step.step_id)))
+
+    def step_pages(self, session_id: str, *, size: int = PAGE) -> AsyncIterator[Sequence[StepSummary]]:
+        """Yield the steps of a session, at most `size` at a time, in the order in which the service lists them."""
+        return self._pages(
+            "list_invocation_steps", "invocationStepSummaries", _summary, size, sessionIdentifier=session_id
+        )
 
     async def close(self, *, deadline_s: float = 2.0) -> None:
         """Close the connections; calls that are stuck are left to their threads."""
@@ -190,16 +195,16 @@ class RemoteSessions:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _pages[T](
-        self, operation: str, key: str, read: Callable[[Mapping[str, Any]], T], **given: Any
-    ) -> list[T]:
+        self, operation: str, key: str, read: Callable[[Mapping[str, Any]], T], size: int, **given: Any
+    ) -> AsyncIterator[list[T]]:
         def read_page(answer: Mapping[str, Any]) -> tuple[list[T], str]:
             return [read(item) for item in answer[key]], answer.get("nextToken", "")
 
-        items, token = await self._call(operation, read_page, maxResults=_PAGE, **given)
+        items, token = await self._call(operation, read_page, maxResults=size, **given)
+        yield items
         while token:
-            more, token = await self._call(operation, read_page, maxResults=_PAGE, nextToken=token, **given)
-            items += more
-        return items
+            items, token = await self._call(operation, read_page, maxResults=size, nextToken=token, **given)
+            yield items
 
     async def _call[T](self, operation: str, read: Callable[[Mapping[str, Any]], T], **given: Any) -> T:
         async with self._slots:

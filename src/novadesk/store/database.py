@@ -31,7 +31,7 @@ _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 250
 _CLOSE_S = 10.0
 _COPY_S = 600.0
-_SHRINK_JOBS = 256
+_SHRINK_JOBS = 32
 """After so many jobs SQLite lets go of its page cache, up to 2 MB: the system keeps the file in memory as well."""
 
 type _Job = Callable[[], None]

@@ -28,10 +28,15 @@ class FoundStep:
 
 
 def unknown_steps(db: sqlite3.Connection, listed: Sequence[FoundStep]) -> list[FoundStep]:
-    """Return the steps that are not known here, newest first."""
+    """Return the steps that are not known here."""
     known = "SELECT 1 FROM step WHERE step_id = ?"
-    news = [step for step in listed if db.execute(known, (step.summary.step_id,)).fetchone() is None]
-    return sorted(news, key=lambda step: (step.summary.step_ms, step.summary.step_id), reverse=True)
+    return [step for step in listed if db.execute(known, (step.summary.step_id,)).fetchone() is None]
+
+
+def knows_steps(db: sqlite3.Connection, handle: str, generation: int) -> bool:
+    """Return whether steps of a session are known here."""
+    known = "SELECT 1 FROM step WHERE handle = ? AND generation = ?"
+    return db.execute(known, (handle, generation)).fetchone() is not None
 
 
 def merge_steps(db: sqlite3.Connection, handle: str, found: Sequence[FoundStep]) -> int:

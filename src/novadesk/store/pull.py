@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.store.account import Account
-from novadesk.store.agentruntime import MAX_PARALLEL, RemoteSession, RemoteSessions, RemoteStatus
+from novadesk.store.agentruntime import MAX_PARALLEL, PAGE, RemoteSession, RemoteSessions, RemoteStatus
 from novadesk.store.chain import SessionChain
 from novadesk.store.database import Database
 from novadesk.store.device import device_name
-from novadesk.store.merge import FoundStep, merge_sessions, merge_steps, unknown_steps
+from novadesk.store.merge import FoundStep, knows_steps, merge_sessions, merge_steps, unknown_steps
 from novadesk.store.metadata import KEY_SUCCESSOR
 from novadesk.store.rows import find_conversation
 from novadesk.store.together import together
 
 _FIRST = 50
 """Steps merged first, so that the newest of a long conversation are readable soon."""
+
+_KNOWN_PAGE = 200
+"""Steps listed at once of a session that is known already: what a page takes in memory is given back at once."""
 
 _BATCH = 8 * MAX_PARALLEL
 _AHEAD = 2
@@ -42,7 +45,7 @@ class Pulled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    steps: tuple[FoundStep, ...] = ()
+    missing: tuple[FoundStep, ...] = ()
     session: RemoteSession | None = None
     gone: bool = False
 
@@ -86,8 +89,11 @@ class Puller:
         if not await self._is_ours(handle):
             return Pulled()
         listed, lost = await self._list(handle)
-        found = [step for one in listed.values() for step in one.steps]
-        missing = await self._database.read(lambda db: unknown_steps(db, found))
+        missing = sorted(
+            (step for one in listed.values() for step in one.missing),
+            key=lambda step: (step.summary.step_ms, step.summary.step_id),
+            reverse=True,
+        )
         changed = await self._read_all(handle, missing, on_batch) if missing else 0
         for generation, one in listed.items():
             if one.gone:
@@ -119,7 +125,7 @@ class Puller:
         return conversation is not None and self._backend in (None, conversation.backend)
 
     async def _list(self, handle: str) -> tuple[dict[int, _Listed], int]:
-        """List the steps of every session of the chain, following it to its end; count the turns that were lost."""
+        """List what is not known of every session of the chain, following it to its end; count turns that were lost."""
         listed: dict[int, _Listed] = {}
         lost = 0
         while True:
@@ -130,7 +136,7 @@ class Puller:
                 return listed, lost
             newest = max(known)
             answers = await together(
-                *(self._list_one(generation, fresh[generation], generation == newest) for generation in fresh)
+                *(self._list_one(handle, generation, fresh[generation], generation == newest) for generation in fresh)
             )
             listed.update(zip(fresh, answers, strict=True))
             last = listed[newest].session
@@ -139,10 +145,10 @@ class Puller:
             elif last is None or last.status is not RemoteStatus.ACTIVE:
                 await self._chain.look_up(handle)  # a session that is closed could not be told its successor
 
-    async def _list_one(self, generation: int, session_id: str, is_newest: bool) -> _Listed:
+    async def _list_one(self, handle: str, generation: int, session_id: str, is_newest: bool) -> _Listed:
         about = asyncio.create_task(self._about(session_id)) if is_newest else None
         try:
-            listed = await self._remote.steps(session_id)
+            missing = await self._missing(handle, generation, session_id)
             session = None if about is None else await about
         except KnownError as error:
             if error.reason is not Reason.SYNC_SESSION_CLOSED:
@@ -152,8 +158,19 @@ class Puller:
             if about is not None:
                 about.cancel()
                 await asyncio.gather(about, return_exceptions=True)
-        steps = (FoundStep(generation=generation, session_id=session_id, summary=one) for one in listed)
-        return _Listed(steps=tuple(steps), session=session)
+        return _Listed(missing=tuple(missing), session=session)
+
+    async def _missing(self, handle: str, generation: int, session_id: str) -> list[FoundStep]:
+        known = await self._database.read(lambda db: knows_steps(db, handle, generation))
+        missing: list[FoundStep] = []
+        async for page in self._remote.step_pages(session_id, size=_KNOWN_PAGE if known else PAGE):
+            missing += await self._unknown(
+                [FoundStep(generation=generation, session_id=session_id, summary=one) for one in page]
+            )
+        return missing
+
+    async def _unknown(self, listed: Sequence[FoundStep]) -> list[FoundStep]:
+        return await self._database.read(lambda db: unknown_steps(db, listed))
 
     async def _about(self, session_id: str) -> RemoteSession:
         return await self._remote.session(session_id)

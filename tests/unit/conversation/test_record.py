@@ -396,6 +396,24 @@ def test_turns_said_later_push_no_older_ones_out_of_the_replay() -> None:
     story(work)
 
 
+def test_no_more_is_kept_in_memory_than_is_shown_or_replayed() -> None:
+    long = "word " * 80
+    fitting = DEFAULT.history_bytes // len(long)
+
+    async def work(desk: Desk) -> None:
+        handle = desk.disk.fill([])
+        await desk.record.load(handle)
+        for number in range(SHOWN_TURNS + 50):
+            desk.say(f"{number} {long}")
+        await desk.record.settle()
+        assert fitting < SHOWN_TURNS == len(desk.told) == len(desk.record.turns)
+        assert desk.record.complete
+        await desk.record.refresh()
+        assert len(desk.told) == SHOWN_TURNS
+
+    story(work)
+
+
 def test_turns_of_another_machine_among_the_older_ones_are_replayed_after_a_pull() -> None:
     async def work(desk: Desk) -> None:
         handle = desk.disk.fill([f"{number}" for number in range(SHOWN_TURNS + 10)])
