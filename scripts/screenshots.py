@@ -76,10 +76,9 @@ def take_sound_settings(desk: Desk, scheme: str, window: str) -> None:
     settings = desk.find_window("^Settings$")
     desk.focus(settings)
     desk.press(*["Tab"] * TABS_TO_TEST, "space", *["Tab"] * TABS_TO_CUES, "Left")
-    talking = Thread(target=desk.say, args=("one two three four five six seven eight nine ten",))
-    desk.run("sleep", "2")
+    talking = Thread(target=desk.say, args=(", ".join(["one two three four five six seven eight nine ten"] * 2),))
     talking.start()
-    desk.run("sleep", "1.5")
+    desk.run("sleep", "5")  # the voice has to be made first
     desk.run("import", "-window", settings, str(IMAGES / f"settings-sound-{scheme}.png"))
     talking.join()
     desk.press("Escape")

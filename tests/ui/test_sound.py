@@ -254,5 +254,7 @@ def test_a_time_without_parts_is_plain_text(window: MainWindow, qtbot: QtBot, co
     assert answers.focusPolicy() is Qt.FocusPolicy.NoFocus
     qtbot.mouseClick(answers, Qt.MouseButton.LeftButton)
     assert answers.popover is None
+    window.show_snapshot(ready(conversation, answer_s=0.04))
+    assert answers.text() == "Answers in under 0.1 s"
     window.show_snapshot(ready(conversation))
     assert not answers.isVisible()

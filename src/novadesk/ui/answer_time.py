@@ -15,6 +15,8 @@ from novadesk.ui.words import tr
 _INKS = ("muted", "accent", "good")
 """The palette's colours of the three parts, in order."""
 
+_AT_ONCE_S = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelayPart:
@@ -23,6 +25,13 @@ class DelayPart:
     name: str
     seconds: float
     why: str
+
+
+def answer_words(answer_s: float) -> str:
+    """Return how fast the last answer came."""
+    if answer_s < _AT_ONCE_S:
+        return tr("Answers in under 0.1 s")
+    return tr("Answers in {s} s").format(s=f"{answer_s:.1f}")
 
 
 def delay_parts(delay: AnswerDelay) -> tuple[DelayPart, ...]:
@@ -74,7 +83,7 @@ class AnswerTime(QPushButton):
 
     def _draw(self) -> None:
         known = self._answer_s is not None
-        words = self.tr("Answers in {s} s").format(s=f"{self._answer_s:.1f}") if known else ""
+        words = answer_words(self._answer_s) if self._answer_s is not None else ""
         self.setText(words)
         self.setAccessibleName(words or self.tr("Time of the last answer"))
         self.setVisible(known)

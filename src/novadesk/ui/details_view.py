@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from novadesk.conversation.api import MicrophoneState, Snapshot
 from novadesk.ui import tokens
-from novadesk.ui.answer_time import delay_words
+from novadesk.ui.answer_time import answer_words, delay_words
 from novadesk.ui.controls import IconButton
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
@@ -68,7 +68,7 @@ class DetailsView(QFrame):
             "backend": snapshot.backend_name or snapshot.backend.value,
             "model": snapshot.model,
             "voice": snapshot.voice,
-            "answers": self.tr("in {s} s").format(s=f"{fast:.1f}") if fast is not None else "",
+            "answers": answer_words(fast).split(" ", 1)[1] if fast is not None else "",
             "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
             "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
