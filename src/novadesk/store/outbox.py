@@ -212,10 +212,10 @@ def deliver_again(db: sqlite3.Connection, handle: str, generation: int) -> int:
     What waits already is put behind them in the order of the conversation, in rows of its own: leases of the old rows
     can do nothing any more.
     """
-    lost = "SELECT turn_id FROM step WHERE handle = ? AND generation = ? AND turn_id IS NOT NULL"
-    lost_ids = {row["turn_id"] for row in db.execute(lost, (handle, generation))}
+    steps = "SELECT turn_id, generation FROM step WHERE handle = ? AND turn_id IS NOT NULL ORDER BY generation, step_ms"
+    newest = {row["turn_id"]: row["generation"] for row in db.execute(steps, (handle,))}
     db.execute("DELETE FROM step WHERE handle = ? AND generation = ?", (handle, generation))
-    elsewhere = {row["turn_id"] for row in db.execute("SELECT turn_id FROM step WHERE handle = ?", (handle,))}
+    elsewhere = {row["turn_id"] for row in db.execute(steps, (handle,))}
     query = (
         "SELECT turn.number, turn.turn_id, turn.sync, turn.revision, o.number AS row, o.step_id, o.attempts, o.again"
         f" FROM {TURN_TABLES} LEFT JOIN outbox o ON o.turn = turn.number AND o.parked IS NULL"
@@ -227,7 +227,7 @@ def deliver_again(db: sqlite3.Connection, handle: str, generation: int) -> int:
         for row in rows
         if row["row"] is None
         and row["sync"] == SyncState.SYNCED.value
-        and row["turn_id"] in lost_ids
+        and newest.get(row["turn_id"]) == generation  # to lose an older version is no loss
         and (row["turn_id"] not in elsewhere or row["revision"])
     ]
     if not lost_rows:

@@ -246,6 +246,8 @@ def test_a_turn_that_was_confirmed_since_is_delivered_again_as_it_is_now(db: sql
     deliver(db, 0)
     _append(db, dataclasses.replace(heard, text="I think so.", unconfirmed=False))
     deliver(db, 1)
+    assert outbox.deliver_again(db, handle, 0) == 0, "the newer version is still there"
+    outbox.note_step(db, handle, "the older one", heard.turn_id, 0, START_MS)
     assert outbox.deliver_again(db, handle, 1) == 1, "the older version alone is not enough"
     assert texts(take(db)) == ["I think so."]
 
