@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from novadesk.audio.client import EngineSound
@@ -17,7 +19,7 @@ from novadesk.config import AudioSettings, EchoSetting
 from novadesk.errors import Reason
 from novadesk.models import InputTrouble
 from tests.support.desk import Desk
-from tests.support.ears import Ear, tone, until
+from tests.support.ears import Ear, capture_streams, tone, until
 from tests.support.sound import Microphone, Speaker
 
 pytestmark = pytest.mark.rig
@@ -29,6 +31,7 @@ HZ_A, HZ_B = 500.0, 1000.0
 GONE = "The {} “{}” is not connected; using “{}”."
 SECOND_FRAMES = 32
 """Frames of 32 ms in a little more than a second."""
+TWO_SECONDS_FRAMES = 63
 
 
 def settings(microphone: str = MICROPHONE, speaker: str = SPEAKER) -> AudioSettings:
@@ -63,10 +66,11 @@ def tones(desk: Desk, folder: Path) -> Iterator[None]:
             player.wait()
 
 
-def capture_streams(desk: Desk) -> list[str]:
-    """Return the numbers of the streams that programs listen with."""
-    rows = [line.split("\t") for line in desk.run("pactl", "list", "short", "source-outputs").splitlines()]
-    return [row[0] for row in rows if row[3] == "protocol-native.c"]
+def syllables(seconds: float, gain_db: float) -> npt.NDArray[np.float32]:
+    """Return four syllables a second, at -15 dB of full scale and this gain, clipped there."""
+    voice = tone(seconds, 200.0) * np.clip(np.sin(2 * np.pi * 4 * np.arange(round(24_000 * seconds)) / 24_000), 0, None)
+    clipped: npt.NDArray[np.float32] = np.clip(voice * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
+    return clipped
 
 
 def tell(**figures: float) -> None:
@@ -273,3 +277,31 @@ async def test_a_sound_server_that_comes_back_is_used_at_once(ear: Ear) -> None:
             again.terminate()
             await again.wait()
     assert {error.reason for error in ear.lost} <= {Reason.SOUND_SERVER_GONE, Reason.DEVICE_STALLED}
+
+
+async def test_a_switched_off_microphone_is_told_from_one_that_is_too_loud_or_too_faint(
+    on_desk: Desk, sound: EngineSound, ear: Ear, tmp_path: Path
+) -> None:
+    told: dict[str, float] = {}
+    await sound.open(ear)
+    for name, gain_db, trouble in (
+        ("zeros", None, InputTrouble.ZEROS),
+        ("clipped", 24.0, InputTrouble.CLIPPED),
+        ("fine", 0.0, InputTrouble.NONE),
+        ("quiet", -50.0, InputTrouble.QUIET),
+    ):
+        frames = len(ear.frames)
+        if gain_db is None:
+            on_desk.run("pactl", "set-source-mute", "mic_a", "1")
+            await ear.until(lambda trouble=trouble: ear.inputs[-1:] == [trouble])  # type: ignore[misc]
+            on_desk.run("pactl", "set-source-mute", "mic_a", "0")
+            assert len(ear.frames) - frames <= TWO_SECONDS_FRAMES
+        else:
+            file = tmp_path / f"{name}.wav"
+            write_wav(file, 24_000, syllables(4.0, gain_db))
+            playing = asyncio.create_task(asyncio.to_thread(on_desk.play, file))
+            await ear.until(lambda trouble=trouble: ear.inputs[-1:] == [trouble])  # type: ignore[misc]
+            told[name] = (len(ear.frames) - frames) * 0.032
+            await playing
+    tell(**told)
+    assert ear.lost == []

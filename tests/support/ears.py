@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from novadesk.errors import KnownError
 from novadesk.models import BargeIn, InputTrouble
+from tests.support.desk import Desk
 
 WITHIN_S = 20.0
 Floats = npt.NDArray[np.float64]
@@ -86,3 +87,9 @@ def dominant_hz(samples: Floats, rate_hz: int) -> float:
     """Return the frequency that is strongest, as exactly as the length of the piece allows."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.argmax(spectrum) * rate_hz / len(samples))
+
+
+def capture_streams(desk: Desk) -> list[str]:
+    """Return the numbers of the streams that programs listen with."""
+    rows = [line.split("\t") for line in desk.run("pactl", "list", "short", "source-outputs").splitlines()]
+    return [row[0] for row in rows if row[3] == "protocol-native.c"]

@@ -97,11 +97,11 @@ class Hotplug:
         self._opened = None
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but only until a device comes."""
-        self._came.clear()
+        """Wait, but only until a device comes; one that has come since the last time ends it at once."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._came.wait()
+        self._came.clear()
 
     def _on_view(self, view: ServerView | None) -> None:
         self._view = view

@@ -16,7 +16,7 @@ _BLOCKS = round(WINDOW_S / _BLOCK_S)
 _NOISE_LEVEL = 10 ** (-78 / 20)  # below it a 16-bit converter brings its own noise and nothing of the room
 _FAINT_LEVEL = 10 ** (-50 / 20)  # speech whose loudest syllables stay below it is lost on a recogniser
 _SPOKEN_RATIO = 4.0  # speech stands out of the room by 12 dB and more; a steady hum does not
-_SPOKEN_BLOCKS = 15
+_SPOKEN_BLOCKS = 25  # half a second of the window: more than typing makes
 _FULL_SCALE = 0.985
 _FLAT_SAMPLES = 3  # in a row at full scale: no undamaged wave stays there
 _CLIPPED_BLOCKS = 4  # one knock on the table is no trouble
@@ -117,4 +117,4 @@ def _faint(levels: list[float]) -> bool:
     if loudest >= _FAINT_LEVEL:
         return False
     room = sorted(levels)[len(levels) // 10]
-    return sum(level >= _SPOKEN_RATIO * max(room, _NOISE_LEVEL) for level in levels) >= _SPOKEN_BLOCKS
+    return sum(level >= max(_SPOKEN_RATIO * room, _NOISE_LEVEL) for level in levels) >= _SPOKEN_BLOCKS

@@ -23,6 +23,13 @@ def speech(seconds: float, rate_hz: int, dbfs: float, room_dbfs: float = -90.0) 
     return (voice * np.sqrt(2) * 10 ** (dbfs / 20)).astype(np.float32) + noise(seconds, rate_hz, room_dbfs)
 
 
+def typing(seconds: float, dbfs: float) -> Samples:
+    """Return clicks of 15 ms, seven a second, at 16 kHz."""
+    clicks = noise(seconds, 16_000, dbfs)
+    clicks[np.arange(len(clicks)) % (16_000 // 7) >= 240] = 0
+    return clicks
+
+
 def told_after_s(truth: InputTruth, samples: Samples, rate_hz: int, wanted: InputTrouble) -> float:
     """Feed in blocks of 10 ms; return when it was told, or infinity."""
     step = rate_hz // 100
@@ -61,9 +68,10 @@ def test_clipping_ends_when_the_voice_does_not_reach_the_end_of_the_scale() -> N
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
-def test_a_voice_too_faint_is_told_in_time_and_taken_back_when_it_is_loud_enough(rate_hz: int) -> None:
+@pytest.mark.parametrize("dbfs", [-53.0, -60.0, -66.0, -72.0, -79.0])
+def test_a_voice_too_faint_is_told_in_time_and_taken_back_when_it_is_loud_enough(rate_hz: int, dbfs: float) -> None:
     truth = InputTruth(rate_hz)
-    assert told_after_s(truth, speech(3.0, rate_hz, -58), rate_hz, InputTrouble.QUIET) < TOLD_S
+    assert told_after_s(truth, speech(3.0, rate_hz, dbfs, -100), rate_hz, InputTrouble.QUIET) < TOLD_S
     assert truth.feed(noise(5.0, rate_hz, -85)) is InputTrouble.QUIET
     assert told_after_s(truth, speech(1.0, rate_hz, -30), rate_hz, InputTrouble.NONE) < 0.5
 
@@ -79,6 +87,7 @@ def test_nothing_but_the_converters_noise_is_quiet() -> None:
         pytest.param(speech(6.0, 16_000, -38, -65), id="a soft voice"),
         pytest.param(speech(6.0, 16_000, -9, -50), id="a loud voice"),
         pytest.param(np.concatenate([noise(2.0, 16_000, -62), speech(2.0, 16_000, -25, -62)]), id="a pause"),
+        pytest.param(noise(6.0, 16_000, -70) + typing(6.0, -55), id="somebody types and says nothing"),
         pytest.param(noise(6.0, 16_000, -58) + speech(6.0, 16_000, -57), id="somebody far away in a louder room"),
     ],
 )
