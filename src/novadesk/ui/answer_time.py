@@ -28,10 +28,8 @@ class DelayPart:
 
 
 def answer_words(answer_s: float) -> str:
-    """Return how fast the last answer came."""
-    if answer_s < _AT_ONCE_S:
-        return tr("Answers in under 0.1 s")
-    return tr("Answers in {s} s").format(s=f"{answer_s:.1f}")
+    """Return how fast the last answer came, such as "in 0.9 s"."""
+    return tr("in under 0.1 s") if answer_s < _AT_ONCE_S else tr("in {s} s").format(s=f"{answer_s:.1f}")
 
 
 def delay_parts(delay: AnswerDelay) -> tuple[DelayPart, ...]:
@@ -83,7 +81,9 @@ class AnswerTime(QPushButton):
 
     def _draw(self) -> None:
         known = self._answer_s is not None
-        words = answer_words(self._answer_s) if self._answer_s is not None else ""
+        words = (
+            self.tr("Answers {fast}").format(fast=answer_words(self._answer_s)) if self._answer_s is not None else ""
+        )
         self.setText(words)
         self.setAccessibleName(words or self.tr("Time of the last answer"))
         self.setVisible(known)

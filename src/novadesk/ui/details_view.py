@@ -68,7 +68,7 @@ class DetailsView(QFrame):
             "backend": snapshot.backend_name or snapshot.backend.value,
             "model": snapshot.model,
             "voice": snapshot.voice,
-            "answers": answer_words(fast).split(" ", 1)[1] if fast is not None else "",
+            "answers": answer_words(fast) if fast is not None else "",
             "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
             "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
