@@ -311,6 +311,7 @@ class Feeder:
         """Take back `pause` and `duck`, when it is the newest generation that is meant."""
         if generation == self.generation:
             self._paused = False
+            self._silence_asked_ns = 0
             self._playout.duck(False)
             self._playout.play_on()
 

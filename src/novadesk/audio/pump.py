@@ -84,7 +84,8 @@ class Pump:
         if wanted.paused:
             self._feeder.pause()
         capture = self._duplex.capture
-        self._reference: Reference = (OneClock if self._duplex.one_clock else TwoClocks)(self._duplex.playout)
+        playout = self._duplex.playout
+        self._reference: Reference = OneClock(playout) if self._duplex.one_clock else TwoClocks(capture, playout)
         delay_s = self._duplex.capture_latency_s + self._duplex.playout_latency_s
         self._hearing = Hearing(
             canceller, make_detector(), lambda: self._feeder.playing, self._interrupt,

@@ -419,6 +419,19 @@ def test_no_order_of_wishes_clicks_or_miscounts(rate_hz: int, steps: list[tuple[
     assert told[max(told)] == given_of[max(told)]
 
 
+def test_a_pause_taken_back_before_it_was_heard_is_no_delay() -> None:
+    _, feeder, speaker = made()
+    feeder.play(constant(0.5), 0)
+    speaker.hear(10)
+    feeder.pause(asked_ns=1)
+    feeder.play_on(0)
+    speaker.hear(2)
+    feeder.pause(asked_ns=speaker.now_ns)
+    speaker.hear(1)
+    feeder.measure()
+    assert feeder.silence_latencies.percentiles_ms() == pytest.approx((15, 15))
+
+
 def test_an_answer_whose_end_was_paused_plays_on_at_once() -> None:
     _, feeder, speaker = made()
     feeder.play(constant(0.1), 0)
