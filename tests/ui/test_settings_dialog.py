@@ -188,7 +188,7 @@ def test_a_test_opens_what_is_chosen_and_says_what_it_hears(
     dialog.microphone.setCurrentIndex(2)
     qtbot.mouseClick(dialog.test.button, Qt.MouseButton.LeftButton)
     assert dialog.test.button.text() == "Stop"
-    qtbot.waitUntil(lambda: dialog.test.words.text() == "Mic B hears you.")
+    qtbot.waitUntil(lambda: dialog.test.words.text() == "The microphone hears you: Mic B.")
     assert dialog.test.meter.full > 0.5
     assert ("try_sound", AudioSettings(microphone="Alsa: Mic B")) in requests.asked
     qtbot.mouseClick(dialog.test.button, Qt.MouseButton.LeftButton)
@@ -230,7 +230,7 @@ def test_every_trouble_of_a_microphone_has_its_own_sentence() -> None:
     words = {verdict(replace(open_now, trouble=trouble), 0.9) for trouble in InputTrouble}
     assert len(words) == len(InputTrouble)
     assert verdict(None, 0.0) == "Opening the devices…"
-    assert verdict(open_now, 0.1) == "Mic A is open. Say something."
+    assert verdict(open_now, 0.1) == "Say something: Mic A is open."
     assert verdict(replace(open_now, note="Studio Mic is not connected."), 0.9) == "Studio Mic is not connected."
 
 

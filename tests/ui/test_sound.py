@@ -144,7 +144,27 @@ def test_an_assistant_that_hears_itself_hands_free_is_one_click_from_holding(
     qtbot.mouseClick(window.panel.sound.way_out, Qt.MouseButton.LeftButton)
     assert intents.take() == [("set_talk_mode", TalkMode.HOLD)]
     window.show_snapshot(replace(heard, talk_mode=TalkMode.HOLD))
-    assert window.panel.sound.way_out.text() == "Sound settings"
+    assert not window.panel.sound.isVisible()  # the advice was followed
+
+
+def test_advice_against_an_echo_can_be_closed_until_the_next_conversation(
+    window: MainWindow, qtbot: QtBot, conversation: Conversation
+) -> None:
+    note = window.panel.sound
+    heard = ready(conversation, hears_itself=True)
+    window.show_snapshot(heard)
+    assert note.way_out.text() == "Sound settings"
+    qtbot.mouseClick(note.close_button, Qt.MouseButton.LeftButton)
+    window.show_snapshot(heard)
+    assert not note.isVisible()
+    window.show_snapshot(replace(heard, input_note=SILENT))
+    assert note.isVisible()
+    assert not note.close_button.isVisible()
+    window.show_snapshot(heard)
+    assert not note.isVisible()
+    window.show_snapshot(ready(conversation))
+    window.show_snapshot(heard)
+    assert note.isVisible()
 
 
 def test_a_bad_microphone_comes_before_an_echo() -> None:

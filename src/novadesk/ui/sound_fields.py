@@ -57,8 +57,8 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
     if test.note:
         return test.note
     if loudest >= _HEARD:
-        return tr("{microphone} hears you.").format(microphone=test.microphone)
-    return tr("{microphone} is open. Say something.").format(microphone=test.microphone)
+        return tr("The microphone hears you: {microphone}.").format(microphone=test.microphone)
+    return tr("Say something: {microphone} is open.").format(microphone=test.microphone)
 
 
 class EchoChoice(QWidget):
