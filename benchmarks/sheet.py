@@ -3,8 +3,22 @@
 import argparse
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
+from operator import ge, le, lt
 from pathlib import Path
+
+
+class Rule(StrEnum):
+    """How a figure keeps its limit."""
+
+    BELOW = "<"
+    AT_MOST = "<="
+    AT_LEAST = ">="
+
+
+_KEEPS: dict[str, Callable[[float, float], bool]] = {Rule.BELOW: lt, Rule.AT_MOST: le, Rule.AT_LEAST: ge}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +34,12 @@ class Figure:
     goal_ms: float | None = None
     worst_ms: float | None = None
     unit: str = "ms"
+    rule: str = Rule.BELOW
 
     @property
     def missed(self) -> bool:
         """Say whether there is a gate and it was not kept."""
-        return self.gate_ms is not None and not self.figure_ms < self.gate_ms
+        return self.gate_ms is not None and not _KEEPS[self.rule](self.figure_ms, self.gate_ms)
 
     @property
     def verdict(self) -> str:
@@ -34,7 +49,9 @@ class Figure:
     @property
     def goal_verdict(self) -> str:
         """Return what the goal says, or nothing."""
-        return "" if self.goal_ms is None else "reached" if self.figure_ms < self.goal_ms else "not reached"
+        if self.goal_ms is None:
+            return ""
+        return "reached" if _KEEPS[self.rule](self.figure_ms, self.goal_ms) else "not reached"
 
 
 class Sheet:
@@ -67,10 +84,14 @@ class Sheet:
         goal_ms: float | None = None,
         worst_ms: float | None = None,
         unit: str = "ms",
+        rule: Rule = Rule.BELOW,
     ) -> None:
         """Print a figure."""
-        gate_ms = None if gate_ms is None else gate_ms * self._gates
-        figure = Figure(name=name, figure_ms=figure_ms, gate_ms=gate_ms, goal_ms=goal_ms, worst_ms=worst_ms, unit=unit)
+        if gate_ms is not None:
+            gate_ms = gate_ms * self._gates if rule is not Rule.AT_LEAST else gate_ms / max(self._gates, 1e-12)
+        figure = Figure(
+            name=name, figure_ms=figure_ms, gate_ms=gate_ms, goal_ms=goal_ms, worst_ms=worst_ms, unit=unit, rule=rule
+        )
         self.figures.append(figure)
         beside = [] if worst_ms is None else [f"worst {told(worst_ms, unit)}"]
         beside += [] if gate_ms is None else [f"limit {told(gate_ms, unit)} {figure.verdict}"]

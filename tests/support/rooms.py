@@ -5,6 +5,7 @@ clocks that drift apart, and noise.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -102,8 +103,8 @@ class Room:
         if not self.plan.drift_ppm:
             start = self._heard - round(delay)
             return self._line[start : start + STEP].copy() if start >= 0 else np.zeros(STEP)
-        places = (self._heard + np.arange(STEP)) * (1 + self.plan.drift_ppm * 1e-6) - delay
-        return interpolate(self._line, places)
+        places = np.arange(self._heard, self._heard + STEP) * (1 + self.plan.drift_ppm * 1e-6)
+        return interpolate(self._line, (places - delay).astype(np.float64))
 
 
 def impulse_response(random: np.random.Generator, t60_s: float) -> Signal:
@@ -196,6 +197,7 @@ SAID = (
     "it was raining all morning so we stayed at home", "open the window because it is very hot in here",
     "goodbye and see you next week", "wait a second",
 )  # fmt: skip
+_PAUSE_S = (3.0, 5.0)
 _HAS_VOICES = shutil.which("flite") is not None
 
 
@@ -217,25 +219,24 @@ def answer_track(seed: int, seconds: int) -> Samples:
         for number in random.permutation(len(ANSWERS)):
             pieces += [_voiced(Speaker.SLT, ANSWERS[number]), np.zeros(RATE_HZ // 4, np.float32)]
     track = np.concatenate(pieces)[: seconds * RATE_HZ]
-    return track * np.float32(ANSWER_LEVEL / np.sqrt(np.mean(track * track)))
+    track *= np.float32(ANSWER_LEVEL / np.sqrt(np.mean(track * track)))
+    return track
 
 
-def voice_track(seed: int, seconds: float, first_s: float = 8.0, pause_s: tuple[float, float] = (3.0, 5.0)) -> tuple[
-    Samples, list[Said]
-]:  # fmt: skip
-    """Return a person who says something now and then, at `VOICE_DBFS`, and when they say what."""
+def voice_track(seed: int, seconds: float, speakers: Sequence[Speaker], first_s: float) -> tuple[Samples, list[Said]]:
+    """Return people who say something now and then, at `VOICE_DBFS`, and when they say what."""
     random = np.random.default_rng(seed)
-    track, said = np.zeros(int(seconds * RATE_HZ), np.float32), []
+    track, said = np.zeros(int(seconds * RATE_HZ), np.float32), list[Said]()
     place = int(first_s * RATE_HZ)
     while True:
-        text = SAID[random.integers(len(SAID))]
-        sound = _voiced((Speaker.RMS, Speaker.KAL16)[random.integers(2)], text)
+        text = SAID[int(random.integers(len(SAID)))]
+        sound = _voiced(speakers[int(random.integers(len(speakers)))], text)
         sound = sound * np.float32(10 ** (VOICE_DBFS / 20) / active_level(sound.astype(np.float64)))
         if place + len(sound) + 2 * RATE_HZ > len(track):
             return track, said
         track[place : place + len(sound)] = sound
         said.append(Said(start=place + _onset(sound), end=place + len(sound), text=text))
-        place += len(sound) + int(random.uniform(*pause_s) * RATE_HZ)
+        place += len(sound) + int(random.uniform(*_PAUSE_S) * RATE_HZ)
 
 
 def _onset(sound: Samples) -> int:
@@ -266,4 +267,5 @@ def murmur(speaker: Speaker, text: str) -> Samples:
         hiss = np.diff(random.standard_normal(int(0.06 * RATE_HZ) + 1)) * random.uniform(0.05, 0.4)
         syllables += [hiss, sound * np.sin(np.pi * np.arange(frames) / frames) ** 0.5]
     joined = np.concatenate(syllables)
-    return (joined * 0.1 / np.sqrt(np.mean(joined * joined))).astype(np.float32)
+    joined *= 0.1 / np.sqrt(np.mean(joined * joined))
+    return joined.astype(np.float32)

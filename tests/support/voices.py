@@ -21,6 +21,7 @@ class Speaker(Enum):
     SLT = "slt"
     RMS = "rms"
     KAL16 = "kal16"
+    AWB = "awb"
     FESTIVAL = "festival slt"
 
 

@@ -1,5 +1,6 @@
 """Taking the answer that the loudspeaker plays out of what the microphone hears."""
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,7 +15,10 @@ STEP_SAMPLES = LISTEN_HZ // 100
 """Samples of one step: 10 ms, the frame that WebRTC's audio processing works in."""
 
 GAIN_CEILING_DB = 18.0
-"""Most that the automatic gain adds: WebRTC's own 50 dB lift a quiet room's residue of echo to the level of speech."""
+"""Most that the automatic gain adds: more lifts a quiet room's residue of echo to the level of speech."""
+
+VOICE_DBFS = -26.0
+"""Level to which the gain lifts a voice that is fainter; a louder one passes as it is."""
 
 NOISE_LEVEL = 1
 """Of 0 to 3. About 12 dB; more helps no recogniser."""
@@ -25,9 +29,16 @@ NO_CANCELLER = (
 )
 
 _FAR_ACTIVE = 1e-3  # -60 dBFS: below it there is no echo to measure
+_ECHO_HEARD = 1e-6  # -60 dBFS: fainter than that, an echo is noise
 _SPEECH_ABSENT = 0.3
-_ECHO_TAIL_STEPS = 30
+_SPEECH_SURE = 0.6
+_ECHO_TAIL_STEPS = 50
 _SMOOTH = 0.01  # a memory of one second
+_VOICE_LEAST_DBFS = -60.0
+_VOICE_SMOOTH = 0.02
+_GAIN_UP_DB = 0.03  # a step: 3 dB a second
+_GAIN_DOWN_DB = 0.2
+_PEAK = 0.9
 _POWER_FLOOR = 1e-10
 
 
@@ -74,9 +85,10 @@ class NullCanceller:
 
 
 class WebRtcCanceller:
-    """WebRTC's AEC3 with high-pass filter, noise suppression and automatic gain.
+    """WebRTC's AEC3 with high-pass filter and noise suppression, and a gain for faint voices.
 
-    It finds the delay between `far` and its echo by itself, up to half a second.
+    AEC3 finds the delay between `far` and its echo by itself, up to half a second. WebRTC's own gain is left off: it
+    begins with 15 dB and presses a voice of ordinary level into its limiter, which costs a recogniser words.
 
     Raises:
         ImportError: no such canceller for this system.
@@ -84,19 +96,30 @@ class WebRtcCanceller:
 
     def __init__(self) -> None:
         self._processor = _processor()
+        self._gain = _Gain()
         self.reset()
 
     def process(self, near: Samples, far: Samples) -> Samples:
-        """Return the cleaned sound: high-passed, without echo, with less noise, at an even level."""
+        """Return the cleaned sound: high-passed, without echo, with less noise, no fainter than need be."""
         clean: Samples = self._processor.process(near, far)
         self.speech = float(self._processor.speech_probability)
-        self.gain_db = float(self._processor.gain_db)
-        self._measure(near, clean, far)
-        return clean
+        if float(np.dot(far, far)) > _FAR_ACTIVE**2 * len(far):
+            self._echo_steps = _ECHO_TAIL_STEPS
+        elif self._echo_steps:
+            self._echo_steps -= 1
+        power = float(np.dot(clean, clean)) / len(clean)
+        if self._echo_steps:
+            self._measure(float(np.dot(near, near)) / len(near), power)
+        elif self.speech > _SPEECH_SURE:
+            self._gain.learn(power)
+        louder = self._gain.apply(clean)
+        self.gain_db = self._gain.gain_db
+        return louder
 
     def reset(self) -> None:
         """Forget the room, the noise and the level of the voice."""
         self._processor.reset()
+        self._gain.reset()
         self.erle_db = 0.0
         self.speech = 0.0
         self.gain_db = 0.0
@@ -104,18 +127,42 @@ class WebRtcCanceller:
         self._after = 0.0
         self._echo_steps = 0
 
-    def _measure(self, near: Samples, clean: Samples, far: Samples) -> None:
-        if float(np.dot(far, far)) > _FAR_ACTIVE**2 * len(far):
-            self._echo_steps = _ECHO_TAIL_STEPS
-        elif self._echo_steps:
-            self._echo_steps -= 1
-        if not self._echo_steps or self.speech > _SPEECH_ABSENT:
+    def _measure(self, before: float, after: float) -> None:
+        if self.speech > _SPEECH_ABSENT:
             return
-        gain = 10 ** (self.gain_db / 10)
-        self._before += _SMOOTH * (float(np.dot(near, near)) - self._before)
-        self._after += _SMOOTH * (float(np.dot(clean, clean)) / gain - self._after)
-        if self._before > _POWER_FLOOR:
-            self.erle_db = float(10 * np.log10(self._before / max(self._after, _POWER_FLOOR)))
+        self._before += _SMOOTH * (before - self._before)
+        self._after += _SMOOTH * (after - self._after)
+        heard = self._before > _ECHO_HEARD
+        self.erle_db = max(0.0, 10 * math.log10(self._before / max(self._after, _POWER_FLOOR))) if heard else 0.0
+
+
+class _Gain:
+    """Lifts a faint voice slowly to `VOICE_DBFS`, by the level of its speech without echo. Never clips."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.gain_db = 0.0
+        self._voice_dbfs = VOICE_DBFS
+        self._factor = 1.0
+
+    def learn(self, power: float) -> None:
+        """Take the power of 10 ms of speech."""
+        level_dbfs = 10 * math.log10(power + _POWER_FLOOR)
+        if level_dbfs > max(_VOICE_LEAST_DBFS, self._voice_dbfs - 15):
+            self._voice_dbfs += _VOICE_SMOOTH * (level_dbfs - self._voice_dbfs)
+        wanted_db = min(GAIN_CEILING_DB, max(0.0, VOICE_DBFS - self._voice_dbfs))
+        self.gain_db += min(_GAIN_UP_DB, max(-_GAIN_DOWN_DB, wanted_db - self.gain_db))
+
+    def apply(self, sound: Samples) -> Samples:
+        """Return the sound with the gain, moved evenly to what it is now."""
+        most = max(1.0, _PEAK / max(float(np.abs(sound).max()), _PEAK / 100))
+        factor = min(most, 10 ** (self.gain_db / 20))
+        before, self._factor = min(most, self._factor), factor
+        if before == factor == 1.0:
+            return sound
+        return sound * np.linspace(before, factor, len(sound), dtype=np.float32)
 
 
 def make_canceller(echo: EchoSetting) -> tuple[Canceller, str]:
@@ -139,7 +186,5 @@ def _processor() -> "AudioProcessor":
         echo_cancellation=True,
         noise_suppression=True,
         high_pass_filter=True,
-        auto_gain_control=True,
         ns_level=NOISE_LEVEL,
-        agc_max_gain_db=GAIN_CEILING_DB,
     )

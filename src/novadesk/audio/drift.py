@@ -4,18 +4,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from novadesk.audio.formats import LISTEN_HZ, Samples
+from novadesk.audio.formats import Samples
 
 MOST_PPM = 1_000.0
 """More is no clock of a sound device (crystals stay within 100 ppm, poor ones within 500), but a fault of counting."""
 
-SLACK_S = 0.03
-"""Of the speaker's sound kept in hand by `ClockBridge`: a block of 20 ms, and half of one for late callbacks."""
-
-MOST_SLACK_S = 0.12
-
-_LEVEL_MEMORY_S = 3.0
-_CORRECTED_IN_S = 30.0
 _MEMORY_S = 120.0
 _FIRST_S = 5.0
 _TRUST_S2 = 8.0  # spread of the times at which half of the slope is believed: ten seconds
@@ -123,60 +116,6 @@ class DriftResampler:
         phases = np.rint((places - whole) * _PHASES).astype(np.intp)
         result: Samples = np.einsum("ij,ij->i", sliding_window_view(joined, _TAPS)[whole], self._filters[phases])
         return result
-
-
-class ClockBridge:
-    """Takes sound by the speaker's clock, gives it by the microphone's, an even `SLACK_S` later; both at `LISTEN_HZ`.
-
-    The estimate of the two clocks leads; how much lies in hand corrects it, also while there is no estimate yet.
-
-    Attributes:
-        slips: how often it had to jump: it had run dry, or far too much lay in hand.
-    """
-
-    def __init__(self) -> None:
-        self._estimator = DriftEstimator(LISTEN_HZ, LISTEN_HZ)
-        self._resampler = DriftResampler()
-        self._waiting = np.zeros(0, np.float32)
-        self._slack = round(SLACK_S * LISTEN_HZ)
-        self._put = self._taken = 0
-        self._over = 0.0
-        self._begun = False
-        self.slips = 0
-
-    @property
-    def ppm(self) -> float:
-        """Return how much faster the speaker's clock runs; 0 while unknown."""
-        return self._estimator.ppm
-
-    def put(self, sound: Samples) -> None:
-        """Take what was played."""
-        self._put += len(sound)
-        correction = min(MOST_PPM, max(-MOST_PPM, 1e6 * self._over / LISTEN_HZ / _CORRECTED_IN_S))
-        ratio = self._estimator.ratio * (1 + correction * 1e-6)
-        self._waiting = np.concatenate((self._waiting, self._resampler.feed(sound, ratio)))
-
-    def take(self, samples: int) -> Samples:
-        """Return as many samples, silence for what has not been played yet."""
-        if not self._begun and len(self._waiting) < max(samples, self._slack):
-            return np.zeros(samples, np.float32)
-        if not self._begun or len(self._waiting) > samples + MOST_SLACK_S * LISTEN_HZ:
-            self.slips += self._begun
-            self._restart(max(samples, self._slack))
-        self._taken += samples
-        self._estimator.feed(self._taken, self._put, round(self._taken * 1e9 / LISTEN_HZ))
-        self._over += samples / LISTEN_HZ / _LEVEL_MEMORY_S * (len(self._waiting) - self._slack - self._over)
-        missing = max(0, samples - len(self._waiting))
-        if missing:
-            self.slips += 1
-            self._waiting = np.concatenate((np.zeros(missing, np.float32), self._waiting))
-        taken, self._waiting = self._waiting[:samples], self._waiting[samples:]
-        return taken
-
-    def _restart(self, kept: int) -> None:
-        self._begun = True
-        self._waiting = self._waiting[-kept:]
-        self._over = 0.0
 
 
 def _fractions() -> NDArray[np.float32]:

@@ -1,0 +1,145 @@
+"""A voice that cuts in is suspected, then confirmed or taken back; an echo is neither."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from novadesk.audio.bargein import WINDOW_SAMPLES, WITHDRAW_STEPS, BargeInDetector, make_detector
+from novadesk.audio.formats import Samples, to_samples
+from novadesk.models import BargeIn
+
+STEP = 160
+FAR = np.full(STEP, 0.1, np.float32)
+
+
+class Model:
+    """Takes for speech what is loud, or nothing."""
+
+    def __init__(self, believes: bool = True) -> None:
+        self.believes = believes
+        self.asked = 0
+        self.resets = 0
+
+    def __call__(self, audio: bytes) -> float:
+        assert len(audio) == 2 * WINDOW_SAMPLES
+        self.asked += 1
+        return 0.9 if self.believes and np.abs(to_samples(audio)).max() > 0.01 else 0.1
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def noise(level: float, seed: int = 1) -> Samples:
+    return (level * np.random.default_rng(seed).standard_normal(STEP)).astype(np.float32)
+
+
+def feed(detector: BargeInDetector, near: float, clean: float, steps: int, playing: bool = True) -> list[BargeIn]:
+    """Feed steps of such levels; return what was found."""
+    found = []
+    for number in range(steps):
+        stage = detector.feed(noise(near, number), noise(clean, number), FAR, playing)
+        found += [] if stage is None else [stage]
+    return found
+
+
+def ready(model: Model | None) -> BargeInDetector:
+    detector = BargeInDetector(model)
+    assert feed(detector, 0.05, 0.0002, 100) == []
+    return detector
+
+
+def test_a_voice_is_suspected_and_then_certain() -> None:
+    model = Model()
+    detector = ready(model)
+    assert feed(detector, 0.06, 0.05, 12) == [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+    assert model.resets == 1
+
+
+def test_what_the_model_takes_for_no_speech_is_taken_back_in_time() -> None:
+    detector = ready(Model(believes=False))
+    assert feed(detector, 0.06, 0.05, 8) == [BargeIn.SUSPECTED]
+    assert feed(detector, 0.05, 0.0002, WITHDRAW_STEPS) == [BargeIn.WITHDRAWN]
+    assert feed(detector, 0.05, 0.0002, 200) == []
+
+
+def test_an_echo_that_the_canceller_takes_away_is_no_voice_and_the_model_is_not_asked() -> None:
+    model = Model()
+    detector = ready(model)
+    assert feed(detector, 0.2, 0.004, 300) == []
+    assert model.asked == 0
+
+
+def test_hum_that_the_canceller_leaves_out_hides_no_voice() -> None:
+    detector, hum = ready(Model()), 0.3 * np.sin(2 * np.pi * 50 * np.arange(40 * STEP) / 16_000).astype(np.float32)
+    found = []
+    for number in range(40):
+        near = noise(0.06, number) + hum[number * STEP : (number + 1) * STEP]
+        found.append(detector.feed(near, noise(0.05, number), FAR, True))
+    assert BargeIn.CONFIRMED in found
+
+
+def test_automatic_gain_does_not_make_a_residue_of_echo_a_voice() -> None:
+    detector = ready(Model())
+    lifted = [detector.feed(noise(0.1, n), noise(0.024, n), FAR, True, gain_db=18.0) for n in range(50)]
+    assert not any(lifted)
+
+
+def test_a_confirmed_voice_is_told_once_and_again_if_the_answer_goes_on() -> None:
+    detector = ready(Model())
+    found = feed(detector, 0.06, 0.05, 90)
+    assert found == [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+    assert feed(detector, 0.06, 0.05, 40) == [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+
+
+def test_an_answer_that_ends_under_a_suspicion_takes_it_back() -> None:
+    detector = ready(Model(believes=False))
+    assert feed(detector, 0.06, 0.05, 8) == [BargeIn.SUSPECTED]
+    assert feed(detector, 0.06, 0.05, 1, playing=False) == [BargeIn.WITHDRAWN]
+    assert feed(detector, 0.06, 0.05, 50, playing=False) == []
+
+
+def test_without_a_model_only_what_lasts_is_certain() -> None:
+    detector = ready(None)
+    assert feed(detector, 0.06, 0.05, 10) == [BargeIn.SUSPECTED]
+    assert feed(detector, 0.05, 0.0002, WITHDRAW_STEPS) == [BargeIn.WITHDRAWN]
+    assert feed(detector, 0.06, 0.05, 40) == [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+
+
+def test_a_reset_detector_is_a_new_one() -> None:
+    detector = ready(Model())
+    feed(detector, 0.06, 0.05, 20)
+    detector.reset()
+    assert feed(detector, 0.05, 0.0002, 100) == []
+    assert feed(detector, 0.06, 0.05, 12) == [BargeIn.SUSPECTED, BargeIn.CONFIRMED]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    parts=st.lists(
+        st.tuples(st.sampled_from([0.0, 0.0002, 0.004, 0.05]), st.integers(1, 70), st.booleans()), max_size=8
+    ),
+    believes=st.booleans(),
+)
+def test_stages_come_in_their_order(parts: list[tuple[float, int, bool]], believes: bool) -> None:
+    detector, suspected_for = BargeInDetector(Model(believes)), None
+    for level, steps, playing in parts:
+        for number in range(steps):
+            stage = detector.feed(noise(level, number), noise(level, number), FAR, playing)
+            suspected_for = None if suspected_for is None else suspected_for + 1
+            assert playing or stage in (None, BargeIn.WITHDRAWN)
+            if stage is BargeIn.SUSPECTED:
+                assert suspected_for is None
+                suspected_for = 0
+            elif stage is not None:
+                assert suspected_for is not None
+                suspected_for = None
+            assert suspected_for is None or suspected_for <= WITHDRAW_STEPS
+    assert believes or suspected_for is None or suspected_for < WITHDRAW_STEPS
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_the_real_model_takes_noise_for_no_speech(level: float) -> None:
+    detector = make_detector()
+    found = feed(detector, 0.05, 0.0002, 50) + feed(detector, level, level, 80)
+    assert BargeIn.CONFIRMED not in found

@@ -1,0 +1,114 @@
+"""The canceller takes an echo away and leaves a voice; where there is none, it says so."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from novadesk.audio.canceller import (
+    GAIN_CEILING_DB,
+    VOICE_DBFS,
+    Canceller,
+    NullCanceller,
+    WebRtcCanceller,
+    make_canceller,
+)
+from novadesk.audio.formats import Samples
+from novadesk.config import EchoSetting
+from tests.support.rooms import RATE_HZ, STEP, Plan, Room, murmur
+from tests.support.voices import Speaker
+
+SILENCE = np.zeros(STEP, np.float32)
+
+
+def talk(seconds: float, dbfs: float) -> Samples:
+    """Return speech-like sound without end."""
+    voice = np.concatenate(
+        [murmur(Speaker.RMS, text) for text in ("something like a sentence", "and one more of them")]
+    )
+    sound = np.resize(voice, round(seconds * RATE_HZ) // STEP * STEP)
+    return sound * np.float32(10 ** (dbfs / 20) / np.sqrt(np.mean(sound * sound)))
+
+
+def steps(sound: Samples) -> list[Samples]:
+    return list(sound.reshape(-1, STEP))
+
+
+def level_db(sound: list[Samples]) -> float:
+    return float(10 * np.log10(np.mean(np.square(np.concatenate(sound))) + 1e-12))
+
+
+def through(canceller: Canceller, voice: Samples) -> list[Samples]:
+    return [canceller.process(step, SILENCE) for step in steps(voice)]
+
+
+def test_an_echo_is_taken_away_and_by_how_much_is_known() -> None:
+    answer = talk(8, -18)
+    room, canceller = Room(Plan(seed=3), answer, 8), WebRtcCanceller()
+    near, clean = [], []
+    for played in steps(answer):
+        near.append(room.hear(played, SILENCE))
+        clean.append(canceller.process(near[-1], played))
+    taken_db = level_db(near[500:]) - level_db(clean[500:])
+    assert taken_db > 25
+    assert canceller.erle_db == pytest.approx(taken_db, abs=8)
+
+
+def test_a_voice_of_ordinary_level_passes_as_loud_as_it_is() -> None:
+    voice = talk(4, -22)
+    clean = through(WebRtcCanceller(), voice)
+    assert level_db(clean[100:]) == pytest.approx(level_db(steps(voice)[100:]), abs=3)
+    assert np.abs(np.concatenate(clean)).max() <= np.abs(voice).max() * 1.2
+
+
+def test_a_faint_voice_is_lifted_slowly_and_not_by_more_than_the_ceiling() -> None:
+    canceller, voice = WebRtcCanceller(), talk(20, VOICE_DBFS - 14)
+    clean = through(canceller, voice)
+    assert 10 < canceller.gain_db < GAIN_CEILING_DB
+    assert level_db(clean[-200:]) == pytest.approx(level_db(steps(voice)[-200:]) + canceller.gain_db, abs=3)
+    through(canceller, talk(20, VOICE_DBFS - 28))
+    assert canceller.gain_db <= GAIN_CEILING_DB
+    canceller.reset()
+    assert canceller.gain_db == 0
+
+
+def test_a_lifted_voice_that_grows_loud_does_not_clip() -> None:
+    canceller = WebRtcCanceller()
+    through(canceller, talk(15, VOICE_DBFS - 18))
+    assert canceller.gain_db > 6
+    assert max(np.abs(step).max() for step in through(canceller, talk(1, -20))) < 1
+
+
+def test_no_figure_is_made_up_where_there_is_no_echo() -> None:
+    canceller = WebRtcCanceller()
+    for played in steps(talk(2, -18)):
+        canceller.process(SILENCE, played)
+    assert canceller.erle_db == 0
+
+
+def test_reset_forgets_the_room() -> None:
+    canceller = WebRtcCanceller()
+    answer = talk(3, -18)
+    for step in steps(answer):
+        canceller.process(step * np.float32(0.3), step)
+    assert canceller.erle_db > 0
+    canceller.reset()
+    assert (canceller.erle_db, canceller.speech, canceller.gain_db) == (0, 0, 0)
+
+
+def test_a_headset_hears_the_sound_as_it_is() -> None:
+    canceller, note = make_canceller(EchoSetting.HEADSET)
+    sound = talk(0.01, -20)
+    assert isinstance(canceller, NullCanceller)
+    assert canceller.process(sound, sound) is sound
+    assert note == ""
+
+
+def test_speakers_get_the_echo_taken_away_or_are_told_that_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    canceller, note = make_canceller(EchoSetting.SPEAKERS)
+    assert isinstance(canceller, WebRtcCanceller)
+    assert note == ""
+    monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
+    canceller, note = make_canceller(EchoSetting.SPEAKERS)
+    assert isinstance(canceller, NullCanceller)
+    assert "does not listen while it speaks" in note

@@ -1,0 +1,67 @@
+"""Two clocks are told apart in a minute or two, and the speaker's sound keeps step with the microphone's."""
+
+import numpy as np
+import pytest
+
+from novadesk.audio.drift import DriftEstimator, DriftResampler
+from novadesk.audio.formats import Samples
+
+
+def run_clocks(estimator: DriftEstimator, ppm: float, begin_s: float, end_s: float, lost_frames: int = 0) -> None:
+    """Count for a while: blocks of 20 and 10 ms, looked at every 20 ms or a little later."""
+    random = np.random.default_rng(5)
+    for number in range(int(begin_s * 50), int(end_s * 50)):
+        at_s = number / 50 + random.uniform(0, 0.004)
+        captured = int(at_s * 50) * 960
+        played = int((at_s * (1 + ppm * 1e-6) + 0.007) * 100) * 441 + lost_frames
+        estimator.feed(captured, played, round(at_s * 1e9))
+
+
+@pytest.mark.parametrize("ppm", [0, 50, -300, 900])
+def test_the_ratio_is_found_within_two_minutes(ppm: float) -> None:
+    estimator = DriftEstimator(48_000, 44_100)
+    run_clocks(estimator, ppm, 0, 120)
+    assert estimator.ppm == pytest.approx(ppm, abs=15)
+    assert estimator.ratio == 1 + estimator.ppm * 1e-6
+
+
+def test_nothing_is_said_before_it_is_known() -> None:
+    estimator = DriftEstimator(48_000, 44_100)
+    run_clocks(estimator, 300, 0, 4)
+    assert estimator.ppm == 0
+
+
+def test_lost_frames_are_a_jump_and_no_slope() -> None:
+    estimator = DriftEstimator(48_000, 44_100)
+    run_clocks(estimator, 50, 0, 120)
+    run_clocks(estimator, 50, 120, 180, lost_frames=44_100)
+    assert estimator.ppm == pytest.approx(50, abs=15)
+
+
+def test_a_change_of_clocks_is_followed() -> None:
+    estimator = DriftEstimator(48_000, 44_100)
+    run_clocks(estimator, 0, 0, 60)
+    estimator.reset()
+    assert estimator.ppm == 0
+    run_clocks(estimator, -100, 60, 180)
+    assert estimator.ppm == pytest.approx(-100, abs=25)
+
+
+def tone(frames: int, speed: float = 1.0, late: float = 0.0) -> Samples:
+    return (0.5 * np.sin(2 * np.pi * 1_000 / 16_000 * (np.arange(frames) * speed - late))).astype(np.float32)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.0003, 0.999])
+def test_a_resampled_tone_is_the_tone_of_the_other_clock(ratio: float) -> None:
+    resampler = DriftResampler()
+    out = np.concatenate([resampler.feed(part, ratio) for part in np.array_split(tone(32_000), 173)])
+    assert abs(len(out) - 32_000 / ratio) <= 1
+    expected = tone(len(out), ratio, DriftResampler.delay_frames)
+    assert np.abs(out[64:] - expected[64:]).max() < 1e-3
+
+
+def test_pieces_give_what_the_whole_gives() -> None:
+    sound = np.random.default_rng(2).uniform(-1, 1, 5_000).astype(np.float32)
+    resampler = DriftResampler()
+    pieces = [resampler.feed(part, 1.0002) for part in np.split(sound, [0, 1, 7, 400, 401, 3_000])]
+    np.testing.assert_allclose(np.concatenate(pieces), DriftResampler().feed(sound, 1.0002), atol=1e-4)
