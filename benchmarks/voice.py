@@ -5,6 +5,7 @@ NovaDesk's window is measured in full, with its echo canceller on, and from outs
 package index that speak Nova Sonic: the same local server over TLS under AWS's own name, the same virtual devices, one
 after the other, each set up as its documentation recommends. They live in environments below DIR (build/peers), which
 `--install` makes. Needs root, for mounts of its own and the port of https. Exit code 1 when a limit is missed.
+On a machine with other work, `chrt -r 5` in front lets all that is measured run before it.
 """
 
 import os
@@ -139,7 +140,8 @@ def main() -> int:
     sheet = Sheet(chosen.gates)
     with tempfile.TemporaryDirectory(prefix="nd-voice.") as folder:
         everybody = measure(wanted, Path(folder), peers, QUICK if chosen.quick else Plan(), sheet)
-    sheet.note(f"niceness {os.nice(0)}; load averages (1, 5, 15 min) at the end {os.getloadavg()}")
+    first = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    sheet.note(f"echo canceller on; everything that is measured ran {'before all other work' if first else 'as usual'}")
     if OWN in everybody:
         tell_inside(everybody[OWN], sheet)
     tell_side_by_side(everybody, sheet)
