@@ -27,6 +27,8 @@ _EXACT = 0.97
 _SILENT_RMS = 8.0
 _FOLLOWED = 200
 _CANDIDATES = 8
+_AROUND = 12_000
+_PATIENCE = 10
 _NEAR = RATE_HZ // 10
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
@@ -71,8 +73,13 @@ class Break:
     unread: int
     skipped: int
 
+    @property
+    def missing(self) -> int:
+        """Return the numbers that are not read; below zero: read twice."""
+        return self.skipped + self.unread
+
     def __str__(self) -> str:
-        return f"{self.skipped / 48:+.1f} ms at {self.received / RATE_HZ:.3f} s, number {self.source}"
+        return f"{self.skipped / 48:+.1f} ms, {self.missing / 48:.1f} ms not read, at {self.received / RATE_HZ:.3f} s, number {self.source}"
 
 
 class Numbering:
@@ -98,49 +105,74 @@ class Numbering:
         The first stretch's number lies in the first period.
         """
         stride = _stride(rate_hz)
-        cycle = self._cycles.setdefault(stride, _Cycle(self._wave[np.arange(PERIOD) * stride % PERIOD]))
+        cycle = self._cycles.setdefault(stride, _Cycle(self._wave, stride))
         size = rate_hz // 100
         blocks = heard[: len(heard) // size * size].reshape(-1, size)
-        loud = np.sqrt(np.square(blocks.astype(np.float64)).mean(axis=1)) > _SILENT_RMS
+        loud = np.sqrt(np.square(blocks.astype(np.float32)).mean(axis=1)) > _SILENT_RMS
         stretches: list[Stretch] = []
         place = 0
+        everywhere_at = 0
         while place < len(blocks):
             expected = _expected(stretches, place * BLOCK)
-            at = cycle.find(blocks[place], expected * cycle.inverse(stride) % PERIOD) if loud[place] else None
+            at = None
+            if loud[place]:
+                at = cycle.find(blocks[place], expected, everywhere=place >= everywhere_at)
+                if at is None and place >= everywhere_at:
+                    everywhere_at = place + _PATIENCE
             if at is None:
                 place += 1
                 continue
-            count = cycle.follow(blocks[place : place + _FOLLOWED], at)
-            number = at * stride % PERIOD
-            number += PERIOD * round((expected - number) / PERIOD) if stretches else 0
-            _add(stretches, Stretch(received=place * BLOCK, source=number, length=count * BLOCK))
-            place += count
+            free = stretches[-1].received_end // BLOCK if stretches else 0
+            back = cycle.follow_back(blocks[free:place], at)
+            count = cycle.follow(blocks[place : place + _FOLLOWED], at) + back
+            number = (at - back * size) * stride % PERIOD
+            number += PERIOD * round((expected - back * BLOCK - number) / PERIOD) if stretches else 0
+            _add(stretches, Stretch(received=(place - back) * BLOCK, source=number, length=count * BLOCK))
+            place += count - back
         return stretches
 
 
 class _Cycle:
     """The numbered sound as a recording of one rate has it: every n-th sample, once around."""
 
-    def __init__(self, wave: Samples) -> None:
-        self._wave = wave.astype(np.float32)
+    def __init__(self, wave: Samples, stride: int) -> None:
+        self._wave = wave[np.arange(PERIOD) * stride % PERIOD].astype(np.float32)
+        self._stride = stride
+        self._inverse = pow(stride, -1, PERIOD)
 
     @cached_property
     def _spectrum(self) -> npt.NDArray[np.complex64]:
         return np.fft.rfft(self._wave)
 
-    @staticmethod
-    def inverse(stride: int) -> int:
-        """Return what turns a number into the place in the cycle."""
-        return pow(stride, -1, PERIOD)
+    def find(self, block: npt.NDArray[np.int16] | Floats, expected: int, *, everywhere: bool) -> int | None:
+        """Return the place of a block, or None; it is looked for around the expected number, and `everywhere`."""
+        wanted = expected * self._inverse % PERIOD
+        if self.follow(block[np.newaxis], wanted):
+            return wanted
+        for shift in range(self._stride):
+            centre = (expected + shift) * self._inverse - _AROUND
+            window = self._wave[np.arange(centre, centre + 2 * _AROUND) % PERIOD]
+            match = np.abs(np.correlate(window, block.astype(np.float32)))
+            at = (centre + int(match.argmax())) % PERIOD
+            if self.follow(block[np.newaxis], at):
+                return at
+        return self._find_everywhere(block) if everywhere else None
 
-    def find(self, block: npt.NDArray[np.int16] | Floats, expected: int) -> int | None:
-        """Return the place of a block, or None; it is looked for where it is expected, then everywhere."""
-        if self.follow(block[np.newaxis], expected):
-            return expected
+    def _find_everywhere(self, block: npt.NDArray[np.int16] | Floats) -> int | None:
         heard = np.fft.rfft(block.astype(np.float32), PERIOD)
         match = np.abs(np.fft.irfft(self._spectrum * np.conj(heard), PERIOD))
         best = np.argpartition(match, -_CANDIDATES)[-_CANDIDATES:]
         return next((int(at) for at in best if self.follow(block[np.newaxis], int(at))), None)
+
+    def follow_back(self, blocks: npt.NDArray[np.int16] | Floats, at: int) -> int:
+        """Return how many of the last of these blocks are exactly what comes before a place."""
+        count = 0
+        while count < len(blocks):
+            at -= blocks.shape[1]
+            if not self.follow(blocks[len(blocks) - count - 1][np.newaxis], at):
+                break
+            count += 1
+        return count
 
     def follow(self, blocks: npt.NDArray[np.int16] | Floats, at: int) -> int:
         """Return how many of these blocks are exactly what follows from a place on."""

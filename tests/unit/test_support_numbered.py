@@ -1,6 +1,8 @@
 """The numbered sound: what was done to it is read from a recording of it, to the sample."""
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novadesk.audio.resampler import Resampler
+from tests.support import numbered_verdicts as verdicts
 from tests.support.numbered import (
     BLOCK,
     PERIOD,
@@ -21,12 +24,14 @@ from tests.support.numbered import (
     by_source,
     unexplained,
 )
+from tests.support.numbered_host import Seen
+from tests.support.numbered_run import Outage, Ran, Trouble, Variant
 
 SOUND = Numbering(1)
 OTHER = Numbering(2)
 places = st.integers(3 * BLOCK, 40 * BLOCK)
 numbers = st.integers(0, PERIOD - 1)
-few = settings(max_examples=8)
+few = settings(max_examples=5)
 
 
 def captured(samples: Samples, volume: float = 1.0) -> Samples:
@@ -121,3 +126,102 @@ def test_what_the_control_shows_too_is_explained(mine: list[Break], control: lis
     for shift in itertools.islice(itertools.count(0, 1_000), 3):
         moved = [broken(one.received + shift, one.skipped, one.source) for one in control]
         assert unexplained(mine, moved, by_source) == left
+
+
+# The verdicts, on runs made of stretches.
+
+S = RATE_HZ
+
+
+def line(*parts: tuple[float, float, float]) -> list[Stretch]:
+    """Return stretches of (received, source, length) in seconds."""
+    return [Stretch(received=round(r * S), source=round(s * S), length=round(n * S)) for r, s, n in parts]
+
+
+def ran(**other: Any) -> Ran:
+    """Return a run of 20 s with two whole answers, and what is different in it."""
+    frames = round(21 * S / verdicts.FRAME)
+    seen = Seen(
+        frame_ns=[round((1 + index) * 32e6) for index in range(frames)],
+        opened=[(0, "", "")],
+        engine=dict.fromkeys(("dropped_frames", "dropped_messages", "underruns"), 0),
+        played=[(round(at * 1e9), round(at * 24_000)) for at in range(7)],
+    )
+    made: dict[str, Any] = {
+        "variant": Variant.QUIET,
+        "numbers": 20 * S,
+        "answers": 2,
+        "seen": seen,
+        "heard": line((0.5, 0, 20)),
+        "controls": [line((0, 0, 20))],
+        "answered": [line((1, 0, 7), (11, 7, 7))],
+        "beside": [line((0, 0, 20))],
+    }
+    return Ran(**{**made, **other})
+
+
+def all_wrong(one: Ran) -> list[str]:
+    return verdicts.microphone(one) + verdicts.speaker(one) + verdicts.engine(one)
+
+
+def test_a_whole_run_has_nothing_wrong() -> None:
+    assert all_wrong(ran()) == []
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"heard": []},
+        {"heard": line((0.5, 0, 5), (5.51, 5.02, 14.98))},
+        {"heard": line((0.5, 0.2, 19.8))},
+        {"heard": line((0.5, 0, 19.8))},
+        {"controls": [line((0.5, 0, 19.8))]},
+        {"answered": [line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))]},
+        {"answered": [line((1, 0, 6.9), (11, 7, 7))]},
+        {"answered": [line((1, 0, 7), (11, 7.1, 6.9))]},
+        {"answered": [line((1, 0, 7))]},
+        {"answered": [line((1, 0, 7), (8, 7.05, 6.95))]},
+    ],
+)
+def test_what_only_the_app_has_lost_is_wrong(different: dict[str, Any]) -> None:
+    assert len(all_wrong(ran(**different))) == 1
+
+
+def test_what_the_recorder_lost_too_is_not_the_apps() -> None:
+    hole = {"heard": line((0.5, 0, 5), (5.51, 5.02, 14.98)), "controls": [line((0, 0, 5.01), (5.02, 5.03, 14.97))]}
+    assert all_wrong(ran(**hole)) == []
+    silence = {"answered": [line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))], "beside": [line((0, 0, 14), (14.5, 14, 6))]}
+    assert all_wrong(ran(**silence)) == []
+
+
+def test_a_gap_that_the_sound_server_told_of_is_excused_and_a_loss_is_not() -> None:
+    gap = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))])
+    loss = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10.1, 3.9))])
+    twice = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 9.9, 4.1))])
+    for one in (gap, loss, twice):
+        one.seen.underflows = 1
+    assert [len(all_wrong(one)) for one in (gap, loss, twice)] == [0, 1, 1]
+
+
+def outage(down_s: float, up_s: float) -> Outage:
+    return Outage(trouble=Trouble.SUSPEND, down_ns=round(down_s * 1e9), up_ns=round(up_s * 1e9))
+
+
+def test_a_loss_is_measured_against_its_outage() -> None:
+    """The frames stop at 4 s of the recording and go on at 7 s of the clock."""
+    one = ran(variant=Variant.OUTAGES, outages=[outage(4, 7)], heard=line((0, 0, 4), (4, 7.064, 12.936)))
+    late = [at_ns + (3_000_000_000 if index >= 125 else 0) for index, at_ns in enumerate(one.seen.frame_ns)]
+    one.seen.frame_ns[:] = late
+    one.seen.opened.append((7_080_000_000, "", ""))
+    (loss,) = verdicts.losses(one)
+    assert (round(loss.outage_ms), round(loss.lost_ms)) == (3_080, 3_064)
+    assert round(loss.early_ms) == 0
+    assert round(loss.late_ms) == -80
+    assert verdicts.outside(one) == []
+    assert verdicts.outside(replace(one, outages=[outage(9, 10)])) != []
+
+
+def test_an_answer_may_break_where_it_was_when_the_device_went() -> None:
+    broken = ran(outages=[outage(3, 4)], answered=[line((1, 0, 3), (5, 3.2, 3.8), (11, 7, 7))])
+    assert verdicts.outside(broken) == []
+    assert len(verdicts.outside(replace(broken, outages=[]))) == 1
