@@ -28,7 +28,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownlinkListener:
-    """Where a downlink's results go; every call returns at once. `key_held`: the person is not done talking."""
+    """Where a downlink's results go; every call returns at once.
+
+    Attributes:
+        key_held: returns whether the person is not done talking.
+        on_held: an answer has begun that waits for that.
+    """
 
     play: Callable[[bytes, int], None]
     flush: Callable[[int], None]
@@ -36,6 +41,7 @@ class DownlinkListener:
     tell: Callable[[lifecycle.Event], None]
     ask_tool: Callable[[ToolRequested], None]
     key_held: Callable[[], bool]
+    on_held: Callable[[], None]
 
 
 class Downlink:
@@ -156,7 +162,6 @@ class Downlink:
                     self._play(pcm)
             case Interrupted():
                 playback.forget()
-                self._drop_held()
                 tell(lifecycle.AnswerInterrupted())
             case ToolRequested():
                 tell(lifecycle.ToolAsked())
@@ -269,6 +274,7 @@ class Downlink:
             self._transcript.played(self._playback.count)  # nothing of it is heard before the release
             self._held.begin()
             self._playback.held = True
+            self._listener.on_held()
         else:
             self._listener.tell(lifecycle.AnswerBegan())
 

@@ -98,6 +98,7 @@ class Driver:
                 tell=self._on_told,
                 ask_tool=self._on_tool_asked,
                 key_held=lambda: self.uplink.key_held,
+                on_held=lambda: self._questions.answer_began(),
             )
         )
         self.talk_over = self._make_talk_over(settings)

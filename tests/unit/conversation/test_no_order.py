@@ -253,7 +253,16 @@ STEPS = sorted(
 )
 
 
-@given(st.lists(st.sampled_from(STEPS), max_size=25))
-@settings(max_examples=60, deadline=None)
-def test_no_order_leaves_the_microphone_open_or_an_old_answer_playing(steps: list[str]) -> None:
-    run_virtually(Order().run(steps))
+SCENES = (  # where the order matters most, each of which chance alone would seldom begin
+    ("press", "begin", "speak"),
+    ("press", "begin", "finish", "understand"),
+    ("begin", "speak"),
+    ("switch", "begin", "speak", "cut_in"),
+    ("press", "switch", "switch"),
+)
+
+
+@given(st.lists(st.sampled_from([*((step,) for step in STEPS), *SCENES * 3]), max_size=12))
+@settings(max_examples=80, deadline=None)
+def test_no_order_leaves_the_microphone_open_or_an_old_answer_playing(scenes: list[tuple[str, ...]]) -> None:
+    run_virtually(Order().run([step for scene in scenes for step in scene]))
