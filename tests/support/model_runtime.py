@@ -3,13 +3,13 @@
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from novadesk.errors import KnownError, Reason
-from novadesk.store.agentruntime import RemoteSession, RemoteStatus, RemoteStep, StepSummary
+from novadesk.store.agentruntime import PAGE, RemoteSession, RemoteStatus, RemoteStep, StepSummary
 
 ANSWER_S = 0.02
 DEADLINE_S = 10.0
@@ -222,7 +222,7 @@ class ModelRemote:
         steps = await self._ask(lambda: self._runtime.steps(session_id))
         return tuple(sorted(steps, key=lambda step: (step.step_ms, step.step_id)))
 
-    async def step_pages(self, session_id: str, *, size: int) -> AsyncIterator[tuple[StepSummary, ...]]:
+    async def step_pages(self, session_id: str, *, size: int = PAGE) -> AsyncIterator[Sequence[StepSummary]]:
         steps = await self._ask(lambda: self._runtime.steps(session_id))
         for start in range(0, max(1, len(steps)), size):
             yield steps[start : start + size]
