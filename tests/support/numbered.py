@@ -79,7 +79,8 @@ class Break:
         return self.skipped + self.unread
 
     def __str__(self) -> str:
-        return f"{self.skipped / 48:+.1f} ms, {self.missing / 48:.1f} ms not read, at {self.received / RATE_HZ:.3f} s, number {self.source}"
+        lost = f"{self.skipped / 48:+.1f} ms, {self.missing / 48:.1f} ms not read"
+        return f"{lost}, at {self.received / RATE_HZ:.3f} s, number {self.source}"
 
 
 class Numbering:

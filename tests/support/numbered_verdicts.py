@@ -147,7 +147,8 @@ def _ends(what: str, stretches: Sequence[Stretch], numbers: int) -> list[str]:
 
 def _in_answers(ran: Ran, found: Sequence[Break]) -> list[str]:
     # Of several gaps in a row, what was played between them is too short to be read.
-    silences = [one for one in found if one.skipped < 0 and 0 <= one.missing <= max(_EDGE, one.unread // 2)]
+    unread = _EDGE * max(1, ran.seen.underflows)
+    silences = [one for one in found if one.skipped < 0 and 0 <= one.missing <= unread]
     told = ran.seen.underflows + ran.seen.starved
     wrong = [f"an answer: {one}" for one in found if one not in silences]
     return wrong + [f"a gap in an answer, one of {len(silences)}, {told} told: {one}" for one in silences[told:]]
