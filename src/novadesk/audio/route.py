@@ -76,6 +76,8 @@ class _Way:
         if self._at_home:
             return self.still() if device is None else self._towards_home(device, names, pid)
         step = self._elsewhere(names, gained)
+        if self._any_will_do and device is not None:
+            step = replace(step, title=f"{self._opened} ({device.title})")
         if self._any_will_do and device is not None and default not in ("", self._default):
             wanted = [row.name for row in view.of(self._direction) if row.name == self._default and not row.monitor]
             if wanted and device.name not in wanted:

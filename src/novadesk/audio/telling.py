@@ -41,19 +41,22 @@ class Telling:
         self.hear(InputTrouble.NONE)
 
     def name(self, route: Route) -> None:
-        """Take which devices really feed and play the streams."""
+        """Take which devices really feed and play the streams; names that are about to change are not told."""
         self.deaf = route.deaf
-        note = " ".join(text for text in (route.note, self._note) if text)
-        named = (route.microphone, route.speaker, note)
-        if named != self._named:
+        named = (route.microphone, route.speaker, " ".join(text for text in (route.note, self._note) if text))
+        if named != self._named and not (route.deaf and route.moves):
             self._named = named
             self._listener.on_opened(*named)
+            if self._trouble is not InputTrouble.NONE and self._trouble is self._wrong(self._sound):
+                self._listener.on_input(self._trouble)  # an opening lets it be forgotten
         self.hear(self._sound)
 
     def hear(self, trouble: InputTrouble) -> None:
         """Take what the sound itself shows; the sound of a speaker is no microphone's, whatever it is like."""
         self._sound = trouble
-        trouble = InputTrouble.MONITOR if self.deaf else trouble
-        if trouble is not self._trouble:
-            self._trouble = trouble
-            self._listener.on_input(trouble)
+        if self._wrong(trouble) is not self._trouble:
+            self._trouble = self._wrong(trouble)
+            self._listener.on_input(self._trouble)
+
+    def _wrong(self, trouble: InputTrouble) -> InputTrouble:
+        return InputTrouble.MONITOR if self.deaf else trouble

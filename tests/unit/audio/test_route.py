@@ -111,6 +111,13 @@ def test_the_default_is_followed_when_the_system_has_another_one() -> None:
     assert router.see(view(on="mic_a", default="mic_a"), PID).moves == ()
 
 
+def test_what_the_default_is_today_is_named() -> None:
+    router = opened("ALSA: default", "")
+    assert router.see(view(on="mic_b"), PID).microphone == "ALSA: default (Title of mic_b)"
+    assert router.see(view(on="mic_a"), PID).microphone == "ALSA: default (Title of mic_a)"
+    assert router.see(None, PID).microphone == "ALSA: default"
+
+
 def test_a_stream_that_a_person_took_off_the_default_stays_there() -> None:
     router = opened("ALSA: default", "")
     router.see(view(on="mic_b", default="mic_b"), PID)

@@ -1,0 +1,76 @@
+from novadesk.audio.devices import Direction
+from novadesk.audio.route import Route
+from novadesk.audio.serverview import Move
+from novadesk.audio.telling import Telling
+from novadesk.models import InputTrouble
+
+HERE = Route(microphone="Mic", speaker="Speaker")
+GONE = Route(deaf=True, speaker="Speaker", note="There is no microphone.")
+GOING = Route(
+    deaf=True, microphone="Mic", speaker="Speaker", moves=(Move(direction=Direction.MICROPHONE, pid=1, device="b"),)
+)
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        self.told.append((microphone, speaker, note))
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        self.told.append(trouble)
+
+
+def test_every_change_is_told_once_and_every_opening() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    for _ in range(2):
+        telling.open_anew("Half duplex.")
+        telling.name(HERE)
+        telling.name(HERE)
+        telling.hear(InputTrouble.NONE)
+    assert ear.told == [("Mic", "Speaker", "Half duplex.")] * 2
+
+
+def test_the_sound_of_a_speaker_is_said_whatever_it_is_like_and_taken_back() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew("")
+    telling.name(HERE)
+    telling.hear(InputTrouble.QUIET)
+    telling.name(GONE)
+    assert telling.deaf
+    telling.hear(InputTrouble.CLIPPED)
+    telling.hear(InputTrouble.NONE)
+    telling.name(HERE)
+    assert not telling.deaf
+    assert ear.told == [
+        ("Mic", "Speaker", ""),
+        InputTrouble.QUIET,
+        ("", "Speaker", "There is no microphone."),
+        InputTrouble.MONITOR,
+        ("Mic", "Speaker", ""),
+        InputTrouble.NONE,
+    ]
+
+
+def test_what_is_wrong_is_told_again_after_names_have_changed() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew("")
+    telling.name(HERE)
+    telling.hear(InputTrouble.ZEROS)
+    telling.name(Route(microphone="Mic", speaker="Other"))
+    assert ear.told[-2:] == [("Mic", "Other", ""), InputTrouble.ZEROS]
+
+
+def test_names_that_are_about_to_change_are_not_told() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew("")
+    telling.name(HERE)
+    telling.name(GOING)
+    assert telling.deaf
+    telling.name(HERE)
+    assert ear.told == [("Mic", "Speaker", ""), InputTrouble.MONITOR, InputTrouble.NONE]
