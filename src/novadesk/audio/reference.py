@@ -102,7 +102,7 @@ class TwoClocks:
         self._put = self._taken = self._owed = 0
         self._waiting = np.zeros(0, np.float32)
         self._begun = False
-        self._lowest = _MANY
+        self._lowest = self._least_owed = _MANY
         self._looked = 0
 
     @property
@@ -125,6 +125,7 @@ class TwoClocks:
         taken, self._waiting = self._waiting[:samples], self._waiting[samples:]
         missing = samples - len(taken)
         self._owed += missing
+        self._least_owed = min(self._least_owed, self._owed)
         self._level(samples)
         return _exactly(taken, samples) if missing else taken
 
@@ -148,13 +149,13 @@ class TwoClocks:
         if excess > _JUMP:
             self._waiting = self._waiting[excess:]
             self.slips += 1
-        elif self._owed > _JUMP:
-            self._owed = 0  # the speaker has stood still: what it plays now it plays so much later
+        elif self._least_owed > _JUMP:
+            self._owed = 0  # the speaker stands still: what it plays then it plays so much later
             self.slips += 1
         self._correction = min(MOST_CORRECTION_PPM, max(-MOST_CORRECTION_PPM, excess * _PPM_PER_SAMPLE))
         if abs(excess) < _EVEN or excess > _JUMP:
             self._correction = 0.0
-        self._looked, self._lowest = 0, _MANY
+        self._looked, self._lowest, self._least_owed = 0, _MANY, _MANY
 
 
 def _exactly(signal: Samples, samples: int) -> Samples:

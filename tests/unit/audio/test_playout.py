@@ -371,7 +371,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(rate_hz=st.sampled_from([16_000, 44_100, 48_000]), steps=st.lists(ACTIONS, max_size=40))
 @example(rate_hz=48_000, steps=[("play", 300), ("hear", 5), ("play", 300), ("hear", 1), ("play", 4_800)])
 @example(rate_hz=48_000, steps=[("play", 2_450), ("hear", 10), ("pause", 1), ("hear", 2)])

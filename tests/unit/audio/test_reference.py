@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from novadesk.audio.canceller import WebRtcCanceller
 from novadesk.audio.capture import FrameCutter
 from novadesk.audio.duplex import CaptureSide
 from novadesk.audio.formats import Samples
@@ -187,3 +188,39 @@ def test_a_speaker_that_is_not_called_back_is_silence() -> None:
     near, far = pair.both()
     assert len(far) == len(near) == 1_600
     assert not far.any()
+
+
+@pytest.mark.parametrize("trouble", ["none", "bursts", "late callbacks", "held up"])
+def test_the_canceller_finds_the_echo_however_the_two_sides_are_called_back(trouble: str) -> None:
+    """A room with 40 ms of delay, 4 s; each millisecond brings what is called back then."""
+    rng = np.random.default_rng(9)
+    played = np.repeat(np.abs(np.sin(np.arange(400) * 0.2)), 480) * rng.standard_normal(192_000) * 0.1
+    room = 0.5 * np.concatenate((np.zeros(1_920), played[:-1_920])) + 1e-4 * rng.standard_normal(192_000)
+    late = {side: rng.uniform(0, 8, 400) for side in ("playout", "capture")}
+    if trouble == "bursts":
+        late = dict.fromkeys(late, np.tile((10.0, 0.0), 200))
+    if trouble == "late callbacks":
+        late["playout"] = late["playout"] + 60 * (rng.uniform(size=400) < 0.01)
+    side, playout, canceller, powers = CaptureSide(48_000, 1), Playout(48_000), WebRtcCanceller(), []
+
+    def hear(near: Samples, far: Samples, captured_ns: int) -> Samples:
+        clean = canceller.process(near, far) * np.float32(10 ** (-canceller.gain_db / 20))
+        powers.append((np.dot(near, near), np.dot(clean, clean)))
+        return clean
+
+    reference = TwoClocks(side, playout)
+    cutter = FrameCutter(side, reference, hear)
+    blocks = [side_.astype(np.float32).reshape(400, 480, 1) for side_ in (played, room)]
+    done = {"playout": 0, "capture": 0}
+    for now_ms in range(4_000):
+        while (at := done["playout"]) < 400 and 10 * at + late["playout"][at] <= now_ms:
+            playout.heard.write(blocks[0][at])
+            done["playout"] += 1
+        while (at := done["capture"]) < 400 and 10 * at + 13 + late["capture"][at] <= now_ms:
+            side.take(blocks[1][at], 1)
+            done["capture"] += 1
+        if now_ms % 8 == 0 and not (trouble == "held up" and now_ms % 1_000 < 200):
+            list(cutter.frames())
+    before, after = np.array(powers[len(powers) // 2 :]).sum(axis=0)
+    assert 10 * np.log10(before / after) > 14
+    assert reference.slips == 0
