@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.support.sound import Microphone
 SPEECH_SEED = 1
 CONTROL_SEED = 3
 LISTEN_HZ = 16_000
+FRAME = 512 * RATE_HZ // LISTEN_HZ
 OUTAGE_EVERY_S = 20.0
 _FIRST_OUTAGE_S = 12.0
 _SUSPENDED_S = 2.0
@@ -184,12 +185,13 @@ class Station:
         speech, answer, control = (_numbering(seed) for seed in (SPEECH_SEED, ANSWER_SEED, CONTROL_SEED))
         monitors = [monitor.samples() for monitor in self._monitors]
         frames = np.fromfile(self._folder / "frames.raw", "<i2")
+        seen = Seen(**json.loads((self._folder / "seen.json").read_text()))
         return Ran(
             variant=self.variant,
             numbers=self._sounds.frames,
             answers=self._sounds.answers,
-            seen=Seen(**json.loads((self._folder / "seen.json").read_text())),
-            heard=speech.read(frames, LISTEN_HZ),
+            seen=seen,
+            heard=by_clock(speech.read(frames, LISTEN_HZ), seen.frame_ns),
             controls=[_moved(speech.read(one.samples()[:, 0]), near) for one, near in self._microphones],
             answered=[answer.read(samples[:, 1]) for samples in monitors],
             beside=[control.read(_difference(samples)) for samples in monitors],
@@ -222,6 +224,18 @@ def run(duration_s: float, folder: Path, troubles: Sequence[Trouble] = tuple(Tro
     results = {station.variant: station.result() for station in stations}
     shutil.rmtree(folder)
     return results
+
+
+def by_clock(stretches: Sequence[Stretch], frame_ns: Sequence[int]) -> list[Stretch]:
+    """Count the periods of what the app heard by when it came: nothing was recorded in the outages."""
+    counted: list[Stretch] = []
+    for one in stretches:
+        at_ns = frame_ns[min(len(frame_ns) - 1, one.received // FRAME)]
+        begin = counted[0] if counted else one
+        since_ns = at_ns - frame_ns[min(len(frame_ns) - 1, begin.received // FRAME)]
+        periods = round((begin.source + since_ns * RATE_HZ / 1e9 - one.source) / PERIOD)
+        counted.append(replace(one, source=one.source + periods * PERIOD))
+    return counted
 
 
 def _course(duration_s: float, troubles: Sequence[Trouble]) -> Iterator[tuple[Trouble, float]]:

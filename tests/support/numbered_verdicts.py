@@ -8,9 +8,8 @@ import numpy as np
 
 from tests.support.numbered import BLOCK, RATE_HZ, Break, Stretch, breaks, by_received, by_source, unexplained
 from tests.support.numbered_host import ANSWER_NUMBERS
-from tests.support.numbered_run import LISTEN_HZ, Outage, Ran, Variant
+from tests.support.numbered_run import FRAME, Outage, Ran, Variant
 
-FRAME = 512 * RATE_HZ // LISTEN_HZ
 _EDGE = 3 * BLOCK  # a fade of 5 ms and a block on either side spoil so much at most
 _PER_MS = RATE_HZ // 1_000
 _BLOCK_MS = 10.0

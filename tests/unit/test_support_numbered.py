@@ -25,7 +25,7 @@ from tests.support.numbered import (
     unexplained,
 )
 from tests.support.numbered_host import Seen
-from tests.support.numbered_run import Outage, Ran, Trouble, Variant
+from tests.support.numbered_run import FRAME, Outage, Ran, Trouble, Variant, by_clock
 
 SOUND = Numbering(1)
 OTHER = Numbering(2)
@@ -140,7 +140,7 @@ def line(*parts: tuple[float, float, float]) -> list[Stretch]:
 
 def ran(**other: Any) -> Ran:
     """Return a run of 20 s with two whole answers, and what is different in it."""
-    frames = round(21 * S / verdicts.FRAME)
+    frames = round(21 * S / FRAME)
     seen = Seen(
         frame_ns=[round((1 + index) * 32e6) for index in range(frames)],
         opened=[(0, "", "")],
@@ -201,6 +201,13 @@ def test_a_gap_that_the_sound_server_told_of_is_excused_and_a_loss_is_not() -> N
     for one in (gap, loss, twice):
         one.seen.underflows = 1
     assert [len(all_wrong(one)) for one in (gap, loss, twice)] == [0, 1, 1]
+
+
+def test_a_long_outage_is_counted_by_the_clock() -> None:
+    """Thirty seconds without a frame are most of a period: the recording alone would tell it as ten seconds back."""
+    frame_ns = [round(index * 32e6) + (30_000_000_000 if index >= 125 else 0) for index in range(300)]
+    read = [*line((0, 0, 4)), Stretch(received=4 * S, source=34 * S - PERIOD, length=4 * S)]
+    assert by_clock(read, frame_ns) == line((0, 0, 4), (4, 34, 4))
 
 
 def outage(down_s: float, up_s: float) -> Outage:
