@@ -25,8 +25,11 @@ WITHDRAW_STEPS = 45
 RISE_DB = 18.0
 """How far a suspicious sound lies over the floor of noise."""
 
-PASSED_DB = -9.0
-"""What the canceller leaves of it: of an echo -25 dB and less, of a voice as loud as the echo about -3 to -6."""
+PASSED_DB = -16.0
+"""What the canceller leaves of it: of an echo -25 dB and less, of a voice as loud as the echo about -3 to -16."""
+
+STRICTEST_DB = -8.0
+"""`PASSED_DB` where a loudspeaker distorts, so that more of its echo is left: each suspicion taken back goes there."""
 
 SUSPECT_STEPS = 3
 
@@ -53,6 +56,8 @@ _FAINTEST = 1e-12
 _LOWEST_DB = -85.0
 _FALL = 0.05
 _RISE_DB_PER_STEP = 0.008
+_STRICTER_DB = 4.0
+_LAXER_DB_PER_STEP = 0.0015  # 4 dB in half a minute of answers
 
 
 class SpeechModel(Protocol):
@@ -87,6 +92,7 @@ class BargeInDetector:
         self._near, self._clean, self._floor = _Level(), _Level(), _Floor()
         self._echo_steps = 0
         self._run = 0
+        self._passed_db = PASSED_DB
         self._rest()
 
     def feed(
@@ -103,7 +109,7 @@ class BargeInDetector:
         """
         sound = near_clean * np.float32(10 ** (-gain_db / 20)) if gain_db else near_clean
         passed_db = self._passed(near, sound, far)
-        hot = passed_db > PASSED_DB
+        hot = passed_db > self._passed_db
         self._run = self._run + 1 if hot else 0
         if self._listener is not None:
             self._listener.feed(sound)
@@ -112,6 +118,7 @@ class BargeInDetector:
             self._rest()
             return BargeIn.WITHDRAWN if withdrawn else None
         self._steps += 1
+        self._passed_db = max(PASSED_DB, self._passed_db - _LAXER_DB_PER_STEP)
         if self._stage is _Stage.QUIET:
             return self._suspect(passed_db)
         if self._stage is _Stage.SUSPECTED:
@@ -149,6 +156,7 @@ class BargeInDetector:
         if self._steps < WITHDRAW_STEPS:
             return None
         self._stage, self._run = _Stage.QUIET, 0
+        self._passed_db = min(STRICTEST_DB, self._passed_db + _STRICTER_DB)
         return BargeIn.WITHDRAWN
 
     def _rest(self) -> None:

@@ -85,6 +85,13 @@ def test_automatic_gain_does_not_make_a_residue_of_echo_a_voice() -> None:
     assert not any(lifted)
 
 
+def test_a_loudspeaker_whose_echo_is_left_over_is_believed_less_each_time() -> None:
+    detector = ready(Model(believes=False))
+    assert feed(detector, 0.05, 0.0105, 600) == [BargeIn.SUSPECTED, BargeIn.WITHDRAWN]
+    assert feed(detector, 0.05, 0.0002, 3_000) == []
+    assert feed(detector, 0.05, 0.0105, 4) == [BargeIn.SUSPECTED]
+
+
 def test_a_confirmed_voice_is_told_once_and_again_if_the_answer_goes_on() -> None:
     detector = ready(Model())
     found = feed(detector, 0.06, 0.05, 90)
