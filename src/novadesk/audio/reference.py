@@ -21,7 +21,8 @@ TRUSTED_AFTER_S = 30.0
 
 _SLACK = round(SLACK_S * LISTEN_HZ)
 _LEAST = _SLACK // 2
-_JUMP = round(0.03 * LISTEN_HZ)
+_JUMP = round(0.02 * LISTEN_HZ)
+_LOOK = round(0.3 * LISTEN_HZ)
 _EVEN = round(0.004 * LISTEN_HZ)
 _PPM_PER_SAMPLE = 1e6 / LISTEN_HZ / 20.0
 _MANY = 1 << 30
@@ -78,8 +79,9 @@ class OneClock:
 class TwoClocks:
     """For two streams, called back apart from each other by clocks of their own.
 
-    What lies in hand stays the same whatever is late: sound that was missed is passed over when it comes, so that the
-    echo never overtakes what it is the echo of. The clocks' difference is followed by changing the rate.
+    While the speaker is not called back, silence stands for what it plays. When it was only late, and all comes at
+    once, too much lies in hand soon after, and is passed over: else the echo would overtake what it is the echo of.
+    The clocks' difference is followed by changing the rate.
 
     Args:
         capture: where the callback leaves the microphone.
@@ -99,10 +101,10 @@ class TwoClocks:
         self._drift = DriftEstimator(LISTEN_HZ, LISTEN_HZ)
         self._stretch = DriftResampler()
         self._correction = 0.0
-        self._put = self._taken = self._owed = 0
+        self._put = self._taken = 0
         self._waiting = np.zeros(0, np.float32)
         self._begun = False
-        self._lowest = self._least_owed = _MANY
+        self._lowest = _MANY
         self._looked = 0
 
     @property
@@ -124,8 +126,6 @@ class TwoClocks:
             self._waiting = self._waiting[-samples - _SLACK :]
         taken, self._waiting = self._waiting[:samples], self._waiting[samples:]
         missing = samples - len(taken)
-        self._owed += missing
-        self._least_owed = min(self._least_owed, self._owed)
         self._level(samples)
         return _exactly(taken, samples) if missing else taken
 
@@ -135,27 +135,22 @@ class TwoClocks:
             sound = self._resampler.feed(self._block[:fetched, 0])
             self._put += len(sound)
             sound = self._stretch.feed(sound, 1 + (self.drift_ppm + self._correction) * 1e-6)
-            passed = min(self._owed, len(sound))
-            self._owed -= passed
-            self._waiting = np.concatenate((self._waiting, sound[passed:]))
+            self._waiting = np.concatenate((self._waiting, sound))
 
     def _level(self, samples: int) -> None:
-        """Once a second, look at the least that lay in hand: too much stays by a jump, a little by another rate."""
+        """Every now and then, look at the least that lay in hand; mend much by a jump, a little by another rate."""
         self._lowest = min(self._lowest, len(self._waiting))
         self._looked += samples
-        if self._looked < LISTEN_HZ:
+        if self._looked < _LOOK:
             return
         excess = self._lowest - _LEAST
         if excess > _JUMP:
             self._waiting = self._waiting[excess:]
             self.slips += 1
-        elif self._least_owed > _JUMP:
-            self._owed = 0  # the speaker stands still: what it plays then it plays so much later
-            self.slips += 1
         self._correction = min(MOST_CORRECTION_PPM, max(-MOST_CORRECTION_PPM, excess * _PPM_PER_SAMPLE))
         if abs(excess) < _EVEN or excess > _JUMP:
             self._correction = 0.0
-        self._looked, self._lowest, self._least_owed = 0, _MANY, _MANY
+        self._looked, self._lowest = 0, _MANY
 
 
 def _exactly(signal: Samples, samples: int) -> Samples:

@@ -131,15 +131,15 @@ class Devices:
         return lag_of(near, far) / 16
 
 
-def test_a_speaker_called_back_late_leaves_the_reference_where_it_was() -> None:
+def test_the_reference_of_a_speaker_called_back_late_is_soon_where_it_was() -> None:
     devices = Devices()
     devices.run(100)
     before = devices.lag_ms(0.5)
     devices.capture(8)  # of which the speaker's blocks come late, and all at once
     devices.play(8)
-    devices.run(100)
-    assert devices.lag_ms(0.5) == pytest.approx(before, abs=2)
-    assert devices.reference.slips == 0
+    devices.run(150)
+    assert devices.lag_ms(0.5) == pytest.approx(before, abs=11)
+    assert devices.reference.slips == 1
 
 
 def test_a_thread_that_was_held_up_leaves_the_reference_where_it_was() -> None:
@@ -152,6 +152,25 @@ def test_a_thread_that_was_held_up_leaves_the_reference_where_it_was() -> None:
     devices.run(100)
     near, far = devices.pair.both()
     assert lag_of(near, far) / 16 == pytest.approx(before, abs=1)
+    assert devices.reference.slips == 0
+
+
+def test_a_speaker_that_stood_still_leaves_the_echo_where_it_was() -> None:
+    devices = Devices()
+    devices.run(100)
+    before = devices.lag_ms(0.5)
+    for _ in range(6):
+        devices.sound = np.concatenate(
+            (
+                devices.sound[: 480 * devices.played],
+                np.zeros((3_840, 1), np.float32),
+                devices.sound[480 * devices.played :],
+            )
+        )
+        devices.capture(8)
+        devices.played += 8
+        devices.run(100)
+    assert 0 < devices.lag_ms(0.5) <= before  # ahead of its echo, and not six times 80 ms off
     assert devices.reference.slips == 0
 
 
@@ -223,4 +242,4 @@ def test_the_canceller_finds_the_echo_however_the_two_sides_are_called_back(trou
             list(cutter.frames())
     before, after = np.array(powers[len(powers) // 2 :]).sum(axis=0)
     assert 10 * np.log10(before / after) > 14
-    assert reference.slips == 0
+    assert reference.slips <= 8
