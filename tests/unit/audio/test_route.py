@@ -88,6 +88,19 @@ def test_what_a_person_changed_in_the_systems_settings_is_told_and_left_alone() 
         assert route.note == "The microphone was changed to “Title of mic_b” in the system's sound settings."
 
 
+def test_a_change_made_after_the_device_was_away_and_back_is_left_alone_too() -> None:
+    router = opened()
+    router.see(view("mic_b", on="mic_b"), PID)
+    router.see(view(), PID)
+    assert router.see(view(on="mic_b"), PID).moves == ()
+
+
+def test_a_device_that_the_server_names_anew_is_known_by_its_new_name() -> None:
+    router = opened()
+    router.opened(USB, SPEAKER, "")
+    assert router.see(view("mic_c", on="mic_c"), PID) == Route(microphone=USB, speaker=SPEAKER, gained=True)
+
+
 def test_the_monitor_of_a_speaker_is_no_microphone() -> None:
     route = opened().see(view("", on=MONITOR, default=MONITOR), PID)
     assert (route.deaf, route.moves, route.microphone) == (True, (), "")

@@ -101,6 +101,12 @@ def test_one_knock_is_no_clipping() -> None:
     assert all_told(knock, 16_000) == {InputTrouble.NONE}
 
 
+def test_peaks_that_just_reach_full_scale_are_no_clipping() -> None:
+    peaks = noise(3.0, 16_000, -40)
+    peaks[::160] = 1.0
+    assert all_told(peaks, 16_000) == {InputTrouble.NONE}
+
+
 def test_a_pause_of_a_noise_gate_that_is_shorter_than_the_window_is_no_trouble() -> None:
     gated = np.concatenate([speech(1.0, 16_000, -20), np.zeros(20_000, np.float32)] * 3)
     assert all_told(gated, 16_000) == {InputTrouble.NONE}
