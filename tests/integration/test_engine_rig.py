@@ -20,7 +20,7 @@ from novadesk.audio.formats import read_wav, to_pcm, to_samples, write_wav
 from novadesk.audio.resampler import convert
 from novadesk.config import AudioSettings
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BargeIn, InputTrouble
+from novadesk.models import BargeIn, Cue, InputTrouble
 from tests.support.desk import Desk
 from tests.support.sound import Microphone, Recording, Speaker
 
@@ -174,6 +174,22 @@ async def test_a_flush_silences_the_speaker(desk: Desk, sound: EngineSound, ear:
     last = max(samples for generation, samples in ear.played if generation == 0)
     assert last < 20 * 24_000 / 2
     assert ear.played == sorted(ear.played)
+
+
+async def test_the_volume_is_heard_and_cues_have_their_own(desk: Desk, sound: EngineSound, ear: Ear) -> None:
+    sound.set_volume(0.25)
+    await sound.open(ear)
+    with desk.recording() as heard:
+        sound.play(tone(20.0), 0)
+        await until(lambda: heard.loudest() > 1_000)
+        await ear.until(lambda: ear.played[-1][1] > 12_000)
+        assert heard.loudest() == pytest.approx(2_000, rel=0.1)
+        sound.set_volume(0.0)
+        await until(lambda: not heard.samples[-4_800:].any())
+        sound.cue(Cue.STOPPED)
+        await until(lambda: np.abs(heard.samples[-2_400:].astype(int)).max() > 2_500)
+        sound.set_volume(1.0)
+        await until(lambda: heard.loudest() > 7_500)
 
 
 async def test_a_killed_engine_is_replaced_and_the_answer_goes_on(desk: Desk, sound: EngineSound, ear: Ear) -> None:
