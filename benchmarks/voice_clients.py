@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -120,15 +120,20 @@ class Running:
     pid: int
     log: Path
     probe: Path | None = None
-    _spent: dict[str, float] = field(default_factory=dict)
 
     def cpu_s(self, before: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
-        """Return the processor time of each of its processes, in seconds, less what it was before."""
+        """Return the processor time of each of its processes, in seconds, less what it was before.
+
+        A process that has ended counts with the one that started it: what it had spent before is taken off there.
+        """
+        spent: dict[str, float] = {}
         for pid in _family(self.pid):
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-                self._spent[_title(pid)] = (int(words[11]) + int(words[12])) / _TICKS
-        return {title: spent - before.get(title, 0.0) for title, spent in self._spent.items()}
+                spent[_title(pid)] = sum(map(int, words[11:15])) / _TICKS
+        ended = {f"{title}, ended": 0.0 for title in before if title not in spent}
+        known = {f"{title}, ended" if title not in spent else title: value for title, value in before.items()}
+        return {title: value - known.get(title, 0.0) for title, value in (spent | ended).items()}
 
     def words(self) -> str:
         """Return the end of what it printed."""
