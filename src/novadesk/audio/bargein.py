@@ -25,23 +25,19 @@ WITHDRAW_STEPS = 45
 RISE_DB = 18.0
 """How far a suspicious sound lies over the floor of noise."""
 
-PASSED_DB = -16.0
-"""What the canceller leaves of it: of an echo -25 dB and less, of a voice as loud as the echo about -3 to -16."""
+PASSED_DB = -20.0
+"""What the canceller leaves of it: of an echo -25 dB and less, of a voice as loud as the echo mostly less."""
 
 STRICTEST_DB = -8.0
 """`PASSED_DB` where a loudspeaker distorts, so that more of its echo is left: each suspicion taken back goes there."""
 
-SUSPECT_STEPS = 3
+SUSPECT_STEPS = 2
 
 STIR_DB = -25.0
 """As `PASSED_DB`, of a sound that is no suspicion and yet worth asking the model about."""
 
 LIKELY = 0.35
 SURE = 0.5
-SURE_WINDOWS = 2
-SURER = 0.7
-"""Probability that makes certain alone; `SURE` has to come twice in a row."""
-
 SURE_STEPS = 20
 """Suspicious steps that make certain where there is no speech model: 200 ms."""
 
@@ -179,13 +175,12 @@ class _Listener:
         self._before: deque[Samples] = deque(maxlen=_BEFORE_STEPS)
         self._waiting = np.zeros(0, np.float32)
         self._awake_steps = 0
-        self._sure_windows = 0
         self.speech = 0.0
 
     @property
     def sure(self) -> bool:
         """Say whether what was heard last is speech."""
-        return self._sure_windows >= SURE_WINDOWS or self.speech > SURER
+        return self.speech > SURE
 
     def feed(self, sound: Samples) -> None:
         """Take 10 ms."""
@@ -214,13 +209,11 @@ class _Listener:
     def sleep(self) -> None:
         """Ask no more."""
         self._awake_steps = 0
-        self._sure_windows = 0
         self.speech = 0.0
         self._waiting = np.zeros(0, np.float32)
 
     def _ask(self, window: Samples) -> None:
         self.speech = float(self._model(to_pcm(window)))
-        self._sure_windows = self._sure_windows + 1 if self.speech > SURE else 0
 
 
 class _Level:
