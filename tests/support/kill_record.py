@@ -77,6 +77,7 @@ def check_history(history: list[str], rows: list[Row]) -> list[str]:
     The newest that fits may be less than all, but begins with the person. A question without an answer may be missing
     at the end: it is asked again.
     """
+    rows = [row for row in rows if row.heard.strip()]  # the model is told nothing of an answer that nobody heard
     whole = [row.heard for row in rows]
     ends = [len(rows), len(rows) - 1] if rows and rows[-1].role == "user" else [len(rows)]
     for end in ends:

@@ -174,7 +174,7 @@ class Record:
         if before is None or before.private or before.handle not in self._created:
             return
         found = await self._archive.find(before.handle)
-        turns = tuple(await self._archive.turns(before.handle, limit=SHOWN_TURNS))
+        turns = self._same(await self._archive.turns(before.handle, limit=SHOWN_TURNS))
         if found is None or self.conversation is not before:
             return
         if found.turns == before.turns:
@@ -249,6 +249,11 @@ class Record:
             for turn in _joined(self._turns, self._waiting())
             if turn.turn_id not in without and turn.heard_text.strip()
         ]
+
+    def _same(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+        """Return turns, each as the object that is known already where nothing changed in it."""
+        known = {turn.turn_id: turn for turn in self._turns}
+        return tuple(old if (old := known.get(turn.turn_id)) == turn else turn for turn in turns)
 
     async def _with_older(self, handle: str, turns: Sequence[Turn]) -> tuple[Turn, ...]:
         """Put older turns before `turns` until there are as many as the service takes in one history."""
