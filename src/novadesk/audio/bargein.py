@@ -37,7 +37,7 @@ STIR_DB = -25.0
 """As `PASSED_DB`, of a sound that is no suspicion and yet worth asking the model about."""
 
 LIKELY = 0.35
-SURE = 0.5
+SURE = 0.7
 SURE_STEPS = 20
 """Suspicious steps that make certain where there is no speech model: 200 ms."""
 
