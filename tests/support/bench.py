@@ -32,6 +32,7 @@ class MemorySound:
         self.played_on: list[int] = []
         self.cues: list[Cue] = []
         self.opened = 0
+        self.watching = True
         self.fail: KnownError | None = None
 
     async def open(self, listener: SoundListener) -> None:
@@ -56,6 +57,9 @@ class MemorySound:
 
     def cue(self, cue: Cue) -> None:
         self.cues.append(cue)
+
+    def watch_barge_in(self, on: bool) -> None:
+        self.watching = on
 
     def set_volume(self, volume: float) -> None:
         pass

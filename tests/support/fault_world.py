@@ -97,6 +97,9 @@ class FaultSound:
     def cue(self, cue: Cue) -> None:
         pass
 
+    def watch_barge_in(self, on: bool) -> None:
+        pass
+
     def set_volume(self, volume: float) -> None:
         pass
 

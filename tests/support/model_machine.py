@@ -198,6 +198,9 @@ class ModelSound:
     def cue(self, cue: Cue) -> None:
         pass
 
+    def watch_barge_in(self, on: bool) -> None:
+        pass
+
     def set_volume(self, volume: float) -> None:
         pass
 

@@ -133,6 +133,9 @@ class _WaitingSound:
     def cue(self, cue: Cue) -> None:
         self._file.cue(cue)
 
+    def watch_barge_in(self, on: bool) -> None:
+        self._file.watch_barge_in(on)
+
     def set_volume(self, volume: float) -> None:
         self._file.set_volume(volume)
 

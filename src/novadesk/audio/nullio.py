@@ -172,6 +172,9 @@ class FileSound:
     def cue(self, cue: Cue) -> None:
         """Do nothing: cues are no part of a recording."""
 
+    def watch_barge_in(self, on: bool) -> None:
+        """Do nothing: nobody speaks into a file."""
+
     def set_volume(self, volume: float) -> None:
         """Do nothing: a recording is as loud as the answer."""
 

@@ -276,6 +276,7 @@ class Controller:
         """Take 32 ms of microphone."""
         self._view.microphone_level = level
         self._driver.ear.hear(pcm, level)
+        self._driver.talk_over.heed_gate(self._clock.now())
         self._changed()
 
     def on_played(self, generation: int, samples: int, level: float) -> None:

@@ -122,6 +122,7 @@ class Driver:
             uplink=self.uplink,
             downlink=self.downlink,
             play_on=self._sound.play_on,
+            watch=self._sound.watch_barge_in,
             notice=self._view.notice,
             echo=settings.audio.echo,
         )

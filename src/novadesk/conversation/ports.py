@@ -139,6 +139,10 @@ class Sound(Protocol):
         """Play a short sound over whatever is played; nothing when closed."""
         ...
 
+    def watch_barge_in(self, on: bool) -> None:
+        """Look for somebody who speaks into an answer, or do not. On at first."""
+        ...
+
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1; cues have their own."""
         ...

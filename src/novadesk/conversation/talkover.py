@@ -28,6 +28,7 @@ class TalkOver:
         uplink: knows whether the person can be heard, and when a voice was.
         downlink: the answer.
         play_on: plays on a paused answer of this generation.
+        watch: has the device look for a barge-in, or not.
         notice: shows a passing line.
         echo: what the person hears answers with.
     """
@@ -39,11 +40,14 @@ class TalkOver:
         uplink: Uplink,
         downlink: Downlink,
         play_on: Callable[[int], None],
+        watch: Callable[[bool], None],
         notice: Callable[[str], None],
         echo: EchoSetting,
     ) -> None:
         self._clock, self._uplink, self._downlink = clock, uplink, downlink
         self._play_on, self._notice, self._echo = play_on, notice, echo
+        self._watch = watch
+        self._watching: bool | None = None
         self._pause: Pause | None = None
         self._itself = SelfHearing()
         self._alarm = Alarm(self._look)
@@ -52,6 +56,12 @@ class TalkOver:
     def hears_itself(self) -> bool:
         """Return whether the assistant seems to hear its own voice in this conversation."""
         return self._itself.found
+
+    def heed_gate(self, now: float) -> None:
+        """Have the device look for a barge-in exactly while the person can be heard."""
+        if (watching := self._uplink.open_at(now)) is not self._watching:
+            self._watching = watching
+            self._watch(watching)
 
     def began(self, stage: BargeIn) -> None:
         """Take a stage of a barge-in. With the gate closed nobody can be heard, and nothing was interrupted."""

@@ -107,6 +107,25 @@ def test_words_that_cut_in_end_an_answer_that_the_service_had_sent_whole() -> No
     story(work)
 
 
+def test_the_device_looks_for_a_barge_in_exactly_while_the_person_can_be_heard() -> None:
+    async def work(bench: Bench) -> None:
+        await answering(bench)
+        bench.sound.talk()
+        assert bench.sound.watching
+        bench.controller.set_muted(True)
+        bench.sound.talk()
+        assert not bench.sound.watching
+        bench.controller.set_muted(False)
+        bench.controller.set_talk_mode(TalkMode.HOLD)
+        bench.sound.talk()
+        assert not bench.sound.watching
+        bench.controller.press_talk()
+        bench.sound.talk()
+        assert bench.sound.watching
+
+    story(work)
+
+
 def test_nobody_can_cut_in_through_a_closed_gate() -> None:
     async def work(bench: Bench) -> None:
         await answering(bench, TalkMode.HOLD)
