@@ -13,7 +13,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.sheet import Sheet, parser_of
-
 from novadesk.errors import KnownError
 from novadesk.models import check_handle, make_handle
 

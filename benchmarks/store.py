@@ -23,7 +23,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.sheet import Sheet, parser_of
-
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import RecoveryCopies
 from novadesk.store.database import Database

@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from aiohttp import web
-from benchmarks.sheet import Sheet, parser_of
 
+from benchmarks.sheet import Sheet, parser_of
 from novadesk.models import Role
 from novadesk.server.agentruntime import AgentRuntime
 from novadesk.store.agentruntime import MAX_PARALLEL, RemoteAccess, RemoteSessions

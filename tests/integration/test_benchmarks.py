@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from benchmarks.sheet import Figure, Sheet
 
 ROOT = Path(__file__).parents[2]

@@ -3,9 +3,9 @@
 import math
 
 import pytest
+
 from benchmarks.echo import Outcome, edits, judge, nearest
 from benchmarks.sheet import Rule, Sheet
-
 from novadesk.models import BargeIn
 from tests.support.rooms import RATE_HZ, Said
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from benchmarks.sheet import Figure, Sheet, told
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks.sheet import Sheet
 from benchmarks.voice import OWN, tell_inside, tell_side_by_side
 from benchmarks.voice_course import Found, heard_ms
 from benchmarks.voice_server import Stage
 from benchmarks.voice_sound import RATE_HZ, Tap, find_pulses, microphone_track, pulse, speech_like
-
 from novadesk.audio.formats import to_pcm, to_samples
 from novadesk.audio.resampler import Resampler
 
