@@ -78,13 +78,14 @@ class AudioSettings:
 
     Attributes:
         microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
-        echo: whether the microphone hears the speaker.
+        echo: whether the microphone hears the speaker. HEADSET at first: the canceller costs words where it is not
+            needed (“my name is Anna” was understood as “pain is Anna” behind it, and right without).
         volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
     """
 
     microphone: str = ""
     speaker: str = ""
-    echo: EchoSetting = EchoSetting.SPEAKERS
+    echo: EchoSetting = EchoSetting.HEADSET
     volume: float = 1.0
     cue_volume: float = 0.5
 

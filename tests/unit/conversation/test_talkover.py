@@ -177,7 +177,7 @@ def test_an_assistant_that_hears_itself_is_told_once() -> None:
         await bench.until(lambda: len(bench.now.turns) == 3)
         assert bench.now.hears_itself
         assert [line for line in bench.now.notices if "own voice" in line] == [
-            "NovaDesk seems to hear its own voice. Use a headset, or turn the volume down."
+            "NovaDesk seems to hear its own voice. Use a headset, or choose Speakers in Settings."
         ]
 
     story(work)
