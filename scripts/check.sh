@@ -62,7 +62,7 @@ fast() {
 # Every test but the live ones and the soak: what computes, beside what has sound and windows.
 tests() {
   local both=(-m "not live and not soak" --durations=10)
-  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_kills.py
+  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py
     tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
   local others=(tests)
   for path in "${computing[@]}"; do others+=(--ignore "$path"); done
