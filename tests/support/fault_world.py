@@ -18,12 +18,13 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
-from novadesk.models import Cue, Role, Turn
+from novadesk.models import Role, Turn
 from novadesk.protocol.events import PromptStart, SessionStart, ToolSpec
 from novadesk.protocol.session import Setup
 from tests.support.fault_service import FaultyService, answer_to, make_frame, question_of
 from tests.support.model_machine import Disk, DiskClock, Store
 from tests.support.model_runtime import ModelRuntime
+from tests.support.plain_sound import PlainSound
 from tests.support.virtual_loop import VirtualLoop
 
 FRAME_S = 0.032
@@ -62,7 +63,7 @@ class Spell:
     lines: list[str] = field(default_factory=list)
 
 
-class FaultSound:
+class FaultSound(PlainSound):
     """A microphone that the person speaks into, and a speaker that plays at its own pace."""
 
     def __init__(self) -> None:
@@ -90,18 +91,6 @@ class FaultSound:
     def flush(self, generation: int) -> None:
         self._generation, self._queued, self._played = generation, 0, 0
         self._stop()
-
-    def play_on(self, generation: int) -> None:
-        pass
-
-    def cue(self, cue: Cue) -> None:
-        pass
-
-    def watch_barge_in(self, on: bool) -> None:
-        pass
-
-    def set_volume(self, volume: float) -> None:
-        pass
 
     def capture(self, frame: bytes) -> None:
         """Hear 32 ms."""

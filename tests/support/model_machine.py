@@ -17,7 +17,7 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Cue, Role, Turn
+from novadesk.models import BackendKind, Role, Turn
 from novadesk.protocol.events import PromptStart, SessionStart, WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.session import Setup
@@ -29,6 +29,7 @@ from novadesk.store.pause import SyncPolicy
 from novadesk.store.registry import Registry
 from novadesk.store.sync import Sync
 from tests.support.model_runtime import ModelRemote, ModelRuntime
+from tests.support.plain_sound import PlainSound
 from tests.support.virtual_loop import VirtualLoop
 
 WRITE_S = 0.004
@@ -168,7 +169,7 @@ class DiskKeychain:
         self._disk.keyring.pop(name, None)
 
 
-class ModelSound:
+class ModelSound(PlainSound):
     """Microphone and speaker, moved by hand."""
 
     def __init__(self) -> None:
@@ -191,18 +192,6 @@ class ModelSound:
 
     def flush(self, generation: int) -> None:
         self.generation, self.queued, self.played = generation, 0, 0
-
-    def play_on(self, generation: int) -> None:
-        pass
-
-    def cue(self, cue: Cue) -> None:
-        pass
-
-    def watch_barge_in(self, on: bool) -> None:
-        pass
-
-    def set_volume(self, volume: float) -> None:
-        pass
 
     def play_some(self, share: float) -> None:
         """Play this share of what is queued."""

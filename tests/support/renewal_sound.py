@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from novadesk.audio.activity import level_of_pcm
 from novadesk.conversation.ports import SoundListener
-from novadesk.models import Cue
+from tests.support.plain_sound import PlainSound
 from tests.support.renewal_frames import FRAME_S, MicFrame, encode_frame
 from tests.support.renewal_speaker import SpeakerModel
 
 
-class NumberedSound:
+class NumberedSound(PlainSound):
     """Fits `conversation.ports.Sound`.
 
     Args:
@@ -42,18 +42,6 @@ class NumberedSound:
 
     def flush(self, generation: int) -> None:
         self.speaker.flush(generation, time.monotonic())
-
-    def play_on(self, generation: int) -> None:
-        pass
-
-    def cue(self, cue: Cue) -> None:
-        pass
-
-    def watch_barge_in(self, on: bool) -> None:
-        pass
-
-    def set_volume(self, volume: float) -> None:
-        pass
 
     async def _run(self, listener: SoundListener) -> None:
         begun, ticks = time.monotonic(), 0

@@ -10,11 +10,11 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.diagnostics.recorder import Recorded, read_dump
-from novadesk.models import Cue
 from novadesk.protocol.codec import decode_input
 from novadesk.protocol.events import PromptStart, SessionStart, TextInput, TextStart
 from novadesk.protocol.session import Setup
 from tests.support.memory_service import MemoryArchive
+from tests.support.plain_sound import PlainSound
 from tests.support.replay import RecordedLinker
 from tests.support.virtual_loop import LoopClock, run_virtually
 
@@ -23,7 +23,7 @@ PLAYED_SAMPLES = 768  # of 24 kHz in 32 ms
 REST_S = 3.0
 
 
-class PlayingSound:
+class PlayingSound(PlainSound):
     """A microphone that hears silence and a speaker that plays, both on the loop's time."""
 
     def __init__(self) -> None:
@@ -50,18 +50,6 @@ class PlayingSound:
     def flush(self, generation: int) -> None:
         self._generation = generation
         self._queued = self._played = 0
-
-    def play_on(self, generation: int) -> None:
-        pass
-
-    def cue(self, cue: Cue) -> None:
-        pass
-
-    def watch_barge_in(self, on: bool) -> None:
-        pass
-
-    def set_volume(self, volume: float) -> None:
-        pass
 
     async def _run(self, listener: SoundListener) -> None:
         while True:
