@@ -4,6 +4,7 @@ Pure: frames and times in, frames out. Each frame is 32 ms, 512 samples of s16le
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +18,7 @@ NEVER = float("inf")
 _WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
 PAUSE_S = 1.5  # shortest pause that ends a turn; Amazon Nova user guide, "Turn detection", sensitivity HIGH
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
+_PAUSE_FRAMES = 10  # 0.32 s: what stays of a pause that makes room for a voice; longer than the gap between two words
 
 
 class Flow(Enum):
@@ -31,27 +33,35 @@ class Flow(Enum):
 class _Kept:
     """A frame that passed the gate.
 
-    `spoken`: its loss is one, which that of hands-free silence is not. `handed_at`: when it was given to a wire
-    session, None while there is none. `refused`: that one does not keep up and did not take it.
+    `spoken`: its loss is one, which that of hands-free silence is not. `voiced`: loud enough for a voice. `handed_at`:
+    when it was given to a wire session, None while there is none. `refused`: that one does not keep up and did not
+    take it.
     """
 
     pcm: bytes
     at: float
     spoken: bool
+    voiced: bool
     handed_at: float | None
     refused: bool = False
+
+    @property
+    def heard(self) -> bool:
+        """Return whether a wire session took it."""
+        return self.handed_at is not None and not self.refused
 
 
 class Uplink:
     """Decides, frame by frame, what is sent. A closed gate sends silence, never nothing.
 
     The newest stretch of speech that nobody has answered is kept, sent or not: the next wire session gets it again,
-    so that a sentence outlives the link that it was said on.
+    so that a sentence outlives the link that it was said on. It is voice that is kept, rather than time: a pause gives
+    way first, for the one after a sentence is as long as many a sentence.
 
     Args:
         mode: how the person talks.
         release_tail_s: how long the gate stays open after release.
-        held_s: longest stretch kept; the oldest goes, and is counted when no wire session took it.
+        held_s: most that is kept; the oldest voice goes last, and is counted when no wire session took it.
 
     Attributes:
         spoken_at: when a voice was captured last, whatever became of it.
@@ -174,19 +184,36 @@ class Uplink:
         if not self.open_at(now):
             return SILENCE if self._flow is Flow.LIVE else None
         handed_at = now if self._flow is Flow.LIVE else None
-        spoken = self.mode is TalkMode.HOLD or (self._level or 0.0) >= SPOKEN_LEVEL
-        self._kept.append(_Kept(pcm=pcm, at=now, spoken=spoken, handed_at=handed_at))
+        voiced = (self._level or 0.0) >= SPOKEN_LEVEL
+        spoken = voiced or self.mode is TalkMode.HOLD
+        self._kept.append(_Kept(pcm=pcm, at=now, spoken=spoken, voiced=voiced, handed_at=handed_at))
         if len(self._kept) > self._most:
-            self._let_go(self._kept.popleft())
+            self._let_go(_least_needed(self._kept))
         return None if handed_at is None else pcm
 
-    def _let_go(self, oldest: _Kept) -> None:
-        if not oldest.spoken:
+    def _let_go(self, place: int) -> None:
+        kept = self._kept[place]
+        del self._kept[place]
+        if not kept.spoken:
             return
-        if oldest.handed_at is None or oldest.refused:
+        if kept.handed_at is None or kept.refused:
             self.lost_frames += 1
         else:
-            self._gone.append(oldest.handed_at)
+            self._gone.append(kept.handed_at)
+
+
+def _least_needed(kept: Sequence[_Kept]) -> int:
+    """Return the place of the oldest frame, or of one in the middle of the first long pause that was heard already.
+
+    What nobody has heard yet stays in one piece.
+    """
+    pause = 0
+    for place, frame in enumerate(kept):
+        pause = pause + 1 if frame.heard and not frame.voiced else 0
+        if pause > _PAUSE_FRAMES:
+            begin = place - _PAUSE_FRAMES
+            return begin + _PAUSE_FRAMES // 2 if begin else 0
+    return 0
 
 
 def _is_over(kept: _Kept, before: float, unwritten_from: float) -> bool:

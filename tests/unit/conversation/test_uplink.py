@@ -197,3 +197,61 @@ def test_hands_free_silence_is_no_loss_but_a_voice_is() -> None:
         for _ in range(94):
             uplink.take(VOICE, 0.0)
         assert uplink.lost_frames == lost
+
+
+def numbered(count: int) -> list[bytes]:
+    return [n.to_bytes(2, "big") * (FRAME_BYTES // 2) for n in range(count)]
+
+
+def test_the_pause_after_a_sentence_does_not_push_out_its_head() -> None:
+    uplink = make(TalkMode.HANDS_FREE)
+    uplink.go_live(0.0)
+    frames = numbered(20 + 80 + 62)  # 0.6 s of quiet, 2.6 s of voice, 2 s of quiet
+    for number, frame in enumerate(frames):
+        uplink.note_level(0.1 if 20 <= number < 100 else 0.001, number * FRAME_S)
+        assert uplink.take(frame, number * FRAME_S) == frame
+    replayed = uplink.go_live(6.0)
+    assert len(replayed) == round(3.0 / FRAME_S)
+    assert set(frames[20:100]) <= set(replayed), "the voice, whole"
+    assert replayed[-5:] == frames[-5:], "and the quiet of now"
+    assert replayed == sorted(replayed)
+    assert uplink.lost_frames == 0
+
+
+def test_of_what_nobody_has_heard_yet_the_newest_stays_in_one_piece() -> None:
+    uplink = make(TalkMode.HANDS_FREE)
+    uplink.hold()
+    frames = numbered(200)
+    for number, frame in enumerate(frames):
+        uplink.note_level(0.1 if number < 130 else 0.001, number * FRAME_S)
+        uplink.take(frame, number * FRAME_S)
+    assert uplink.go_live(7.0) == frames[-round(3.0 / FRAME_S) :]
+
+
+@given(
+    stretches=st.lists(st.tuples(st.sampled_from(["live", "held"]), st.booleans(), st.integers(1, 60)), max_size=12),
+    mode=st.sampled_from(TalkMode),
+)
+def test_however_voice_and_pause_alternate_nothing_is_missing_that_is_not_counted(
+    stretches: list[tuple[str, bool, int]], mode: TalkMode
+) -> None:
+    uplink, heard, voiced, number = make(mode), set[bytes](), set[bytes](), 0
+    uplink.press()
+    frames = numbered(12 * 60)
+    for flow, voice, count in stretches:
+        if flow == "live":
+            replayed = uplink.go_live(number * FRAME_S)
+            assert len(replayed) <= round(3.0 / FRAME_S)
+            assert replayed == sorted(replayed)
+            heard.update(replayed)
+        else:
+            uplink.hold()
+        for frame in frames[number : number + count]:
+            uplink.note_level(0.1 if voice else 0.001, number * FRAME_S)
+            if (sent := uplink.take(frame, number * FRAME_S)) is not None:
+                heard.add(sent)
+            if voice or mode is TalkMode.HOLD:
+                voiced.add(frame)
+            number += 1
+    heard.update(uplink.go_live(number * FRAME_S))
+    assert len(voiced - heard) == uplink.lost_frames
