@@ -1,7 +1,7 @@
 # make run    install what is missing, open NovaDesk (no display: talk to it headless)
 # make test   install what is missing, check and test everything
 .DEFAULT_GOAL := run
-.PHONY: run setup check test soak package screenshots lock clean
+.PHONY: run setup check test soak bench package screenshots lock clean
 PY := .venv/bin/python
 
 run:
@@ -25,6 +25,11 @@ test:
 soak:
 	@bash scripts/setup.sh test
 	@$(PY) scripts/soak.py
+
+# Ids, store and sync against their limits; writes docs/reliability.md.
+bench:
+	@bash scripts/setup.sh test
+	@$(PY) scripts/benchmarks.py
 
 package:
 	@bash scripts/setup.sh package

@@ -23,8 +23,13 @@ def keep(part: str, found: Mapping[str, Any]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = [round(value, 1) for value in os.getloadavg()]
-    row = {"ended": now, "load": load, "commit": _commit(), **found}
+    row = {"ended": now, "load": load, "commit": _commit(), "scheduling": _scheduling(), **found}
     (FOLDER / f"{part}.json").write_text(json.dumps(row, indent=1))
+
+
+def _scheduling() -> str:
+    real_time = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    return "real-time priority" if real_time else "usual priority"
 
 
 def _commit() -> str:
@@ -66,7 +71,7 @@ def _renewals(found: Mapping[str, Any]) -> list[str]:
     return [
         "### Renewals",
         "",
-        f"Ended {found['ended']} on {found['commit']}; load {found['load']}. The conversations ran side by side for "
+        f"{_ended(found)} The conversations ran side by side for "
         f"{found['duration_s'] / 60:g} minutes, each core in a process of its own, with numbered microphone frames "
         "(32 ms) and numbered answers.",
         "",
@@ -78,7 +83,7 @@ def _isolation(found: Mapping[str, Any]) -> list[str]:
     return [
         "### Sound",
         "",
-        f"Ended {found['ended']} on {found['commit']}; load {found['load']}. Three apps ran side by side for "
+        f"{_ended(found)} Three apps ran side by side for "
         f"{found['duration_s'] / 60:g} minutes with real streams and a sound in which every sample has a number: one "
         "in peace, one that freezes for 2 s every 10 s, one whose devices are suspended, unplugged and lost with their "
         "sound server every 20 s. Wrong is what a recorder of the sound server's own, beside them, has not lost or "
@@ -86,6 +91,11 @@ def _isolation(found: Mapping[str, Any]) -> list[str]:
         "",
         *_runs(found["runs"]),
     ]
+
+
+def _ended(found: Mapping[str, Any]) -> str:
+    scheduled = f", at {found['scheduling']}" if "scheduling" in found else ""
+    return f"Ended {found['ended']} on {found['commit']}; load {found['load']}{scheduled}."
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
