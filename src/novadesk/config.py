@@ -66,10 +66,15 @@ class VoiceSettings:
 
 
 class EchoSetting(Enum):
-    """What the person hears answers with: with speakers the microphone hears them too, and the echo is cancelled."""
+    """What is done about the speaker's sound in the microphone.
+
+    SPEAKERS cancels the echo; HEADSET has none to cancel; HALF_DUPLEX takes turns: nothing is heard of the person
+    while an answer is played, whatever the room does.
+    """
 
     SPEAKERS = "speakers"
     HEADSET = "headset"
+    HALF_DUPLEX = "half_duplex"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

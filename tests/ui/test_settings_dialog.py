@@ -141,23 +141,34 @@ def test_tab_walks_down_the_page_to_the_buttons_and_back_to_the_top(dialog: Sett
 # --- sound ---
 
 
-def test_speakers_or_headset_and_the_volumes_are_saved_and_used_at_once(
-    window: MainWindow, dialog: SettingsDialog, qtbot: QtBot, saved: list[Settings], requests: CannedRequests
+@pytest.mark.parametrize("echo", EchoSetting)
+def test_what_is_done_about_the_echo_and_the_volumes_are_saved_and_used_at_once(
+    window: MainWindow,
+    dialog: SettingsDialog,
+    qtbot: QtBot,
+    saved: list[Settings],
+    requests: CannedRequests,
+    echo: EchoSetting,
 ) -> None:
-    dialog.echo.buttons[EchoSetting.HEADSET].click()
+    dialog.echo.buttons[echo].click()
     dialog.cue_volume.slider.setValue(20)
     assert dialog.note.text() == ""  # it is used at once
     dialog.volume.slider.setValue(70)
     assert dialog.volume.words.text() == "70 %"
     save(dialog, qtbot)
-    assert saved == [Settings(audio=AudioSettings(echo=EchoSetting.HEADSET, volume=0.7, cue_volume=0.2))]
+    assert saved == [Settings(audio=AudioSettings(echo=echo, volume=0.7, cue_volume=0.2))]
     qtbot.waitUntil(lambda: ("use_sound", saved[0].audio) in requests.asked)
     assert window.panel.controls.volume.volume == 0.7
 
 
 def test_each_way_to_hear_is_read_with_its_sentence(dialog: SettingsDialog) -> None:
-    for setting, name in ((EchoSetting.SPEAKERS, "Speakers"), (EchoSetting.HEADSET, "Headset")):
-        button = dialog.echo.buttons[setting]
+    names = {
+        EchoSetting.SPEAKERS: "Speakers",
+        EchoSetting.HEADSET: "Headset",
+        EchoSetting.HALF_DUPLEX: "Speakers, taking turns",
+    }
+    for setting in EchoSetting:
+        button, name = dialog.echo.buttons[setting], names[setting]
         assert button.accessibleName() == f"I hear NovaDesk with: {name}"
         assert button.accessibleDescription().endswith(".")
     assert dialog.cue_volume.slider.accessibleName() == "Volume of cues"

@@ -170,7 +170,7 @@ def make_canceller(echo: EchoSetting) -> tuple[Canceller, str]:
 
     With a sentence, the sound passes unchanged and has to be kept half-duplex: not listened to while an answer plays.
     """
-    if echo is EchoSetting.HEADSET:
+    if echo is not EchoSetting.SPEAKERS:
         return NullCanceller(), ""
     try:
         return WebRtcCanceller(), ""

@@ -36,7 +36,8 @@ class Hearing:
         detector: None looks for no barge-in.
         playing: tells whether an answer is played now that can be interrupted.
         interrupt: is told of a change and the step's time in monotonic nanoseconds.
-        deaf_s: silence the microphone while sound is played and so long after it; None never does (no half-duplex).
+        deaf_s: silence the microphone while an answer is played and so long after it; None never does (no half-duplex).
+            A cue silences nothing: who speaks on hearing it would lose the first words.
 
     Attributes:
         watching: whether a barge-in is looked for.
@@ -79,7 +80,8 @@ class Hearing:
         audible = float(np.dot(far, far)) > _AUDIBLE**2 * len(far)
         clean = self._canceller.process(near, far)
         if self._deaf_steps:
-            self._deaf_left = self._deaf_steps if audible else max(0, self._deaf_left - 1)
+            echoes = self._playing() or (audible and self._deaf_left)
+            self._deaf_left = self._deaf_steps if echoes else max(0, self._deaf_left - 1)
             return self._silence if self._deaf_left else clean
         self._watch(near, clean, far, captured_ns)
         self._compare(near, audible)

@@ -40,6 +40,7 @@ from novadesk.audio.wire import (
     Volume,
     Watch,
 )
+from novadesk.config import EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
 
@@ -78,7 +79,8 @@ class Pump:
         canceller, note = make_canceller(wanted.echo)
         found = list_devices()
         self._duplex, opened = open_devices(found, wanted.microphone, wanted.speaker, wanted.generation)
-        self._opened = replace(opened, half_duplex=bool(note), half_duplex_note=note)
+        half_duplex = bool(note) or wanted.echo is EchoSetting.HALF_DUPLEX
+        self._opened = replace(opened, half_duplex=half_duplex, half_duplex_note=note)
         self._feeder = Feeder(self._duplex.playout)
         self._feeder.set_volume(wanted.volume)
         if wanted.paused:
@@ -89,7 +91,7 @@ class Pump:
         delay_s = self._duplex.capture_latency_s + self._duplex.playout_latency_s
         self._hearing = Hearing(
             canceller, make_detector(), lambda: self._feeder.playing, self._interrupt,
-            deaf_s=DEAF_AFTER_S + delay_s if note else None,
+            deaf_s=DEAF_AFTER_S + delay_s if half_duplex else None,
         )  # fmt: skip
         self._hearing.watching = wanted.watching
         self._truth = InputTruth(capture.rate_hz)

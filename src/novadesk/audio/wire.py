@@ -92,7 +92,8 @@ class Opened:
         capture_latency_s: what PortAudio states for the microphone.
         playout_latency_s: what PortAudio states for the speaker.
         one_clock: both directions run in one stream.
-        half_duplex: the microphone is silenced while sound is played; `half_duplex_note` says why, in words.
+        half_duplex: the microphone is silenced while an answer is played; `half_duplex_note` says why, in words, where
+            nobody has chosen it.
     """
 
     microphone: str

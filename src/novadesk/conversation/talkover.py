@@ -17,6 +17,7 @@ _HEARS_ITSELF = "NovaDesk seems to hear its own voice."
 _ADVICE = {
     EchoSetting.SPEAKERS: f"{_HEARS_ITSELF} Use a headset, or turn the volume down.",
     EchoSetting.HEADSET: f"{_HEARS_ITSELF} Use a headset, or choose Speakers in Settings.",
+    EchoSetting.HALF_DUPLEX: f"{_HEARS_ITSELF} Turn the volume down, or use a headset.",
 }
 
 

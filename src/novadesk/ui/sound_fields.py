@@ -62,7 +62,7 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
 
 
 class EchoChoice(QWidget):
-    """Speakers or headset, with a sentence on what follows."""
+    """Speakers, headset or taking turns, with a sentence on what follows."""
 
     def __init__(
         self, theme: Theme, echo: EchoSetting, changed: Callable[[], None], parent: QWidget | None = None
@@ -76,6 +76,10 @@ class EchoChoice(QWidget):
             EchoSetting.HEADSET: (
                 self.tr("Headset"),
                 self.tr("The microphone hears only you; your voice is passed on as it is."),
+            ),
+            EchoSetting.HALF_DUPLEX: (
+                self.tr("Speakers, taking turns"),
+                self.tr("NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key."),
             ),
         }
         self.buttons: dict[EchoSetting, QRadioButton] = {}

@@ -96,8 +96,9 @@ def test_reset_forgets_the_room() -> None:
     assert (canceller.erle_db, canceller.speech, canceller.gain_db) == (0, 0, 0)
 
 
-def test_a_headset_hears_the_sound_as_it_is() -> None:
-    canceller, note = make_canceller(EchoSetting.HEADSET)
+@pytest.mark.parametrize("echo", [EchoSetting.HEADSET, EchoSetting.HALF_DUPLEX])
+def test_without_an_echo_to_take_away_the_sound_is_heard_as_it_is(echo: EchoSetting) -> None:
+    canceller, note = make_canceller(echo)
     sound = talk(0.01, -20)
     assert isinstance(canceller, NullCanceller)
     assert canceller.process(sound, sound) is sound

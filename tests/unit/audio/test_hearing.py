@@ -81,15 +81,26 @@ def test_each_stage_is_told_with_the_time_of_its_sound() -> None:
     assert ear.told == [(BargeIn.SUSPECTED, 1), (BargeIn.CONFIRMED, 3)]
 
 
-def test_half_duplex_is_deaf_while_sound_is_played_and_for_as_long_as_told_after_it() -> None:
+def test_half_duplex_is_deaf_while_an_answer_is_played_and_for_as_long_as_told_after_it() -> None:
     detector = ScriptedDetector([BargeIn.CONFIRMED])
     ear = Ear(detector, deaf_s=0.2)
+    ear.playing = False
     assert ear.hear(0.5, 0.0) == 0.25
-    assert set(ear.hear_for(1.0, 0.5, 0.01)) == {0.0}
+    ear.playing = True
+    assert set(ear.hear_for(0.5, 0.5, 0.01)) == {0.0}
+    assert set(ear.hear_for(0.5, 0.5, 0.0)) == {0.0}, "a pause of the answer is no turn of the person"
+    ear.playing = False
+    assert set(ear.hear_for(0.05, 0.5, 0.01)) == {0.0}, "the end of it is heard later than it was played"
     assert set(ear.hear_for(0.19, 0.5, 0.0)) == {0.0}
     ear.hear(0.5, 0.0)
     assert ear.hear(0.5, 0.0) == 0.25
     assert detector.fed == []
+
+
+def test_half_duplex_hears_who_speaks_on_hearing_the_listening_cue() -> None:
+    ear = Ear(deaf_s=0.2)
+    ear.playing = False
+    assert set(ear.hear_for(0.3, 0.5, 0.1)) == {0.25}
 
 
 def test_how_loud_the_echo_is_over_the_voice_is_known_once_both_were_heard() -> None:

@@ -30,6 +30,7 @@ from novadesk.audio.wire import (
     Volume,
     Watch,
 )
+from novadesk.config import EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
 
@@ -227,6 +228,30 @@ def test_without_a_canceller_the_microphone_is_silent_while_an_answer_is_played_
     assert {frame.level for frame in rig.told(Frame)} == {0.0}
     assert rig.told(Interruption) == []
     pump.take(Flush(generation=1))
+    rig.run(pump, 0.5, alive=True)
+    assert rig.told(Frame)[-1].level == pytest.approx(0.1, rel=0.01)
+
+
+def test_who_takes_turns_is_not_heard_while_an_answer_is_played_and_needs_no_reason(rig: Rig) -> None:
+    pump = speaking(rig, echo=EchoSetting.HALF_DUPLEX)
+    opened = rig.told(Opened)[0]
+    assert (opened.half_duplex, opened.half_duplex_note, opened.note) == (True, "", "")
+    rig.reports.clear()
+    rig.run(pump, 1.0, alive=True)
+    assert {frame.level for frame in rig.told(Frame)} == {0.0}
+    pump.take(Flush(generation=1))
+    rig.run(pump, 0.5, alive=True)
+    assert rig.told(Frame)[-1].level == pytest.approx(0.1, rel=0.01)
+    rig.reports.clear()
+    pump.take(Clip(pcm=loud(0.2), volume=0.5))
+    rig.run(pump, 0.2, alive=True)
+    assert min(frame.level for frame in rig.told(Frame)) == pytest.approx(0.1, rel=0.01)
+
+
+@pytest.mark.parametrize("echo", [EchoSetting.SPEAKERS, EchoSetting.HEADSET])
+def test_who_does_not_take_turns_is_heard_over_an_answer(rig: Rig, echo: EchoSetting) -> None:
+    pump = speaking(rig, echo=echo)
+    assert not rig.told(Opened)[0].half_duplex
     rig.run(pump, 0.5, alive=True)
     assert rig.told(Frame)[-1].level == pytest.approx(0.1, rel=0.01)
 
