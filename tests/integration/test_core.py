@@ -16,7 +16,7 @@ from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordSet
 from novadesk.app import core as core_module
 from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
-from novadesk.config import BackendSettings, Settings
+from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import WakeupWatch
@@ -230,3 +230,11 @@ async def test_a_keyring_that_is_locked_by_the_next_start_is_shown_before_anythi
     ring.meet = refuse_with(KeyringLocked())
     async with rig.running(folders, connect=False, keychain=keychain):
         await rig.until(lambda now: now.keyring_note.startswith("The keyring is locked."))
+
+
+async def test_what_is_done_about_the_echo_reaches_the_open_conversation(rig: Rig, folders: Folders) -> None:
+    async with rig.running(folders, connect=False):
+        assert rig.core is not None
+        assert rig.core.controller.snapshot().echo is Settings().audio.echo
+        await rig.core.use_sound(AudioSettings(echo=EchoSetting.HALF_DUPLEX))
+        assert rig.core.controller.snapshot().echo is EchoSetting.HALF_DUPLEX

@@ -97,6 +97,7 @@ class Bench:
         self.archive = archive or MemoryArchive()
         self.snapshots: list[Snapshot] = []
         self.saves = 0
+        self.echo_over_voice_db = 0.0
         settings = Settings(
             talk=TalkSettings(mode=TalkModeSetting.HOLD),
             session=session or SessionSettings(),
@@ -117,6 +118,7 @@ class Bench:
             publish=self.snapshots.append,
             on_saved=self._saved,
             on_quit=lambda: None,
+            echo_over_voice_db=lambda: self.echo_over_voice_db,
             meter=meter,
         )
 

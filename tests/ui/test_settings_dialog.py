@@ -103,7 +103,7 @@ def test_fields_of_aws_are_off_for_the_practice_partner(dialog: SettingsDialog) 
 
 
 def test_a_chosen_device_that_is_unplugged_stays_chosen(window: MainWindow, qtbot: QtBot) -> None:
-    window._settings = Settings(audio=AudioSettings(microphone="Alsa: Gone"))
+    window.settings.now = Settings(audio=AudioSettings(microphone="Alsa: Gone"))
     window.show_settings()
     dialog = window.dialog
     assert isinstance(dialog, SettingsDialog)

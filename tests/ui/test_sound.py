@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import AudioSettings, Settings
+from novadesk.config import AudioSettings, EchoSetting, Settings
 from novadesk.conversation.api import AnswerDelay, ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Cue
@@ -85,7 +85,7 @@ def test_the_volume_is_kept_once_it_rests_and_at_the_end(window: MainWindow, sav
     for value in (80, 70, 60):
         slider.setValue(value)
     assert saved == []
-    window._keeping.timeout.emit()
+    window.settings._resting.timeout.emit()
     assert [settings.audio.volume for settings in saved] == [0.6]
     slider.setValue(50)
     window.finish()
@@ -97,9 +97,9 @@ def test_a_volume_that_cannot_be_kept_holds_all_the_same(window: MainWindow, int
     def refuse(_settings: Settings) -> None:
         raise KnownError(Reason.DISK_FULL, "The disk is full.", "Make room.")
 
-    window._save_settings = refuse
+    window.settings._save = refuse
     window.panel.controls.volume.slider.setValue(30)
-    window._keep_volume()
+    window.settings.keep_volume()
     assert window.panel.controls.volume.volume == 0.3
     assert intents.take() == [("set_volume", 0.3)]
 
@@ -107,7 +107,7 @@ def test_a_volume_that_cannot_be_kept_holds_all_the_same(window: MainWindow, int
 def test_a_volume_from_the_settings_reaches_slider_and_speaker(
     window: MainWindow, qtbot: QtBot, requests: CannedRequests
 ) -> None:
-    window._store(Settings(audio=AudioSettings(volume=0.25)))
+    window.settings.store(Settings(audio=AudioSettings(volume=0.25)))
     assert window.panel.controls.volume.volume == 0.25
     qtbot.waitUntil(lambda: ("use_sound", AudioSettings(volume=0.25)) in requests.asked)
 
@@ -134,17 +134,87 @@ def test_what_is_wrong_with_the_microphone_is_said_with_a_way_out(
     assert not note.isVisible()
 
 
-def test_an_assistant_that_hears_itself_hands_free_is_one_click_from_holding(
-    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
+ECHOES = {
+    "The assistant hears itself.": {"hears_itself": True},
+    "The speaker reaches the microphone 14 dB louder than your voice.": {"loud_echo_db": 14.2},
+}
+
+
+@pytest.mark.parametrize("mode", TalkMode)
+@pytest.mark.parametrize("what", ECHOES)
+def test_an_echo_is_one_click_from_taking_turns(
+    window: MainWindow,
+    qtbot: QtBot,
+    requests: CannedRequests,
+    saved: list[Settings],
+    conversation: Conversation,
+    mode: TalkMode,
+    what: str,
 ) -> None:
-    heard = ready(conversation, hears_itself=True, talk_mode=TalkMode.HANDS_FREE, microphone=MicrophoneState.OPEN)
+    note = window.panel.sound
+    heard = ready(conversation, talk_mode=mode, echo=EchoSetting.SPEAKERS, **ECHOES[what])
+    window.panel.controls.volume.set_volume(0.6)
     window.show_snapshot(heard)
-    assert "headset" in window.panel.sound.words.text()
-    assert window.panel.sound.way_out.text() == "Hold to talk"
-    qtbot.mouseClick(window.panel.sound.way_out, Qt.MouseButton.LeftButton)
-    assert intents.take() == [("set_talk_mode", TalkMode.HOLD)]
-    window.show_snapshot(replace(heard, talk_mode=TalkMode.HOLD))
-    assert not window.panel.sound.isVisible()  # the advice was followed
+    assert note.words.text() == f"{what} Wear a headset, lower the volume, or take turns."
+    assert note.way_out.text() == "Take turns"
+    assert described(note.way_out) == note.way_out.toolTip() == "NovaDesk does not listen while it speaks"
+    qtbot.mouseClick(note.way_out, Qt.MouseButton.LeftButton)
+    turns = AudioSettings(echo=EchoSetting.HALF_DUPLEX, volume=0.6)
+    assert saved == [Settings(audio=turns)]
+    qtbot.waitUntil(lambda: ("use_sound", turns) in requests.asked)
+    window.show_snapshot(heard)
+    assert not note.isVisible()  # the advice was followed
+    assert saved == [Settings(audio=turns)]
+
+
+def test_an_echo_of_who_takes_turns_already_leads_to_the_settings(
+    window: MainWindow, qtbot: QtBot, saved: list[Settings], conversation: Conversation
+) -> None:
+    note = window.panel.sound
+    window.show_snapshot(ready(conversation, hears_itself=True, echo=EchoSetting.HALF_DUPLEX))
+    assert note.words.text() == "The assistant hears itself. Wear a headset or lower the volume."
+    assert note.way_out.text() == "Sound settings"
+    assert described(note.way_out) == ""
+    qtbot.mouseClick(note.way_out, Qt.MouseButton.LeftButton)
+    assert isinstance(window.dialog, SettingsDialog)
+    window.dialog.reject()
+    drain()
+    assert saved == []
+
+
+def test_taking_turns_is_undone_in_the_settings(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
+    window.settings.take_turns()
+    window.show_settings()
+    dialog = window.dialog
+    assert isinstance(dialog, SettingsDialog)
+    assert dialog.echo.echo is EchoSetting.HALF_DUPLEX
+    dialog.echo.buttons[EchoSetting.SPEAKERS].click()
+    dialog._on_save()
+    drain()
+    qtbot.waitUntil(lambda: ("use_sound", AudioSettings(echo=EchoSetting.SPEAKERS)) in requests.asked)
+
+
+def test_who_takes_turns_sees_that_nobody_listens_while_an_answer_is_played(
+    window: MainWindow, conversation: Conversation
+) -> None:
+    controls, field = window.panel.controls, window.panel.composer.field
+    free = ready(conversation, talk_mode=TalkMode.HANDS_FREE, microphone=MicrophoneState.OPEN)
+    turns = replace(free, phase=Phase.SPEAKING, echo=EchoSetting.HALF_DUPLEX)
+    window.show_snapshot(turns)
+    assert controls.under.text() == "Not listening while it speaks"
+    assert field.placeholderText() == "Stop to interrupt, or type here"
+    assert not controls.talk._active
+    for other in (
+        replace(turns, phase=Phase.LISTENING),
+        replace(turns, echo=EchoSetting.HEADSET),
+        replace(turns, talk_mode=TalkMode.HOLD),
+        replace(turns, microphone=MicrophoneState.MUTED),
+    ):
+        window.show_snapshot(other)
+        assert controls.under.text() != "Not listening while it speaks"
+        assert field.placeholderText() != "Stop to interrupt, or type here"
+    window.show_snapshot(free)
+    assert controls.talk._active
 
 
 def test_advice_against_an_echo_can_be_closed_until_the_next_conversation(
@@ -153,7 +223,6 @@ def test_advice_against_an_echo_can_be_closed_until_the_next_conversation(
     note = window.panel.sound
     heard = ready(conversation, hears_itself=True)
     window.show_snapshot(heard)
-    assert note.way_out.text() == "Sound settings"
     qtbot.mouseClick(note.close_button, Qt.MouseButton.LeftButton)
     window.show_snapshot(heard)
     assert not note.isVisible()

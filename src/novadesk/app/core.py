@@ -199,6 +199,7 @@ class Core:
             publish=self._show,
             on_saved=self._remote_copy.turn_kept,
             on_quit=self._on_quit,
+            echo_over_voice_db=self._echo_over_voice_db,
             meter=self.diagnosis,
             recorder=self.diagnosis.recorder,
         )
@@ -268,6 +269,7 @@ class Core:
         """Use these devices, echo and volumes from now on, in the open conversation too."""
         if self._engine is not None:
             self._engine.prefer(settings)
+        self.controller.use_echo(settings.echo)
 
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Open these devices for a test, beside those of the conversation."""
@@ -304,6 +306,9 @@ class Core:
         else:
             self.controller.on_network_up()
         self._remote_copy.try_now()
+
+    def _echo_over_voice_db(self) -> float:
+        return 0.0 if self._engine is None else self._engine.statistics().engine.echo_over_voice_db
 
     def _note_store(self, words: str) -> None:
         _log.warning("the store was damaged")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from novadesk.config import AudioSettings
+from novadesk.config import AudioSettings, EchoSetting
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, Found, InputTrouble, Role, Turn
@@ -106,7 +106,9 @@ class Snapshot:
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
         answer_delay: what that time was made of.
         input_note: what is wrong with the microphone's sound and what helps, or empty.
-        hears_itself: the assistant seems to hear its own voice; a headset or the setting for speakers helps.
+        hears_itself: the assistant seems to hear its own voice; a headset helps, or taking turns.
+        loud_echo_db: how much louder the speaker reaches the microphone than the person, where that is far too much.
+        echo: what is done about the speaker's sound in the microphone.
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_note: what came of a repair of the store, or what is wrong with it.
         store_revision: grows whenever the list of conversations changed on disk.
@@ -152,6 +154,8 @@ class Snapshot:
     answer_delay: AnswerDelay | None = None
     input_note: str = ""
     hears_itself: bool = False
+    loud_echo_db: float | None = None
+    echo: EchoSetting = EchoSetting.HEADSET
     tokens: TokenTotals = TokenTotals()
     store_revision: int = 0
     unsaved: int = 0

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from novadesk.config import Settings
+from novadesk.config import EchoSetting, Settings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
@@ -47,6 +47,7 @@ class Controller:
         publish: takes every new snapshot, on the core loop.
         on_saved: called after a turn reached the disk.
         on_quit: called when the person wants to leave.
+        echo_over_voice_db: returns how much louder the echo reaches the microphone than the voice; 0 while unknown.
         meter: takes measurements.
         recorder: takes note of protocol events.
     """
@@ -64,11 +65,13 @@ class Controller:
         publish: SnapshotSink,
         on_saved: Callable[[], None],
         on_quit: Callable[[], None],
+        echo_over_voice_db: Callable[[], float] = lambda: 0.0,
         meter: Meter | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
         self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
+        self._echo_over_voice_db = echo_over_voice_db
         self._tally, self._microphone = Tally(meter), Microphone()
         self._record = Record(
             archive=archive,
@@ -140,7 +143,7 @@ class Controller:
             uplink=self._driver.uplink,
             downlink=self._driver.downlink,
             tally=self._tally,
-            hears_itself=self._driver.talk_over.hears_itself,
+            talk_over=self._driver.talk_over,
             now=self._clock.now(),
         )
 
@@ -212,6 +215,11 @@ class Controller:
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1."""
         self._sound.set_volume(volume)
+
+    def use_echo(self, echo: EchoSetting) -> None:
+        """Take what is done about the speaker's sound in the microphone from now on."""
+        self._driver.talk_over.use_echo(echo)
+        self._changed()
 
     def stop_speaking(self) -> None:
         """Silence the answer being played and discard its rest."""
@@ -351,6 +359,7 @@ class Controller:
 
     def _on_watch(self) -> None:
         self._driver.downlink.settle(self._clock.now())
+        self._driver.talk_over.look(self._echo_over_voice_db())
         self._watch.set_in(WATCH_S)
 
     def _changed(self) -> None:

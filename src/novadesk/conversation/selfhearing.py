@@ -55,6 +55,12 @@ class SelfHearing:
         self._echoes = 0
         self._stops: deque[float] = deque(maxlen=FALSE_STOPS)
 
+    def begin_anew(self) -> None:
+        """Forget the signs so far: something was done about the echo."""
+        self.found = False
+        self._over_s, self._echoes = 0.0, 0
+        self._stops.clear()
+
     def said(self, text: str) -> None:
         """Take what the assistant is about to say."""
         self._said.append(text)

@@ -7,12 +7,14 @@ from novadesk.conversation import bargein
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.bargein import Pause
 from novadesk.conversation.downlink import Downlink
+from novadesk.conversation.echolevel import EchoLevel
 from novadesk.conversation.ports import Clock
 from novadesk.conversation.selfhearing import SelfHearing
 from novadesk.conversation.uplink import Uplink
 from novadesk.models import BargeIn
 
 _VOICED_S = 0.1
+_TAKES_TURNS = "You take turns now: NovaDesk does not listen while it speaks."
 _HEARS_ITSELF = "NovaDesk seems to hear its own voice."
 _ADVICE = {
     EchoSetting.SPEAKERS: f"{_HEARS_ITSELF} Use a headset, or turn the volume down.",
@@ -31,7 +33,10 @@ class TalkOver:
         play_on: plays on a paused answer of this generation.
         watch: has the device look for a barge-in, or not.
         notice: shows a passing line.
-        echo: what the person hears answers with.
+        echo: see below; it may change.
+
+    Attributes:
+        echo: what is done about the speaker's sound in the microphone.
     """
 
     def __init__(
@@ -46,17 +51,39 @@ class TalkOver:
         echo: EchoSetting,
     ) -> None:
         self._clock, self._uplink, self._downlink = clock, uplink, downlink
-        self._play_on, self._notice, self._echo = play_on, notice, echo
+        self._play_on, self._notice, self.echo = play_on, notice, echo
         self._watch = watch
         self._watching: bool | None = None
         self._pause: Pause | None = None
-        self._itself = SelfHearing()
+        self._itself, self._level = SelfHearing(), EchoLevel()
         self._alarm = Alarm(self._look)
 
     @property
     def hears_itself(self) -> bool:
         """Return whether the assistant seems to hear its own voice in this conversation."""
         return self._itself.found
+
+    @property
+    def loud_echo_db(self) -> float | None:
+        """Return how much louder the speaker reaches the microphone than the person, where that is far too much."""
+        return self._level.found_db
+
+    def use_echo(self, echo: EchoSetting) -> None:
+        """Take what is done about the echo from now on; whether it helps is to be heard anew."""
+        if echo is self.echo:
+            return
+        self.echo, self._level = echo, EchoLevel()
+        self._itself.begin_anew()
+        if echo is EchoSetting.HALF_DUPLEX:
+            self._notice(_TAKES_TURNS)
+
+    def look(self, echo_over_voice_db: float) -> None:
+        """Take how much louder the echo is than the voice, 0 while unknown; about once a second."""
+        if self._level.look(echo_over_voice_db):
+            self._notice(
+                f"The speaker reaches the microphone {echo_over_voice_db:.0f} dB louder than your voice. "
+                "Turn the volume down, or use a headset."
+            )
 
     def heed_gate(self, now: float) -> None:
         """Have the device look for a barge-in exactly while the person can be heard."""
@@ -88,7 +115,7 @@ class TalkOver:
         """Take the person's words, before anybody else does: those that cut in end the answer."""
         now = self._clock.now()
         if self._itself.heard(text, now):
-            self._notice(_ADVICE[self._echo])
+            self._notice(_ADVICE[self.echo])
         if bargein.cuts_in(self._pause, now):
             self._downlink.stop()
 
@@ -100,7 +127,7 @@ class TalkOver:
     def forget(self) -> None:
         """Forget the conversation."""
         self.flushed()
-        self._itself = SelfHearing()
+        self._itself, self._level = SelfHearing(), EchoLevel()
 
     def _look(self) -> None:
         if self._pause is None:
@@ -112,4 +139,4 @@ class TalkOver:
         self._pause = bargein.play_on(self._pause, now)
         self._play_on(self._downlink.generation)
         if self._itself.stopped_for_nothing(now):
-            self._notice(_ADVICE[self._echo])
+            self._notice(_ADVICE[self.echo])

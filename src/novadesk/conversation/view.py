@@ -9,6 +9,7 @@ from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.lifecycle import Lifecycle
 from novadesk.conversation.record import Record
 from novadesk.conversation.supervisor import VERDICTS, Verdict
+from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.uplink import Uplink
 from novadesk.errors import KnownError, Layer
@@ -98,12 +99,11 @@ class View:
         uplink: Uplink,
         downlink: Downlink,
         tally: Tally,
-        hears_itself: bool,
+        talk_over: TalkOver,
         now: float,
     ) -> Snapshot:
         """Return the snapshot of this moment."""
-        microphone = uplink.state(now)
-        name, speaker, note = self._devices
+        microphone, (name, speaker, note) = uplink.state(now), self._devices
         return Snapshot(
             phase=state.phase,
             microphone=microphone,
@@ -133,7 +133,9 @@ class View:
             answer_s=downlink.answer_s,
             answer_delay=downlink.answer_delay,
             input_note=self.input_note,
-            hears_itself=hears_itself,
+            hears_itself=talk_over.hears_itself,
+            loud_echo_db=talk_over.loud_echo_db,
+            echo=talk_over.echo,
             tokens=downlink.tokens,
             store_revision=record.revision,
             unsaved=record.unsaved,

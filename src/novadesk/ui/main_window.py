@@ -1,8 +1,6 @@
 """The window: state in, intents out."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, QTimer
@@ -11,7 +9,6 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout,
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
-from novadesk.errors import KnownError
 from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
@@ -19,6 +16,7 @@ from novadesk.ui.details_view import DetailsView
 from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
+from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
 from novadesk.ui.session_panel import SessionPanel
@@ -31,9 +29,6 @@ from novadesk.ui.words import counted
 
 _LATE_MS = 4000
 """A delivery takes a second or two; turns that wait longer are worth a word."""
-
-_KEEP_MS = 1000
-"""A volume that was not changed for so long is written into the settings."""
 
 
 class MainWindow(QMainWindow):
@@ -62,9 +57,7 @@ class MainWindow(QMainWindow):
         self._bridge = bridge
         self._intents = intents
         self._requests = requests
-        self._settings = settings
         self._key = settings.talk.key  # the key that is bound stays the same until the next start
-        self._save_settings = save_settings
         self._finished = False
         self._shown_key = ""
         self._late = False
@@ -72,17 +65,23 @@ class MainWindow(QMainWindow):
         self._lateness.setSingleShot(True)
         self._lateness.setInterval(_LATE_MS)
         self._lateness.timeout.connect(self._on_late)
-        self._keeping = QTimer(self)
-        self._keeping.setSingleShot(True)
-        self._keeping.setInterval(_KEEP_MS)
-        self._keeping.timeout.connect(self._keep_volume)
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
         self.dialog: SettingsDialog | AboutDialog | None = None
         self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
-        self._make_parts()
+        self._make_parts(settings.audio.volume)
+        self.settings = LiveSettings(
+            settings,
+            save_settings,
+            bridge=bridge,
+            requests=requests,
+            intents=intents,
+            volume=self.panel.controls.volume,
+            parent=self,
+        )
+        self.panel.sound.turns_wanted.connect(self.settings.take_turns)
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
@@ -126,7 +125,7 @@ class MainWindow(QMainWindow):
         """Close the window for good, without asking anyone."""
         self._finished = True
         self._lateness.stop()
-        self._keep_volume()
+        self.settings.keep_volume()
         self.hold.release_all()
         if self.diagnostics is not None:
             self.diagnostics.close()
@@ -159,8 +158,9 @@ class MainWindow(QMainWindow):
     def show_settings(self) -> None:
         """Open the settings."""
         if self.dialog is None:
-            self._keep_volume()
-            self._open(SettingsDialog(self._settings, self._store, self._bridge, self._requests, self.theme, self))
+            self.settings.keep_volume()
+            now, store = self.settings.now, self.settings.store
+            self._open(SettingsDialog(now, store, self._bridge, self._requests, self.theme, self))
 
     def show_sound_settings(self) -> None:
         """Open the settings at those of sound."""
@@ -264,11 +264,11 @@ class MainWindow(QMainWindow):
         """A key that works everywhere is heard by the core; pressing it here must not count twice."""
         return bool(self.snapshot.hotkey) and not self.snapshot.hotkey_note
 
-    def _make_parts(self) -> None:
+    def _make_parts(self, volume: float) -> None:
         theme, intents = self.theme, self._intents
         self.header = Header(intents, theme, self)
         self.conversation = ConversationView(self._bridge, self._requests, theme, self)
-        self.panel = SessionPanel(intents, theme, self.hold, self._settings.audio.volume, self)
+        self.panel = SessionPanel(intents, theme, self.hold, volume, self)
         self.history = HistoryView(self._bridge, intents, self._requests, theme, self)
         self.details = DetailsView(theme, self)
         middle = QWidget(self)
@@ -288,7 +288,6 @@ class MainWindow(QMainWindow):
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
         self.panel.sound.settings_wanted.connect(self.show_sound_settings)
-        self.panel.controls.volume.changed.connect(self._keeping.start)
         self.panes.folded_changed.connect(self._on_folded)
         self._order_tabs()
 
@@ -343,25 +342,6 @@ class MainWindow(QMainWindow):
     def _on_dialog_finished(self) -> None:
         self.dialog = None
 
-    def _store(self, settings: Settings) -> None:
-        self._save_settings(settings)
-        if settings.talk.mode is not self._settings.talk.mode:
-            self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
-        if settings.audio != self._settings.audio:
-            self.panel.controls.volume.set_volume(settings.audio.volume)
-            self._bridge.ask(lambda: self._requests.use_sound(settings.audio), _nothing, _nothing, owner=self)
-        self._settings = settings
-
-    def _keep_volume(self) -> None:
-        """Write the volume of the slider into the settings; where that fails it holds until the program ends."""
-        self._keeping.stop()
-        audio = replace(self._settings.audio, volume=self.panel.controls.volume.volume)
-        if audio == self._settings.audio:
-            return
-        self._settings = replace(self._settings, audio=audio)
-        with suppress(KnownError, OSError):
-            self._save_settings(self._settings)
-
     def _toggle_sidebar(self) -> None:
         shown = self.history.isHidden()
         self.panes.show_sidebar(shown)
@@ -398,7 +378,3 @@ class MainWindow(QMainWindow):
             self.hold.release(TalkSource.SPACE)
         if not self._finished and self.talk_key != self._shown_key:
             self.show_snapshot(self.snapshot)
-
-
-def _nothing(_answer: object) -> None:
-    """Other devices show in the next snapshot, and so does what is wrong with them."""

@@ -174,6 +174,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "settings_testing": (ready, _testing),
         "answer_time": (ready, _answer_time),
         "narrow_sound": (by_name["silent_microphone"], _sized(400, 560)),
+        "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),
         "diagnostics": (ready, _diagnostics),
         "about": (ready, _dialog(MainWindow.show_about)),
     }

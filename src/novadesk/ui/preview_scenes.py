@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from novadesk.config import EchoSetting
 from novadesk.conversation.api import (
     AnswerDelay,
     ErrorNote,
@@ -202,6 +203,15 @@ def _badly_heard(ready: Snapshot) -> dict[str, Snapshot]:
             talk_mode=TalkMode.HANDS_FREE,
             microphone=MicrophoneState.OPEN,
             hears_itself=True,
+        ),
+        "loud_echo": replace(ready, talk_mode=TalkMode.HANDS_FREE, microphone=MicrophoneState.OPEN, loud_echo_db=14.2),
+        "taking_turns": replace(
+            ready,
+            phase=Phase.SPEAKING,
+            talk_mode=TalkMode.HANDS_FREE,
+            microphone=MicrophoneState.OPEN,
+            echo=EchoSetting.HALF_DUPLEX,
+            notices=("You take turns now: NovaDesk does not listen while it speaks.",),
         ),
     }
 

@@ -20,7 +20,7 @@ from novadesk.ui.announce import announce
 from novadesk.ui.answer_time import AnswerTime
 from novadesk.ui.controls import IconButton, ShapeLabel, TextField
 from novadesk.ui.sound_note import SoundNote
-from novadesk.ui.states import HEARING, RESTING, hint
+from novadesk.ui.states import HEARING, RESTING, hint, not_listening
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource, loudness
 from novadesk.ui.theme import Theme
 from novadesk.ui.volume import VolumeControl
@@ -99,7 +99,7 @@ class Controls(QWidget):
         self._intents = intents
         self._theme = theme
         self._hold = hold
-        self._muted = self._unheard = False
+        self._muted = self._unheard = self._deaf = False
         self._since_unheard = QElapsedTimer()
         self.talk = TalkButton(theme, self)
         self.talk.hold_began.connect(lambda: hold.press(TalkSource.MOUSE))
@@ -132,8 +132,9 @@ class Controls(QWidget):
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw the controls; `key` is the talk key as people read it."""
         self._muted = snapshot.microphone is MicrophoneState.MUTED
+        self._deaf = not_listening(snapshot)
         heard = snapshot.microphone is MicrophoneState.OPEN and (
-            snapshot.talking or snapshot.talk_mode is TalkMode.HANDS_FREE
+            snapshot.talking or (snapshot.talk_mode is TalkMode.HANDS_FREE and not self._deaf)
         )
         self.talk.set_state(
             active=heard,
@@ -189,6 +190,8 @@ class Controls(QWidget):
             return self.tr("Muted: nobody hears you") if self._unheard else self.tr("Muted")
         if snapshot.microphone is MicrophoneState.ABSENT and not snapshot.sound_opening and snapshot.phase in HEARING:
             return self.tr("No microphone")
+        if self._deaf:
+            return self.tr("Not listening while it speaks")
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
             if snapshot.phase in RESTING:
                 return self.tr("Press {key}").format(key=key)
@@ -317,7 +320,7 @@ class SessionPanel(QWidget):
         self._theme = theme
         self._private: str | None = None
         self.errors = ErrorBar(intents, theme, self)
-        self.sound = SoundNote(intents, theme, self)
+        self.sound = SoundNote(theme, self)
         self.controls = Controls(intents, theme, hold, volume, self)
         self.composer = Composer(intents, theme, self)
         self._column = QVBoxLayout()

@@ -3,7 +3,8 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from novadesk.conversation.api import Intents, Snapshot, TalkMode
+from novadesk.config import EchoSetting
+from novadesk.conversation.api import Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import IconButton, ShapeLabel
@@ -15,26 +16,33 @@ def sound_note(snapshot: Snapshot) -> str:
     """Return what the person should know of the sound, or nothing; a bad microphone comes first."""
     if snapshot.input_note:
         return snapshot.input_note
-    if not snapshot.hears_itself:
+    if not _echoes(snapshot):
         return ""
-    if snapshot.talk_mode is TalkMode.HANDS_FREE:
-        return tr("The assistant hears itself. Wear a headset, lower the volume, or hold a key to talk.")
-    return tr("The assistant hears itself. Wear a headset or lower the volume.")
+    turns = snapshot.echo is EchoSetting.HALF_DUPLEX
+    way = tr("Wear a headset or lower the volume.") if turns else tr("Wear a headset, lower the volume, or take turns.")
+    if snapshot.hears_itself:
+        return tr("The assistant hears itself. {way}").format(way=way)
+    words = tr("The speaker reaches the microphone {n} dB louder than your voice. {way}")
+    return words.format(n=round(snapshot.loud_echo_db or 0.0), way=way)
+
+
+def _echoes(snapshot: Snapshot) -> bool:
+    return snapshot.hears_itself or snapshot.loud_echo_db is not None
 
 
 class SoundNote(QFrame):
-    """A line with a way out: hold to talk when the assistant hears itself hands-free, else the settings of sound.
+    """A line with a way out: taking turns when the assistant hears itself, else the settings of sound.
 
     Advice against an echo goes for this conversation once it was followed or closed; a bad microphone stays told.
     """
 
     settings_wanted = Signal()
+    turns_wanted = Signal()
 
-    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("noteBar")
-        self._intents = intents
-        self._holds = self._settled = False
+        self._turns = self._settled = False
         shape = ShapeLabel(theme, 18, self)
         shape.set_shape("info", tokens.Tone.CAUTION)
         self.words = QLabel(self)
@@ -58,12 +66,15 @@ class SoundNote(QFrame):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the line, or take it away; new words are read aloud."""
-        self._settled = self._settled and snapshot.hears_itself
+        self._settled = self._settled and _echoes(snapshot)
         echo = not snapshot.input_note
         words = "" if echo and self._settled else sound_note(snapshot)
         self.close_button.setVisible(echo)
-        self._holds = echo and snapshot.talk_mode is TalkMode.HANDS_FREE
-        self.way_out.setText(self.tr("Hold to talk") if self._holds else self.tr("Sound settings"))
+        self._turns = echo and snapshot.echo is not EchoSetting.HALF_DUPLEX
+        self.way_out.setText(self.tr("Take turns") if self._turns else self.tr("Sound settings"))
+        why = self.tr("NovaDesk does not listen while it speaks") if self._turns else ""
+        self.way_out.setToolTip(why)
+        self.way_out.setAccessibleDescription(why)
         if words != self.words.text():
             self.words.setText(words)
             if words:
@@ -71,8 +82,8 @@ class SoundNote(QFrame):
         self.setVisible(bool(words))
 
     def _go(self) -> None:
-        if self._holds:
-            self._intents.set_talk_mode(TalkMode.HOLD)
+        if self._turns:
+            self.turns_wanted.emit()
             self._settle()
         else:
             self.settings_wanted.emit()

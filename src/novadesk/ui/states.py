@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
+from novadesk.config import EchoSetting
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui.tokens import Tone
 
@@ -126,11 +127,19 @@ def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
     line = line_of(snapshot)
     hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
     talk = tr("Just speak") if hands_free else tr("Hold {key} to talk").format(key=key)
+    if not_listening(snapshot):
+        return tr("Stop to interrupt, or type {here}").format(here=tr(where))
     if line.hint.startswith("{talk} to interrupt"):
         talk = tr("Speak") if hands_free else tr("Hold {key}").format(key=key)
     elif hands_free and snapshot.phase in RESTING:
         talk = tr("Press {key}").format(key=key)
     return tr(line.hint).format(talk=talk, here=tr(where))
+
+
+def not_listening(snapshot: Snapshot) -> bool:
+    """Return whether the person takes turns with an answer that is being played, and no word cuts in."""
+    hearing = snapshot.talk_mode is TalkMode.HANDS_FREE and snapshot.microphone is MicrophoneState.OPEN
+    return hearing and snapshot.echo is EchoSetting.HALF_DUPLEX and snapshot.phase is Phase.SPEAKING
 
 
 def _is_private(snapshot: Snapshot) -> bool:

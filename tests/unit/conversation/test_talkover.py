@@ -2,12 +2,16 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novadesk.conversation import bargein
+from novadesk.config import EchoSetting
+from novadesk.conversation import bargein, echolevel
 from novadesk.conversation.api import Phase, TalkMode
 from novadesk.conversation.bargein import Pause
+from novadesk.conversation.controller import WATCH_S
+from novadesk.conversation.echolevel import EchoLevel
 from novadesk.models import BargeIn
 from tests.support.bench import Bench, story
 
@@ -172,15 +176,78 @@ def test_stop_talk_key_and_typing_end_a_paused_answer_at_once() -> None:
 def test_an_assistant_that_hears_itself_is_told_once() -> None:
     async def work(bench: Bench) -> None:
         await answering(bench)
-        for heard in ("once upon a time there was a fox", "and a hare and nothing else at all"):
-            bench.linker.newest.user_said(heard)
-        await bench.until(lambda: len(bench.now.turns) == 3)
+        await hear_itself(bench)
         assert bench.now.hears_itself
-        assert [line for line in bench.now.notices if "own voice" in line] == [
-            "NovaDesk seems to hear its own voice. Use a headset, or choose Speakers in Settings."
-        ]
+        assert advice(bench) == ["NovaDesk seems to hear its own voice. Use a headset, or choose Speakers in Settings."]
 
     story(work)
+
+
+async def hear_itself(bench: Bench) -> None:
+    """Let the service take an answer for the person's words."""
+    before = len(bench.now.turns)
+    for heard in ("once upon a time there was a fox", "and a hare and nothing else at all"):
+        bench.linker.newest.user_said(heard)
+    await bench.until(lambda: len(bench.now.turns) == before + 2)
+
+
+def advice(bench: Bench) -> list[str]:
+    return [line for line in bench.now.notices if "own voice" in line]
+
+
+def test_advice_follows_what_is_done_about_the_echo_and_is_given_anew_when_that_does_not_help() -> None:
+    async def work(bench: Bench) -> None:
+        assert bench.now.echo is EchoSetting.HEADSET
+        await answering(bench)
+        bench.controller.use_echo(EchoSetting.SPEAKERS)
+        await hear_itself(bench)
+        assert bench.now.echo is EchoSetting.SPEAKERS
+        assert [line.split(". ")[1] for line in advice(bench)] == ["Use a headset, or turn the volume down."]
+        bench.controller.use_echo(EchoSetting.SPEAKERS)
+        assert bench.now.hears_itself, "nothing changed"
+        bench.controller.use_echo(EchoSetting.HALF_DUPLEX)
+        assert (bench.now.echo, bench.now.hears_itself) == (EchoSetting.HALF_DUPLEX, False)
+        assert bench.now.notices[-1] == "You take turns now: NovaDesk does not listen while it speaks."
+        bench.controller.use_echo(EchoSetting.HEADSET)
+        assert sum("take turns" in line for line in bench.now.notices) == 1
+
+    story(work)
+
+
+def test_an_echo_far_above_the_voice_is_told_once_with_its_figure() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        told = (
+            "The speaker reaches the microphone 14 dB louder than your voice. Turn the volume down, or use a headset."
+        )
+        for number in range(20):
+            assert bench.now.loud_echo_db is None or number >= echolevel.LOOKS
+            bench.echo_over_voice_db = 14.0 + number / 100
+            await asyncio.sleep(WATCH_S)
+        assert list(bench.now.notices) == [told]
+        assert bench.now.loud_echo_db == pytest.approx(14, abs=0.1)
+        bench.controller.use_echo(EchoSetting.SPEAKERS)
+        assert bench.now.loud_echo_db is None, "whether that helps is to be heard"
+
+    story(work)
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        ([11.0, 12.0, 11.0, 12.0, 11.0], True),
+        ([11.0, 12.0, 11.0, 12.0], False),
+        ([11.0, 11.0, 11.0, 11.0, 11.0, 11.0], False),  # one bang, and silence after it
+        ([11.0, 12.0, 11.0, 9.0, 11.0, 12.0, 11.0], False),
+        ([11.0, 12.0, 0.0, 12.0, 11.0, 13.0], False),
+        ([9.0, 9.9, 9.0, 9.9, 9.0, 9.9], False),
+        ([-14.0, 11.0, 11.0, 12.0, 12.0, 13.0, 14.0, 15.0], True),
+    ],
+)
+def test_an_echo_is_loud_when_it_stays_so_while_it_is_measured(figures: list[float], found: bool) -> None:
+    level = EchoLevel()
+    assert any([level.look(figure) for figure in figures]) is found
+    assert (level.found_db is not None) is found
 
 
 def test_pauses_that_nobodys_words_follow_are_told_as_hearing_itself() -> None:
