@@ -46,7 +46,7 @@ class PromptPartner:
                         return
                     case Typed(text):
                         talk.asked.append(text)
-                        answering = asyncio.create_task(_answer(call, text.replace("question", "answer")))
+                        answering = asyncio.create_task(_answer(call, _answer_to(text)))
                     case Heard(pcm) if any(pcm):
                         quiet_bytes, heard = 0, True
                     case Heard(pcm) if heard:
@@ -55,9 +55,9 @@ class PromptPartner:
                             heard = False
                             self.spoken += 1
                             await call.user_speech_ended()
-                            number = f"{os.getpid()}-{self.spoken}"
-                            await call.user_said(f"spoken {number}")
-                            answering = asyncio.create_task(_answer(call, f"reply {number}"))
+                            said = f"spoken {os.getpid()}-{self.spoken}"
+                            await call.user_said(said)
+                            answering = asyncio.create_task(_answer(call, _answer_to(said)))
                     case _:
                         pass
         finally:
@@ -65,6 +65,11 @@ class PromptPartner:
             if answering is not None:
                 answering.cancel()
                 await asyncio.gather(answering, return_exceptions=True)
+
+
+def _answer_to(said: str) -> str:
+    """Return the answer to a question, typed or spoken; a spoken one that goes unanswered is asked again in writing."""
+    return said.replace("question", "answer").replace("spoken", "reply")
 
 
 async def _answer(call: Call, text: str) -> None:
