@@ -56,7 +56,8 @@ class MemorySound:
         self.played_on.append(generation)
 
     def cue(self, cue: Cue) -> None:
-        self.cues.append(cue)
+        if self.listener is not None:
+            self.cues.append(cue)
 
     def watch_barge_in(self, on: bool) -> None:
         self.watching = on

@@ -281,7 +281,9 @@ class Controller:
     # --- SoundListener ---------------------------------------------------------------------------
 
     def on_frame(self, pcm: bytes, level: float) -> None:
-        """Take 32 ms of microphone."""
+        """Take 32 ms of microphone, unless it is open for a last cue only."""
+        if not self._switch.wanted:
+            return
         self._view.microphone_level = level
         self._driver.ear.hear(pcm, level)
         self._driver.talk_over.heed_gate(self._clock.now())
@@ -296,7 +298,7 @@ class Controller:
     def on_opened(self, microphone: str, speaker: str, note: str) -> None:
         """Take the devices now in use."""
         self._view.devices(microphone, speaker, note)
-        self._microphone.opened(found=bool(microphone))
+        self._microphone.opened(found=bool(microphone) and self._switch.wanted)
         self._show_microphone()
         self._driver.downlink.set_speaker(present=bool(speaker))
         self._on_trouble(Layer.AUDIO, None)

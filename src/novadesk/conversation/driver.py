@@ -267,7 +267,8 @@ class Driver:
         self.state, actions = lifecycle.step(before, event, self._clock.now(), self._policy)
         if self.state.error is not None and self.state.lost_at != self._sounded_outage:
             self._sounded_outage = self.state.lost_at
-            self._sound.cue(Cue.ERROR)
+            if self.state.phase is not Phase.FAILED:  # which has its own, the last that is heard
+                self._sound.cue(Cue.ERROR)
         if self.state.phase in lifecycle.OPENING and before.phase not in lifecycle.OPENING and self._record.turns:
             self._tally.resuming()
         for action in actions:
@@ -326,7 +327,7 @@ class Driver:
                 self._view.sound_opening = False
                 self.uplink.stop()
                 self.uplink.present = False
-                self._switch.set(wanted=False)
+                self._switch.set(wanted=False, last=Cue.ERROR if self.state.phase is Phase.FAILED else None)
             case lifecycle.FlushSpeaker():
                 self.downlink.flush()
             case lifecycle.HoldMicrophone():

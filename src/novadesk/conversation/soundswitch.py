@@ -5,8 +5,12 @@ from collections.abc import Callable
 
 from novadesk.conversation.ports import Sound, SoundListener
 from novadesk.errors import KnownError
+from novadesk.models import Cue
 
 RETRY_S = 3.0
+
+FAREWELL_S = 0.6
+"""How long the devices stay open for a last cue: a quarter of a second, and what a device delays it by."""
 
 
 class SoundSwitch:
@@ -26,6 +30,13 @@ class SoundSwitch:
         self._released = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._last: Cue | None = None
+        self._open = False
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether the devices are wanted; those that are not may be open a moment longer."""
+        return self._wanted.is_set()
 
     def start(self) -> None:
         """Begin to follow."""
@@ -39,8 +50,16 @@ class SoundSwitch:
             self._task = None
         await self._sound.close()
 
-    def set(self, *, wanted: bool) -> None:
-        """Say whether the devices are wanted."""
+    def set(self, *, wanted: bool, last: Cue | None = None) -> None:
+        """Say whether the devices are wanted.
+
+        Args:
+            wanted: open them, or release them.
+            last: what is heard before they are released, also where they are just being opened.
+        """
+        self._last = last
+        if self._open:
+            self._say_last()
         if wanted:
             self._wanted.set()
         else:
@@ -55,6 +74,8 @@ class SoundSwitch:
     async def _follow(self) -> None:
         while True:
             await self._wanted.wait()
+            if not self._wanted.is_set():  # taken back before this task ran
+                continue
             self._changed.clear()
             self._released.clear()
             try:
@@ -63,8 +84,18 @@ class SoundSwitch:
                 self._on_error(error)
                 await self._change_within(RETRY_S)
                 continue
+            self._open = True
+            self._say_last()
             await self._released.wait()
+            if self._last is not None:
+                self._changed.clear()
+                await self._change_within(FAREWELL_S)
+            self._open = False
             await self._sound.close()
+
+    def _say_last(self) -> None:
+        if self._last is not None:
+            self._sound.cue(self._last)
 
     async def _change_within(self, seconds: float) -> None:
         try:

@@ -1,12 +1,18 @@
 """The short sounds come at the right moment, and once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from novadesk.conversation.api import MicrophoneState, TalkMode
+import pytest
+
+from novadesk.audio.cues import LONGEST_MS
+from novadesk.conversation.api import MicrophoneState, Phase, TalkMode
 from novadesk.conversation.cueing import MUTED_AGAIN_S, MUTED_FRAMES, Cueing
+from novadesk.conversation.ports import SoundListener
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Cue, InputTrouble
-from tests.support.bench import DENIED, LOST, Bench, story
+from tests.support.bench import DENIED, LOST, Bench, MemorySound, story
+from tests.support.virtual_loop import run_virtually
 
 
 def test_listening_is_told_with_the_first_real_sample_and_its_end_when_the_gate_closes() -> None:
@@ -78,8 +84,109 @@ def test_an_outage_sounds_once_however_often_it_is_tried() -> None:
         await asyncio.sleep(5.0)
         bench.linker.refusals = [DENIED]
         bench.linker.newest.end(LOST)
-        await bench.until(lambda: bench.now.error is not None and bench.now.error.reason == DENIED.reason.value)
-        assert bench.sound.cues == [Cue.ERROR, Cue.ERROR]
+        await bench.until(lambda: bench.now.phase is Phase.FAILED)
+        assert bench.sound.cues == [Cue.ERROR] * 3, "one for the outage, one for giving up"
+
+    story(work)
+
+
+class SlowSound(MemorySound):
+    """Devices that take their time to open; each cue is noted with the time for which it could be heard."""
+
+    def __init__(self, opening_s: float) -> None:
+        super().__init__()
+        self.opening_s = opening_s
+        self.heard_s: list[float] = []
+        self._cued_at: list[float] = []
+
+    async def open(self, listener: SoundListener) -> None:
+        await asyncio.sleep(self.opening_s)
+        await super().open(listener)
+
+    def cue(self, cue: Cue) -> None:
+        super().cue(cue)
+        if self.listener is not None:
+            self._cued_at.append(asyncio.get_running_loop().time())
+
+    async def close(self) -> None:
+        await super().close()
+        now = asyncio.get_running_loop().time()
+        self.heard_s += [now - at for at in self._cued_at]
+        self._cued_at.clear()
+
+
+async def fail_at_once(bench: Bench) -> None:
+    """Fail at the first link, which takes 10 ms."""
+    bench.linker.refusals = [DENIED]
+    bench.controller.connect()
+
+
+async def fail_after_a_while(bench: Bench) -> None:
+    bench.controller.connect()
+    await bench.ready()
+    await asyncio.sleep(2.0)
+    bench.linker.newest.end(DENIED)
+
+
+async def fail_while_the_key_is_held(bench: Bench) -> None:
+    bench.controller.connect()
+    await bench.ready()
+    await asyncio.sleep(2.0)
+    bench.controller.press_talk()
+    bench.sound.talk(3)
+    bench.linker.newest.end(DENIED)
+
+
+async def fail_twice(bench: Bench) -> None:
+    await fail_at_once(bench)
+    await bench.until(lambda: bench.now.phase is Phase.FAILED)
+    await asyncio.sleep(3.0)
+    bench.linker.refusals = [DENIED]
+    bench.controller.try_now()
+    await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("opening_s", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("fail", "times"),
+    [(fail_at_once, 1), (fail_after_a_while, 1), (fail_while_the_key_is_held, 1), (fail_twice, 2)],
+)
+def test_giving_up_is_heard_to_its_end_and_nothing_is_heard_of_the_person_meanwhile(
+    fail: Callable[[Bench], Awaitable[None]], times: int, opening_s: float
+) -> None:
+    sound = SlowSound(opening_s)
+
+    async def run() -> None:
+        bench = Bench(sound=sound)
+        await bench.controller.start()
+        await fail(bench)
+        await bench.until(lambda: bench.now.phase is Phase.FAILED)
+        sent = len(bench.linker.newest.heard())
+        for _ in range(60):
+            if sound.listener is not None:
+                sound.talk()
+            assert bench.now.microphone is MicrophoneState.ABSENT
+            await asyncio.sleep(0.032)
+        assert sound.listener is None, "released all the same"
+        assert len(bench.linker.newest.heard()) == sent
+        await bench.controller.stop()
+
+    run_virtually(run())
+    assert [cue for cue in sound.cues if cue is not Cue.LISTENING] == [Cue.ERROR] * times
+    assert min(sound.heard_s[-times:]) >= LONGEST_MS / 1000 + 0.2
+
+
+def test_who_tries_again_at_once_does_not_wait_for_the_cue() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.linker.newest.end(DENIED)
+        await bench.until(lambda: bench.now.phase is Phase.FAILED)
+        opened = bench.sound.opened
+        bench.controller.try_now()
+        await asyncio.sleep(0.05)
+        assert bench.sound.opened == opened + 1
+        await bench.ready()
+        assert bench.now.microphone is MicrophoneState.GATED
 
     story(work)
 

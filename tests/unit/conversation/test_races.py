@@ -268,6 +268,22 @@ def test_devices_released_and_wanted_again_at_once_are_opened_anew() -> None:
     run_virtually(work())
 
 
+def test_devices_wanted_for_no_time_at_all_are_not_left_open() -> None:
+    async def work() -> None:
+        sound = MemorySound()
+        switch = SoundSwitch(sound=sound, listener=Bench().controller, on_error=lambda _: None)
+        switch.start()
+        await asyncio.sleep(0.1)
+        switch.set(wanted=True)
+        switch.set(wanted=False)
+        await asyncio.sleep(0.1)
+        assert sound.listener is None
+        assert not switch.wanted
+        await switch.stop()
+
+    run_virtually(work())
+
+
 def test_a_service_that_accepts_and_drops_at_once_is_not_hammered() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
