@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import uuid
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -209,3 +210,15 @@ async def test_how_long_delivery_took_is_measured_once_for_each_turn(tmp_path: P
         await sync.stop()
     assert [measure for measure, _ in notes.values] == [Measure.TURN_DELIVERED] * 20
     assert all(0 <= value < 60_000 for _, value in notes.values)
+
+
+async def test_a_turn_of_a_wire_session_of_long_ago_is_delivered(tmp_path: Path, server: RunningServer) -> None:
+    async with computer(tmp_path / "a.db", server) as here:
+        made = await here.talk()
+        wires = [str(uuid.uuid4()) for _ in range(70)]
+        for number, wire in enumerate([*wires, wires[0]]):
+            await here.say(made.handle, str(number), START_MS + number, wire_session=wire)
+            if number >= len(wires) - 1:
+                assert await here.sync.settle(10.0)
+        assert await assert_delivered(server, here, made.handle) == [str(number) for number in range(71)]
+        assert len(here.sync._delivery._invocations) == 64

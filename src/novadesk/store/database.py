@@ -7,7 +7,6 @@ from a cold disk. What a start does not read, the check of the next recovery cop
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import queue
@@ -31,8 +30,8 @@ _BUSY_MS = 5_000
 _CHECKPOINT_BUSY_MS = 250
 _CLOSE_S = 10.0
 _COPY_S = 600.0
-_SHRINK_JOBS = 32
-"""After so many jobs SQLite lets go of its page cache, up to 2 MB: the system keeps the file in memory as well."""
+_CACHE_KB = 256
+"""What SQLite keeps of the file, instead of its own 2 MB: the system has the file in memory as well."""
 
 type _Job = Callable[[], None]
 
@@ -184,13 +183,8 @@ class Database:
         return await outcome
 
     def _work(self) -> None:
-        for done in itertools.count(1):
-            if (job := self._jobs.get()) is None:
-                return
+        while (job := self._jobs.get()) is not None:
             job()
-            if done % _SHRINK_JOBS == 0 and self._db is not None:
-                with contextlib.suppress(sqlite3.Error):  # The job whose turn it is meets the fault, and tells it.
-                    self._db.execute("PRAGMA shrink_memory")
 
     def _transact[T](self, job: Callable[[sqlite3.Connection], T], begin: str) -> T:
         db = self._db
@@ -236,6 +230,7 @@ class Database:
         db = connect(str(self._file))
         try:
             _check(db, self._file, all_of_it=doubtful, thoroughly=suspect)
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
             db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

@@ -1,6 +1,7 @@
 """Carries out wishes of the outbox against the remote side, so that any repetition is recognised."""
 
 import asyncio
+import contextlib
 import dataclasses
 import sqlite3
 from collections import deque
@@ -18,6 +19,8 @@ from novadesk.store.steps import encode_turn
 from novadesk.store.together import together
 
 _TRIES = 5
+_NEWEST_INVOCATIONS = 64
+"""So many are known to be there; to open one once more costs a request and changes nothing."""
 
 
 class Requeued(Exception):
@@ -55,7 +58,7 @@ class Delivery:
         self._remote = remote
         self._clock = clock
         self._on_delivered = on_delivered
-        self._invocations: set[tuple[str, str]] = set()
+        self._invocations: deque[tuple[str, str]] = deque(maxlen=_NEWEST_INVOCATIONS)
 
     async def carry_out(self, lease: Lease) -> None:
         """Deliver and acknowledge.
@@ -147,7 +150,8 @@ class Delivery:
                         continue
                     step_ms = there.step_ms
                 elif error.reason is Reason.SYNC_SESSION_CLOSED:
-                    self._invocations.discard((link.session_id, turn.wire_session))
+                    with contextlib.suppress(ValueError):
+                        self._invocations.remove((link.session_id, turn.wire_session))
                     if await self._replace_closed(lease.conversation, link):
                         link = await self._chain.newest(lease.conversation)
                     continue
@@ -173,15 +177,15 @@ class Delivery:
 
     async def _open_invocations(self, link: SessionLink, leases: Sequence[Lease]) -> None:
         wanted = {(link.session_id, lease.turn.wire_session) for lease in leases if lease.turn is not None}
-        missing = sorted(wanted - self._invocations)
+        missing = sorted(wanted.difference(self._invocations))
         await together(*(self._remote.open_invocation(*invocation) for invocation in missing))
-        self._invocations.update(missing)
+        self._invocations.extend(missing)
 
     async def _put(self, link: SessionLink, turn: Turn, step_id: str, step_ms: int, text: str) -> None:
         invocation = (link.session_id, turn.wire_session)
         if invocation not in self._invocations:
             await self._remote.open_invocation(*invocation)
-            self._invocations.add(invocation)
+            self._invocations.append(invocation)
         await self._remote.put_step(link.session_id, turn.wire_session, step_id, step_ms, text)
 
     async def _acknowledge(self, batch: Sequence[_Done]) -> None:
