@@ -6,6 +6,7 @@ once; and there was never more than one attempt to connect at a time.
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,17 @@ async def test_a_clock_that_jumps_is_said_and_harms_nothing(ahead_s: float, tmp_
         await finish(talk)
 
 
-async def test_the_computer_sleeps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("counted_s", [0.0, 3_600.0], ids=["timers sleep too", "timers count the hour"])
+async def test_the_computer_sleeps(counted_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with talking(tmp_path) as talk:
         await begin(talk)
         talk.rig.server.faults.strike(Fault.HALF_OPEN)
+        uninterrupted = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: uninterrupted() + counted_s)
         talk.controller.on_resumed()
+        if counted_s:  # nobody has said anything for an hour
+            await talk.until(lambda now: now.phase is Phase.IDLE)
+            talk.controller.connect()
         await finish(talk)
 
 
@@ -270,6 +277,7 @@ WORLD = {
     "CLOCK_FORWARD": test_a_clock_that_jumps_is_said_and_harms_nothing,
     "CLOCK_BACK": test_a_clock_that_jumps_is_said_and_harms_nothing,
     "SLEEP": test_the_computer_sleeps,
+    "SLEEP_CLOCK_RUNS": test_the_computer_sleeps,
     "KEYRING_LOCKED": test_the_keyring_is_locked,
     "DISK_FULL": test_the_disk_is_full,
     "SUCCESSOR_LOST": test_a_successor_that_is_lost_is_replaced_beside_the_live_wire_session,

@@ -28,6 +28,7 @@ TICK_S = FRAME_SAMPLES / LISTEN_HZ
 _FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 _TICK_BYTES = round(TICK_S * SPEAK_HZ) * SAMPLE_BYTES
 _SILENCE = bytes(_FRAME_BYTES)
+_LATEST_S = 5.0  # what a busy computer makes late comes quicker afterwards; the hours of a sleep do not come at all
 
 
 class VirtualSpeaker:
@@ -189,7 +190,10 @@ class FileSound:
             while True:
                 ticks += 1
                 # From the beginning, not from the last tick: a late loop catches up and loses nothing.
-                await self._sleep(max(0.0, begun + ticks * TICK_S / self._pace - now()))
+                wait_s = begun + ticks * TICK_S / self._pace - now()
+                if wait_s < -_LATEST_S:
+                    begun -= wait_s
+                await self._sleep(max(0.0, wait_s))
                 self._tick(listener)
         except OSError as error:
             why = error.strerror or "input/output error"

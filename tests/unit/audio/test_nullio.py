@@ -173,6 +173,14 @@ async def test_a_loop_that_was_held_up_catches_up_and_loses_nothing(tmp_path: Pa
         assert len(listener.frames) == 32
 
 
+async def test_the_hour_that_the_computer_slept_is_not_caught_up(tmp_path: Path) -> None:
+    async with opened(ramp(tmp_path / "in.wav", 16_000, 1.0)) as (_, listener, world):
+        await world.pass_by(TICK_S)
+        await world.jump(3_600.0)
+        await world.pass_by(10 * TICK_S)
+        assert 10 <= len(listener.frames) <= 13
+
+
 async def test_after_a_pause_input_and_recording_go_on_where_they_stopped(tmp_path: Path) -> None:
     file, out = ramp(tmp_path / "in.wav", 16_000, 0.128), tmp_path / "out.wav"
     async with opened(file, out) as (sound, listener, world):
