@@ -30,7 +30,6 @@ notice the fault.
 """
 
 VIRTUAL_ONLY = {
-    "SLEEP_CLOCK_RUNS": "a real loop has its clock from the computer",
     "LATE_ANSWER": "a socket that is closed delivers nothing late",
 }
 """Troubles without a run over real sockets, and why."""
