@@ -116,8 +116,8 @@ def _kills(parts: Sequence[Mapping[str, Any]]) -> list[str]:
         "|---|" + "---|" * len(parts),
     ]
     rows = {
-        name: [part[name] for part in parts]
-        for name in ("ended", "commit", "load", "seed", "kills", "seconds", "turns")
+        name: [part.get(name, "") for part in parts]
+        for name in ("ended", "commit", "load", "scheduling", "seed", "kills", "seconds", "turns")
     }
     rows |= {f"hit while {moment}": [part["landed"].get(moment, 0) for part in parts] for moment in moments}
     lines += [f"| {name} | " + " | ".join(str(value) for value in values) + " |" for name, values in rows.items()]
