@@ -13,6 +13,9 @@ from novadesk.audio.reference import Reference
 from novadesk.audio.resampler import Resampler
 from novadesk.audio.wire import Frame
 
+_MOST_BLOCKS = 4
+"""Blocks fetched in one piece: those of a frame, at the cost of one."""
+
 type Hear = Callable[[Samples, Samples, int], Samples]
 """Takes a step of the microphone, what was played meanwhile, and when its last sample came in monotonic nanoseconds;
 returns what of it is for the wire."""
@@ -37,32 +40,46 @@ class FrameCutter:
         self._look = look
         self._mixdown = Mixdown(side.ring.channels, side.rate_hz)
         self._resampler = Resampler(side.rate_hz, LISTEN_HZ)
-        self._block = np.zeros((side.block_frames, side.ring.channels), np.float32)
+        self._block = np.zeros((_MOST_BLOCKS * side.block_frames, side.ring.channels), np.float32)
         self._near = np.zeros(0, np.float32)
         self._far = np.zeros(0, np.float32)
         self._rest = np.zeros(0, np.float32)
+
+    @property
+    def missing_frames(self) -> int:
+        """Return how many device frames must follow those captured until the next frame is whole; 0 when it is."""
+        steps = -(-(FRAME_SAMPLES - len(self._rest)) // STEP_SAMPLES)
+        return max(0, self._device_frames(steps * STEP_SAMPLES - len(self._near)) - self._side.ring.available_frames)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames that are complete by now."""
         ring = self._side.ring
         while fetched := ring.read_into(self._block):
-            captured_ns = self._side.time_of(ring.read)
             mixed = self._mixdown.mix(self._block[:fetched])
             self._look(mixed)
             near = self._resampler.feed(mixed)
             far = self._reference.take(ring.read - fetched, fetched, len(near))
             self._near = np.concatenate((self._near, near))
             self._far = np.concatenate((self._far, far))
-            self._clean(captured_ns)
+            self._clean()
             while len(self._rest) >= FRAME_SAMPLES:
                 cut, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
+                captured_ns = self._captured_ns(len(self._rest) + len(self._near))
                 yield Frame(level=level_of_samples(cut), captured_ns=captured_ns, pcm=to_pcm(cut))
 
-    def _clean(self, captured_ns: int) -> None:
+    def _clean(self) -> None:
         whole = len(self._near) - len(self._near) % STEP_SAMPLES
         steps = [self._rest]
         for start in range(0, whole, STEP_SAMPLES):
             end = start + STEP_SAMPLES
+            captured_ns = self._captured_ns(len(self._near) - end)
             steps.append(self._hear(self._near[start:end], self._far[start:end], captured_ns))
         self._near, self._far = self._near[whole:], self._far[whole:]
         self._rest = np.concatenate(steps)
+
+    def _captured_ns(self, after: int) -> int:
+        """Return when the sample was captured that has so many behind it among those fetched."""
+        return self._side.time_of(self._side.ring.read - after * self._side.rate_hz // LISTEN_HZ)
+
+    def _device_frames(self, samples: int) -> int:
+        return -(-samples * self._side.rate_hz // LISTEN_HZ)

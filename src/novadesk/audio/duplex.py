@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import sounddevice
+from numpy.typing import NDArray
 
 from novadesk.audio.devices import Device
 from novadesk.audio.playout import Playout
@@ -25,6 +26,7 @@ DEVICE_HZ = 48_000
 _FRAGILE_IN_ONE = frozenset({"ALSA"})
 _CAPTURE_RING_S = 4.0
 _STAMPS = 1024
+_FLOAT = np.dtype(np.float32)  # made once: a type is looked up at every call
 
 
 class CaptureSide:
@@ -39,7 +41,7 @@ class CaptureSide:
         self.overflows = 0
         self._stamps = np.zeros(_STAMPS, np.int64)
 
-    def take(self, block: np.ndarray[Any, np.dtype[np.float32]], now_ns: int) -> None:
+    def take(self, block: NDArray[np.float32], now_ns: int) -> None:
         """Add a block. Callback only."""
         self._stamps[(self.ring.written // self.block_frames) % _STAMPS] = now_ns
         self.ring.write(block)
@@ -155,20 +157,18 @@ def _open_one(microphone: Device, speaker: Device, channels_in: int, channels_ou
     capture = CaptureSide(DEVICE_HZ, channels_in)
     playout = Playout(DEVICE_HZ, generation)
     pulse, underflows = Pulse(), _Underflows()
-    heard = np.zeros((capture.block_frames * 16, 1), np.float32)
+    play = _player(playout, channels_out)
 
     def callback(indata: Any, outdata: Any, frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
-        block = heard[:frames]
-        playout.fill(block, now_ns)
-        outdata[:] = block
-        capture.take(indata, now_ns)  # behind `fill`: what is captured has what is played meanwhile
+        play(outdata, frames, now_ns)
+        capture.take(_in_place(indata, channels_in), now_ns)  # behind `play`: with it goes what is played meanwhile
         if status:
             capture.overflows += status.input_overflow
             underflows.count += status.output_underflow
         pulse.beat(now_ns)
 
-    stream = sounddevice.Stream(
+    stream = sounddevice.RawStream(
         samplerate=DEVICE_HZ,
         blocksize=capture.block_frames,
         device=(microphone.index, speaker.index),
@@ -230,12 +230,12 @@ def _open_capture(device: Device, rate_hz: int, channels: int) -> tuple[CaptureS
 
     def callback(indata: Any, _frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
-        capture.take(indata, now_ns)
+        capture.take(_in_place(indata, channels), now_ns)
         if status:
             capture.overflows += status.input_overflow
         pulse.beat(now_ns)
 
-    stream = sounddevice.InputStream(
+    stream = sounddevice.RawInputStream(
         samplerate=rate_hz,
         blocksize=capture.block_frames,
         device=device.index,
@@ -253,21 +253,18 @@ def _open_playout(
     device: Device, rate_hz: int, channels: int, generation: int
 ) -> tuple[tuple[Playout, _Underflows], Any, Pulse]:
     playout, pulse, underflows = Playout(rate_hz, generation), Pulse(), _Underflows()
-    block_frames = round(rate_hz * BLOCK_S)
-    heard = np.zeros((block_frames * 16, 1), np.float32)
+    play = _player(playout, channels)
 
     def callback(outdata: Any, frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
-        block = heard[:frames]
-        playout.fill(block, now_ns)
-        outdata[:] = block
+        play(outdata, frames, now_ns)
         if status:
             underflows.count += status.output_underflow
         pulse.beat(now_ns)
 
-    stream = sounddevice.OutputStream(
+    stream = sounddevice.RawOutputStream(
         samplerate=rate_hz,
-        blocksize=block_frames,
+        blocksize=round(rate_hz * BLOCK_S),
         device=device.index,
         channels=channels,
         dtype="float32",
@@ -277,6 +274,25 @@ def _open_playout(
     )
     _start(stream)
     return (playout, underflows), stream, pulse
+
+
+def _in_place(buffer: Any, channels: int) -> NDArray[np.float32]:
+    """Return a device's buffer as frames in place. `sounddevice` does so with a warning at every call, which costs."""
+    return np.frombuffer(buffer, _FLOAT).reshape(-1, channels)
+
+
+def _player(playout: Playout, channels: int) -> Callable[[Any, int, int], None]:
+    """Return what fills a device's buffer of so many frames, at a time in monotonic nanoseconds, for the callback."""
+    heard = np.zeros((round(playout.rate_hz * BLOCK_S) * 16, 1), np.float32)
+
+    def play(buffer: Any, frames: int, now_ns: int) -> None:
+        block = _in_place(buffer, channels)
+        mono = block if channels == 1 else heard[:frames]
+        playout.fill(mono, now_ns)
+        if channels > 1:
+            block[:] = mono
+
+    return play
 
 
 def _start(stream: Any) -> None:

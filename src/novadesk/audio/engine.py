@@ -21,7 +21,6 @@ from novadesk.errors import KnownError
 if TYPE_CHECKING:
     from novadesk.audio.pump import Pump
 
-_TURN_S = 0.008
 _LAST_WORDS_S = 0.5
 _EXIT_S = 1.0
 _SWITCH_S = 0.001
@@ -73,7 +72,7 @@ def _serve(inbox: Inbox, outbox: Outbox) -> None:
     gc.freeze()
     outbox.put(Ready())
     pump: Pump | None = None
-    while (command := _next(inbox, None if pump is None else _TURN_S)) is not Signal.END:
+    while (command := _next(inbox, None if pump is None else pump.wait_s)) is not Signal.END:
         match command:
             case Open() if pump is None:
                 try:
@@ -86,7 +85,7 @@ def _serve(inbox: Inbox, outbox: Outbox) -> None:
                 _list(outbox)
             case Play() | Flush() | Volume() | PlayOn() | Clip() | Watch() if pump is not None:
                 pump.take(command)
-        if pump is not None:
+        if pump is not None and not pump.wait_s:
             pump.turn()
     _leave_soon()
     if pump is not None:

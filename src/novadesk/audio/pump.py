@@ -19,10 +19,10 @@ from novadesk.audio.devices import (
     not_permitted,
 )
 from novadesk.audio.duplex import BLOCK_S, Duplex, OpenFailure, open_duplex
+from novadesk.audio.feeder import Feeder
 from novadesk.audio.formats import Samples
 from novadesk.audio.hearing import DEAF_AFTER_S, Hearing
 from novadesk.audio.outbox import Outbox
-from novadesk.audio.playout import Feeder
 from novadesk.audio.reference import OneClock, Reference, TwoClocks
 from novadesk.audio.truth import InputTruth
 from novadesk.audio.wire import (
@@ -51,8 +51,15 @@ STALLED_S = max(10 * BLOCK_S, 0.5)
 """Ten silent blocks are a stall, but never less than a busy computer explains (measured: gaps of 18 ms at most on one
 with time to spare, of 227 ms on two cores with nine programs that want them)."""
 
-_PLAYED_EVERY_S = 0.02
-_STATISTICS_EVERY_S = 0.5
+PLAYED_EVERY_S = 0.05
+"""Longest wait for the count of what was played, a sixth of a spoken word; what begins or ends is told at once."""
+
+_STATISTICS_EVERY_S = 1.0
+_OPENING_S = 0.008
+_HEED_BLOCKS = 2  # between two looks for somebody who speaks into an answer
+_BEHIND_S = 0.001  # a turn behind the callback that it waits for, which comes at its time within half a millisecond
+_LATE_S = 0.002  # between two looks for a callback that is late
+_AWAKE_S = 0.04  # most that one turn can have waited
 
 type Order = Play | Flush | Volume | PlayOn | Clip | Watch
 """What a pump that is open can be told."""
@@ -100,6 +107,8 @@ class Pump:
         self._state = State.OPENING
         self._opened_ns = time.monotonic_ns()
         self._looked_ns = self._opened_ns
+        self._next_ns = 0
+        self._told: tuple[int, bool] = self._feeder.state()
         self._awake_ns = [0] * len(self._duplex.pulses)
         self._beats = [0] * len(self._duplex.pulses)
         self._played_at = 0.0
@@ -121,24 +130,45 @@ class Pump:
             case Watch():
                 self._hearing.watching = order.on
 
+    @property
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait, in seconds; 0 when it is due."""
+        return max(0, self._next_ns - time.monotonic_ns()) / 1e9
+
     def turn(self) -> None:
-        """Move what can be moved now. To be called every few milliseconds."""
-        if self._state is State.BROKEN:
-            return
-        self._watch(time.monotonic_ns())
+        """Move what can be moved now, and set the time of the next turn."""
+        if self._state is not State.BROKEN:
+            self._watch(time.monotonic_ns())
         if self._state is not State.RUNNING:
+            self._next_ns = time.monotonic_ns() + round(_OPENING_S * 1e9)
             return
         for frame in self._cutter.frames():
             self._outbox.put(frame)
         self._feeder.feed()
         self._feeder.measure()
-        now = time.monotonic()
-        if now - self._played_at >= _PLAYED_EVERY_S:
-            self._played_at = now
+        self._tell(time.monotonic())
+        self._next_ns = self._due_ns(time.monotonic_ns())
+
+    def _due_ns(self, now_ns: int) -> int:
+        """Return when the callback comes that makes a frame whole, or with which it is time to heed a voice.
+
+        Callbacks come at even times; waking for each of them costs more than what there is to do.
+        """
+        capture = self._duplex.capture
+        missing = self._cutter.missing_frames
+        if self._feeder.playing:
+            missing = min(missing, _HEED_BLOCKS * capture.block_frames - capture.ring.available_frames)
+        wait_s = max(1, -(-missing // capture.block_frames)) * BLOCK_S + _BEHIND_S
+        return max(self._duplex.pulses[0].last_ns + round(wait_s * 1e9), now_ns + round(_LATE_S * 1e9))
+
+    def _tell(self, now_s: float) -> None:
+        state = self._feeder.state()
+        if now_s - self._played_at >= PLAYED_EVERY_S or state != self._told:
+            self._played_at, self._told = now_s, state
             for generation, samples, level in self._feeder.take_played():
                 self._outbox.put(Played(generation=generation, samples=samples, level=level))
-        if now - self._statistics_at >= _STATISTICS_EVERY_S:
-            self._statistics_at = now
+        if now_s - self._statistics_at >= _STATISTICS_EVERY_S:
+            self._statistics_at = now_s
             self._outbox.put(self._statistics())
 
     def close(self) -> None:
@@ -177,7 +207,7 @@ class Pump:
                 self._beats[place], self._awake_ns[place] = pulse.callbacks, 0
             else:
                 # Only time in which this thread ran counts: a process that was stopped has not seen a stall.
-                self._awake_ns[place] += min(step_ns, round(2 * BLOCK_S * 1e9))
+                self._awake_ns[place] += min(step_ns, round(_AWAKE_S * 1e9))
             if self._awake_ns[place] > STALLED_S * 1e9:
                 self._break(_stalled())
                 return

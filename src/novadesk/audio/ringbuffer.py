@@ -60,7 +60,7 @@ class RingBuffer:
     def read_into(self, target: NDArray[np.float32]) -> int:
         """Fetch the oldest frames into `target` of shape (frames, channels); return how many. Consumer only."""
         self._skip_overwritten(self.written)
-        frames = min(self.written - self.read, len(target))
+        frames = max(0, min(self.written - self.read, len(target)))
         place = self.read % self.capacity_frames
         head = min(frames, self.capacity_frames - place)
         target[:head] = self._columns[place : place + head]

@@ -1,9 +1,7 @@
 """What is wrong with a microphone that is open: judged by its sound alone, in less than two seconds."""
 
-from collections import deque
-from dataclasses import dataclass
-
 import numpy as np
+from numpy.typing import NDArray
 
 from novadesk.audio.formats import Samples
 from novadesk.models import InputTrouble
@@ -20,13 +18,7 @@ _SPOKEN_BLOCKS = 25  # half a second of the window: more than typing makes
 _FULL_SCALE = 0.985
 _FLAT_SAMPLES = 3  # in a row at full scale: no undamaged wave stays there
 _CLIPPED_BLOCKS = 4  # one knock on the table is no trouble
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    level: float
-    zero: bool
-    clipped: bool
+_JUDGED_BLOCKS = 5  # what begins is looked for every 0.1 s
 
 
 class InputTruth:
@@ -42,7 +34,10 @@ class InputTruth:
     def __init__(self, rate_hz: int) -> None:
         self._size = round(rate_hz * _BLOCK_S)
         self._rest = np.zeros(0, np.float32)
-        self._blocks: deque[_Block] = deque(maxlen=_BLOCKS)
+        self._levels = np.zeros(_BLOCKS)
+        self._clipped = np.zeros(_BLOCKS, np.bool_)
+        self._count = 0  # of blocks in the window, and those that have left it
+        self._zeros = 0  # in a row
         self._waited_s = 0.0
         self._trouble = InputTrouble.NONE
 
@@ -60,45 +55,52 @@ class InputTruth:
         pending = np.concatenate((self._rest, samples)) if len(self._rest) else samples
         whole = len(pending) - len(pending) % self._size
         self._rest = pending[whole:].copy()
-        for start in range(0, whole, self._size):
-            self._blocks.append(_measured(pending[start : start + self._size]))
-            self._trouble = self._judged()
+        if whole:
+            self._take(pending[:whole].reshape(-1, self._size))
         return self._trouble
 
     def wait(self, seconds: float) -> InputTrouble:
         """Take note that for so many more seconds no sample came; return what is wrong from now on."""
         self._waited_s += seconds
         if self._waited_s >= WINDOW_S:
-            self._blocks.clear()
+            self._begin_anew()
             self._rest = self._rest[:0]
             self._trouble = InputTrouble.DEAD
         return self._trouble
 
-    def _judged(self) -> InputTrouble:
-        blocks, newest = self._blocks, self._blocks[-1]
+    def _begin_anew(self) -> None:
+        self._count = self._zeros = 0
+        self._clipped[:] = False
+
+    def _take(self, blocks: NDArray[np.float32]) -> None:
+        levels = np.sqrt(np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64) / self._size)
+        peaks = np.abs(blocks).max(axis=1)
+        for block, level, peak in zip(blocks, levels.tolist(), peaks.tolist(), strict=True):
+            place = self._count % _BLOCKS
+            self._count += 1
+            self._levels[place] = level
+            self._clipped[place] = peak >= _FULL_SCALE and _flat(block)
+            self._zeros = 0 if peak else self._zeros + 1
+            self._trouble = self._judged(level)
+
+    def _judged(self, newest_level: float) -> InputTrouble:
         # What ends a trouble ends it at once; what begins one has to last.
-        if self._trouble is InputTrouble.ZEROS and not newest.zero:
-            blocks.clear()
+        if self._trouble is InputTrouble.ZEROS and not self._zeros:
+            self._begin_anew()
             return InputTrouble.NONE
-        if self._trouble is InputTrouble.QUIET and newest.level >= _FAINT_LEVEL:
+        if self._trouble is InputTrouble.QUIET and newest_level >= _FAINT_LEVEL:
             return InputTrouble.NONE
-        if sum(block.clipped for block in blocks) >= _CLIPPED_BLOCKS:
-            return InputTrouble.CLIPPED
-        if len(blocks) < _BLOCKS:
+        if self._count % _JUDGED_BLOCKS:
             return self._trouble
-        if all(block.zero for block in blocks):
+        if np.count_nonzero(self._clipped) >= _CLIPPED_BLOCKS:
+            return InputTrouble.CLIPPED
+        if self._count < _BLOCKS:
+            return self._trouble
+        if self._zeros >= _BLOCKS:
             return InputTrouble.ZEROS
-        if _faint([block.level for block in blocks]):
+        if _faint(self._levels):
             return InputTrouble.QUIET
         return self._trouble if self._trouble is InputTrouble.QUIET else InputTrouble.NONE
-
-
-def _measured(block: Samples) -> _Block:
-    return _Block(
-        level=float(np.sqrt(np.mean(np.square(block), dtype=np.float64))),
-        zero=not block.any(),
-        clipped=_flat(block),
-    )
 
 
 def _flat(block: Samples) -> bool:
@@ -109,12 +111,12 @@ def _flat(block: Samples) -> bool:
     return False
 
 
-def _faint(levels: list[float]) -> bool:
+def _faint(levels: NDArray[np.float64]) -> bool:
     """Return whether nothing of the room arrives, or somebody speaks and is too faint."""
-    loudest = max(levels)
+    loudest = levels.max()
     if loudest < _NOISE_LEVEL:
         return True
     if loudest >= _FAINT_LEVEL:
         return False
-    room = sorted(levels)[len(levels) // 10]
-    return sum(level >= max(_SPOKEN_RATIO * room, _NOISE_LEVEL) for level in levels) >= _SPOKEN_BLOCKS
+    room = np.partition(levels, len(levels) // 10)[len(levels) // 10]
+    return bool(np.count_nonzero(levels >= max(_SPOKEN_RATIO * room, _NOISE_LEVEL)) >= _SPOKEN_BLOCKS)

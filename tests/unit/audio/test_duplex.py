@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sounddevice
+from numpy.typing import NDArray
 
 from novadesk.audio import duplex as opening
 from novadesk.audio.devices import Device
@@ -56,12 +57,17 @@ class FakePortAudio:
 def world(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     made = FakePortAudio()
     for kind in ("Stream", "InputStream", "OutputStream"):
-        monkeypatch.setattr(opening.sounddevice, kind, lambda kind=kind, **options: Stream(made, kind, options))  # type: ignore[attr-defined]
+        monkeypatch.setattr(opening.sounddevice, f"Raw{kind}", lambda kind=kind, **options: Stream(made, kind, options))  # type: ignore[attr-defined]
     return made
 
 
 def device(host_api: str = "Core Audio", *, inputs: int = 2, outputs: int = 2, rate_hz: int = 44_100) -> Device:
     return Device(index=3, host_api=host_api, name="Headset", inputs=inputs, outputs=outputs, rate_hz=rate_hz)
+
+
+def raw(block: NDArray[np.float32]) -> memoryview:
+    """Return the bytes of a block, as PortAudio hands them over."""
+    return memoryview(block).cast("B")
 
 
 def fill_ring(made: Duplex, value: float) -> None:
@@ -75,8 +81,8 @@ def test_one_stream_serves_both_directions(world: FakePortAudio) -> None:
     callback, frames = world.streams[0].options["callback"], 480
     fill_ring(made, 0.5)
     out = np.full((frames, 1), np.nan, np.float32)
-    callback(np.full((frames, 1), 0.25, np.float32), out, frames, None, Status(input_overflow=True))
-    callback(np.full((frames, 1), 0.25, np.float32), out, frames, None, Status(output_underflow=True))
+    callback(raw(np.full((frames, 1), 0.25, np.float32)), raw(out), frames, None, Status(input_overflow=True))
+    callback(raw(np.full((frames, 1), 0.25, np.float32)), raw(out), frames, None, Status(output_underflow=True))
     assert out[-1, 0] == 0.5
     heard = np.zeros((frames * 3, 1), np.float32)
     assert made.capture.ring.read_into(heard) == 2 * frames
@@ -94,10 +100,10 @@ def test_alsa_and_devices_of_two_host_apis_get_a_stream_each(world: FakePortAudi
     assert [kind for kind, _, _ in world.asked] == ["InputStream", "OutputStream"]
     assert not made.one_clock
     listening, speaking = (stream.options["callback"] for stream in world.streams)
-    listening(np.full((480, 1), 0.25, np.float32), 480, None, Status(input_overflow=True))
+    listening(raw(np.full((480, 1), 0.25, np.float32)), 480, None, Status(input_overflow=True))
     fill_ring(made, 0.5)
     out = np.full((480, 1), np.nan, np.float32)
-    speaking(out, 480, None, Status(output_underflow=True))
+    speaking(raw(out), 480, None, Status(output_underflow=True))
     assert out[-1, 0] == 0.5
     assert made.capture.ring.available_frames == 480
     assert [pulse.callbacks for pulse in made.pulses] == [1, 1]
@@ -109,7 +115,7 @@ def test_a_stereo_speaker_plays_the_same_on_both_sides(world: FakePortAudio) -> 
     made = open_duplex(device(), device(), 0)
     fill_ring(made, 0.5)
     out = np.full((480, 2), np.nan, np.float32)
-    world.streams[0].options["callback"](np.zeros((480, 1), np.float32), out, 480, None, Status())
+    world.streams[0].options["callback"](raw(np.zeros((480, 1), np.float32)), raw(out), 480, None, Status())
     assert out[-1].tolist() == [0.5, 0.5]
 
 

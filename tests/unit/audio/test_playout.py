@@ -3,8 +3,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from novadesk.audio.feeder import Feeder
 from novadesk.audio.formats import Samples
-from novadesk.audio.playout import DUCK_DB, PREFILL_CEILING_S, PREFILL_S, Feeder, Playout
+from novadesk.audio.playout import DUCK_DB, PREFILL_CEILING_S, PREFILL_S, Playout
 
 RATE_HZ = 48_000
 BLOCK = 480

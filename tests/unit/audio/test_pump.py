@@ -1,5 +1,6 @@
 """The watch over running streams, and what happens when a device does not open."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.formats import Samples
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Playout
-from novadesk.audio.pump import FIRST_CALLBACK_S, STALLED_S, Pump
+from novadesk.audio.pump import FIRST_CALLBACK_S, PLAYED_EVERY_S, STALLED_S, Pump
 from novadesk.audio.wire import (
     Clip,
     Failed,
@@ -60,13 +61,18 @@ class Rig:
         self.stream = FakeStream()
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic_ns", lambda: self.now_ns)
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic", lambda: self.now_ns / 1e9)
-        monkeypatch.setattr(self.outbox, "put", self.reports.append)
+        self.told_ns: list[int] = []
+        monkeypatch.setattr(self.outbox, "put", self.put)
         self.stages: list[BargeIn | None] = []
         self.note = ""
         monkeypatch.setattr(pumping, "make_detector", lambda: self)
         monkeypatch.setattr(pumping, "make_canceller", lambda _echo: (NullCanceller(), self.note))
         monkeypatch.setattr(pumping, "list_devices", lambda: FOUND)
         monkeypatch.setattr(pumping, "open_duplex", self.open_duplex)
+
+    def put(self, report: Report) -> None:
+        self.reports.append(report)
+        self.told_ns.append(self.now_ns)
 
     def open_duplex(self, microphone: Device, speaker: Device, generation: int) -> Duplex:
         bad_in, bad_out = ("in", microphone.name) in self.broken, ("out", speaker.name) in self.broken
@@ -101,6 +107,18 @@ class Rig:
             if alive:
                 self.call_back()
             pump.turn()
+
+    def live(self, pump: Pump, seconds: float, late_s: float = 0.0) -> int:
+        """Call back every 10 ms, so much too late, turn the pump when it is due; return how often that was."""
+        turns, begun_ns = 0, self.now_ns
+        for step in range(round(seconds / 0.0005)):
+            self.now_ns = begun_ns + step * 500_000
+            if step % 20 == round(late_s / 0.0005):
+                self.call_back()
+            if not pump.wait_s:
+                pump.turn()
+                turns += 1
+        return turns
 
     def told[T](self, kind: type[T]) -> list[T]:
         return [report for report in self.reports if isinstance(report, kind)]
@@ -162,6 +180,62 @@ def test_what_was_played_is_told(rig: Rig) -> None:
     assert rig.told(Played)[-1].samples == 2_400
     pump.close()
     assert rig.stream.closed
+
+
+def test_it_turns_once_a_frame_right_behind_the_callback_that_makes_it_whole(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.live(pump, 0.5)
+    rig.reports.clear()
+    rig.told_ns.clear()
+    assert rig.live(pump, 4.0) <= 4.0 / 0.032 + 1
+    waits_ms = [
+        (at_ns - report.captured_ns) / 1e6
+        for report, at_ns in zip(rig.reports, rig.told_ns, strict=True)
+        if isinstance(report, Frame)
+    ]
+    assert len(waits_ms) == 125
+    assert max(waits_ms) <= 1.5
+
+
+def test_a_late_callback_is_waited_for_in_short_turns(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.live(pump, 0.5)
+    rig.reports.clear()
+    rig.told_ns.clear()
+    turns = rig.live(pump, 1.0, late_s=0.008)
+    assert turns <= 2 / 0.032 + 8
+    late = [at - told.captured_ns for told, at in zip(rig.reports, rig.told_ns, strict=True) if isinstance(told, Frame)]
+    assert max(late) <= 3_000_000
+
+
+def test_who_speaks_into_an_answer_is_heeded_within_two_blocks(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.live(pump, 0.5)
+    pump.take(Play(generation=0, pcm=loud(9.0)))
+    rig.live(pump, 0.5)
+    rig.reports.clear()
+    rig.told_ns.clear()
+    rig.stages = [None, BargeIn.SUSPECTED, BargeIn.WITHDRAWN] * 100
+    turns = rig.live(pump, 3.0)
+    stages = [(told, at) for told, at in zip(rig.reports, rig.told_ns, strict=True) if isinstance(told, Interruption)]
+    assert len(stages) > 150
+    assert max(at - told.at_ns for told, at in stages) <= 12_000_000
+    assert turns <= 2 * 3.0 / 0.032 + 2
+
+
+def test_what_was_played_is_told_now_and_then_and_its_begin_and_end_at_once(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.live(pump, 0.5)
+    pump.take(Play(generation=0, pcm=loud(1.0)))
+    rig.live(pump, 2.0)
+    told = [(at, told) for told, at in zip(rig.reports, rig.told_ns, strict=True) if isinstance(told, Played)]
+    begun_ns = rig.playout.begun_ns
+    assert told[0][0] - begun_ns <= 40_000_000
+    over_ns = next(at for at, played in told if played.samples == 24_000)
+    assert over_ns - begun_ns <= 1_000_000_000 + 40_000_000
+    gaps = [(later - earlier) / 1e6 for (earlier, _), (later, _) in itertools.pairwise(told)]
+    assert max(gaps[:-2]) <= 1e3 * PLAYED_EVERY_S + 21
+    assert 10 <= len(told) <= 1 / PLAYED_EVERY_S + 4
 
 
 def loud(seconds: float) -> bytes:
@@ -277,7 +351,7 @@ def test_nothing_is_looked_for_through_a_closed_gate(rig: Rig, monkeypatch: pyte
 def test_the_delays_are_told(rig: Rig) -> None:
     pump = speaking(rig)
     pump.take(Flush(generation=1, asked_ns=rig.now_ns))
-    rig.run(pump, 0.6, alive=True)
+    rig.run(pump, 1.1, alive=True)
     told = rig.told(Statistics)[-1]
     assert told.start_ms_p50 == pytest.approx(10)
     assert told.silence_ms_p99 == pytest.approx(15)
