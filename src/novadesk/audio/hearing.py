@@ -14,6 +14,8 @@ DEAF_AFTER_S = 0.2
 """Half-duplex: the echo of a room that counts has died away this long after the sound (T60 0.6 s: by 20 dB)."""
 
 _AUDIBLE = 1e-4  # -80 dBFS
+_LEAST_ECHO = 1e-6  # -60 dBFS: fainter than that, an echo is noise
+_NO_SPEECH = 0.3
 _SPEECH = 0.6
 _SMOOTH = 0.02  # a memory of half a second
 _ECHO_GONE_STEPS = round(0.3 / STEP_S)
@@ -60,7 +62,7 @@ class Hearing:
         self._deaf_left = 0
         self._silence = np.zeros(STEP_SAMPLES, np.float32)
         self._suspecting = False
-        self._echo = self._voice = 0.0
+        self._echo = self._voice = self._noise = 0.0
         self._since_far = _ECHO_GONE_STEPS
 
     @property
@@ -70,10 +72,14 @@ class Hearing:
 
     @property
     def echo_over_voice_db(self) -> float:
-        """Return how much louder the echo reaches the microphone than the voice; 0 while one of them is unknown."""
-        if not self._echo or not self._voice:
+        """Return how much louder the echo reaches the microphone than the voice; 0 while one of them is unknown.
+
+        An echo no louder than the room's noise is unknown, however loud the voice.
+        """
+        echo = self._echo - self._noise
+        if echo < max(_LEAST_ECHO, self._noise) or not self._voice:
             return 0.0
-        return float(10 * np.log10(self._echo / self._voice))
+        return float(10 * np.log10(echo / self._voice))
 
     def hear(self, near: Samples, far: Samples, captured_ns: int) -> Samples:
         """Take a step; return what of it is for the wire."""
@@ -97,12 +103,16 @@ class Hearing:
             self._interrupt(stage, captured_ns)
 
     def _compare(self, near: Samples, audible: bool) -> None:
-        """Follow the power of the echo, and of a voice that no echo lies over."""
+        """Follow the power of the echo, and of a voice and of noise that no echo lies over."""
         self._since_far = 0 if audible else self._since_far + 1
         if self._suspecting:
             return
         power = float(np.dot(near, near)) / len(near)
         if audible:
             self._echo += _SMOOTH * (power - self._echo)
-        elif self._since_far > _ECHO_GONE_STEPS and self._canceller.speech > _SPEECH:
+        elif self._since_far <= _ECHO_GONE_STEPS:
+            return
+        elif self._canceller.speech > _SPEECH:
             self._voice += _SMOOTH * (power - self._voice)
+        elif self._canceller.speech < _NO_SPEECH:
+            self._noise += _SMOOTH * (power - self._noise)

@@ -61,6 +61,22 @@ def test_a_voice_of_ordinary_level_passes_as_loud_as_it_is() -> None:
     assert np.abs(np.concatenate(clean)).max() <= np.abs(voice).max() * 1.2
 
 
+@pytest.mark.parametrize("silent_s", [0, 1])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_voice_that_begins_in_digital_silence_is_not_taken_for_noise(silent_s: int, again: bool) -> None:
+    canceller, voice = WebRtcCanceller(), talk(3, -22)
+    if again:
+        through(canceller, talk(1, -12))
+        canceller.reset()
+    through(canceller, np.zeros(silent_s * RATE_HZ, np.float32))
+    clean = through(canceller, voice)
+    late = 2  # steps
+    for second in (0, 0.3, 0.6, 2):
+        part = slice(round(second * 100), round(second * 100) + 30)
+        before = level_db(steps(voice)[part])
+        assert level_db(clean[late:][part]) == pytest.approx(before, abs=2), f"{second} s after its begin"
+
+
 def test_a_faint_voice_is_lifted_slowly_and_not_by_more_than_the_ceiling() -> None:
     canceller, voice = WebRtcCanceller(), talk(20, VOICE_DBFS - 14)
     clean = through(canceller, voice)
@@ -77,6 +93,18 @@ def test_a_lifted_voice_that_grows_loud_does_not_clip() -> None:
     through(canceller, talk(15, VOICE_DBFS - 18))
     assert canceller.gain_db > 6
     assert max(np.abs(step).max() for step in through(canceller, talk(1, -20))) < 1
+
+
+def test_somebody_who_talks_over_the_echo_for_a_moment_hardly_changes_how_well_it_is_taken_away() -> None:
+    answer, voice = talk(10, -18), np.zeros(10 * RATE_HZ, np.float32)
+    said = murmur(Speaker.KAL16, "stop it now")[: RATE_HZ // 2]
+    voice[8 * RATE_HZ : 8 * RATE_HZ + len(said)] = said
+    room, canceller, found = Room(Plan(seed=3), answer, 10), WebRtcCanceller(), []
+    for played, near in zip(steps(answer), steps(voice), strict=True):
+        canceller.process(room.hear(played, near), played)
+        found.append(canceller.erle_db)
+    assert found[799] > 40
+    assert min(found[800:]) > found[799] - 25
 
 
 def test_no_figure_is_made_up_where_there_is_no_echo() -> None:

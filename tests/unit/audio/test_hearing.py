@@ -121,3 +121,23 @@ def test_what_may_be_a_voice_over_the_echo_counts_as_neither() -> None:
     ear.hear_for(0.3, 0.0, 0.0)
     ear.hear_for(5.0, 0.01, 0.0)
     assert ear.hearing.echo_over_voice_db == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("noise", "heard", "over_voice_db"),
+    [
+        (0.0, 0.000_5, 0),  # -66 dB: too faint to be an echo
+        (0.01, 0.01, 0),
+        (0.01, 0.013, 0),
+        (0.01, 0.1, 0),
+        (0.0, 0.01, -20),
+        (0.001, 0.2, 6),
+    ],
+)
+def test_an_echo_no_louder_than_the_noise_is_unknown(noise: float, heard: float, over_voice_db: float) -> None:
+    ear = Ear()
+    ear.hear_for(5.0, noise, 0.0)
+    ear.canceller.speech = 0.9
+    ear.hear_for(5.0, 0.1, 0.0)
+    ear.hear_for(5.0, heard, 0.5)
+    assert ear.hearing.echo_over_voice_db == pytest.approx(over_voice_db, abs=1)
