@@ -1,7 +1,7 @@
 """The frames of a signed event stream: each event in an envelope whose signature covers the envelope before it.
 
 Source: Amazon Transcribe developer guide, "Event stream encoding"; the shape of an event is Bedrock's
-`InvokeModelWithBidirectionalStreamInput`. Bytes are those that the official SDK makes, at an eighth of its time: an
+`InvokeModelWithBidirectionalStreamInput`. Bytes are those that the official SDK makes, at a quarter of its time: an
 event goes out with every microphone frame.
 """
 

@@ -1,18 +1,22 @@
 """The recorder: bounds, rows of audio, notes, and reading a dump back."""
 
 import json
+import secrets
 from base64 import b64encode
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from novadesk.diagnostics import recorder as recording
 from novadesk.diagnostics.recorder import Recorder, read_dump
 
 HANDLE = "session_1760000000000_abcdefghij0123456789abcdef"
 
 
 def event(name: str, **body: Any) -> bytes:
-    return json.dumps({"event": {name: body}}).encode()
+    return json.dumps({"event": {name: body}}, separators=(",", ":")).encode()
 
 
 def audio(length: int = 1_024, name: str = "audioInput", block: str = "c") -> bytes:
@@ -140,3 +144,47 @@ def test_redact_shows_what_would_be_written() -> None:
     shown = Recorder().redact(event("textOutput", contentId="c", role="USER", content="Zugspitze"))
     assert b"Zugspitze" not in shown
     assert json.loads(shown)["event"]["textOutput"]["role"] == "USER"
+
+
+texts = st.builds(
+    lambda words, block: event(
+        "textOutput", sessionId="s", promptName="p", completionId="k", contentId=block, role="ASSISTANT", content=words
+    ),
+    st.lists(st.sampled_from(["no", "yes", "noyes"]), min_size=1, max_size=5).map(" ".join),
+    st.sampled_from("tu"),
+)
+sounds = st.builds(
+    lambda length, fill, block: event(
+        "audioInput", promptName="p", contentName=block, content=b64encode(bytes([fill]) * length).decode()
+    ),
+    st.sampled_from([0, 1, 2, 1_022, 1_023, 1_024]),
+    st.sampled_from([0, 255, 0x69]),
+    st.sampled_from("ct"),
+)
+answers = st.builds(
+    lambda length: event(
+        "audioOutput", sessionId="s", promptName="p", completionId="k", contentId="t",
+        content=b64encode(bytes(length)).decode(),
+    ),
+    st.sampled_from([3, 1_024]),
+)  # fmt: skip
+passing = st.one_of(
+    st.tuples(st.just("sent"), st.integers(1, 2), sounds),
+    st.tuples(st.just("received"), st.integers(1, 2), st.one_of(texts, answers)),
+)
+
+
+@given(st.lists(passing, max_size=60), st.sampled_from([0.032, 0.9]))
+def test_a_frame_that_is_like_the_one_before_is_taken_as_if_it_were_looked_at(
+    events: list[tuple[str, int, bytes]], step_s: float
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_bytes", bytes)
+        quick, thorough = Recorder(), Recorder()
+    for number, (way, generation, payload) in enumerate(events):
+        getattr(quick, way)(generation, payload, number * step_s)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(recording, "_frame_of", lambda _payload: object())
+            getattr(thorough, way)(generation, payload, number * step_s)
+    assert quick.dump() == thorough.dump()
+    assert quick.story(60) == thorough.story(60)
