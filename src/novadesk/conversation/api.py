@@ -186,7 +186,7 @@ class Intents(Protocol):
         ...
 
     def stop_speaking(self) -> None:
-        """Silence the answer being played and discard its rest."""
+        """Silence the answer being played and discard its rest; discard one that is due and has not begun."""
         ...
 
     def say(self, text: str) -> None:

@@ -222,8 +222,8 @@ class Controller:
         self._changed()
 
     def stop_speaking(self) -> None:
-        """Silence the answer being played and discard its rest."""
-        self._driver.downlink.stop()
+        """Silence the answer being played and discard its rest; discard one that is due and has not begun."""
+        self._driver.stopping.stop(self._driver.state.phase)
 
     def say(self, text: str) -> None:
         """Send typed text as a user turn; an answer being played stops at once."""

@@ -58,6 +58,10 @@ class AnswerClock:
         )
         self._ended_at = None
 
+    def dropped(self) -> None:
+        """Note that nobody waits for the answer any more."""
+        self._ended_at = self._noticed_at = self._arrived_at = None
+
     def unknown(self) -> None:
         """Note an exchange of which nobody knows when the person stopped talking."""
         self.delay = None

@@ -33,6 +33,7 @@ class DownlinkListener:
     Attributes:
         key_held: returns whether the person is not done talking.
         on_held: an answer has begun that waits for that.
+        talks_anew: returns whether what is understood now was said after an answer was declined.
     """
 
     play: Callable[[bytes, int], None]
@@ -42,6 +43,7 @@ class DownlinkListener:
     ask_tool: Callable[[ToolRequested], None]
     key_held: Callable[[], bool]
     on_held: Callable[[], None]
+    talks_anew: Callable[[], bool]
 
 
 class Downlink:
@@ -55,6 +57,7 @@ class Downlink:
         self._orphan: Transcript | None = None  # of a link that is over, while the last of its speech is played
         self._answer_clock = AnswerClock()
         self._held = HoldBack()
+        self._declined = False
 
     @property
     def generation(self) -> int:
@@ -75,6 +78,11 @@ class Downlink:
     def held(self) -> bool:
         """Return whether an answer waits for the release of the talk key."""
         return self._held.active
+
+    @property
+    def discarding(self) -> bool:
+        """Return whether what comes is thrown away."""
+        return self._playback.answer is Answer.DISCARDED
 
     def live(self) -> tuple[LiveText, ...]:
         """Return the text in the making, split at what has been heard."""
@@ -147,7 +155,11 @@ class Downlink:
         """Follow one event of the wire session."""
         playback, tell = self._playback, self._listener.tell
         match event:
+            case UserTextReceived() if self._declined and not self._listener.talks_anew():
+                pass  # the words that were not to be answered
             case UserTextReceived():
+                self.next_turn()
+                self._declined = False
                 if self._orphan is not None or self._held.active:
                     self.stop()  # its link is not there any more to notice the interruption, or it is overtaken
                 self._next_exchange(now)
@@ -161,10 +173,12 @@ class Downlink:
                 if playback.speech(pcm, now):
                     self._play(pcm)
             case Interrupted():
+                self._declined = False
                 playback.forget()
                 tell(lifecycle.AnswerInterrupted())
             case ToolRequested():
-                tell(lifecycle.ToolAsked())
+                if not self.discarding:
+                    tell(lifecycle.ToolAsked())
                 self._listener.ask_tool(event)
             case UsageReported(delta=delta):
                 total = self.tokens
@@ -178,7 +192,7 @@ class Downlink:
                 pass
         for turn in self._transcript.feed(event):
             self._listener.keep(turn)
-        if isinstance(event, UserTextReceived):
+        if isinstance(event, UserTextReceived) and not self._declined:
             tell(lifecycle.UserUnderstood())
         elif isinstance(event, TurnEnded):
             self._turn_ended(now)
@@ -217,6 +231,25 @@ class Downlink:
         self._listener.tell(lifecycle.AnswerInterrupted())
         return True
 
+    def decline(self) -> bool:
+        """Discard the answer that is due; return False where one has begun already.
+
+        That ends with the answer, or with the person's next turn.
+        """
+        if not self._playback.decline():
+            return False
+        self._declined = True
+        self._answer_clock.dropped()
+        self._transcript.played(self._playback.count)  # nothing of it is heard
+        self._transcript.forgo()
+        return True
+
+    def next_turn(self) -> None:
+        """Note that the person has asked something else: an answer that was declined and never came is over with."""
+        if self._declined and self._transcript.want():
+            self._declined = False
+            self._playback.forget()
+
     def stored(self, turn_id: str) -> None:
         """Note that a turn is on disk: it is live no more."""
         for transcript in self._transcripts():
@@ -230,6 +263,7 @@ class Downlink:
 
     def link_over(self) -> None:
         """Expect nothing more of the link. What arrived is still played; then what was heard of it is kept."""
+        self._declined = False
         self._playback.all_sent()
         over, self._transcript = self._transcript, Transcript()
         if self._orphan is None or over.owes:
@@ -260,7 +294,7 @@ class Downlink:
                 self._listener.keep(turn)
 
     def _next_exchange(self, now: float) -> None:
-        if self._playback.answer is Answer.DISCARDED:
+        if self.discarding:
             self._playback.forget()
         if not self._answer_clock.running:
             self._answer_clock.unknown()
@@ -279,7 +313,8 @@ class Downlink:
             self._listener.tell(lifecycle.AnswerBegan())
 
     def _turn_ended(self, now: float) -> None:
-        if self._playback.answer is Answer.DISCARDED:
+        if self.discarding:
+            self._declined = False
             self._playback.forget()
             self._listener.tell(lifecycle.AnswerFinished())
         self._playback.all_sent()

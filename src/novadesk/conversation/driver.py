@@ -16,10 +16,12 @@ from novadesk.conversation.api import Phase, TalkMode
 from novadesk.conversation.downlink import Downlink, DownlinkListener
 from novadesk.conversation.ear import Ear
 from novadesk.conversation.lifecycle import Timer
+from novadesk.conversation.losses import Losses
 from novadesk.conversation.ports import Clock, Linker, Sound
 from novadesk.conversation.questions import Questions
-from novadesk.conversation.record import Record, carried_line
+from novadesk.conversation.record import Record
 from novadesk.conversation.soundswitch import SoundSwitch
+from novadesk.conversation.stopping import Stopping
 from novadesk.conversation.supervisor import make_policy
 from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
@@ -63,6 +65,7 @@ class Driver:
         downlink: the answers.
         ear: the talk key and the microphone.
         talk_over: what is said while one is played.
+        stopping: the wish to hear no answer.
     """
 
     def __init__(
@@ -99,12 +102,22 @@ class Driver:
                 ask_tool=self._on_tool_asked,
                 key_held=lambda: self.uplink.key_held,
                 on_held=lambda: self._questions.answer_began(),
+                talks_anew=lambda: self.stopping.talks_anew(),
             )
         )
+        self._losses = Losses(view=view, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
         self.ear = self._make_ear()
         self._sounded_outage: float | None = None  # that the error cue told of
         self._questions = Questions()
+        self.stopping = Stopping(
+            clock=clock,
+            uplink=self.uplink,
+            ear=self.ear,
+            downlink=self.downlink,
+            questions=self._questions,
+            declined=self._on_declined,
+        )
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
             linker=linker,
@@ -162,6 +175,7 @@ class Driver:
     def ask(self, text: str) -> None:
         """Send typed text as a user turn, now or as soon as there is a wire session."""
         self.downlink.stop()
+        self.downlink.next_turn()
         turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
         self.keep(turn, typed=True)
         self._questions.add(turn.turn_id, text)
@@ -214,7 +228,8 @@ class Driver:
         in_words = f"The result of {request.name} is {result}"  # for another link: tool ids do not outlive theirs
         if generation == self._wires.live and self._wires.takes_text:
             self._wires.send_tool_result(request.tool_use_id, result)
-            self._questions.given(request.tool_use_id, in_words)
+            if not self.downlink.discarding:
+                self._questions.given(request.tool_use_id, in_words)
         else:
             self._questions.add(request.tool_use_id, in_words)
             self._send_questions()
@@ -228,7 +243,7 @@ class Driver:
         now = self._clock.now()
         frames = self.uplink.go_live(now)
         self._wires.go_live(generation, self._history(), frames, now)
-        self._tell_lost()
+        self._losses.tell()
         if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()
         if self.downlink.audible and not self.downlink.held:
@@ -297,14 +312,14 @@ class Driver:
                 self._questions.tool_asked()
         self.dispatch(event)
 
+    def _on_declined(self) -> None:
+        self._understood()
+        self.dispatch(lifecycle.AnswerDeclined())
+
     def _understood(self) -> None:
         """Forget what was said and understood; tell what a link that did not keep up has cost."""
         self.uplink.understood(self._clock.now(), self._wires.unwritten_from)
-        self._tell_lost()
-
-    def _tell_lost(self) -> None:
-        if lost := self._newly_lost():
-            self._view.notice(lost)
+        self._losses.tell()
 
     def _lose_questions(self) -> None:
         if self._questions.link_lost():
@@ -338,7 +353,7 @@ class Driver:
                 if at is not None:
                     self._timers[timer].set_in(at - self._clock.now())
             case lifecycle.TellBack(after_s=after_s, began_at=began_at):
-                self._tell_back(after_s, began_at)
+                self._losses.tell_back(after_s, began_at)
             case lifecycle.Tell(message=message):
                 self._view.notice(message)
 
@@ -357,26 +372,11 @@ class Driver:
             case Timer.IDLE:
                 return lifecycle.IdleDue(quiet=self.uplink.voiceless(self._clock.now(), self._policy.quiet_s))
 
-    def _tell_back(self, after_s: float, began_at: float) -> None:
-        """Say in one line that an outage is over, what was kept, and what was not."""
-        self._tally.came_back(after_s, began_at)
-        line = f"Back after {max(1, round(after_s))} s."
-        conversation = self._record.conversation
-        if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
-            line += f" {carried_line(turns)}"
-        lost = self._newly_lost()  # a line that tells of a loss stays, whatever becomes of the link
-        self._view.notice(f"{line} {lost}".rstrip(), about=None if lost else began_at)
-
-    def _newly_lost(self) -> str:
-        """Return in words what was lost of the person's speech since this was asked last, or an empty text."""
-        lost_s = self._tally.lost(self.uplink.lost_frames)
-        return f"{lost_s:.1f} s of what you said were lost." if lost_s else ""
-
     def keep(self, text: TurnText, *, typed: bool = False) -> None:
         """Write a finished turn; what the person said aloud is a question until there is an answer."""
         if text.role is Role.ASSISTANT:
             self._questions.answered()
-        elif not typed and self.state.phase is not Phase.SPEAKING:  # what is being answered already is no question
+        elif not (typed or self.downlink.discarding or self.state.phase is Phase.SPEAKING):  # what is answered already
             self._questions.understood(text.turn_id, text.text)
         self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
 

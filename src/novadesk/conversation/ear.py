@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from novadesk.conversation.api import TalkMode
 from novadesk.conversation.cueing import Cueing
 from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.ports import Clock
-from novadesk.conversation.uplink import Uplink
+from novadesk.conversation.uplink import SPOKEN_LEVEL, Uplink
 from novadesk.models import Cue
 
 
@@ -19,6 +20,9 @@ class Ear:
         send: hands a frame to the wire session; returns whether it was taken.
         cue: plays a short sound.
         on_spoke_on: called when the person speaks on over an answer that waited, which is dropped.
+
+    Attributes:
+        talked_at: when the talk key was pressed last, or hands-free a voice was let through.
     """
 
     def __init__(
@@ -34,9 +38,11 @@ class Ear:
         self._clock, self._uplink, self._downlink = clock, uplink, downlink
         self._send, self._cue, self._on_spoke_on = send, cue, on_spoke_on
         self._cueing = Cueing()
+        self.talked_at = float("-inf")
 
     def press(self) -> None:
         """Open the gate and silence the answer."""
+        self.talked_at = self._clock.now()
         self._uplink.press()
         self._downlink.stop()
         if self._uplink.key_held:
@@ -56,6 +62,8 @@ class Ear:
         uplink.note_level(level, now)
         is_open, speaking = uplink.open_at(now), downlink.audible and not downlink.held
         self._tell(self._cueing.frame(level, now, is_open=is_open, muted=uplink.muted, speaking=speaking))
+        if is_open and uplink.mode is TalkMode.HANDS_FREE and level >= SPOKEN_LEVEL:
+            self.talked_at = now
         if uplink.key_held and is_open and downlink.note_level(level):
             self._on_spoke_on()
         if (frame := uplink.take(pcm, now)) is not None and not self._send(frame, now):

@@ -13,6 +13,7 @@ from novadesk.conversation.lifecycle_values import (
     OPENING,
     Action,
     AnswerBegan,
+    AnswerDeclined,
     AnswerFinished,
     AnswerInterrupted,
     CloseSound,
@@ -55,6 +56,7 @@ __all__ = [
     "OPENING",
     "Action",
     "AnswerBegan",
+    "AnswerDeclined",
     "AnswerFinished",
     "AnswerInterrupted",
     "CloseSound",
@@ -318,5 +320,6 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     **{(phase, AnswerBegan): _move(Phase.SPEAKING) for phase in LIVE - {Phase.SPEAKING}},
     **{(phase, AnswerInterrupted): _interrupted for phase in LIVE},
     **{(phase, AnswerInterrupted): _silence for phase in OPENING},
+    **{(phase, AnswerDeclined): _move(Phase.INTERRUPTED) for phase in _AWAITING},
     **{(phase, AnswerFinished): _move(Phase.READY) for phase in (Phase.SPEAKING, Phase.INTERRUPTED)},
 }

@@ -123,6 +123,11 @@ class AnswerInterrupted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDeclined:
+    """The person does not want the answer that is due, of which nothing has come yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFinished:
     """The last sound of the answer was played."""
 
@@ -144,6 +149,7 @@ type Event = (
     | UserUnderstood
     | ToolAsked
     | AnswerBegan
+    | AnswerDeclined
     | AnswerInterrupted
     | AnswerFinished
 )

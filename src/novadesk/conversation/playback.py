@@ -92,6 +92,13 @@ class Playback:
         elif self.answer is Answer.DRAINING:
             self.answer = Answer.NONE
 
+    def decline(self) -> bool:
+        """Throw away the next answer, until `all_sent` or `forget`; return False where there is one already."""
+        if self.answer is not Answer.NONE:
+            return False
+        self.answer = Answer.DISCARDED
+        return True
+
     def forget(self) -> None:
         """Expect nothing more of the newest answer."""
         self.answer = Answer.NONE

@@ -75,14 +75,21 @@ class Answer:
         turn_id: identity of the turn.
         interrupted: the user spoke over it, or the person stopped it.
         muted: playback was stopped for good: speech that still arrives is never heard.
+        forgone: it was so before anything of it had come: nothing of it is heard.
     """
 
     def __init__(self, turn_id: str) -> None:
         self.turn_id = turn_id
         self.interrupted = False
         self.muted = False
+        self.forgone = False
         self._pieces: list[_Piece] = []
         self._position = 0
+
+    @property
+    def empty(self) -> bool:
+        """Return whether nothing of it has come."""
+        return not self._pieces
 
     # --- growing -----------------------------------------------------------------------------
 

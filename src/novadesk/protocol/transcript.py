@@ -127,6 +127,19 @@ class Transcript:
             cut = [*(answer for answer in cut if answer is not self._present), self._present]
         return tuple(turn for answer in cut for turn in self._retell(answer))
 
+    def forgo(self) -> None:
+        """Note that the person wants nothing of the next answer: whatever comes of it is never heard."""
+        if self._present is None:
+            answer = self._answer()
+            answer.interrupted = answer.muted = answer.forgone = True
+
+    def want(self) -> bool:
+        """Take `forgo` back; return False where something of the answer has come already."""
+        if self._present is None or not self._present.forgone or not self._present.empty:
+            return False
+        self._present = None
+        return True
+
     def expire(self) -> tuple[TurnText, ...]:
         """Note that the service has fallen silent in the middle of its turn: what was heard of it is told now.
 
@@ -168,7 +181,7 @@ class Transcript:
     def owes(self) -> bool:
         """Return whether the service has yet to confirm text of the newest answer. Of a cut one it need not."""
         if self._present is not None:
-            return True
+            return not (self._present.forgone and self._present.empty)
         return self._earlier is not None and not self._earlier.interrupted and self._earlier.owes()
 
     # --- within ------------------------------------------------------------------------------
@@ -231,7 +244,7 @@ class Transcript:
                 role=Role.ASSISTANT,
                 text=text,
                 interrupted=answer.interrupted,
-                heard_chars=heard_chars if known else None,
+                heard_chars=0 if answer.forgone else heard_chars if known else None,
                 unconfirmed=unconfirmed,
             )
         )

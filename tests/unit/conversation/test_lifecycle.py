@@ -34,6 +34,7 @@ events = st.one_of(
     st.builds(m.ToolAsked),
     st.builds(m.AnswerBegan),
     st.builds(m.AnswerInterrupted),
+    st.builds(m.AnswerDeclined),
     st.builds(m.AnswerFinished),
 )
 

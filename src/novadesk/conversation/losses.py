@@ -1,0 +1,40 @@
+"""What an outage has cost the person, told in a line: speech that nobody has heard, and how much was kept."""
+
+from novadesk.conversation.record import Record, carried_line
+from novadesk.conversation.tally import Tally
+from novadesk.conversation.uplink import Uplink
+from novadesk.conversation.view import View
+
+
+class Losses:
+    """Tells of every second that was lost, once.
+
+    Args:
+        view: takes passing lines.
+        tally: counts.
+        uplink: knows what no wire session could take.
+        record: knows what was kept.
+    """
+
+    def __init__(self, *, view: View, tally: Tally, uplink: Uplink, record: Record) -> None:
+        self._view, self._tally, self._uplink, self._record = view, tally, uplink, record
+
+    def tell(self) -> None:
+        """Say what was lost since this was said last, if anything."""
+        if lost := self._newly_lost():
+            self._view.notice(lost)
+
+    def tell_back(self, after_s: float, began_at: float) -> None:
+        """Say in one line that an outage is over, what was kept, and what was not."""
+        self._tally.came_back(after_s, began_at)
+        line = f"Back after {max(1, round(after_s))} s."
+        conversation = self._record.conversation
+        if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
+            line += f" {carried_line(turns)}"
+        lost = self._newly_lost()  # a line that tells of a loss stays, whatever becomes of the link
+        self._view.notice(f"{line} {lost}".rstrip(), about=None if lost else began_at)
+
+    def _newly_lost(self) -> str:
+        """Return in words what was lost of the person's speech since this was asked last, or an empty text."""
+        lost_s = self._tally.lost(self._uplink.lost_frames)
+        return f"{lost_s:.1f} s of what you said were lost." if lost_s else ""

@@ -1,0 +1,56 @@
+"""Stop: an answer that is played falls silent, and one that is due and has not begun is declined."""
+
+from collections.abc import Callable
+
+from novadesk.conversation.api import Phase, TalkMode
+from novadesk.conversation.downlink import Downlink
+from novadesk.conversation.ear import Ear
+from novadesk.conversation.ports import Clock
+from novadesk.conversation.questions import Questions
+from novadesk.conversation.uplink import Uplink
+
+LATE_S = 5.0
+"""How long after a stop the words may still come that were said before it."""
+
+_DUE = frozenset({Phase.THINKING, Phase.TOOL, Phase.INTERRUPTED})
+
+
+class Stopping:
+    """Knows which answer the person does not want.
+
+    Args:
+        clock: time.
+        uplink: knows how the person talks.
+        ear: knows when the person talked last.
+        downlink: the answers.
+        questions: what waits for one.
+        declined: called when an answer is declined of which nothing has come yet.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        uplink: Uplink,
+        ear: Ear,
+        downlink: Downlink,
+        questions: Questions,
+        declined: Callable[[], None],
+    ) -> None:
+        self._clock, self._uplink, self._ear = clock, uplink, ear
+        self._downlink, self._questions, self._declined = downlink, questions, declined
+        self._at = float("-inf")
+
+    def stop(self, phase: Phase) -> None:
+        """Silence the answer, and want nothing more of it; `phase` is where the conversation stands."""
+        self._downlink.stop()
+        if phase in _DUE and self._downlink.decline():
+            self._at = self._clock.now()
+            self._questions.given_up()
+            self._declined()
+
+    def talks_anew(self) -> bool:
+        """Return whether words that are understood now were said after the stop: their answer is wanted."""
+        if self._ear.talked_at > self._at:
+            return True
+        return self._uplink.mode is TalkMode.HANDS_FREE and self._clock.now() - self._at > LATE_S
