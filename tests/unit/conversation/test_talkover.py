@@ -175,6 +175,7 @@ def test_stop_talk_key_and_typing_end_a_paused_answer_at_once() -> None:
 
 def test_an_assistant_that_hears_itself_is_told_once() -> None:
     async def work(bench: Bench) -> None:
+        bench.controller.use_echo(EchoSetting.SPEAKERS)
         await answering(bench)
         await hear_itself(bench)
         assert bench.now.hears_itself
@@ -197,7 +198,7 @@ def advice(bench: Bench) -> list[str]:
 
 def test_advice_follows_what_is_done_about_the_echo_and_is_given_anew_when_that_does_not_help() -> None:
     async def work(bench: Bench) -> None:
-        assert bench.now.echo is EchoSetting.SPEAKERS
+        bench.controller.use_echo(EchoSetting.SPEAKERS)
         await answering(bench)
         bench.controller.use_echo(EchoSetting.HEADSET)
         await hear_itself(bench)
@@ -226,7 +227,7 @@ def test_an_echo_far_above_the_voice_is_told_once_with_its_figure() -> None:
             await asyncio.sleep(WATCH_S)
         assert list(bench.now.notices) == [told]
         assert bench.now.loud_echo_db == pytest.approx(14, abs=0.1)
-        bench.controller.use_echo(EchoSetting.HEADSET)
+        bench.controller.use_echo(EchoSetting.HALF_DUPLEX)
         assert bench.now.loud_echo_db is None, "whether that helps is to be heard"
 
     story(work)
