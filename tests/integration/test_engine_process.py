@@ -72,6 +72,42 @@ async def test_a_device_that_never_opens_has_three_seconds() -> None:
     assert caught.value.reason is Reason.DEVICE_STALLED
 
 
+OPENING = """
+import sys, time
+from novadesk.audio.framing import encode
+from novadesk.audio.wire import Failed, Opened, Ready
+from novadesk.errors import Reason
+opened = Opened(microphone="mine", speaker="mine", note="", capture_hz=1, playout_hz=1, capture_latency_s=0,
+                playout_latency_s=0, one_clock=True)
+failed = Failed(reason=Reason.DEVICE_STALLED, what="mine stands", advice="", cause="no callback for 512 ms")
+for report in (Ready(), opened, failed)[:int(sys.argv[1])]:
+    sys.stdout.buffer.write(encode(report))
+sys.stdout.flush()
+time.sleep(60 * (sys.argv[1] == "3"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("reports", "line"),
+    [
+        (2, "the audio process is replaced (audio.engine_died): The audio process has stopped."),
+        (3, "the audio process is replaced (audio.device_stalled): no callback for 512 ms"),
+    ],
+)
+async def test_the_log_says_why_a_process_was_replaced(
+    caplog: pytest.LogCaptureFixture, reports: int, line: str
+) -> None:
+    caplog.set_level("INFO", "novadesk.audio")
+    sound, ear = EngineSound((sys.executable, "-c", OPENING, str(reports)), AudioSettings()), Ear()
+    await sound.open(ear)
+    async with asyncio.timeout(30):
+        while not ear.lost:
+            await asyncio.sleep(0.02)
+    await sound.shutdown()
+    assert line in caplog.messages
+    assert "mine" not in caplog.text
+
+
 async def test_shutdown_during_open_and_list_ends_both() -> None:
     silent = (sys.executable, "-c", "input()")
     sound = EngineSound(silent, AudioSettings())

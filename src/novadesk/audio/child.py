@@ -14,6 +14,9 @@ from novadesk.errors import KnownError, Reason
 
 _LOG = logging.getLogger(__name__)
 
+START_S = 10.0
+"""For the process to start, on a very busy computer; usually half a second."""
+
 _SLICE_S = 0.5
 _END_S = 0.8
 _STDERR_BYTES = 4096

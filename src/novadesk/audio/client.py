@@ -10,11 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
-from novadesk.audio.child import Child, engine_died
+from novadesk.audio.child import START_S, Child, engine_died
 from novadesk.audio.cues import sound_of
 from novadesk.audio.devices import is_title_of
 from novadesk.audio.formats import SAMPLE_BYTES
 from novadesk.audio.hotplug import Hotplug
+from novadesk.audio.lister import Lister
 from novadesk.audio.route import Route
 from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.audio.telling import Telling, Told
@@ -26,8 +27,6 @@ from novadesk.audio.wire import (
     Frame,
     Input,
     Interruption,
-    List,
-    Listed,
     Open,
     Opened,
     Play,
@@ -43,9 +42,6 @@ from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import BargeIn, Cue
 
 _LOG = logging.getLogger(__name__)
-
-START_S = 10.0
-"""For the process to start, on a very busy computer; usually half a second."""
 
 OPEN_S = 3.0
 _SILENT_S = 2.0  # a running engine sends a frame every 32 ms
@@ -99,7 +95,7 @@ class EngineSound:
         self._hotplug: Hotplug | None = None
         self._telling: Telling | None = None
         self._unplayed = Unplayed()
-        self._requests: set[asyncio.Task[tuple[tuple[str, ...], tuple[str, ...]]]] = set()
+        self._lister = Lister(command)
         self._engine = Statistics()
         self._opened: Opened | None = None
         self._frames = 0
@@ -167,9 +163,7 @@ class EngineSound:
 
     async def shutdown(self) -> None:
         """Release everything, pending device lists included. Bounded in time, idempotent, never raises."""
-        for request in self._requests:
-            request.cancel()
-        await asyncio.gather(*self._requests, self.close(), return_exceptions=True)
+        await asyncio.gather(self._lister.close(), self.close(), return_exceptions=True)
 
     def prefer(self, settings: AudioSettings) -> None:
         """Use other devices and volumes from now on; what is open is opened anew where its devices or echo change."""
@@ -239,34 +233,10 @@ class EngineSound:
     async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of microphones and speakers as they are now, the default first.
 
-        A fresh process is asked: PortAudio's list never changes within one.
-
         Raises:
             KnownError: `SOUND_SERVER_GONE` or `ENGINE_DIED`.
         """
-        request = asyncio.create_task(self._list(), name="engine-devices")
-        self._requests.add(request)
-        request.add_done_callback(self._requests.discard)
-        try:
-            return await request
-        finally:
-            request.cancel()
-
-    async def _list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        child = await Child.start(self._command)
-        try:
-            child.send(List())
-            while True:
-                report = await child.receive(START_S)
-                match report:
-                    case None:
-                        raise engine_died("does not answer")
-                    case Listed():
-                        return report.microphones, report.speakers
-                    case Failed():
-                        raise report.error()
-        finally:
-            await child.end()
+        return await self._lister.devices()
 
     async def _supervise(self, listener: Listener, first: asyncio.Future[None]) -> None:
         attempt = 0
@@ -286,8 +256,10 @@ class EngineSound:
                 first.set_exception(trouble)
                 return
             if self._spare is not None:
+                _LOG.info("the audio process gives way to one with other devices")
                 self._respawns += 1
                 continue
+            _LOG.info("the audio process is replaced (%s)%s", trouble.reason.value, _seen(trouble))
             if self._opened is not None:
                 told = None
                 attempt = 0 if loop.time() - started >= _STEADY_S else attempt
@@ -407,3 +379,11 @@ class EngineSound:
     def _take_played(self, report: Played, listener: Listener) -> None:
         total = self._unplayed.played(report.generation, report.samples)
         listener.on_played(report.generation, total, report.level)
+
+
+def _seen(trouble: KnownError) -> str:
+    """Return what is known of a trouble, for the log: no names of devices."""
+    notes: Sequence[str] = getattr(trouble, "__notes__", ())
+    if trouble.reason is Reason.ENGINE_DIED:
+        notes = [trouble.what, *notes]
+    return "".join(f": {note}" for note in notes)

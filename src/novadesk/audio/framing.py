@@ -168,7 +168,7 @@ _LAYOUTS: dict[type, _Layout] = {
     ),
     Frame: _layout(Kind.FRAME, Frame, "fq", "level captured_ns", rest="pcm"),
     Played: _layout(Kind.PLAYED, Played, "qqf", "generation samples level"),
-    Failed: _layout(Kind.FAILED, Failed, texts="reason what advice"),
+    Failed: _layout(Kind.FAILED, Failed, texts="reason what advice cause"),
     Listed: _ListedLayout(kind=Kind.LISTED, made=Listed, packing=struct.Struct("<H")),
     Interruption: _layout(Kind.INTERRUPTION, Interruption, "qq", "generation at_ns", "stage"),
     Input: _layout(Kind.INPUT, Input, texts="trouble"),

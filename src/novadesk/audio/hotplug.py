@@ -11,8 +11,8 @@ from novadesk.audio.serverview import ServerView
 from novadesk.audio.watch import DeviceWatch
 from novadesk.errors import KnownError
 
-LIST_S = 5.0
-"""Time between two looks where no sound server tells what comes and goes."""
+LIST_S = 20.0
+"""Time between two looks where no sound server tells what comes and goes; each takes half a second of a core."""
 
 
 class Host(Protocol):

@@ -193,14 +193,14 @@ class Pump:
         pulses = self._duplex.pulses
         step_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
         if any(pulse.ended for pulse in pulses):
-            self._break(_stalled())  # whether the sound server is gone, the next process sees for itself
+            self._break("PortAudio ended a stream")  # whether the sound server is gone, the next process sees
             return
         if self._state is State.OPENING:
             if all(pulse.callbacks for pulse in pulses):
                 self._state = State.RUNNING
                 self._outbox.put(self._opened)
             elif now_ns - self._opened_ns > FIRST_CALLBACK_S * 1e9:
-                self._break(_stalled())
+                self._break(f"no callback in the first {FIRST_CALLBACK_S:g} s")
             return
         for place, pulse in enumerate(pulses):
             if pulse.callbacks != self._beats[place]:
@@ -209,12 +209,21 @@ class Pump:
                 # Only time in which this thread ran counts: a process that was stopped has not seen a stall.
                 self._awake_ns[place] += min(step_ns, round(_AWAKE_S * 1e9))
             if self._awake_ns[place] > STALLED_S * 1e9:
-                self._break(_stalled())
+                which = "speaker" if place else "microphone"
+                silent_ms = (now_ns - pulse.last_ns) / 1e6
+                self._break(f"no callback of the {which} for {silent_ms:.0f} ms after {pulse.callbacks}")
                 return
 
-    def _break(self, error: KnownError) -> None:
+    def _break(self, cause: str) -> None:
         self._state = State.BROKEN
-        self._outbox.put(Failed(reason=error.reason, what=error.what, advice=error.advice))
+        self._outbox.put(
+            Failed(
+                reason=Reason.DEVICE_STALLED,
+                what="The sound device has stopped delivering sound.",
+                advice="NovaDesk opens it again by itself; if that does not help, choose another device in Settings.",
+                cause=cause,
+            )
+        )
 
     def _statistics(self) -> Statistics:
         pulses, capture, playout = self._duplex.pulses, self._duplex.capture, self._duplex.playout
@@ -300,12 +309,4 @@ def _not_opened(failure: OpenFailure, microphone: Device, speaker: Device) -> Kn
         reason, what = Reason.NO_SPEAKER, f"The speaker “{speaker.title}” does not open"
     return KnownError(
         reason, f"{what} ({failure.cause}).", "Close other programs that use it, or choose another device in Settings."
-    )
-
-
-def _stalled() -> KnownError:
-    return KnownError(
-        Reason.DEVICE_STALLED,
-        "The sound device has stopped delivering sound.",
-        "NovaDesk opens it again by itself; if that does not help, choose another device in Settings.",
     )

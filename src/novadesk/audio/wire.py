@@ -133,15 +133,23 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The device could not be opened, listed, or kept."""
+    """The device could not be opened, listed, or kept.
+
+    Attributes:
+        cause: what the audio process has seen of it, for the log.
+    """
 
     reason: Reason
     what: str
     advice: str
+    cause: str = ""
 
     def error(self) -> KnownError:
-        """Return it as the error to raise or report."""
-        return KnownError(self.reason, self.what, self.advice)
+        """Return it as the error to raise or report, its cause as a note."""
+        error = KnownError(self.reason, self.what, self.advice)
+        if self.cause:
+            error.add_note(self.cause)
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

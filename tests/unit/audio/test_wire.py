@@ -64,7 +64,7 @@ REPORTS = st.one_of(
     ),
     st.builds(Frame, level=FLOATS, captured_ns=NUMBERS, pcm=PCM),
     st.builds(Played, generation=NUMBERS, samples=NUMBERS, level=FLOATS),
-    st.builds(Failed, reason=st.sampled_from(Reason), what=NAMES, advice=NAMES),
+    st.builds(Failed, reason=st.sampled_from(Reason), what=NAMES, advice=NAMES, cause=NAMES),
     st.builds(Listed, microphones=NAME_LISTS, speakers=NAME_LISTS),
     st.builds(Interruption, generation=NUMBERS, stage=st.sampled_from(BargeIn), at_ns=NUMBERS),
     st.builds(Input, trouble=st.sampled_from(InputTrouble)),
