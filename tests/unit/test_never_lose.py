@@ -308,7 +308,7 @@ class NeverLose(RuleBasedStateMachine):
     def trouble_runtime(self, reason: Reason | None) -> None:
         self.world.runtime.down = None if reason is None else KnownError(reason, "It is away.", "Wait.")
 
-    @rule(which=SOME, how=st.sampled_from(["expire", "end", "delete", "torn", "foreign"]))
+    @rule(which=SOME, how=st.sampled_from(["expire", "end", "delete", "lose", "torn", "foreign"]))
     def meddle(self, which: int, how: str) -> None:
         """Let time, or somebody else, change a remote session."""
         runtime = self.world.runtime
@@ -322,7 +322,10 @@ class NeverLose(RuleBasedStateMachine):
                 found.status = RemoteStatus.EXPIRED
             case "end":
                 found.status = RemoteStatus.ENDED
-            case "delete" if not active:
+            case "delete" | "lose" if not active:
+                runtime.delete(found.session_id)
+            case "lose":
+                runtime.end(found.session_id)
                 runtime.delete(found.session_id)
             case "torn" | "foreign" if active and len(found.steps) < MAX_STEPS:
                 invocation, text = str(uuid.uuid4()), '{"role":"user"' if how == "torn" else '{"a":1}'
@@ -471,9 +474,8 @@ class NeverLose(RuleBasedStateMachine):
         self.resume()
 
     def compare_remote(self) -> None:
-        """What is here is there with the same content; nothing is there that is not here."""
-        world, there = self.world, dict[str, set[str]]()
-        remote = set(world.runtime.lost_steps)
+        """What is here is there with the same content, also what was lost there; nothing is there that is not here."""
+        world, there, remote = self.world, dict[str, set[str]](), set[str]()
         for found in world.runtime.sessions.values():
             handle = found.metadata["novadesk.handle"]
             assert handle not in world.deleted or handle in world.other.handles(), "a deleted copy is still there"
