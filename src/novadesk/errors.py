@@ -76,6 +76,7 @@ class Reason(Enum):
 
     KEYRING_ABSENT = "keyring.absent"
     KEYRING_LOCKED = "keyring.locked"
+    KEYRING_DENIED = "keyring.denied"
     KEYRING_TIMED_OUT = "keyring.timed_out"
 
     NOT_RUNNING = "control.not_running"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,50 @@ def test_no_service(bare_desk: Desk) -> None:
 
 def test_no_bus(desk: Desk) -> None:
     assert ask(desk, "get,a", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent") == ["keyring.absent"]
+
+
+BUS_THAT_REFUSES = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path={socket}</listen><policy context="default">
+<allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/>
+<deny send_destination="org.freedesktop.secrets"/></policy></busconfig>
+"""
+
+OWN_THE_NAME = """
+import time
+from jeepney import DBusAddress, new_method_call
+from jeepney.io.blocking import open_dbus_connection
+
+bus = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+connection = open_dbus_connection(bus="SESSION")
+connection.send_and_get_reply(new_method_call(bus, "RequestName", "su", ("org.freedesktop.secrets", 0)))
+print("owned", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_bus_that_keeps_the_program_from_the_service(desk: Desk, tmp_path: Path) -> None:
+    """As a sandbox does."""
+    config, socket = tmp_path / "bus.conf", tmp_path / "bus"
+    config.write_text(BUS_THAT_REFUSES.format(socket=socket))
+    own = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}"}
+    running = [
+        subprocess.Popen(
+            ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
+            stdout=subprocess.PIPE, text=True,
+        )
+    ]  # fmt: skip
+    try:
+        assert running[0].stdout is not None
+        assert running[0].stdout.readline()
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", OWN_THE_NAME], env=desk.env | own, stdout=subprocess.PIPE, text=True
+            )
+        )
+        assert running[1].stdout is not None
+        assert running[1].stdout.readline() == "owned\n"
+        assert ask(desk, "get,a", "set,a,b", "delete,a", **own) == ["keyring.denied"] * 3
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.communicate(timeout=10)

@@ -189,7 +189,8 @@ def refuse_with(error: Exception) -> Callable[[], object]:
 KEYRINGS = {
     "locked": (refuse_with(KeyringLocked()), "The keyring is locked. Unlock it"),
     "dismissed": (refuse_with(InitError()), "The keyring is locked. Unlock it"),
-    "denied": (refuse_with(PasswordSetError()), "The system's keyring failed (PasswordSetError). Start the desktop's"),
+    "denied": (refuse_with(PermissionError()), "The keyring does not let NovaDesk in. Give NovaDesk the right"),
+    "failed": (refuse_with(PasswordSetError()), "The system's keyring failed (PasswordSetError). Start the desktop's"),
     "absent": (refuse_with(NoKeyringError()), "This system has no keyring service running. Start the desktop's"),
     "slow": (RELEASED.wait, "The keyring does not answer. Look for a window that asks"),
 }
@@ -199,7 +200,8 @@ KEYRINGS = {
 def keychain_that_is(request: pytest.FixtureRequest) -> Iterator[Keychain]:
     RELEASED.clear()
     meet, _ = KEYRINGS[request.param]
-    yield Keychain("novadesk-test", deadline_s=0.05, find_backend=lambda: Ring(meet))
+    deadline_s = 0.05 if request.param == "slow" else 10.0
+    yield Keychain("novadesk-test", deadline_s=deadline_s, find_backend=lambda: Ring(meet))
     RELEASED.set()
 
 

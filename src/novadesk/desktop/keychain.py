@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from novadesk.daemon import DaemonCall
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Windows: CRED_MAX_CREDENTIAL_BLOB_SIZE is 5 * 512 bytes, and text is stored as UTF-16.
 MAX_VALUE_BYTES = 2560
+_WINDOWS_ACCESS_DENIED = 5  # ERROR_ACCESS_DENIED
 _DEFAULT_COLLECTION = "/org/freedesktop/secrets/aliases/default"
 
 
@@ -45,7 +46,8 @@ class Keychain:
         """Return the value kept under `name`, or None.
 
         Raises:
-            KnownError: `KEYRING_ABSENT`, `KEYRING_LOCKED` or `KEYRING_TIMED_OUT`; also from the other methods.
+            KnownError: `KEYRING_ABSENT`, `KEYRING_LOCKED`, `KEYRING_DENIED` or `KEYRING_TIMED_OUT`; also from the other
+                methods.
         """
         return await self._call(lambda ring: ring.get_password(self._service, name))
 
@@ -144,11 +146,40 @@ def _translate(error: Exception) -> KnownError:
     from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
     kind = type(error).__name__
+    if any(_is_denial(cause) for cause in _causes(error)):
+        return _denied()
     if isinstance(error, NoKeyringError):
         return _absent("This system has no keyring service running.")
     if isinstance(error, KeyringLocked | InitError) or kind in ("LockedException", "PromptDismissedException"):
         return _locked()
     return _absent(f"The system's keyring failed ({kind}).")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_denial(error: BaseException) -> bool:
+    """Tell whether a library of the system says that this program, or this person, may not use the keyring."""
+    if type(error).__name__ == "DBusErrorResponse":  # jeepney's
+        return getattr(error, "name", "") == "org.freedesktop.DBus.Error.AccessDenied"
+    if type(error).__name__ in ("KeychainDenied", "SecAuthFailure"):  # of keyring's API of macOS
+        return True
+    return isinstance(error, PermissionError) or getattr(error, "winerror", None) == _WINDOWS_ACCESS_DENIED
+
+
+def _denied() -> KnownError:
+    advice = {
+        "darwin": "Choose “Always Allow” when the keychain asks, or give NovaDesk access in Keychain Access.",
+        "win32": "Let whoever looks after this computer allow you to use Credential Manager.",
+    }
+    return KnownError(
+        Reason.KEYRING_DENIED,
+        "The keyring does not let NovaDesk in.",
+        advice.get(sys.platform, "Give NovaDesk the right to use the keyring service (org.freedesktop.secrets)."),
+    )
 
 
 def _absent(what: str) -> KnownError:

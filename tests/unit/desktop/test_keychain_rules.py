@@ -3,7 +3,7 @@ import threading
 import keyring.backends.null
 import pytest
 from keyring.backend import KeyringBackend
-from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordDeleteError
+from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordDeleteError, PasswordSetError
 
 from novadesk.desktop.keychain import Keychain
 from novadesk.errors import BugError, KnownError, Reason
@@ -38,6 +38,35 @@ class Ring(keyring.backends.null.Keyring):
         self._meet()
         if self.kept.pop((service, username), None) is None:
             raise PasswordDeleteError("No such password!")
+
+
+class KeychainDenied(Exception):
+    """As keyring's API of macOS raises it when the person chooses Deny."""
+
+
+class SecAuthFailure(Exception):
+    """As keyring's API of macOS raises it for a program that is not trusted."""
+
+
+class DBusErrorResponse(Exception):
+    """As jeepney raises it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class WindowsError(Exception):
+    """As pywin32 raises it."""
+
+    def __init__(self, winerror: int) -> None:
+        super().__init__(winerror)
+        self.winerror = winerror
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 @pytest.fixture
@@ -77,6 +106,14 @@ async def test_values_past_the_smallest_platforms_limit_are_a_bug(ring: Ring) ->
         (InitError("dismissed"), Reason.KEYRING_LOCKED),
         (OSError("secret-value-in-text"), Reason.KEYRING_ABSENT),
         (RuntimeError("anything"), Reason.KEYRING_ABSENT),
+        (PasswordSetError("no room"), Reason.KEYRING_ABSENT),
+        (caused(KeyringLocked("denied"), KeychainDenied(-128)), Reason.KEYRING_DENIED),
+        (caused(PasswordSetError("denied"), SecAuthFailure(-25293)), Reason.KEYRING_DENIED),
+        (DBusErrorResponse("org.freedesktop.DBus.Error.AccessDenied"), Reason.KEYRING_DENIED),
+        (DBusErrorResponse("org.freedesktop.DBus.Error.NoReply"), Reason.KEYRING_ABSENT),
+        (caused(NoKeyringError("no bus"), PermissionError(13, "refused")), Reason.KEYRING_DENIED),
+        (WindowsError(5), Reason.KEYRING_DENIED),
+        (WindowsError(1168), Reason.KEYRING_ABSENT),
     ],
 )
 async def test_every_failure_has_its_reason(ring: Ring, failure: Exception, reason: Reason) -> None:
