@@ -7,15 +7,14 @@ the command that needs it: `ctl` can be bound to a key.
 import argparse
 import contextlib
 import io
-import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from novadesk import __version__
+from novadesk.app import argument
 from novadesk.app.output import flush, put, put_error, put_row
 from novadesk.errors import KnownError, Reason
 
@@ -92,41 +91,6 @@ class _Parser(argparse.ArgumentParser):
         raise KnownError(Reason.BAD_INPUT, f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
 
 
-def _profile(text: str) -> str:
-    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
-        raise argparse.ArgumentTypeError("a profile name has letters, digits, - and _ only")
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 3_600:
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
-    return value
-
-
-def _words(text: str) -> str:
-    """Return an argument as text; bytes that are none in this locale become replacement characters."""
-    clean = os.fsencode(text).decode("utf-8", "replace")
-    if not clean.strip():
-        raise argparse.ArgumentTypeError("there is nothing to say")
-    return clean
-
-
-def _title(text: str) -> str:
-    """Return a title as text; an empty one shows the label again."""
-    return os.fsencode(text).decode("utf-8", "replace").strip()
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000:
-        raise argparse.ArgumentTypeError("must be a number from 1 to 10,000")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="novadesk",
@@ -134,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"novadesk {__version__}")
     parser.add_argument(
-        "--profile", default="", type=_profile, metavar="NAME", help="use a separate set of settings and conversations"
+        "--profile",
+        default="",
+        type=argument.profile,
+        metavar="NAME",
+        help="use a separate set of settings and conversations",
     )
     parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
     parser.set_defaults(run=_window)
@@ -209,8 +177,8 @@ def _add_history(commands: Commands) -> None:
     show.add_argument("--json", action="store_true")
     show.set_defaults(run=_history_show)
     search = actions.add_parser("search", help='turns with these words; word* and "some words" work as elsewhere')
-    search.add_argument("text", type=_words, metavar="TEXT")
-    search.add_argument("--limit", type=_count, default=50, metavar="N")
+    search.add_argument("text", type=argument.words, metavar="TEXT")
+    search.add_argument("--limit", type=argument.count, default=50, metavar="N")
     search.add_argument("--json", action="store_true")
     search.set_defaults(run=_history_search)
     export = actions.add_parser("export", help="write a conversation to a file, or print it")
@@ -234,7 +202,7 @@ def _add_history_changes(actions: Commands) -> None:
     delete = actions.add_parser("delete", help="delete a conversation, here and remotely", parents=[common])
     delete.set_defaults(run=_history_change, request={"do": "delete"})
     rename = actions.add_parser("rename", help="give a conversation a title", parents=[common])
-    rename.add_argument("title", type=_title, metavar="TITLE")
+    rename.add_argument("title", type=argument.title, metavar="TITLE")
     rename.set_defaults(run=_history_change, request={"do": "rename"})
     for name, on in (("star", True), ("unstar", False)):
         star = actions.add_parser(name, help=f"{name} a conversation", parents=[common])
@@ -246,7 +214,7 @@ def _add_ctl(commands: Commands) -> None:
     actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true")
-    common.add_argument("--deadline", type=_seconds, default=5.0, metavar="SECONDS")
+    common.add_argument("--deadline", type=argument.seconds, default=5.0, metavar="SECONDS")
     for name, words in {
         "status": "what the window shows",
         "mute": "send silence",
@@ -264,7 +232,7 @@ def _add_ctl(commands: Commands) -> None:
     new.add_argument("--private", action="store_true", help="write nothing of it anywhere")
     new.set_defaults(run=_ctl, request={"do": "new"})
     say = actions.add_parser("say", help="send typed text", parents=[common])
-    say.add_argument("text", type=_words)
+    say.add_argument("text", type=argument.words)
     say.set_defaults(run=_ctl, request={"do": "say"})
     resume = actions.add_parser("open", help="resume a conversation", parents=[common])
     resume.add_argument("handle")

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from novadesk.daemon import DaemonCall, DaemonThreads
 from novadesk.errors import KnownError, Reason
-
-if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
+from novadesk.store.agentfault import Conflict, Gone, translated, unreachable
 
 MAX_PARALLEL = 16
 """Calls in flight at once; also the size of the connection pool."""
@@ -131,13 +129,13 @@ class RemoteSessions:
 
     async def end(self, session_id: str) -> None:
         """End a session, so that it takes no changes; one that is ended or gone already is no error."""
-        with contextlib.suppress(_Gone, _Conflict):
+        with contextlib.suppress(Gone, Conflict):
             await self._call("end_session", _nothing, sessionIdentifier=session_id)
 
     async def delete(self, session_id: str) -> None:
         """End and delete a session; one that is gone already is no error."""
         await self.end(session_id)
-        with contextlib.suppress(_Gone):
+        with contextlib.suppress(Gone):
             await self._call("delete_session", _nothing, sessionIdentifier=session_id)
 
     async def open_invocation(self, session_id: str, invocation: str) -> None:
@@ -145,7 +143,7 @@ class RemoteSessions:
 
         A closed session is told by the next step, since both are a conflict here.
         """
-        with contextlib.suppress(_Conflict):
+        with contextlib.suppress(Conflict):
             await self._call("create_invocation", _nothing, sessionIdentifier=session_id, invocationId=invocation)
 
     async def put_step(self, session_id: str, invocation: str, step_id: str, step_ms: int, text: str) -> None:
@@ -170,7 +168,7 @@ class RemoteSessions:
                 invocationIdentifier=invocation,
                 invocationStepId=step_id,
             )
-        except _Gone:
+        except Gone:
             return None
 
     async def steps(self, session_id: str) -> tuple[StepSummary, ...]:
@@ -218,13 +216,13 @@ class RemoteSessions:
     async def _on_thread[T](self, work: Callable[[], T], deadline_s: float) -> T:
         self._calls = {call for call in self._calls if call.running}
         if len(self._calls) >= _MAX_STUCK:
-            raise _unreachable("The remote session store does not answer any more.")
-        call = DaemonCall(lambda: _translated(work), threads=self._threads)
+            raise unreachable("The remote session store does not answer any more.")
+        call = DaemonCall(lambda: translated(work), threads=self._threads)
         self._calls.add(call)
         try:
             return await call.result(deadline_s=deadline_s)
         except TimeoutError as error:
-            raise _unreachable("The remote session store takes too long to answer.") from error
+            raise unreachable("The remote session store takes too long to answer.") from error
 
     async def _ready_client(self) -> Any:
         if self._client is not None and not self._stale:
@@ -243,14 +241,6 @@ class RemoteSessions:
             return self._client
 
 
-class _Gone(KnownError):
-    """What was asked for does not exist."""
-
-
-class _Conflict(KnownError):
-    """An id is taken, or the session takes no changes."""
-
-
 _ACCESS_MAY_HELP = {
     Reason.SYNC_DENIED,
     Reason.SYNC_UNREACHABLE,
@@ -258,11 +248,6 @@ _ACCESS_MAY_HELP = {
     Reason.NO_CREDENTIALS,
     Reason.TLS_REFUSED,
 }
-
-_CHECK_RIGHTS = (
-    "Give your AWS identity the bedrock session permissions; conversations stay on this computer until then."
-)
-_WAIT = "Nothing to do: NovaDesk tries again by itself, and conversations are safe on this computer."
 
 
 def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
@@ -300,79 +285,6 @@ def _parse_time(value: Any) -> datetime:
 
         moment = parse_timestamp(value)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-class ClientFault(Exception):
-    """What the client library raised, by name only: its text holds session ids, its frames hold connections open."""
-
-
-def _translated[T](work: Callable[[], T]) -> T:
-    """Run `work`; what boto3 raises becomes a `KnownError`."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    try:
-        return work()
-    except ClientError as error:
-        known, name = _refused(error), str(error.response.get("Error", {}).get("Code"))
-    except BotoCoreError as error:
-        known, name = _failed(error), type(error).__name__
-    except (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        known = _unreachable("The remote session store gave an unusable answer.")  # What parsing nonsense raises.
-        name = type(error).__name__
-    raise known from ClientFault(name)  # Outside the handlers, or the original would stay on as the context.
-
-
-def _refused(error: "ClientError") -> KnownError:
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    match code:
-        case "ConflictException":
-            return _Conflict(Reason.SYNC_CONFLICT, "The remote session store has this id already.", _WAIT)
-        case "ResourceNotFoundException":
-            return _Gone(Reason.SYNC_SESSION_CLOSED, "The remote session is gone.", "NovaDesk starts a new one.")
-        case "ThrottlingException" | "TooManyRequestsException":
-            return KnownError(Reason.THROTTLED, "The remote session store asks to slow down.", _WAIT)
-        case "ServiceQuotaExceededException":
-            return KnownError(Reason.QUOTA, "A quota of the remote session store is used up.", _WAIT)
-        case "ExpiredTokenException" | "ExpiredToken":
-            return KnownError(
-                Reason.CREDENTIALS_EXPIRED,
-                "Your AWS credentials have expired.",
-                "Sign in again, for example with `aws sso login`.",
-            )
-        case "ValidationException":
-            return KnownError(
-                Reason.BAD_REQUEST, "The remote session store refuses the request.", "Report this to the makers."
-            )
-    if status in (401, 403):
-        return KnownError(Reason.SYNC_DENIED, "You have no access to the remote session store.", _CHECK_RIGHTS)
-    return KnownError(Reason.UNAVAILABLE, "The remote session store has a fault of its own.", _WAIT)
-
-
-def _failed(error: "BotoCoreError") -> KnownError:
-    from botocore import exceptions
-
-    match error:
-        case exceptions.SSLError():
-            return KnownError(
-                Reason.TLS_REFUSED,
-                "The remote session store shows a certificate that is not trusted.",
-                "Set [backend] ca_bundle to your organisation's certificates.",
-            )
-        case exceptions.ProxyConnectionError():
-            return KnownError(Reason.PROXY_REFUSED, "The proxy refuses the connection.", "Check HTTPS_PROXY.")
-        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
-            return KnownError(Reason.NO_CREDENTIALS, "There are no AWS credentials.", "Sign in to AWS.")
-        case exceptions.ParamValidationError():
-            return KnownError(
-                Reason.BAD_REQUEST, "The remote session store would refuse the request.", "Report this to the makers."
-            )
-    return _unreachable("The remote session store cannot be reached.")
-
-
-def _unreachable(what: str) -> KnownError:
-    return KnownError(Reason.SYNC_UNREACHABLE, what, _WAIT)
 
 
 def _nothing(_answer: Mapping[str, Any]) -> None:
