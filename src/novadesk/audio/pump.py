@@ -51,6 +51,9 @@ STALLED_S = max(10 * BLOCK_S, 0.5)
 """Ten silent blocks are a stall, but never less than a busy computer explains (measured: gaps of 18 ms at most on one
 with time to spare, of 227 ms on two cores with nine programs that want them)."""
 
+MOST_STALLED_S = 2.0
+"""A computer that has let a stream wait for long before gets up to this much patience: another process takes longer."""
+
 PLAYED_EVERY_S = 0.05
 """Longest wait for the count of what was played, a sixth of a spoken word; what begins or ends is told at once."""
 
@@ -59,6 +62,7 @@ _OPENING_S = 0.008
 _HEED_BLOCKS = 2  # between two looks for somebody who speaks into an answer
 _BEHIND_S = 0.001  # a turn behind the callback that it waits for, which comes at its time within half a millisecond
 _LATE_S = 0.002  # between two looks for a callback that is late
+_STALLED_GAPS = 3  # as long as the longest wait for a callback so far
 _AWAKE_S = 0.04  # most that one turn can have waited
 
 type Order = Play | Flush | Volume | PlayOn | Clip | Watch
@@ -202,13 +206,15 @@ class Pump:
             elif now_ns - self._opened_ns > FIRST_CALLBACK_S * 1e9:
                 self._break(f"no callback in the first {FIRST_CALLBACK_S:g} s")
             return
+        worst_ns = _STALLED_GAPS * max(pulse.worst_gap_ns for pulse in pulses)
+        patience_ns = min(max(round(STALLED_S * 1e9), worst_ns), round(MOST_STALLED_S * 1e9))
         for place, pulse in enumerate(pulses):
             if pulse.callbacks != self._beats[place]:
                 self._beats[place], self._awake_ns[place] = pulse.callbacks, 0
             else:
                 # Only time in which this thread ran counts: a process that was stopped has not seen a stall.
                 self._awake_ns[place] += min(step_ns, round(_AWAKE_S * 1e9))
-            if self._awake_ns[place] > STALLED_S * 1e9:
+            if self._awake_ns[place] > patience_ns:
                 which = "speaker" if place else "microphone"
                 silent_ms = (now_ns - pulse.last_ns) / 1e6
                 self._break(f"no callback of the {which} for {silent_ms:.0f} ms after {pulse.callbacks}")

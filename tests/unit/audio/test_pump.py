@@ -13,7 +13,7 @@ from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.formats import Samples
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Playout
-from novadesk.audio.pump import FIRST_CALLBACK_S, PLAYED_EVERY_S, STALLED_S, Pump
+from novadesk.audio.pump import FIRST_CALLBACK_S, MOST_STALLED_S, PLAYED_EVERY_S, STALLED_S, Pump
 from novadesk.audio.wire import (
     Clip,
     Failed,
@@ -157,6 +157,26 @@ def test_a_stream_that_falls_silent_is_told_as_stalled_once(rig: Rig) -> None:
     (failed,) = rig.told(Failed)
     assert failed.reason is Reason.DEVICE_STALLED
     assert failed.cause == "no callback of the microphone for 510 ms after 100"
+
+
+def test_a_computer_that_let_a_stream_wait_before_gets_more_patience(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.run(pump, 1.0, alive=True)
+    rig.run(pump, 0.3, alive=False)
+    rig.run(pump, 1.0, alive=True)
+    rig.run(pump, 0.85, alive=False)
+    assert rig.told(Failed) == []
+    rig.run(pump, 0.2, alive=False)
+    assert len(rig.told(Failed)) == 1
+
+
+def test_patience_has_an_end(rig: Rig) -> None:
+    pump = rig.pump()
+    rig.run(pump, 1.0, alive=True)
+    rig.run(pump, 60.0, alive=False, step_s=60.0)
+    rig.run(pump, 1.0, alive=True)
+    rig.run(pump, MOST_STALLED_S + 0.02, alive=False)
+    assert len(rig.told(Failed)) == 1
 
 
 def test_a_process_that_was_stopped_itself_has_seen_no_stall(rig: Rig) -> None:
