@@ -12,6 +12,8 @@ from novadesk.audio.wire import Frame, Report
 WAITING_FRAMES = 320
 """Microphone frames kept for an app that does not read: ten seconds."""
 
+_TOGETHER = 4  # messages: those of one turn
+
 
 class Outbox:
     """A queue and the thread that writes it.
@@ -65,22 +67,24 @@ class Outbox:
                 return
 
     def _write(self) -> None:
-        while (report := self._next()) is not None:
-            data = memoryview(encode(report))
+        while reports := self._next():
+            data = memoryview(b"".join(map(encode, reports)))
             while data:
                 try:
                     data = data[os.write(self._descriptor, data) :]
                 except OSError:
                     return
-            if isinstance(report, Frame):
-                self.frame_latencies.add(report.captured_ns, time.monotonic_ns())
+            for report in reports:
+                if isinstance(report, Frame):
+                    self.frame_latencies.add(report.captured_ns, time.monotonic_ns())
 
-    def _next(self) -> Report | None:
+    def _next(self) -> list[Report]:
+        """Return what is to be written in one piece, so that the app wakes for it once; nothing at the end."""
         with self._changed:
             while not self._queue:
                 if self._ended:
-                    return None
+                    return []
                 self._changed.wait()
-            report = self._queue.popleft()
-            self._frames -= isinstance(report, Frame)
-            return report
+            reports = [self._queue.popleft() for _ in range(min(len(self._queue), _TOGETHER))]
+            self._frames -= sum(isinstance(report, Frame) for report in reports)
+            return reports

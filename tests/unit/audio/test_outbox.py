@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from novadesk.audio.framing import HEADER, decode_report, payload_bytes
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.wire import Frame, Played, Report
@@ -51,3 +53,25 @@ def test_a_reader_that_is_gone_ends_the_writing() -> None:
     outbox.end(5.0)
     os.close(writing)
     assert outbox.dropped_frames == 0
+
+
+def test_the_messages_of_one_turn_are_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    write = os.write
+
+    def watched(descriptor: int, data: bytes) -> int:
+        pieces.append(len(data))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", watched)
+    reading, writing = os.pipe()
+    outbox = Outbox(writing)
+    played = Played(generation=1, samples=2, level=0.0)
+    for report in (frame(1), frame(2), played):
+        outbox.put(report)
+    outbox.start()
+    outbox.end(5.0)
+    os.close(writing)
+    assert len(pieces) == 1
+    assert read_all(reading) == [frame(1), frame(2), played]
+    assert outbox.frame_latencies.percentiles_ms()[1] > 0
