@@ -54,6 +54,24 @@ def test_a_frame_knows_when_its_last_sample_was_captured() -> None:
     assert stamps == [-(-512 * count // 160) for count in range(1, 11)]
 
 
+def test_blocks_that_are_fetched_together_keep_their_times() -> None:
+    side = CaptureSide(16_000, 1)
+    heard: list[int] = []
+
+    def hear(near: Samples, far: Samples, captured_ns: int) -> Samples:
+        heard.append(captured_ns)
+        return near
+
+    cutter = FrameCutter(side, OneClock(Playout(16_000)), hear)
+    assert cutter.missing_frames == 640
+    for number in range(1, 17):
+        side.take(np.zeros((160, 1), np.float32), number)
+    assert cutter.missing_frames == 0
+    assert [frame.captured_ns for frame in cutter.frames()] == [4, 7, 10, 13, 16]
+    assert heard == list(range(1, 17))
+    assert cutter.missing_frames == 640
+
+
 def test_what_was_not_fetched_in_time_is_counted() -> None:
     side = CaptureSide(48_000, 1)
     for _ in range(500):
