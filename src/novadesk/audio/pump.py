@@ -61,6 +61,8 @@ _STATISTICS_EVERY_S = 1.0
 _OPENING_S = 0.008
 _HEED_BLOCKS = 2  # between two looks for somebody who speaks into an answer
 _BEHIND_S = 0.001  # a turn behind the callback that it waits for, which comes at its time within half a millisecond
+_OUTAGE_BLOCKS = 3  # callbacks that are late by this much have another time from then on
+_FORGET_NS = 100_000  # in a turn: follows any clock
 _LATE_S = 0.002  # between two looks for a callback that is late
 _STALLED_GAPS = 3  # as long as the longest wait for a callback so far
 _AWAKE_S = 0.04  # most that one turn can have waited
@@ -112,6 +114,7 @@ class Pump:
         self._opened_ns = time.monotonic_ns()
         self._looked_ns = self._opened_ns
         self._next_ns = 0
+        self._begun_ns = 0
         self._told: tuple[int, bool] = self._feeder.state()
         self._awake_ns = [0] * len(self._duplex.pulses)
         self._beats = [0] * len(self._duplex.pulses)
@@ -162,8 +165,18 @@ class Pump:
         missing = self._cutter.missing_frames
         if self._feeder.playing:
             missing = min(missing, _HEED_BLOCKS * capture.block_frames - capture.ring.available_frames)
-        wait_s = max(1, -(-missing // capture.block_frames)) * BLOCK_S + _BEHIND_S
-        return max(self._duplex.pulses[0].last_ns + round(wait_s * 1e9), now_ns + round(_LATE_S * 1e9))
+        due_ns = self._callback_ns(max(1, -(-missing // capture.block_frames))) + round(_BEHIND_S * 1e9)
+        return max(due_ns, now_ns + round(_LATE_S * 1e9))
+
+    def _callback_ns(self, blocks: int) -> int:
+        """Return when the microphone's callback with so many more blocks comes; one late does not put off the next."""
+        pulse, capture = self._duplex.pulses[0], self._duplex.capture
+        block_ns = round(capture.block_frames / capture.rate_hz * 1e9)
+        begun_ns = pulse.last_ns - pulse.callbacks * block_ns  # the earliest is the truth
+        if begun_ns - self._begun_ns > _OUTAGE_BLOCKS * block_ns:
+            self._begun_ns = begun_ns
+        self._begun_ns = min(self._begun_ns + _FORGET_NS, begun_ns)
+        return self._begun_ns + (pulse.callbacks + blocks) * block_ns
 
     def _tell(self, now_s: float) -> None:
         state = self._feeder.state()
