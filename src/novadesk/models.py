@@ -41,12 +41,13 @@ class BargeIn(Enum):
 class InputTrouble(Enum):
     """What is wrong with the sound of a microphone that is open.
 
-    ZEROS is exact silence, as of a switch on the device; QUIET is too faint for speech; DEAD brings nothing at all;
-    MONITOR is the sound of a speaker in the place of a microphone.
+    ZEROS is exact silence of unknown cause, MUTED such silence of a device that the system says is switched off; QUIET
+    is too faint for speech; DEAD brings nothing at all; MONITOR is the sound of a speaker in the place of a microphone.
     """
 
     NONE = "none"
     ZEROS = "zeros"
+    MUTED = "muted"
     QUIET = "quiet"
     CLIPPED = "clipped"
     DEAD = "dead"

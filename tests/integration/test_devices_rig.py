@@ -286,7 +286,7 @@ async def test_a_switched_off_microphone_is_told_from_one_that_is_too_loud_or_to
     told: dict[str, float] = {}
     await sound.open(ear)
     for name, gain_db, trouble in (
-        ("zeros", None, InputTrouble.ZEROS),
+        ("muted", None, InputTrouble.MUTED),
         ("clipped", 24.0, InputTrouble.CLIPPED),
         ("fine", 0.0, InputTrouble.NONE),
         ("quiet", -50.0, InputTrouble.QUIET),

@@ -106,8 +106,8 @@ class _Server:
                         bring(stream.index, device.index)
 
     def _on_event(self, event: Any) -> None:
-        if event.facility in ("sink", "source") and event.t == "change":
-            return  # of its volume, mostly
+        if event.facility == "sink" and event.t == "change":
+            return  # of its volume, mostly; a change of a microphone may be its switch
         import pulsectl
 
         self._changed = True
@@ -173,7 +173,9 @@ def _device(direction: Direction, row: Any) -> ServerDevice:
     monitor = direction is Direction.MICROPHONE and (
         row.proplist.get("device.class") == "monitor" or row.name.endswith(".monitor")
     )
-    return ServerDevice(direction=direction, name=row.name, title=row.description or row.name, monitor=monitor)
+    muted = direction is Direction.MICROPHONE and bool(row.mute)
+    title = row.description or row.name
+    return ServerDevice(direction=direction, name=row.name, title=title, monitor=monitor, muted=muted)
 
 
 def _pid(row: Any) -> int:

@@ -19,6 +19,7 @@ class Route:
     Attributes:
         moves: to be asked of the sound server.
         deaf: the microphone's stream carries the sound of a speaker.
+        muted: the system says that the microphone of the stream is switched off.
         microphone: what is in use, in words. Likewise `speaker`.
         note: why these are not the preferred ones, in words, or empty.
         gained: a device has come.
@@ -28,6 +29,7 @@ class Route:
 
     moves: tuple[Move, ...] = ()
     deaf: bool = False
+    muted: bool = False
     microphone: str = ""
     speaker: str = ""
     note: str = ""
@@ -160,7 +162,9 @@ class Router:
         self._names = names
         if view is None or pid is None:
             return self._route([way.still() for way in self._ways], gained)
-        return self._route([way.step(view, pid, gained) for way in self._ways], gained)
+        device = view.device_of(pid, Direction.MICROPHONE)
+        route = self._route([way.step(view, pid, gained) for way in self._ways], gained)
+        return replace(route, muted=device is not None and device.muted)
 
     def _route(self, steps: list[_Step], gained: frozenset[str]) -> Route:
         return Route(

@@ -17,12 +17,14 @@ class ServerDevice:
         name: the server's own, the same whenever the device is plugged in.
         title: for people.
         monitor: what a speaker plays, offered as if it were a microphone.
+        muted: a microphone that is switched off, by hand or in the system's settings. Nobody asks that of a speaker.
     """
 
     direction: Direction
     name: str
     title: str
     monitor: bool = False
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def view_line(view: ServerView | None) -> bytes:
     if view is None:
         return b"null\n"
     rows = {
-        "devices": [[row.direction.value, row.name, row.title, row.monitor] for row in view.devices],
+        "devices": [[row.direction.value, row.name, row.title, row.monitor, row.muted] for row in view.devices],
         "streams": [[row.direction.value, row.pid, row.device] for row in view.streams],
         "defaults": [view.microphone, view.speaker],
     }
@@ -91,8 +93,10 @@ def view_of(line: bytes) -> ServerView | None:
         microphone, speaker = rows["defaults"]
         return ServerView(
             devices=tuple(
-                ServerDevice(direction=Direction(way), name=str(name), title=str(title), monitor=bool(monitor))
-                for way, name, title, monitor in rows["devices"]
+                ServerDevice(
+                    direction=Direction(way), name=str(name), title=str(title), monitor=bool(monitor), muted=bool(muted)
+                )
+                for way, name, title, monitor, muted in rows["devices"]
             ),
             streams=tuple(
                 ServerStream(direction=Direction(way), pid=int(pid), device=str(device))

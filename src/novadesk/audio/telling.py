@@ -31,6 +31,7 @@ class Telling:
         self._sound = InputTrouble.NONE
         self._trouble = InputTrouble.NONE
         self._note = ""
+        self._muted = False
         self.deaf = False
         """Whether the microphone's stream carries the sound of a speaker."""
 
@@ -42,7 +43,7 @@ class Telling:
 
     def name(self, route: Route) -> None:
         """Take which devices really feed and play the streams; names that are about to change are not told."""
-        self.deaf = route.deaf
+        self.deaf, self._muted = route.deaf, route.muted
         named = (route.microphone, route.speaker, " ".join(text for text in (route.note, self._note) if text))
         if named != self._named and not (route.deaf and route.moves):
             self._named = named
@@ -59,4 +60,6 @@ class Telling:
             self._listener.on_input(self._trouble)
 
     def _wrong(self, trouble: InputTrouble) -> InputTrouble:
-        return InputTrouble.MONITOR if self.deaf else trouble
+        if self.deaf:
+            return InputTrouble.MONITOR
+        return InputTrouble.MUTED if self._muted and trouble is InputTrouble.ZEROS else trouble

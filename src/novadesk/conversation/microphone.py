@@ -5,8 +5,9 @@ from novadesk.models import InputTrouble
 NOTES: dict[InputTrouble, str] = {
     InputTrouble.NONE: "",
     InputTrouble.ZEROS: (
-        "The microphone sends exact silence: it is muted by a switch of its own or in the system's sound settings."
+        "The microphone sends exact silence. Look for a switch on it, or choose another one in Settings."
     ),
+    InputTrouble.MUTED: "The microphone is switched off. Unmute it with its own switch, or in the system's settings.",
     InputTrouble.QUIET: "The microphone is very quiet. Speak closer to it, or raise its level in the system.",
     InputTrouble.CLIPPED: "The microphone is too loud and distorts. Lower its level in the system's settings.",
     InputTrouble.DEAD: "The microphone is open and brings no sound at all. Connect it again, or choose another one.",

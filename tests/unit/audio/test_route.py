@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,3 +200,13 @@ def test_whatever_happens_streams_are_brought_to_what_is_there_and_a_monitor_is_
         on = seen.device_of(PID, Direction.MICROPHONE)
         assert route.deaf is (on is not None and on.monitor)
         assert len(route.moves) <= 2
+
+
+def test_a_microphone_is_switched_off_when_it_is_ours_that_is() -> None:
+    router = Router(USB, SPEAKER)
+    router.opened(USB, SPEAKER, "")
+    for muted in ("mic_a", "mic_b", ""):
+        seen = view()
+        devices = tuple(replace(device, muted=device.name == muted) for device in seen.devices)
+        assert router.see(replace(seen, devices=devices), PID).muted is (muted == "mic_a")
+    assert not router.see(None, PID).muted

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from novadesk.audio.devices import Direction
 from novadesk.audio.route import Route
 from novadesk.audio.serverview import Move
@@ -74,3 +76,25 @@ def test_names_that_are_about_to_change_are_not_told() -> None:
     assert telling.deaf
     telling.name(HERE)
     assert ear.told == [("Mic", "Speaker", ""), InputTrouble.MONITOR, InputTrouble.NONE]
+
+
+def test_silence_of_a_microphone_that_is_switched_off_is_said_as_that_and_nothing_else_is() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew("")
+    telling.name(HERE)
+    telling.hear(InputTrouble.ZEROS)
+    telling.name(replace(HERE, muted=True))
+    telling.hear(InputTrouble.QUIET)
+    telling.hear(InputTrouble.ZEROS)
+    telling.name(HERE)
+    telling.name(replace(GONE, muted=True))
+    assert ear.told[1:] == [
+        InputTrouble.ZEROS,
+        InputTrouble.MUTED,
+        InputTrouble.QUIET,
+        InputTrouble.MUTED,
+        InputTrouble.ZEROS,
+        ("", "Speaker", "There is no microphone."),
+        InputTrouble.MONITOR,
+    ]

@@ -23,7 +23,10 @@ WAYS = st.sampled_from(Direction)
 VIEW = st.builds(
     ServerView,
     devices=st.lists(
-        st.builds(ServerDevice, direction=WAYS, name=st.text(), title=st.text(), monitor=st.booleans()), max_size=4
+        st.builds(
+            ServerDevice, direction=WAYS, name=st.text(), title=st.text(), monitor=st.booleans(), muted=st.booleans()
+        ),
+        max_size=4,
     ).map(tuple),
     streams=st.lists(
         st.builds(ServerStream, direction=WAYS, pid=st.integers(0, 2**31), device=st.text()), max_size=4

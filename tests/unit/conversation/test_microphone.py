@@ -1,0 +1,126 @@
+"""Whatever is wrong with a microphone is told apart within two seconds, in a sentence of its own with a next step."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from novadesk.audio.devices import Direction, not_permitted
+from novadesk.audio.formats import Samples
+from novadesk.audio.route import Route
+from novadesk.audio.telling import Telling
+from novadesk.audio.truth import InputTruth
+from novadesk.audio.wire import Failed
+from novadesk.conversation.api import MicrophoneState
+from novadesk.conversation.microphone import Microphone
+from novadesk.errors import KnownError
+from novadesk.models import InputTrouble
+from tests.support.bench import Bench, story
+from tests.unit.audio.test_pump import Rig
+
+RATE_HZ = 16_000
+STEP_S = 0.01
+STEP = round(RATE_HZ * STEP_S)
+TOLD_WITHIN_S = 2.0
+LEAVES = {"Connect", "Look", "Lower", "Speak", "Unmute", "Allow", "NovaDesk"}
+"""First words of what to do next."""
+
+rng = np.random.default_rng(7)
+
+
+def speech(at_s: float, gain: float) -> Samples:
+    """Return a step of four syllables a second over a room's hiss."""
+    at = at_s + np.arange(STEP) / RATE_HZ
+    voice = np.sin(2 * np.pi * 200 * at) * np.clip(np.sin(2 * np.pi * 4 * at), 0, None)
+    return np.clip(gain * voice + 1e-4 * rng.standard_normal(STEP), -1, 1).astype(np.float32)
+
+
+class Told:
+    """Hears what the app hears of an open microphone."""
+
+    def __init__(self) -> None:
+        self.microphone = Microphone()
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        self.microphone.opened(found=bool(microphone))
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        self.microphone.trouble = trouble
+
+
+def listened(step: Callable[[float], Samples | None], route: Route) -> tuple[str, float]:
+    """Return what is told of an open microphone that brings these steps, and after how long."""
+    told, truth = Told(), InputTruth(RATE_HZ)
+    telling = Telling(told)
+    telling.open_anew("")
+    telling.name(route)
+    for number in range(round(TOLD_WITHIN_S / STEP_S)):
+        if told.microphone.note:
+            return told.microphone.note, number * STEP_S
+        samples = step(number * STEP_S)
+        telling.hear(truth.wait(STEP_S) if samples is None else truth.feed(samples))
+    return "", TOLD_WITHIN_S
+
+
+HERE = Route(microphone="Mic", speaker="Speaker")
+TROUBLES: dict[str, tuple[Callable[[float], Samples | None], Route]] = {
+    "muted in hardware": (lambda _: np.zeros(STEP, np.float32), Route(microphone="Mic", speaker="S", muted=True)),
+    "all zero": (lambda _: np.zeros(STEP, np.float32), HERE),
+    "too quiet": (lambda at_s: speech(at_s, 0.0) * np.float32(0.1), HERE),
+    "clipped": (lambda at_s: speech(at_s, 8.0), HERE),
+    "dead": (lambda _: None, HERE),
+    "a speaker's monitor": (lambda at_s: speech(at_s, 0.2), Route(deaf=True, speaker="Speaker")),
+}
+
+
+def broke_off(monkeypatch: pytest.MonkeyPatch) -> KnownError:
+    """Return what is told of a device that falls silent while it is open; fails unless it is told in time."""
+    rig = Rig(monkeypatch)
+    pump = rig.pump()
+    rig.run(pump, 1.0, alive=True)
+    rig.run(pump, TOLD_WITHIN_S, alive=False)
+    return rig.told(Failed)[0].error()
+
+
+REFUSALS: dict[str, Callable[[pytest.MonkeyPatch], KnownError]] = {
+    "not permitted": lambda _: not_permitted(Direction.MICROPHONE),
+    "dead in the middle": broke_off,
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_each_trouble_is_told_within_two_seconds_with_a_next_step(name: str) -> None:
+    sentence, after_s = listened(*TROUBLES[name])
+    assert sentence
+    assert after_s < TOLD_WITHIN_S
+    _what, *more = sentence.rstrip(".").split(". ")
+    assert more, "what happened, and what to do"
+    assert more[0].split()[0] in LEAVES
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_keeps_a_device_from_sounding_is_told_with_a_next_step(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = REFUSALS[name](monkeypatch)
+    monkeypatch.undo()
+
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.sound.listener is not None
+        bench.sound.listener.on_lost(error)
+        shown = bench.now.error
+        assert shown is not None
+        assert (shown.what, shown.advice) == (error.what, error.advice)
+        assert bench.now.microphone is MicrophoneState.ABSENT
+
+    story(work)
+    assert error.advice.split()[0] in LEAVES
+
+
+def test_no_two_of_them_are_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = [listened(*trouble)[0] for trouble in TROUBLES.values()]
+    sentences += [str(make(monkeypatch)) for make in REFUSALS.values()]
+    assert len({*sentences}) == len(TROUBLES) + len(REFUSALS)
+
+
+def test_a_microphone_that_works_has_nothing_to_be_told() -> None:
+    assert listened(lambda at_s: speech(at_s, 0.3), HERE) == ("", TOLD_WITHIN_S)
