@@ -93,31 +93,13 @@ class Driver:
             release_tail_s=settings.talk.release_tail_ms / 1000,
             held_s=self._policy.held_s,
         )
-        self.downlink = Downlink(
-            DownlinkListener(
-                play=sound.play,
-                flush=self._flush,
-                keep=self.keep,
-                tell=self._on_told,
-                ask_tool=self._on_tool_asked,
-                key_held=lambda: self.uplink.key_held,
-                on_held=lambda: self._questions.answer_began(),
-                talks_anew=lambda: self.stopping.talks_anew(),
-            )
-        )
+        self.downlink = self._make_downlink()
         self._losses = Losses(view=view, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
         self.ear = self._make_ear()
         self._sounded_outage: float | None = None  # that the error cue told of
         self._questions = Questions()
-        self.stopping = Stopping(
-            clock=clock,
-            uplink=self.uplink,
-            ear=self.ear,
-            downlink=self.downlink,
-            questions=self._questions,
-            declined=self._on_declined,
-        )
+        self.stopping = self._make_stopping()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
             linker=linker,
@@ -128,6 +110,30 @@ class Driver:
             alone=self._policy.concurrent == 1,
         )
         self._timers = {timer: Alarm(self._ringer(timer)) for timer in Timer}
+
+    def _make_downlink(self) -> Downlink:
+        return Downlink(
+            DownlinkListener(
+                play=self._sound.play,
+                flush=self._flush,
+                keep=self.keep,
+                tell=self._on_told,
+                ask_tool=self._on_tool_asked,
+                key_held=lambda: self.uplink.key_held,
+                on_held=lambda: self._questions.answer_began(),
+                talks_anew=lambda: self.stopping.talks_anew(),
+            )
+        )
+
+    def _make_stopping(self) -> Stopping:
+        return Stopping(
+            clock=self._clock,
+            uplink=self.uplink,
+            ear=self.ear,
+            downlink=self.downlink,
+            questions=self._questions,
+            declined=self._on_declined,
+        )
 
     def _make_talk_over(self, settings: Settings) -> TalkOver:
         return TalkOver(
