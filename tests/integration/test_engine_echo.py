@@ -125,6 +125,11 @@ async def test_with_speakers_the_echo_does_not_reach_the_wire(room: Desk, answer
     assert (as_it_is - cancelled).max() > 20
 
 
+async def test_who_takes_turns_is_not_heard_while_an_answer_is_played(room: Desk, answer: bytes) -> None:
+    levels = await levels_of_echo(room, EchoSetting.HALF_DUPLEX, answer)
+    assert levels.max() == -100, "exact silence, whatever the room does"
+
+
 def sounds(recording: Recording) -> bool:
     return bool(np.abs(recording.samples[-2_400:].astype(int)).max(initial=0) > LOUD)
 
