@@ -33,7 +33,8 @@ class InputTruth:
 
     def __init__(self, rate_hz: int) -> None:
         self._size = round(rate_hz * _BLOCK_S)
-        self._rest = np.zeros(0, np.float32)
+        self._pieces: list[Samples] = []
+        self._waiting = 0  # samples in them
         self._levels = np.zeros(_BLOCKS)
         self._clipped = np.zeros(_BLOCKS, np.bool_)
         self._count = 0  # of blocks in the window, and those that have left it
@@ -52,19 +53,31 @@ class InputTruth:
             self._waited_s = 0.0
             if self._trouble is InputTrouble.DEAD:
                 self._trouble = InputTrouble.NONE
-        pending = np.concatenate((self._rest, samples)) if len(self._rest) else samples
-        whole = len(pending) - len(pending) % self._size
-        self._rest = pending[whole:].copy()
-        if whole:
-            self._take(pending[:whole].reshape(-1, self._size))
+        self._pieces.append(samples.copy())
+        self._waiting += len(samples)
+        if self._due_blocks():
+            pending = np.concatenate(self._pieces)
+            while count := self._due_blocks():
+                whole, pending = pending[: count * self._size], pending[count * self._size :]
+                self._waiting -= len(whole)
+                self._take(whole.reshape(-1, self._size))
+            self._pieces = [pending]
         return self._trouble
+
+    def _due_blocks(self) -> int:
+        """Return how many blocks are to be looked at now: what begins, only at its times; what ends, at once."""
+        whole = self._waiting // self._size
+        if self._trouble is not InputTrouble.NONE:
+            return min(whole, 1)
+        to_next = _JUDGED_BLOCKS - self._count % _JUDGED_BLOCKS
+        return to_next if whole >= to_next else 0
 
     def wait(self, seconds: float) -> InputTrouble:
         """Take note that for so many more seconds no sample came; return what is wrong from now on."""
         self._waited_s += seconds
         if self._waited_s >= WINDOW_S:
             self._begin_anew()
-            self._rest = self._rest[:0]
+            self._pieces, self._waiting = [], 0
             self._trouble = InputTrouble.DEAD
         return self._trouble
 
