@@ -77,6 +77,27 @@ def test_a_voice_that_begins_in_digital_silence_is_not_taken_for_noise(silent_s:
         assert level_db(clean[late:][part]) == pytest.approx(before, abs=2), f"{second} s after its begin"
 
 
+@pytest.mark.parametrize("idle_s", [0, 20])
+@pytest.mark.parametrize("after_s", [0.5, 2, 4])
+def test_a_voice_over_the_first_answer_passes_where_there_is_no_echo(idle_s: int, after_s: float) -> None:
+    canceller, answer, voice = WebRtcCanceller(), talk(6, -18), np.zeros(6 * RATE_HZ, np.float32)
+    said = np.concatenate([murmur(Speaker.KAL16, "somebody says this")] * 2)[:RATE_HZ]
+    start = round(after_s * RATE_HZ)
+    voice[start : start + len(said)] = said
+    through(canceller, np.zeros(idle_s * RATE_HZ, np.float32))
+    clean = [canceller.process(near, far) for near, far in zip(steps(voice), steps(answer), strict=True)]
+    heard = slice(round(after_s * 100), round(after_s * 100) + 100)
+    assert level_db(clean[heard]) == pytest.approx(level_db(steps(voice)[heard]), abs=4)
+
+
+def test_the_first_answer_is_taken_away_at_once() -> None:
+    answer = talk(2, -18)
+    room, canceller = Room(Plan(seed=3), answer, 2), WebRtcCanceller()
+    near = [room.hear(played, SILENCE) for played in steps(answer)]
+    clean = [canceller.process(heard, played) for heard, played in zip(near, steps(answer), strict=True)]
+    assert level_db(near[50:]) - level_db(clean[50:]) > 20
+
+
 def test_a_faint_voice_is_lifted_slowly_and_not_by_more_than_the_ceiling() -> None:
     canceller, voice = WebRtcCanceller(), talk(20, VOICE_DBFS - 14)
     clean = through(canceller, voice)
