@@ -80,7 +80,7 @@ class Order:
         self.open = False
         self.broken: MemoryLink | None = None
         self.old: set[int] = set()
-        self.key = self.muted = False
+        self.key = self.muted = self.declined = False
         self.mode = TalkMode.HOLD
         self.trouble = InputTrouble.NONE
         self.released_at = float("-inf")
@@ -110,6 +110,7 @@ class Order:
         self.bench.controller.set_muted(self.muted)
 
     def stop(self) -> None:
+        self.declined = not self.open and self.bench.now.phase in DUE
         self._silence()
         self.bench.controller.stop_speaking()
 
@@ -120,6 +121,8 @@ class Order:
     def begin(self) -> None:
         if not self.open and self.served:
             self.answer, self.open = self.answer + 1, True
+            if self.declined:
+                self._silence()
             self.link.plan("Words of an answer.")
 
     def speak(self) -> None:
@@ -185,13 +188,17 @@ class Order:
             return False
         return self.mode is TalkMode.HANDS_FREE or self.key or self.now < self.released_at + TAIL_S
 
+    def step(self, name: str) -> None:
+        self.declined = self.declined and name in KEEPS_DECLINED
+        getattr(self, name)()
+
     async def run(self, steps: list[str]) -> None:
         await self.bench.controller.start()
         self.bench.controller.connect()
         try:
             await self.bench.ready()
             for step in steps:
-                getattr(self, step)()
+                self.step(step)
                 await self.pass_time()
             await self._settle()
         finally:
@@ -244,6 +251,8 @@ class Order:
             self.sound.listener.on_input(trouble)
 
 
+DUE = (Phase.THINKING, Phase.TOOL, Phase.INTERRUPTED)
+KEEPS_DECLINED = {"release", "mute", "stop", "begin", "speak", "suspect", "cut_in", "lose_device", "respawn", "monitor"}
 STEPS = sorted(
     {
         *("press", "release", "switch", "mute", "stop", "type"),
@@ -259,6 +268,7 @@ SCENES = (  # where the order matters most, each of which chance alone would sel
     ("begin", "speak"),
     ("switch", "begin", "speak", "cut_in"),
     ("press", "switch", "switch"),
+    ("understand", "stop", "begin", "speak"),
 )
 
 
