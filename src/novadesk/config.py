@@ -83,8 +83,8 @@ class AudioSettings:
 
     Attributes:
         microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
-        echo: whether the microphone hears the speaker. HEADSET at first: the canceller costs words where it is not
-            needed (“my name is Anna” was understood as “pain is Anna” behind it, and right without).
+        echo: what is done about the speaker's sound in the microphone. HEADSET at first: behind the canceller a phrase
+            said with the talk key was still understood wrong on a busy computer (“four” as “crier”), and right without.
         volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
     """
 

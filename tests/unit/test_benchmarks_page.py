@@ -98,3 +98,15 @@ def test_the_script_finds_the_benchmarks_and_not_itself() -> None:
 def test_a_gate_that_is_met_exactly_is_missed() -> None:
     assert Figure(name="opened", figure_ms=300.0, gate_ms=300.0).missed
     assert not Figure(name="opened", figure_ms=299.9, gate_ms=300.0).missed
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "title"),
+    [(["--echo"], "echo", "## Echo and barge-in"), (["--voice"], "voice", "## The voice, from microphone to server")],
+)
+def test_each_page_is_written_of_its_own_benchmark(tmp_path: Path, words: list[str], name: str, title: str) -> None:
+    keep(tmp_path)
+    (tmp_path / "sync.json").rename(tmp_path / f"{name}.json")
+    page = tmp_path / "page.md"
+    assert script.main([*words, "--write"], found=tmp_path, page=page) == 0
+    assert page.read_text().startswith(title)
