@@ -18,7 +18,7 @@ import pytest
 from novadesk.audio.client import EngineSound
 from novadesk.audio.formats import read_wav, to_pcm, to_samples, write_wav
 from novadesk.audio.resampler import convert
-from novadesk.config import AudioSettings
+from novadesk.config import AudioSettings, EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, Cue, InputTrouble
 from tests.support.desk import Desk
@@ -82,7 +82,7 @@ def ear() -> Ear:
 
 @pytest.fixture
 async def sound(on_desk: Desk) -> AsyncIterator[EngineSound]:
-    made = EngineSound(ENGINE, AudioSettings(microphone=MICROPHONE, speaker=SPEAKER))
+    made = EngineSound(ENGINE, AudioSettings(microphone=MICROPHONE, speaker=SPEAKER, echo=EchoSetting.HEADSET))
     yield made
     await made.shutdown()
 
@@ -314,7 +314,7 @@ async def test_each_speaker_is_the_one_that_was_chosen(on_desk: Desk, ear: Ear) 
 
 async def test_each_microphone_is_the_one_that_was_chosen(on_desk: Desk, ear: Ear, tmp_path: Path) -> None:
     write_wav(tmp_path / "tone.wav", 24_000, to_samples(tone(0.5)))
-    sound = EngineSound(ENGINE, AudioSettings(microphone="ALSA: Virtual Mic B"))
+    sound = EngineSound(ENGINE, AudioSettings(microphone="ALSA: Virtual Mic B", echo=EchoSetting.HEADSET))
     await sound.open(ear)
     await asyncio.to_thread(on_desk.play, tmp_path / "tone.wav", Microphone.A)
     assert np.abs(ear.heard).max(initial=0) == 0
@@ -338,7 +338,7 @@ async def test_without_a_sound_server_open_and_list_say_so(
 async def test_a_sound_server_that_goes_and_comes_back_is_found_again(ear: Ear, tmp_path: Path) -> None:
     with Desk() as own:
         command = ("env", *(f"{name}={own.env[name]}" for name in ("PULSE_SERVER", "ALSA_CONFIG_PATH")), *ENGINE)
-        sound = EngineSound(command, AudioSettings(microphone=MICROPHONE, speaker=SPEAKER))
+        sound = EngineSound(command, AudioSettings(microphone=MICROPHONE, speaker=SPEAKER, echo=EchoSetting.HEADSET))
         await sound.open(ear)
         socket = own.folder / "run" / "pulse.sock"
         own.run("pactl", "exit")
