@@ -83,8 +83,8 @@ class AudioSettings:
 
     Attributes:
         microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
-        echo: what is done about the speaker's sound in the microphone. HEADSET at first: behind the canceller a phrase
-            said with the talk key was still understood wrong on a busy computer (“four” as “crier”), and right without.
+        echo: what is done about the speaker's sound in the microphone. HEADSET at first: where there is no echo, the
+            canceller still costs words (“three plus four” was understood as “great lustful are”, and right without).
         volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
     """
 
