@@ -37,6 +37,9 @@ NO_CANCELLER = (
     "With a headset, choose Headset to be able to interrupt it."
 )
 
+_ECHO_DELAY_SAMPLES = 128  # how late AEC3 gives its sound back, measured with white noise
+_SILENCE = np.zeros(STEP_SAMPLES, np.float32)
+_RISING = np.linspace(0.0, 1.0, STEP_SAMPLES, dtype=np.float32)
 _FAR_ACTIVE = 1e-3  # -60 dBFS: below it there is no echo to measure
 _ECHO_HEARD = 1e-6  # -60 dBFS: fainter than that, an echo is noise
 _SPEECH_SURE = 0.6
@@ -65,12 +68,14 @@ class Canceller(Protocol):
     speech: float
     gain_db: float
 
-    def process(self, near: Samples, far: Samples) -> Samples:
+    def process(self, near: Samples, far: Samples, echoes: bool = True) -> Samples:
         """Return the cleaned sound.
 
         Args:
             near: of the microphone, `STEP_SAMPLES` samples at `LISTEN_HZ`.
             far: what was handed to the loudspeaker in the same time, silence included; of the same length.
+            echoes: an answer can be in `near`. Without one no echo is taken out, a cue's neither: that would cost a
+                voice under the cue some of its consonants, and a recogniser takes no beep for a word.
         """
 
     def reset(self) -> None:
@@ -85,7 +90,7 @@ class NullCanceller:
         self.speech = 0.0
         self.gain_db = 0.0
 
-    def process(self, near: Samples, far: Samples) -> Samples:  # noqa: ARG002
+    def process(self, near: Samples, far: Samples, echoes: bool = True) -> Samples:  # noqa: ARG002
         """Return `near`."""
         return near
 
@@ -94,7 +99,7 @@ class NullCanceller:
 
 
 class WebRtcCanceller:
-    """WebRTC's AEC3 with high-pass filter and noise suppression, and a gain for faint voices.
+    """WebRTC's AEC3 while an answer is played; its high-pass filter and noise suppression; a gain for faint voices.
 
     AEC3 finds the delay between `far` and its echo by itself, up to half a second. WebRTC's own gain is left off: it
     begins with 15 dB and presses a voice of ordinary level into its limiter, which costs a recogniser words.
@@ -109,14 +114,14 @@ class WebRtcCanceller:
     """
 
     def __init__(self) -> None:
-        self._processor = _processor()
+        self._echo, self._noise = _processor(echo_cancellation=True), _processor(noise_suppression=True)
         self._gain = _Gain()
         self.reset()
 
-    def process(self, near: Samples, far: Samples) -> Samples:
+    def process(self, near: Samples, far: Samples, echoes: bool = True) -> Samples:
         """Return the cleaned sound: high-passed, without echo, with less noise, no fainter than need be."""
-        clean: Samples = self._processor.process(near, far)
-        self.speech = float(self._processor.speech_probability)
+        clean: Samples = self._noise.process(self._without_echo(near, far, echoes), _SILENCE)
+        self.speech = float(self._noise.speech_probability)
         if float(np.dot(far, far)) > _FAR_ACTIVE**2 * len(far):
             self._echo_steps = _ECHO_TAIL_STEPS
         elif self._echo_steps:
@@ -132,16 +137,28 @@ class WebRtcCanceller:
 
     def reset(self) -> None:
         """Forget the room, the noise and the level of the voice."""
-        self._processor.reset()
-        for near, far in zip(_noise(HISS_DBFS, 0), _noise(PLAYED_DBFS, 1), strict=True):
-            self._processor.process(near, far)
+        self._echo.reset()
+        self._noise.reset()
+        for near, far in zip(_white(HISS_DBFS, 0), _white(PLAYED_DBFS, 1), strict=True):
+            self._noise.process(self._echo.process(near, far), _SILENCE)
         self._gain.reset()
+        self._echoes = False
+        self._late = np.zeros(_ECHO_DELAY_SAMPLES, np.float32)
         self.erle_db = 0.0
         self.speech = 0.0
         self.gain_db = 0.0
         self._before = 0.0
         self._after = 0.0
         self._echo_steps = 0
+
+    def _without_echo(self, near: Samples, far: Samples, echoes: bool) -> Samples:
+        cancelled: Samples = self._echo.process(near, far)  # always: it follows the room
+        heard = np.concatenate((self._late, near))
+        untouched, self._late = heard[:STEP_SAMPLES], heard[STEP_SAMPLES:]
+        before, self._echoes = self._echoes, echoes
+        if before is not echoes:
+            return untouched + (cancelled - untouched) * (_RISING if echoes else 1 - _RISING)
+        return cancelled if echoes else untouched
 
     def _measure(self, before: float, after: float) -> None:
         """Follow the median of what is taken away: who talks over the echo for a while does not change it."""
@@ -195,19 +212,19 @@ def make_canceller(echo: EchoSetting) -> tuple[Canceller, str]:
         return NullCanceller(), NO_CANCELLER
 
 
-def _noise(dbfs: float, seed: int) -> Samples:
+def _white(dbfs: float, seed: int) -> Samples:
     """Return `BEFORE_STEPS` steps of white noise, always the same."""
     noise = np.random.default_rng(seed).standard_normal((BEFORE_STEPS, STEP_SAMPLES), np.float32)
     return noise * np.float32(10 ** (dbfs / 20))
 
 
-def _processor() -> "AudioProcessor":
+def _processor(*, echo_cancellation: bool = False, noise_suppression: bool = False) -> "AudioProcessor":
     from pywebrtc_audio import AudioProcessor
 
     return AudioProcessor(
         sample_rate=LISTEN_HZ,
-        echo_cancellation=True,
-        noise_suppression=True,
-        high_pass_filter=True,
+        echo_cancellation=echo_cancellation,
+        noise_suppression=noise_suppression,
+        high_pass_filter=noise_suppression,  # AEC3 has its own
         ns_level=NOISE_LEVEL,
     )

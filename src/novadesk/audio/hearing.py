@@ -13,6 +13,9 @@ STEP_S = STEP_SAMPLES / LISTEN_HZ
 DEAF_AFTER_S = 0.2
 """Half-duplex: the echo of a room that counts has died away this long after the sound (T60 0.6 s: by 20 dB)."""
 
+ECHO_STEPS = round(0.5 / STEP_S)
+"""So long after an answer its echo is taken out: in a room of T60 0.6 s it has fallen by 50 dB by then."""
+
 _AUDIBLE = 1e-4  # -80 dBFS
 _LEAST_ECHO = 1e-6  # -60 dBFS: fainter than that, an echo is noise
 _NO_SPEECH = 0.3
@@ -60,6 +63,7 @@ class Hearing:
         self._interrupt = interrupt
         self._deaf_steps = 0 if deaf_s is None else round(deaf_s / STEP_S)
         self._deaf_left = 0
+        self._echo_left = 0
         self._silence = np.zeros(STEP_SAMPLES, np.float32)
         self._suspecting = False
         self._echo = self._voice = self._noise = 0.0
@@ -84,20 +88,21 @@ class Hearing:
     def hear(self, near: Samples, far: Samples, captured_ns: int) -> Samples:
         """Take a step; return what of it is for the wire."""
         audible = float(np.dot(far, far)) > _AUDIBLE**2 * len(far)
-        clean = self._canceller.process(near, far)
+        playing = self._playing()
+        self._echo_left = ECHO_STEPS if playing else max(0, self._echo_left - 1)
+        clean = self._canceller.process(near, far, self._echo_left > 0)
         if self._deaf_steps:
-            echoes = self._playing() or (audible and self._deaf_left)
+            echoes = playing or (audible and self._deaf_left)
             self._deaf_left = self._deaf_steps if echoes else max(0, self._deaf_left - 1)
             return self._silence if self._deaf_left else clean
-        self._watch(near, clean, far, captured_ns)
+        self._watch(near, clean, far, playing, captured_ns)
         self._compare(near, audible)
         return clean
 
-    def _watch(self, near: Samples, clean: Samples, far: Samples, captured_ns: int) -> None:
+    def _watch(self, near: Samples, clean: Samples, far: Samples, playing: bool, captured_ns: int) -> None:
         if self._detector is None:
             return
-        playing = self.watching and self._playing()
-        stage = self._detector.feed(near, clean, far, playing, self._canceller.gain_db)
+        stage = self._detector.feed(near, clean, far, self.watching and playing, self._canceller.gain_db)
         if stage is not None:
             self._suspecting = stage is BargeIn.SUSPECTED
             self._interrupt(stage, captured_ns)

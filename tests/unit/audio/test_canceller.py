@@ -39,7 +39,7 @@ def level_db(sound: list[Samples]) -> float:
 
 
 def through(canceller: Canceller, voice: Samples) -> list[Samples]:
-    return [canceller.process(step, SILENCE) for step in steps(voice)]
+    return [canceller.process(step, SILENCE, echoes=False) for step in steps(voice)]
 
 
 def test_an_echo_is_taken_away_and_by_how_much_is_known() -> None:
@@ -75,6 +75,23 @@ def test_a_voice_that_begins_in_digital_silence_is_not_taken_for_noise(silent_s:
         part = slice(round(second * 100), round(second * 100) + 30)
         before = level_db(steps(voice)[part])
         assert level_db(clean[late:][part]) == pytest.approx(before, abs=2), f"{second} s after its begin"
+
+
+def test_what_is_played_beside_answers_takes_nothing_of_a_voice() -> None:
+    cue, voice = steps(talk(2, -30)), steps(talk(2, -22))
+    plain = through(WebRtcCanceller(), np.concatenate(voice))
+    canceller = WebRtcCanceller()
+    under_cue = [canceller.process(near, far, echoes=False) for near, far in zip(voice, cue, strict=True)]
+    assert np.array_equal(np.concatenate(under_cue), np.concatenate(plain))
+
+
+def test_a_voice_passes_in_time_wherever_answers_begin_and_end() -> None:
+    hiss = np.random.default_rng(4).standard_normal(8 * RATE_HZ).astype(np.float32) * np.float32(0.05)
+    for echoes in (lambda step: False, lambda step: step > 400, lambda step: step % 60 < 30):
+        canceller = WebRtcCanceller()
+        first = [canceller._without_echo(near, SILENCE, echoes(step)) for step, near in enumerate(steps(hiss))]
+        late = np.concatenate(first)[128:]
+        assert np.corrcoef(late[RATE_HZ:], hiss[RATE_HZ : len(late)])[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("idle_s", [0, 20])

@@ -16,8 +16,12 @@ SILENCE = np.zeros(STEP_SAMPLES, np.float32)
 class HalvingCanceller:
     erle_db, speech, gain_db = 7.0, 0.0, 3.0
 
-    def process(self, near: Samples, far: Samples) -> Samples:
-        return near / 2
+    def __init__(self) -> None:
+        self.echoes: list[bool] = []
+
+    def process(self, near: Samples, far: Samples, echoes: bool = True) -> Samples:
+        self.echoes.append(echoes)
+        return near / np.float32(2)
 
     def reset(self) -> None:
         pass
@@ -141,3 +145,15 @@ def test_an_echo_no_louder_than_the_noise_is_unknown(noise: float, heard: float,
     ear.hear_for(5.0, 0.1, 0.0)
     ear.hear_for(5.0, heard, 0.5)
     assert ear.hearing.echo_over_voice_db == pytest.approx(over_voice_db, abs=1)
+
+
+def test_an_echo_is_taken_out_while_an_answer_is_played_and_half_a_second_longer_but_not_of_a_cue() -> None:
+    ear = Ear()
+    ear.playing = False
+    ear.hear_for(0.2, near=0.1, far=0.5)
+    assert set(ear.canceller.echoes) == {False}
+    ear.playing = True
+    ear.hear(near=0.1, far=0.5)
+    ear.playing = False
+    ear.hear_for(1.0, near=0.1, far=0.0)
+    assert ear.canceller.echoes[20:] == [True] * 50 + [False] * 51
