@@ -83,14 +83,13 @@ class AudioSettings:
 
     Attributes:
         microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
-        echo: what is done about the speaker's sound in the microphone. HEADSET at first: where there is no echo, the
-            canceller still costs words (“three plus four” was understood as “great lustful are”, and right without).
+        echo: what is done about the speaker's sound in the microphone.
         volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
     """
 
     microphone: str = ""
     speaker: str = ""
-    echo: EchoSetting = EchoSetting.HEADSET
+    echo: EchoSetting = EchoSetting.SPEAKERS
     volume: float = 1.0
     cue_volume: float = 0.5
 
