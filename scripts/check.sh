@@ -25,24 +25,29 @@ lint() {
   [ ${#FAILED[@]} = 0 ] || { printf 'check: failed: %s\n' "${FAILED[*]}" >&2; return 1; }
 }
 
-# Two pytests side by side: the first tells as it goes, the second when both are done. The arguments name three arrays:
-# options for both, arguments of the first, arguments of the second.
+# Several pytests side by side: the first tells as it goes, the others when all are done. The arguments name arrays: options
+# for all of them, then the arguments of each.
 side_by_side() {
-  local -n options=$1 first=$2 second=$3
-  local report other told kept
-  report=$(mktemp)
-  "$BIN/python" -m pytest -q "${options[@]}" "${second[@]}" >"$report" 2>&1 </dev/null &
-  other=$!
-  trap 'kill "$other" 2>/dev/null; wait "$other"; rm -f "$report"; exit 130' INT TERM
-  "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null
-  told=$?
-  wait "$other"
-  kept=$?
+  local -n options=$1 first=$2
+  shift 2
+  local reports others=() name other number=0 status=0 ended
+  reports=$(mktemp -d)
+  for name in "$@"; do
+    local -n more=$name
+    "$BIN/python" -m pytest -q "${options[@]}" "${more[@]}" >"$reports/$((number += 1))" 2>&1 </dev/null &
+    others+=($!)
+  done
+  trap 'kill "${others[@]}" 2>/dev/null; wait "${others[@]}"; rm -rf "$reports"; exit 130' INT TERM
+  "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null || status=$?
+  for other in "${others[@]}"; do
+    wait "$other"
+    ended=$?
+    [ $status != 0 ] || status=$ended
+  done
   trap - INT TERM
-  cat "$report"
-  rm -f "$report"
-  [ $told = 0 ] || return $told
-  return $kept
+  cat "$reports"/*
+  rm -rf "$reports"
+  return $status
 }
 
 # What needs no desktop and no running program, with its files in memory where there is room for them.
@@ -59,14 +64,16 @@ fast() {
   side_by_side both pure rest
 }
 
-# Every test but the live ones and the soak: what computes, beside what has sound and windows.
+# Every test but the live ones and the soak: what computes, beside what has sound and windows, beside what mostly waits.
 tests() {
   local both=(-m "not live and not soak" --durations=10)
-  local computing=(tests/unit tests/contract tests/ui tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py
-    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
+  local waiting=(tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py)
+  local computing=(tests/unit tests/contract tests/ui
+    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py
+    tests/end2end/test_commands*.py)
   local others=(tests)
-  for path in "${computing[@]}"; do others+=(--ignore "$path"); done
-  side_by_side both others computing
+  for path in "${waiting[@]}" "${computing[@]}"; do others+=(--ignore "$path"); done
+  side_by_side both others computing waiting
 }
 
 case ${1:-} in
