@@ -30,17 +30,17 @@ lint() {
 side_by_side() {
   local -n options=$1 first=$2
   shift 2
-  local reports others=() name other number=0 status=0 ended
+  local reports running=() name process number=0 status=0 ended
   reports=$(mktemp -d)
   for name in "$@"; do
     local -n more=$name
     "$BIN/python" -m pytest -q "${options[@]}" "${more[@]}" >"$reports/$((number += 1))" 2>&1 </dev/null &
-    others+=($!)
+    running+=($!)
   done
-  trap 'kill "${others[@]}" 2>/dev/null; wait "${others[@]}"; rm -rf "$reports"; exit 130' INT TERM
+  trap 'kill "${running[@]}" 2>/dev/null; wait "${running[@]}"; rm -rf "$reports"; exit 130' INT TERM
   "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null || status=$?
-  for other in "${others[@]}"; do
-    wait "$other"
+  for process in "${running[@]}"; do
+    wait "$process"
     ended=$?
     [ $status != 0 ] || status=$ended
   done
