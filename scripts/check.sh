@@ -30,11 +30,11 @@ lint() {
 side_by_side() {
   local -n options=$1 first=$2
   shift 2
-  local reports running=() name process number=0 status=0 ended
+  local reports running=() name process status=0 ended
   reports=$(mktemp -d)
   for name in "$@"; do
     local -n more=$name
-    "$BIN/python" -m pytest -q "${options[@]}" "${more[@]}" >"$reports/$((number += 1))" 2>&1 </dev/null &
+    "$BIN/python" -m pytest -q "${options[@]}" "${more[@]}" >"$reports/$name" 2>&1 </dev/null &
     running+=($!)
   done
   trap 'kill "${running[@]}" 2>/dev/null; wait "${running[@]}"; rm -rf "$reports"; exit 130' INT TERM
