@@ -67,10 +67,9 @@ fast() {
 # Every test but the live ones and the soak: what computes, beside what has sound and windows, beside what mostly waits.
 tests() {
   local both=(-m "not live and not soak" --durations=10)
-  local waiting=(tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py)
+  local waiting=(tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py tests/end2end/test_commands*.py)
   local computing=(tests/unit tests/contract tests/ui
-    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py
-    tests/end2end/test_commands*.py)
+    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
   local others=(tests)
   for path in "${waiting[@]}" "${computing[@]}"; do others+=(--ignore "$path"); done
   side_by_side both others computing waiting
