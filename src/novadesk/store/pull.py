@@ -20,7 +20,7 @@ from novadesk.store.together import together
 _FIRST = 50
 """Steps merged first, so that the newest of a long conversation are readable soon."""
 
-_KNOWN_PAGE = 200
+_KNOWN_PAGE = 500
 """Steps listed at once of a session that is known already: what a page takes in memory is given back at once."""
 
 _BATCH = 8 * MAX_PARALLEL
