@@ -86,7 +86,7 @@ def test_a_report_tells_all_but_what_was_said(line: CommandLine, tmp_path: Path)
     ]
     assert "Violated" not in happened
 
-    # Through a whole controller: the same phases and turns.
+    # Through a whole controller: the same turns, and phases in the same order.
     again = replay(dump)
     assert again.turns == [
         ("user", len(HEARD), False),
@@ -97,7 +97,9 @@ def test_a_report_tells_all_but_what_was_said(line: CommandLine, tmp_path: Path)
     phases = recorded_phases(dump)
     assert phases[0] == "connecting"
     assert phases.count("speaking") == 2
-    assert again.phases == phases
+    following = iter(again.phases)
+    assert all(phase in following for phase in phases), "a phase over within one look is in the replay alone"
+    assert again.phases.count("speaking") == 2
     assert any(event.ours for event in read_dump(dump))
 
 
