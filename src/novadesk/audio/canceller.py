@@ -32,6 +32,9 @@ PLAYED_DBFS = -20.0
 BEFORE_STEPS = 700
 """The noise suppressor takes its first two seconds for noise; the canceller believes for six that there is an echo."""
 
+LEAST_ECHO = 1e-6
+"""Power at the microphone, -60 dBFS: fainter than that, an echo is noise."""
+
 NO_CANCELLER = (
     "No echo canceller exists for this system, so NovaDesk does not listen while it speaks. "
     "With a headset, choose Headset to be able to interrupt it."
@@ -41,7 +44,6 @@ _ECHO_DELAY_SAMPLES = 128  # how late AEC3 gives its sound back, measured with w
 _SILENCE = np.zeros(STEP_SAMPLES, np.float32)
 _RISING = np.linspace(0.0, 1.0, STEP_SAMPLES, dtype=np.float32)
 _FAR_ACTIVE = 1e-3  # -60 dBFS: below it there is no echo to measure
-_ECHO_HEARD = 1e-6  # -60 dBFS: fainter than that, an echo is noise
 _SPEECH_SURE = 0.6
 _ECHO_TAIL_STEPS = 50
 _SMOOTH = 0.05  # a memory of 0.2 s
@@ -164,7 +166,7 @@ class WebRtcCanceller:
         """Follow the median of what is taken away: who talks over the echo for a while does not change it."""
         self._before += _SMOOTH * (before - self._before)
         self._after += _SMOOTH * (after - self._after)
-        if self._before < _ECHO_HEARD:
+        if self._before < LEAST_ECHO:
             return
         taken_db = max(0.0, 10 * math.log10(self._before / max(self._after, _POWER_FLOOR)))
         self.erle_db += min(_ERLE_STEP_DB, max(-_ERLE_STEP_DB, taken_db - self.erle_db))

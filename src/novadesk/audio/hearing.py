@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from novadesk.audio.canceller import STEP_SAMPLES, Canceller
+from novadesk.audio.canceller import LEAST_ECHO, STEP_SAMPLES, Canceller
 from novadesk.audio.formats import LISTEN_HZ, Samples
 from novadesk.models import BargeIn
 
@@ -17,7 +17,6 @@ ECHO_STEPS = round(0.5 / STEP_S)
 """So long after an answer its echo is taken out: in a room of T60 0.6 s it has fallen by 50 dB by then."""
 
 _AUDIBLE = 1e-4  # -80 dBFS
-_LEAST_ECHO = 1e-6  # -60 dBFS: fainter than that, an echo is noise
 _NO_SPEECH = 0.3
 _SPEECH = 0.6
 _SMOOTH = 0.02  # a memory of half a second
@@ -81,7 +80,7 @@ class Hearing:
         An echo no louder than the room's noise is unknown, however loud the voice.
         """
         echo = self._echo - self._noise
-        if echo < max(_LEAST_ECHO, self._noise) or not self._voice:
+        if echo < max(LEAST_ECHO, self._noise) or not self._voice:
             return 0.0
         return float(10 * np.log10(echo / self._voice))
 
