@@ -49,8 +49,10 @@ def speaker(ran: Ran) -> list[str]:
     """Return what was lost or repeated of the answers, and the gaps in them, that the control beside them has not.
 
     A gap that the sound server has told of itself (it asked for sound, and the audio process got no processor in time)
-    is none of the app's, nor is one for each time that the app itself waited for a processor. What holds up the sound
-    within the app leaves the audio process without any, which neither of them counts.
+    is none of the app's, whether its silence moves the rest of the answer or takes the place of a part of it, to the
+    sample (a server that goes on reading where nothing was written). Nor is a gap for each time that the app itself
+    waited for a processor. What holds up the sound within the app leaves the audio process without any, which neither
+    of them counts.
     """
     (answered,), (beside,) = ran.answered, ran.beside
     wrong = _ends("answers", answered, ran.answers * ANSWER_NUMBERS)
@@ -147,10 +149,15 @@ def _ends(what: str, stretches: Sequence[Stretch], numbers: int) -> list[str]:
 def _in_answers(ran: Ran, found: Sequence[Break]) -> list[str]:
     # Of several gaps in a row, what was played between them is too short to be read.
     unread = _EDGE * max(1, ran.seen.underflows)
-    silences = [one for one in found if one.skipped < 0 and 0 <= one.missing <= unread]
-    told = ran.seen.underflows + ran.seen.starved
-    wrong = [f"an answer: {one}" for one in found if one not in silences]
-    return wrong + [f"a gap in an answer, one of {len(silences)}, {told} told: {one}" for one in silences[told:]]
+    gaps = [one for one in found if one.skipped <= 0 <= one.missing <= unread]
+    replaced = [one for one in gaps if one.skipped == 0]
+    silences = [one for one in gaps if one.skipped < 0]
+    left = max(0, ran.seen.underflows - len(replaced)) + ran.seen.starved
+    wrong = [f"an answer: {one}" for one in found if one not in gaps]
+    wrong += [
+        f"a part of an answer is missing, and no underflow was told: {one}" for one in replaced[ran.seen.underflows :]
+    ]
+    return wrong + [f"a gap in an answer, one of {len(silences)}, {left} told: {one}" for one in silences[left:]]
 
 
 def _between_answers(one: Break) -> bool:

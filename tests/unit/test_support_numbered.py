@@ -198,9 +198,20 @@ def test_a_gap_that_the_sound_server_told_of_is_excused_and_a_loss_is_not() -> N
     gap = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))])
     loss = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10.1, 3.9))])
     twice = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 9.9, 4.1))])
-    for one in (gap, loss, twice):
+    instead = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.01, 10.01, 3.99))])
+    two = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.01, 10.01, 3.99))])
+    both = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.5, 10, 4))])
+    for one in (gap, loss, twice, instead, two, both):
         one.seen.underflows = 1
-    assert [len(all_wrong(one)) for one in (gap, loss, twice)] == [0, 1, 1]
+    assert [len(all_wrong(one)) for one in (gap, instead, loss, twice, two, both)] == [0, 0, 1, 1, 1, 1]
+
+
+def test_waiting_for_a_processor_excuses_silence_but_nothing_that_is_missing() -> None:
+    gap = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))])
+    instead = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.01, 10.01, 3.99))])
+    for one in (gap, instead):
+        one.seen.starved = 5
+    assert [len(all_wrong(one)) for one in (gap, instead)] == [0, 1]
 
 
 def test_a_long_outage_is_counted_by_the_clock() -> None:
