@@ -1,4 +1,7 @@
-"""Which short sound is due: the microphone listens, has stopped, or is muted while somebody talks. Pure."""
+"""Which short sound is due: the microphone listens, has stopped, or is muted while somebody talks. Pure.
+
+Nobody is told twice in a row that something listens: between the two it has stopped, and that was told.
+"""
 
 from novadesk.conversation.uplink import SPOKEN_LEVEL
 from novadesk.models import Cue
@@ -14,19 +17,23 @@ class Cueing:
     """Follows the talk key and the captured frames."""
 
     def __init__(self) -> None:
-        self._awaited = False  # the key is down, and the person was not told yet that something listens
-        self._told = False  # the person was told that something listens
+        self._held = False  # the key is down
+        self._told = False  # the newest that the person was told is that something listens
         self._voiced = 0
         self._reminded_at = float("-inf")
 
     def pressed(self, now: float, *, muted: bool) -> Cue | None:
         """Take a press of the talk key; what listens is told with the first real sample, not before."""
-        self._awaited = True
+        self._held = True
         return self._remind(now) if muted else None
 
     def released(self) -> None:
         """Take its release; the gate closes a moment later."""
-        self._awaited = False
+        self._held = False
+
+    def closed(self) -> None:
+        """Take that the devices are released: nobody is told of it but in the window."""
+        self._held = self._told = False
 
     def frame(self, level: float, now: float, *, is_open: bool, muted: bool, speaking: bool) -> Cue | None:
         """Take a captured frame.
@@ -38,15 +45,12 @@ class Cueing:
             muted: the person has muted the microphone.
             speaking: an answer is played, which the microphone may hear.
         """
-        if self._awaited and is_open and level > 0.0:
-            self._awaited, self._told = False, True
+        if self._held and not self._told and is_open and level > 0.0:
+            self._told = True
             return Cue.LISTENING
         if self._told and not is_open:
             self._told = False
-            if muted:
-                self._awaited = True
-                return self._remind(now)
-            return Cue.STOPPED
+            return self._remind(now) if muted else Cue.STOPPED
         self._voiced = self._voiced + 1 if muted and not speaking and level >= SPOKEN_LEVEL else 0
         if self._voiced >= MUTED_FRAMES and now - self._reminded_at >= MUTED_AGAIN_S:
             return self._remind(now)

@@ -132,6 +132,7 @@ class Driver:
             ear=self.ear,
             downlink=self.downlink,
             questions=self._questions,
+            forgo_tools=lambda: self._tools.forgo(),
             declined=self._on_declined,
         )
 
@@ -228,15 +229,15 @@ class Driver:
             self.dispatch(lifecycle.UserUnderstood())
 
     def _on_tool_asked(self, request: ToolRequested) -> None:
-        self._tools.ask(request, self._wires.live)
+        self._tools.ask(request, self._wires.live, wanted=not self.downlink.discarding)
 
-    def _on_tool_answered(self, request: ToolRequested, generation: int | None, result: str) -> None:
+    def _on_tool_answered(self, request: ToolRequested, generation: int | None, result: str, wanted: bool) -> None:
         in_words = f"The result of {request.name} is {result}"  # for another link: tool ids do not outlive theirs
         if generation == self._wires.live and self._wires.takes_text:
             self._wires.send_tool_result(request.tool_use_id, result)
-            if not self.downlink.discarding:
+            if wanted and not self.downlink.discarding:
                 self._questions.given(request.tool_use_id, in_words)
-        else:
+        elif wanted:
             self._questions.add(request.tool_use_id, in_words)
             self._send_questions()
 
@@ -346,8 +347,7 @@ class Driver:
                 self._switch.set(wanted=True)
             case lifecycle.CloseSound():
                 self._view.sound_opening = False
-                self.uplink.stop()
-                self.uplink.present = False
+                self.ear.close()
                 self._switch.set(wanted=False, last=Cue.ERROR if self.state.phase is Phase.FAILED else None)
             case lifecycle.FlushSpeaker():
                 self.downlink.flush()

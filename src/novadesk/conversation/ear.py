@@ -55,6 +55,12 @@ class Ear:
         self._cueing.released()
         return self._downlink.released(now)
 
+    def close(self) -> None:
+        """End a press and keep nothing: the devices are released."""
+        self._uplink.stop()
+        self._uplink.present = False
+        self._cueing.closed()
+
     def hear(self, pcm: bytes, level: float) -> None:
         """Take a microphone frame: gate, keep, send."""
         now = self._clock.now()

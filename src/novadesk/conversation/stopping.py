@@ -24,6 +24,7 @@ class Stopping:
         ear: knows when the person talked last.
         downlink: the answers.
         questions: what waits for one.
+        forgo_tools: called when nobody waits for what follows from the tools that run.
         declined: called when an answer is declined of which nothing has come yet.
     """
 
@@ -35,15 +36,18 @@ class Stopping:
         ear: Ear,
         downlink: Downlink,
         questions: Questions,
+        forgo_tools: Callable[[], None],
         declined: Callable[[], None],
     ) -> None:
         self._clock, self._uplink, self._ear = clock, uplink, ear
-        self._downlink, self._questions, self._declined = downlink, questions, declined
+        self._downlink, self._questions = downlink, questions
+        self._forgo_tools, self._declined = forgo_tools, declined
         self._at = float("-inf")
 
     def stop(self, phase: Phase) -> None:
         """Silence the answer, and want nothing more of it; `phase` is where the conversation stands."""
         self._downlink.stop()
+        self._forgo_tools()
         if phase in _DUE and self._downlink.decline():
             self._at = self._clock.now()
             self._questions.given_up()

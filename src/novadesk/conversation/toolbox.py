@@ -70,19 +70,28 @@ class ToolRuns:
 
     Args:
         toolbox: the tools.
-        deliver: takes the request, the generation of the wire session that it came on, and the answer.
+        deliver: takes the request, the generation of the wire session that it came on, the answer, and whether the
+            person waits for what follows from it.
     """
 
-    def __init__(self, toolbox: Toolbox, deliver: Callable[[ToolRequested, int | None, str], None]) -> None:
+    def __init__(self, toolbox: Toolbox, deliver: Callable[[ToolRequested, int | None, str, bool], None]) -> None:
         self._toolbox = toolbox
         self._deliver = deliver
         self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted: set[asyncio.Task[None]] = set()
 
-    def ask(self, request: ToolRequested, generation: int | None) -> None:
-        """Begin to answer a request."""
+    def ask(self, request: ToolRequested, generation: int | None, *, wanted: bool) -> None:
+        """Begin to answer a request; `wanted`: the person waits for what follows from it."""
         task = asyncio.create_task(self._answer(request, generation), name="tool")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if wanted:
+            self._wanted.add(task)
+            task.add_done_callback(self._wanted.discard)
+
+    def forgo(self) -> None:
+        """Note that the person waits for nothing of what runs."""
+        self._wanted.clear()
 
     async def stop(self) -> None:
         """Break off what runs: nobody waits for the answers any more."""
@@ -93,4 +102,4 @@ class ToolRuns:
 
     async def _answer(self, request: ToolRequested, generation: int | None) -> None:
         result = await self._toolbox.call(request.name, request.arguments)
-        self._deliver(request, generation, result)
+        self._deliver(request, generation, result, asyncio.current_task() in self._wanted)

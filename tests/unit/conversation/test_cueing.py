@@ -45,6 +45,111 @@ def test_hands_free_has_no_cue_for_the_key() -> None:
     story(work)
 
 
+GONE = KnownError(Reason.ENGINE_DIED, "The sound stopped.", "It comes back.")
+LIMIT = KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed.")
+
+
+class Moments:
+    """What may happen to a press of the key; `sound` is 0.1 s of it, shorter than the release tail."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.controller = bench, bench.controller
+
+    async def do(self, name: str) -> None:
+        work = getattr(self, name)()
+        if work is not None:
+            await work
+
+    def press(self) -> None:
+        self.controller.press_talk()
+
+    def release(self) -> None:
+        self.controller.release_talk()
+
+    def mute(self) -> None:
+        self.controller.set_muted(True)
+
+    def unmute(self) -> None:
+        self.controller.set_muted(False)
+
+    def free(self) -> None:
+        self.controller.set_talk_mode(TalkMode.HANDS_FREE)
+
+    async def sound(self) -> None:
+        await self.bench.sound.stream(0.1, 0.005)
+
+    async def zeros(self) -> None:
+        await self.bench.sound.stream(0.1, 0.0)
+
+    async def wait(self) -> None:
+        await self.bench.sound.stream(0.5, 0.005)
+
+    def lose(self) -> None:
+        self.listener.on_lost(GONE)
+
+    def reopen(self) -> None:
+        self.listener.on_opened("Other", "Speaker", "")
+
+    def monitor(self) -> None:
+        self.listener.on_input(InputTrouble.MONITOR)
+
+    def well(self) -> None:
+        self.listener.on_input(InputTrouble.NONE)
+
+    async def renew(self) -> None:
+        known = len(self.bench.linker.links)
+        self.bench.linker.newest.end(LIMIT)
+        await self.bench.until(lambda: len(self.bench.linker.links) > known and self.bench.linker.newest.listening)
+
+    async def end(self) -> None:
+        await self.controller.end()
+
+    async def begin(self) -> None:
+        self.controller.connect()
+        await self.bench.ready()
+
+    @property
+    def listener(self) -> SoundListener:
+        assert self.bench.sound.listener is not None
+        return self.bench.sound.listener
+
+
+L, S, M = Cue.LISTENING, Cue.STOPPED, Cue.MUTED
+
+
+@pytest.mark.parametrize(
+    ("moments", "cues"),
+    [
+        ("press zeros sound sound wait", [L]),
+        ("press sound lose reopen sound", [L]),
+        ("press sound reopen sound reopen sound", [L]),
+        ("press lose reopen zeros sound", [L]),
+        ("press sound renew sound wait", [L]),
+        ("press sound release press sound wait", [L]),
+        ("press sound release sound press sound release wait", [L, S]),
+        ("press sound release wait press sound", [L, S, L]),
+        ("press press sound press sound", [L]),
+        ("press sound monitor zeros well sound wait", [L, S, L]),
+        ("press sound monitor zeros release well wait", [L, S]),
+        ("press sound mute sound unmute sound wait", [L, M, L]),
+        ("press sound mute sound release unmute free wait", [L, M]),
+        ("press end begin wait free wait", []),
+        ("press sound end begin wait", [L]),
+        ("press sound end begin wait press sound release wait", [L, L, S]),
+        ("press sound free wait", [L]),
+    ],
+)
+def test_listening_is_told_once_and_again_only_after_its_end_was_told(moments: str, cues: list[Cue]) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        happens = Moments(bench)
+        for moment in moments.split():
+            await happens.do(moment)
+        assert bench.sound.cues == cues
+
+    story(work)
+
+
 def test_who_talks_while_muted_is_told_so() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

@@ -385,6 +385,25 @@ def test_a_tool_is_answered_though_nobody_waits_for_what_follows() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_tool_of_a_stopped_answer_asks_nothing_over_another_link(stopped: bool) -> None:
+    async def work(bench: Bench) -> None:
+        await tool(bench)
+        before = given(bench)
+        if stopped:
+            bench.controller.stop_speaking()
+        bench.linker.newest.end(LOST)
+        await bench.until(lambda: len(bench.linker.links) == 2)
+        await bench.ready()
+        await asyncio.sleep(6.0)
+        assert bool(bench.linker.newest.typed()) is not stopped
+        assert (bench.now.phase is Phase.READY) is stopped
+        assert given(bench) == before
+        await go_on(bench)
+
+    run(work)
+
+
 def test_a_tool_asked_for_after_the_stop_changes_nothing_that_is_shown() -> None:
     async def work(bench: Bench) -> None:
         await thinking(bench)
