@@ -42,7 +42,8 @@ class InputTrouble(Enum):
     """What is wrong with the sound of a microphone that is open.
 
     ZEROS is exact silence of unknown cause, MUTED such silence of a device that the system says is switched off; QUIET
-    is too faint for speech; DEAD brings nothing at all; MONITOR is the sound of a speaker in the place of a microphone.
+    is too faint for speech; MONITOR is the sound of a speaker in the place of a microphone. One that brings nothing at
+    all is no open microphone, but the loss of the device.
     """
 
     NONE = "none"
@@ -50,7 +51,6 @@ class InputTrouble(Enum):
     MUTED = "muted"
     QUIET = "quiet"
     CLIPPED = "clipped"
-    DEAD = "dead"
     MONITOR = "monitor"
 
 

@@ -44,14 +44,15 @@ from novadesk.config import EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
 
-FIRST_CALLBACK_S = 2.0
-"""A stream that delivers nothing for this long after opening does not work (measured: 17 to 64 ms)."""
+FIRST_CALLBACK_S = 1.8
+"""A stream that delivers nothing for this long after opening does not work (measured: 17 to 64 ms); that is told in
+less than two seconds."""
 
 STALLED_S = max(10 * BLOCK_S, 0.5)
 """Ten silent blocks are a stall, but never less than a busy computer explains (measured: gaps of 18 ms at most on one
 with time to spare, of 227 ms on two cores with nine programs that want them)."""
 
-MOST_STALLED_S = 2.0
+MOST_STALLED_S = 1.8
 """A computer that has let a stream wait for long before gets up to this much patience: another process takes longer."""
 
 PLAYED_EVERY_S = 0.05
@@ -66,6 +67,13 @@ _FORGET_NS = 100_000  # in a turn: follows any clock
 _LATE_S = 0.002  # between two looks for a callback that is late
 _STALLED_GAPS = 3  # as long as the longest wait for a callback so far
 _AWAKE_S = 0.04  # most that one turn can have waited
+
+_ALL_DEAD = "The sound device has stopped delivering sound."
+_DEAD: dict[tuple[bool, ...], str] = {
+    (True, False): "The microphone brings no sound at all.",
+    (False, True): "The speaker takes no sound any more.",
+}
+"""What is said by which of the streams are dead, microphone first."""
 
 type Order = Play | Flush | Volume | PlayOn | Clip | Watch
 """What a pump that is open can be told."""
@@ -217,7 +225,8 @@ class Pump:
                 self._state = State.RUNNING
                 self._outbox.put(self._opened)
             elif now_ns - self._opened_ns > FIRST_CALLBACK_S * 1e9:
-                self._break(f"no callback in the first {FIRST_CALLBACK_S:g} s")
+                silent = tuple(not pulse.callbacks for pulse in pulses)
+                self._break(f"no callback in the first {FIRST_CALLBACK_S:g} s", silent)
             return
         worst_ns = _STALLED_GAPS * max(pulse.worst_gap_ns for pulse in pulses)
         patience_ns = min(max(round(STALLED_S * 1e9), worst_ns), round(MOST_STALLED_S * 1e9))
@@ -230,18 +239,16 @@ class Pump:
             if self._awake_ns[place] > patience_ns:
                 which = "speaker" if place else "microphone"
                 silent_ms = (now_ns - pulse.last_ns) / 1e6
-                self._break(f"no callback of the {which} for {silent_ms:.0f} ms after {pulse.callbacks}")
+                silent = tuple(awake_ns > patience_ns // 2 for awake_ns in self._awake_ns)
+                self._break(f"no callback of the {which} for {silent_ms:.0f} ms after {pulse.callbacks}", silent)
                 return
 
-    def _break(self, cause: str) -> None:
+    def _break(self, cause: str, silent: tuple[bool, ...] = ()) -> None:
+        """Give up; `silent` says which of the streams are dead, microphone first."""
         self._state = State.BROKEN
+        advice = "NovaDesk opens it again by itself; if that does not help, connect it again or choose another one."
         self._outbox.put(
-            Failed(
-                reason=Reason.DEVICE_STALLED,
-                what="The sound device has stopped delivering sound.",
-                advice="NovaDesk opens it again by itself; if that does not help, choose another device in Settings.",
-                cause=cause,
-            )
+            Failed(reason=Reason.DEVICE_STALLED, what=_DEAD.get(silent, _ALL_DEAD), advice=advice, cause=cause)
         )
 
     def _statistics(self) -> Statistics:

@@ -39,7 +39,6 @@ class InputTruth:
         self._clipped = np.zeros(_BLOCKS, np.bool_)
         self._count = 0  # of blocks in the window, and those that have left it
         self._zeros = 0  # in a row
-        self._waited_s = 0.0
         self._trouble = InputTrouble.NONE
 
     @property
@@ -49,10 +48,6 @@ class InputTruth:
 
     def feed(self, samples: Samples) -> InputTrouble:
         """Take the next samples, shape (n,), full scale is -1 to 1; return what is wrong from now on."""
-        if len(samples):
-            self._waited_s = 0.0
-            if self._trouble is InputTrouble.DEAD:
-                self._trouble = InputTrouble.NONE
         self._pieces.append(samples.copy())
         self._waiting += len(samples)
         if self._due_blocks():
@@ -71,15 +66,6 @@ class InputTruth:
             return min(whole, 1)
         to_next = _JUDGED_BLOCKS - self._count % _JUDGED_BLOCKS
         return to_next if whole >= to_next else 0
-
-    def wait(self, seconds: float) -> InputTrouble:
-        """Take note that for so many more seconds no sample came; return what is wrong from now on."""
-        self._waited_s += seconds
-        if self._waited_s >= WINDOW_S:
-            self._begin_anew()
-            self._pieces, self._waiting = [], 0
-            self._trouble = InputTrouble.DEAD
-        return self._trouble
 
     def _begin_anew(self) -> None:
         self._count = self._zeros = 0

@@ -10,18 +10,15 @@ NOTES: dict[InputTrouble, str] = {
     InputTrouble.MUTED: "The microphone is switched off. Unmute it with its own switch, or in the system's settings.",
     InputTrouble.QUIET: "The microphone is very quiet. Speak closer to it, or raise its level in the system.",
     InputTrouble.CLIPPED: "The microphone is too loud and distorts. Lower its level in the system's settings.",
-    InputTrouble.DEAD: "The microphone is open and brings no sound at all. Connect it again, or choose another one.",
     InputTrouble.MONITOR: (
         "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
     ),
 }
 """What a person is told of each trouble."""
 
-_NO_MICROPHONE = frozenset({InputTrouble.DEAD, InputTrouble.MONITOR})
-
 
 class Microphone:
-    """Knows of the open device; a device that brings nothing of the person is none."""
+    """Knows of the open device; a device that brings a speaker's sound is none."""
 
     def __init__(self) -> None:
         self.trouble = InputTrouble.NONE
@@ -30,7 +27,7 @@ class Microphone:
     @property
     def present(self) -> bool:
         """Return whether the person can be heard."""
-        return self._open and self.trouble not in _NO_MICROPHONE
+        return self._open and self.trouble is not InputTrouble.MONITOR
 
     @property
     def note(self) -> str:

@@ -48,7 +48,6 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
     words = {
         InputTrouble.ZEROS: tr("The microphone sends exact silence. Look for a mute switch on it."),
         InputTrouble.MUTED: tr("The microphone is switched off. Unmute it, there or in the system's settings."),
-        InputTrouble.DEAD: tr("The microphone sends nothing. Plug it in again or choose another one."),
         InputTrouble.QUIET: tr("Hardly to be heard. Move closer, or raise the microphone's level in the system."),
         InputTrouble.CLIPPED: tr("Too loud: it clips. Move away, or lower the microphone's level in the system."),
         InputTrouble.MONITOR: tr("This is the sound of a speaker, not of a microphone. Choose another one."),

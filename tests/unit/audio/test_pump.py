@@ -57,6 +57,8 @@ class Rig:
         self.outbox = Outbox(-1)
         self.broken: set[tuple[str, str]] = set()
         self.pulse = Pulse()
+        self.speaker = self.pulse  # of a stream of its own where the test says so
+        self.dead: set[str] = set()
         self.sound = 0.1
         self.stream = FakeStream()
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic_ns", lambda: self.now_ns)
@@ -79,11 +81,12 @@ class Rig:
         if bad_in or bad_out:
             raise OpenFailure(microphone=bad_in, speaker=bad_out, cause="Device unavailable")
         self.capture, self.playout = CaptureSide(48_000, 1), Playout(48_000, generation)
+        pulses = (self.pulse,) if self.speaker is self.pulse else (self.pulse, self.speaker)
         return Duplex(
             capture=self.capture,
             playout=self.playout,
-            streams=(self.stream,),
-            pulses=(self.pulse,),
+            streams=(self.stream,) * len(pulses),
+            pulses=pulses,
             output_underflows=lambda: 0,
         )
 
@@ -97,9 +100,13 @@ class Rig:
 
     def call_back(self) -> None:
         self.spoken = np.zeros((480, 1), np.float32)
-        self.playout.fill(self.spoken, self.now_ns)
-        self.capture.take(np.full((480, 1), self.sound, np.float32), self.now_ns)
-        self.pulse.beat(self.now_ns)
+        if "speaker" not in self.dead:
+            self.playout.fill(self.spoken, self.now_ns)
+        if "microphone" not in self.dead:
+            self.capture.take(np.full((480, 1), self.sound, np.float32), self.now_ns)
+            self.pulse.beat(self.now_ns)
+        if self.speaker is not self.pulse and "speaker" not in self.dead:
+            self.speaker.beat(self.now_ns)
 
     def run(self, pump: Pump, seconds: float, *, alive: bool, step_s: float = 0.01) -> None:
         for _ in range(round(seconds / step_s)):
@@ -145,7 +152,7 @@ def test_a_stream_that_never_calls_back_is_told_as_stalled_once(rig: Rig) -> Non
     rig.run(pump, FIRST_CALLBACK_S + 1, alive=False)
     (failed,) = rig.reports
     assert isinstance(failed, Failed)
-    assert (failed.reason, failed.cause) == (Reason.DEVICE_STALLED, "no callback in the first 2 s")
+    assert (failed.reason, failed.cause) == (Reason.DEVICE_STALLED, "no callback in the first 1.8 s")
 
 
 def test_a_stream_that_falls_silent_is_told_as_stalled_once(rig: Rig) -> None:
@@ -185,6 +192,28 @@ def test_a_process_that_was_stopped_itself_has_seen_no_stall(rig: Rig) -> None:
     rig.run(pump, 60.0, alive=False, step_s=60.0)
     rig.run(pump, 1.0, alive=True)
     assert rig.told(Failed) == []
+
+
+@pytest.mark.parametrize("open_s", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("dead", "what"),
+    [
+        ({"microphone"}, "The microphone brings no sound at all."),
+        ({"speaker"}, "The speaker takes no sound any more."),
+        ({"microphone", "speaker"}, "The sound device has stopped delivering sound."),
+    ],
+)
+def test_a_dead_device_is_told_by_its_name_in_less_than_two_seconds(
+    rig: Rig, dead: set[str], what: str, open_s: float
+) -> None:
+    rig.speaker = Pulse()
+    pump = rig.pump()
+    rig.run(pump, open_s, alive=True)
+    rig.dead, died_ns = dead, rig.now_ns
+    while not rig.told(Failed):
+        rig.run(pump, 0.01, alive=True)
+        assert rig.now_ns - died_ns < 2_000_000_000
+    assert [(failed.reason, failed.what) for failed in rig.told(Failed)] == [(Reason.DEVICE_STALLED, what)]
 
 
 def test_a_stream_that_ended_by_itself_is_told_at_once(rig: Rig) -> None:

@@ -112,22 +112,6 @@ def test_a_pause_of_a_noise_gate_that_is_shorter_than_the_window_is_no_trouble()
     assert all_told(gated, 16_000) == {InputTrouble.NONE}
 
 
-def test_a_device_that_brings_nothing_is_dead_until_it_brings_something() -> None:
-    truth = InputTruth(16_000)
-    told = [truth.wait(0.1) for _ in range(20)]
-    assert InputTrouble.DEAD in told
-    assert told[:10] == [InputTrouble.NONE] * 10
-    assert truth.feed(noise(0.01, 16_000, -60)) is InputTrouble.NONE
-
-
-def test_waiting_between_samples_is_no_death() -> None:
-    truth = InputTruth(16_000)
-    told = set()
-    for _ in range(50):
-        told |= {truth.wait(0.5), truth.feed(noise(0.01, 16_000, -60))}
-    assert told == {InputTrouble.NONE}
-
-
 @given(st.lists(st.integers(1, 4_000), min_size=1, max_size=30))
 def test_the_cut_of_the_blocks_does_not_change_the_judgement(lengths: list[int]) -> None:
     wave = np.concatenate([noise(1.0, 16_000, -60), np.zeros(60_000, np.float32)])

@@ -296,7 +296,7 @@ def test_who_tries_again_at_once_does_not_wait_for_the_cue() -> None:
     story(work)
 
 
-def test_each_trouble_of_the_microphone_has_its_sentence_and_two_are_no_microphone() -> None:
+def test_each_trouble_of_the_microphone_has_its_sentence_and_a_speakers_sound_is_no_microphone() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
         listener = bench.sound.listener
@@ -306,7 +306,7 @@ def test_each_trouble_of_the_microphone_has_its_sentence_and_two_are_no_micropho
             listener.on_input(trouble)
             notes.add(bench.now.input_note)
             absent = bench.now.microphone is MicrophoneState.ABSENT
-            assert absent is (trouble in {InputTrouble.DEAD, InputTrouble.MONITOR})
+            assert absent is (trouble is InputTrouble.MONITOR)
             assert bool(bench.now.input_note) is (trouble is not InputTrouble.NONE)
         assert len(notes) == len(InputTrouble)
         listener.on_lost(KnownError(Reason.ENGINE_DIED, "The sound stopped.", "It comes back."))

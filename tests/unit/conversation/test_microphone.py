@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from novadesk.audio.devices import Direction, not_permitted
+from novadesk.audio.duplex import Pulse
 from novadesk.audio.formats import Samples
 from novadesk.audio.route import Route
 from novadesk.audio.telling import Telling
@@ -48,7 +49,7 @@ class Told:
         self.microphone.trouble = trouble
 
 
-def listened(step: Callable[[float], Samples | None], route: Route) -> tuple[str, float]:
+def listened(step: Callable[[float], Samples], route: Route) -> tuple[str, float]:
     """Return what is told of an open microphone that brings these steps, and after how long."""
     told, truth = Told(), InputTruth(RATE_HZ)
     telling = Telling(told)
@@ -57,34 +58,36 @@ def listened(step: Callable[[float], Samples | None], route: Route) -> tuple[str
     for number in range(round(TOLD_WITHIN_S / STEP_S)):
         if told.microphone.note:
             return told.microphone.note, number * STEP_S
-        samples = step(number * STEP_S)
-        telling.hear(truth.wait(STEP_S) if samples is None else truth.feed(samples))
+        telling.hear(truth.feed(step(number * STEP_S)))
     return "", TOLD_WITHIN_S
 
 
 HERE = Route(microphone="Mic", speaker="Speaker")
-TROUBLES: dict[str, tuple[Callable[[float], Samples | None], Route]] = {
+TROUBLES: dict[str, tuple[Callable[[float], Samples], Route]] = {
     "muted in hardware": (lambda _: np.zeros(STEP, np.float32), Route(microphone="Mic", speaker="S", muted=True)),
     "all zero": (lambda _: np.zeros(STEP, np.float32), HERE),
     "too quiet": (lambda at_s: speech(at_s, 0.0) * np.float32(0.1), HERE),
     "clipped": (lambda at_s: speech(at_s, 8.0), HERE),
-    "dead": (lambda _: None, HERE),
     "a speaker's monitor": (lambda at_s: speech(at_s, 0.2), Route(deaf=True, speaker="Speaker")),
 }
 
 
-def broke_off(monkeypatch: pytest.MonkeyPatch) -> KnownError:
-    """Return what is told of a device that falls silent while it is open; fails unless it is told in time."""
+def died(monkeypatch: pytest.MonkeyPatch, open_s: float) -> KnownError:
+    """Return what is told of a microphone that brings nothing after so long; fails unless it is told in time."""
     rig = Rig(monkeypatch)
+    rig.speaker = Pulse()
     pump = rig.pump()
-    rig.run(pump, 1.0, alive=True)
-    rig.run(pump, TOLD_WITHIN_S, alive=False)
-    return rig.told(Failed)[0].error()
+    rig.run(pump, open_s, alive=True)
+    rig.dead = {"microphone"}
+    rig.run(pump, TOLD_WITHIN_S - STEP_S, alive=True)
+    (failed,) = rig.told(Failed)
+    return failed.error()
 
 
 REFUSALS: dict[str, Callable[[pytest.MonkeyPatch], KnownError]] = {
     "not permitted": lambda _: not_permitted(Direction.MICROPHONE),
-    "dead in the middle": broke_off,
+    "dead from the beginning": lambda monkeypatch: died(monkeypatch, 0.0),
+    "dead in the middle": lambda monkeypatch: died(monkeypatch, 1.0),
 }
 
 
@@ -119,7 +122,7 @@ def test_what_keeps_a_device_from_sounding_is_told_with_a_next_step(name: str, m
 def test_no_two_of_them_are_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
     sentences = [listened(*trouble)[0] for trouble in TROUBLES.values()]
     sentences += [str(make(monkeypatch)) for make in REFUSALS.values()]
-    assert len({*sentences}) == len(TROUBLES) + len(REFUSALS)
+    assert len({*sentences}) == len(TROUBLES) + len({"not permitted", "dead"})
 
 
 def test_a_microphone_that_works_has_nothing_to_be_told() -> None:
