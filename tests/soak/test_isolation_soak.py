@@ -27,7 +27,9 @@ def all_wrong(ran: Ran) -> list[str]:
 
 
 def test_ten_minutes_of_numbered_sound(tmp_path: Path) -> None:
-    rans = run(DURATION_S, tmp_path / "isolation")
+    folder = tmp_path / "isolation"
+    folder.mkdir()
+    rans = run(DURATION_S, folder)
     runs = [{"name": one.value, "figures": verdicts.figures(ran), "wrong": all_wrong(ran)} for one, ran in rans.items()]
     keep("isolation", {"duration_s": DURATION_S, "runs": runs})
     assert [line for ran in rans.values() for line in all_wrong(ran)] == []
