@@ -277,7 +277,9 @@ class Core:
 
     async def sound_figures(self) -> Sequence[Metric]:
         """Return how the sound has done since the devices were opened; nothing while they are closed."""
-        return sound_figures(self._engine.statistics()) if self._engine is not None else ()
+        if self._engine is None:
+            return ()
+        return sound_figures(self._engine.statistics(), self.controller.promptness)
 
     async def metrics(self) -> Sequence[Metric]:
         """Return what the last 24 hours say about the program's promises."""

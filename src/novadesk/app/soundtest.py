@@ -8,6 +8,7 @@ from novadesk.audio.client import EngineSound
 from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import SoundTest
+from novadesk.conversation.promptness import Promptness
 from novadesk.diagnostics.metrics import Metric, Unit
 from novadesk.errors import KnownError
 from novadesk.models import BargeIn, Cue, InputTrouble
@@ -80,7 +81,7 @@ class _Test:
         self._hear(self._heard)
 
 
-def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
+def sound_figures(statistics: SoundStatistics, promptness: Promptness) -> tuple[Metric, ...]:
     """Return figures of the open devices, or nothing while none are open."""
     opened, engine = statistics.opened, statistics.engine
     if opened is None:
@@ -89,6 +90,10 @@ def sound_figures(statistics: SoundStatistics) -> tuple[Metric, ...]:
     rows: list[tuple[str, str, float | None, Unit]] = [
         ("capture_p50", "Microphone to program (median)", statistics.capture_ms_p50, milliseconds),
         ("capture_p99", "Microphone to program (99 %)", statistics.capture_ms_p99, milliseconds),
+        ("wire_p50", "Program to wire (median)", promptness.wire.percentile_ms(50), milliseconds),
+        ("wire_p99", "Program to wire (99 %)", promptness.wire.percentile_ms(99), milliseconds),
+        ("key_p50", "Talk key to first sample (median)", promptness.key.percentile_ms(50), milliseconds),
+        ("key_p99", "Talk key to first sample (99 %)", promptness.key.percentile_ms(99), milliseconds),
         ("start_p50", "Answer to speaker (median)", engine.start_ms_p50 or None, milliseconds),
         ("start_p99", "Answer to speaker (99 %)", engine.start_ms_p99 or None, milliseconds),
         ("silence_p50", "Stop to silence (median)", engine.silence_ms_p50 or None, milliseconds),

@@ -16,6 +16,7 @@ from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
 from novadesk.conversation.microphone import Microphone
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
+from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.record import Record, carried_line, recovered_line
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.tally import Tally
@@ -146,6 +147,11 @@ class Controller:
             talk_over=self._driver.talk_over,
             now=self._clock.now(),
         )
+
+    @property
+    def promptness(self) -> Promptness:
+        """Return how fast the program's part of the microphone's way is."""
+        return self._driver.promptness
 
     def set_extra(self, **values: Any) -> None:
         """Set snapshot fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""

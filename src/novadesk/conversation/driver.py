@@ -18,6 +18,7 @@ from novadesk.conversation.ear import Ear
 from novadesk.conversation.lifecycle import Timer
 from novadesk.conversation.losses import Losses
 from novadesk.conversation.ports import Clock, Linker, Sound
+from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.questions import Questions
 from novadesk.conversation.record import Record
 from novadesk.conversation.soundswitch import SoundSwitch
@@ -66,6 +67,7 @@ class Driver:
         ear: the talk key and the microphone.
         talk_over: what is said while one is played.
         stopping: the wish to hear no answer.
+        promptness: how fast the microphone's way is.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Driver:
         self.downlink = self._make_downlink()
         self._losses = Losses(view=view, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
+        self.promptness = Promptness()
         self.ear = self._make_ear()
         self._sounded_outage: float | None = None  # that the error cue told of
         self._questions = Questions()
@@ -105,7 +108,12 @@ class Driver:
             linker=linker,
             setup=setup,
             clock=clock,
-            listener=WireListener(on_ready=self.dispatch, on_event=self._on_wire_event, on_ended=self._on_wire_ended),
+            listener=WireListener(
+                on_ready=self.dispatch,
+                on_event=self._on_wire_event,
+                on_ended=self._on_wire_ended,
+                on_sent=self.promptness.wire.add,
+            ),
             recorder=recorder,
             alone=self._policy.concurrent == 1,
         )
@@ -155,6 +163,7 @@ class Driver:
             send=lambda pcm, now: self._wires.send_audio(pcm, now),
             cue=self._sound.cue,
             on_spoke_on=lambda: self.dispatch(lifecycle.SpeechBegan()),
+            promptness=self.promptness,
         )
 
     @property

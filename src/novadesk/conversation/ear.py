@@ -6,6 +6,7 @@ from novadesk.conversation.api import TalkMode
 from novadesk.conversation.cueing import Cueing
 from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.ports import Clock
+from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.uplink import SPOKEN_LEVEL, Uplink
 from novadesk.models import Cue
 
@@ -20,6 +21,7 @@ class Ear:
         send: hands a frame to the wire session; returns whether it was taken.
         cue: plays a short sound.
         on_spoke_on: called when the person speaks on over an answer that waited, which is dropped.
+        promptness: measures how soon a press is followed by sound.
 
     Attributes:
         talked_at: when the talk key was pressed last, or hands-free a voice was let through.
@@ -34,15 +36,17 @@ class Ear:
         send: Callable[[bytes, float], bool],
         cue: Callable[[Cue], None],
         on_spoke_on: Callable[[], None],
+        promptness: Promptness,
     ) -> None:
         self._clock, self._uplink, self._downlink = clock, uplink, downlink
         self._send, self._cue, self._on_spoke_on = send, cue, on_spoke_on
-        self._cueing = Cueing()
+        self._cueing, self._promptness = Cueing(), promptness
         self.talked_at = float("-inf")
 
     def press(self) -> None:
         """Open the gate and silence the answer."""
         self.talked_at = self._clock.now()
+        self._promptness.pressed(self.talked_at)
         self._uplink.press()
         self._downlink.stop()
         if self._uplink.key_held:
@@ -60,6 +64,7 @@ class Ear:
         self._uplink.stop()
         self._uplink.present = False
         self._cueing.closed()
+        self._promptness.dropped()
 
     def hear(self, pcm: bytes, level: float) -> None:
         """Take a microphone frame: gate, keep, send."""
@@ -67,6 +72,10 @@ class Ear:
         uplink, downlink = self._uplink, self._downlink
         uplink.note_level(level, now)
         is_open, speaking = uplink.open_at(now), downlink.audible and not downlink.held
+        if not is_open:
+            self._promptness.dropped()
+        elif level > 0.0:
+            self._promptness.heard(now)
         self._tell(self._cueing.frame(level, now, is_open=is_open, muted=uplink.muted, speaking=speaking))
         if is_open and uplink.mode is TalkMode.HANDS_FREE and level >= SPOKEN_LEVEL:
             self.talked_at = now

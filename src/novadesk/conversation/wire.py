@@ -50,12 +50,14 @@ _OVER = frozenset({State.ENDING, State.CLOSED})
 class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
-    `on_ended` carries the time of the service's last sign of life.
+    `on_ended` carries the time of the service's last sign of life; `on_sent` the seconds until the link took a payload,
+    those aside that wait for the opening.
     """
 
     on_ready: Callable[[LinkReady], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None, float], None]
+    on_sent: Callable[[float], None]
 
 
 class WireSession:
@@ -233,7 +235,7 @@ class WireSession:
     async def _send_all(self, link: Link) -> None:
         while True:
             payload = await self._outgoing.get()
-            self._opening_payloads = max(0, self._opening_payloads - 1)
+            opening, self._opening_payloads = self._opening_payloads > 0, max(0, self._opening_payloads - 1)
             try:
                 await link.send(payload)
             except KnownError:
@@ -243,7 +245,9 @@ class WireSession:
                 _log.exception("sending stopped by a bug")
                 await link.close()
                 return
-            self._unwritten.popleft()
+            handed_at = self._unwritten.popleft()
+            if self._session.state is State.OPEN and not opening:
+                self._listener.on_sent(self._clock.now() - handed_at)
             if self._session.state in _OVER and self._outgoing.empty():
                 await link.finish()
                 return

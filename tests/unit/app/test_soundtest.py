@@ -12,6 +12,7 @@ from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.audio.wire import Opened, Statistics
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import SoundTest
+from novadesk.conversation.promptness import Promptness
 from novadesk.errors import KnownError, Reason
 from novadesk.models import InputTrouble
 
@@ -98,21 +99,46 @@ async def _left() -> list[str]:
 
 
 def test_closed_devices_have_no_figures() -> None:
-    assert sound_figures(SoundStatistics()) == ()
+    assert sound_figures(SoundStatistics(), Promptness()) == ()
 
 
 def test_figures_say_what_is_known_and_nothing_else() -> None:
     statistics = SoundStatistics(
         engine=Statistics(underruns=2, worst_gap_us=21_500, start_ms_p99=48.25), capture_ms_p99=11.93, opened=OPENED
     )
-    words = {figure.name: figure.words for figure in sound_figures(statistics)}
+    words = {figure.name: figure.words for figure in sound_figures(statistics, Promptness())}
     assert (words["capture_p99"], words["start_p99"], words["worst_gap"]) == ("11.9 ms", "48.2 ms", "21.5 ms")
     assert (words["underruns"], words["silence_p50"], words["erle"]) == ("2", "–", "–")
     assert "drift" not in words
     quiet = replace(statistics, engine=Statistics(erle_db=-14.0, echo_over_voice_db=-232.0))
     loud = replace(statistics, engine=Statistics(erle_db=31.0, echo_over_voice_db=-6.5))
     for given, told in ((quiet, ["–", "–"]), (loud, ["31.0 dB", "-6.5 dB"])):
-        words = {figure.name: figure.words for figure in sound_figures(given)}
+        words = {figure.name: figure.words for figure in sound_figures(given, Promptness())}
         assert [words["erle"], words["echo_over_voice"]] == told
     two_clocks = replace(statistics, opened=replace(OPENED, one_clock=False), engine=Statistics(drift_ppm=-38.4))
-    assert {figure.name: figure.words for figure in sound_figures(two_clocks)}["drift"] == "-38 ppm"
+    assert {figure.name: figure.words for figure in sound_figures(two_clocks, Promptness())}["drift"] == "-38 ppm"
+
+
+def test_the_whole_way_of_a_sample_is_among_the_figures() -> None:
+    engine = Statistics(start_ms_p50=41.0, start_ms_p99=48.0, silence_ms_p50=9.0, silence_ms_p99=17.0)
+    statistics = SoundStatistics(engine=engine, capture_ms_p50=4.0, capture_ms_p99=11.0, opened=OPENED)
+    promptness = Promptness()
+    for at in range(100):
+        promptness.wire.add(0.001 if at else 0.02)
+        promptness.pressed(float(at))
+        promptness.heard(at + (0.016 if at else 0.25))
+    words = {figure.title: figure.words for figure in sound_figures(statistics, promptness)}
+    assert (
+        words.items()
+        >= {
+            "Talk key to first sample (median)": "16.0 ms",
+            "Microphone to program (median)": "4.0 ms",
+            "Microphone to program (99 %)": "11.0 ms",
+            "Program to wire (median)": "1.0 ms",
+            "Answer to speaker (median)": "41.0 ms",
+            "Answer to speaker (99 %)": "48.0 ms",
+            "Stop to silence (median)": "9.0 ms",
+            "Stop to silence (99 %)": "17.0 ms",
+        }.items()
+    )
+    assert {title for title, told in words.items() if told == "–"} <= {"Echo taken out", "Echo above your voice"}
