@@ -6,6 +6,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 BIN=.venv/bin
 FAILED=()
+# The tests start the program hundreds of times: compile it once.
+unset PYTHONDONTWRITEBYTECODE
 
 step() {
   local name=$1 output
@@ -64,15 +66,18 @@ fast() {
   side_by_side both pure rest
 }
 
-# Every test but the live ones and the soak: what computes, beside what has sound and windows, beside what mostly waits.
+# Every test but the live ones and the soak. Two take what needs time or sound or windows, then help the third, which has
+# begun with what computes and gives way to them; windows without a desktop stay in one process.
 tests() {
-  local both=(-m "not live and not soak" --durations=10)
-  local waiting=(tests/integration/test_renewals.py tests/end2end/test_{kills,private}.py tests/end2end/test_commands*.py)
-  local computing=(tests/unit tests/contract tests/ui
-    tests/integration/test_sync*.py tests/integration/test_store*.py tests/integration/test_fault*.py)
-  local others=(tests)
-  for path in "${waiting[@]}" "${computing[@]}"; do others+=(--ignore "$path"); done
-  side_by_side both others computing waiting
+  local taken
+  taken=$(mktemp -d)
+  local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
+  local timed=(tests --ignore tests/ui) also_timed=(tests --ignore tests/ui)
+  local computing=(--yielding tests/ui tests/contract tests/unit)
+  side_by_side all timed also_timed computing
+  local status=$?
+  rm -rf "$taken"
+  return $status
 }
 
 case ${1:-} in
