@@ -66,15 +66,15 @@ fast() {
   side_by_side both pure rest
 }
 
-# Every test but the live ones and the soak. Two take what needs time or sound or windows, then help the third, which has
-# begun with what computes and gives way to them; windows without a desktop stay in one process.
+# Every test but the live ones and the soak. Three take what needs time, sound or windows, then help the fourth, which has
+# begun with what computes and gives way to them. The windows without a desktop stay in one process.
 tests() {
   local taken
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
-  local timed=(tests --ignore tests/ui) also_timed=(tests --ignore tests/ui)
+  local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui) timed3=(tests --ignore tests/ui)
   local computing=(--yielding tests/ui tests/contract tests/unit)
-  side_by_side all timed also_timed computing
+  side_by_side all timed timed2 timed3 computing
   local status=$?
   rm -rf "$taken"
   return $status

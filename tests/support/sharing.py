@@ -10,27 +10,29 @@ from pathlib import Path
 import pytest
 
 LONGEST = ("tests/integration/test_renewals.py", "tests/integration/test_isolation.py")
-COMPUTING = ("tests/unit/", "tests/contract/", "tests/ui/")  # short, and none of them judges what is heard or seen
+COMPUTING = ("tests/unit/", "tests/contract/")  # but for what needs the private desktop
+WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
 _NICENESS = 5
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options."""
     parser.addoption("--taken", type=Path, help="folder, empty at first, of what has been taken")
-    parser.addoption("--yielding", action="store_true", help="let the others have the processors first")
+    parser.addoption("--yielding", action="store_true", help="only what computes; the others have the processors first")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give way, if told so."""
+    """Let the others go first, if told so."""
     if config.getoption("--yielding"):
         os.nice(_NICENESS)
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Run what nobody else has taken; leave errors of the collection to pytest's own loop."""
-    if session.testsfailed or session.config.option.collectonly or session.config.getoption("--taken") is None:
+    folder = session.config.getoption("--taken")
+    if session.testsfailed or session.config.option.collectonly or folder is None:
         return None
-    items = _taken(session.items, session.config.getoption("--taken"))
+    items = _taken(session.items, folder, computing_only=session.config.getoption("--yielding"))
     item = next(items, None)
     while item is not None:
         following = next(items, None)
@@ -43,14 +45,30 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def _taken(items: Sequence[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
-    """Yield the tests of one module after the other, the longest first, the computing ones last; take it first."""
+def _taken(items: Sequence[pytest.Item], folder: Path, *, computing_only: bool) -> Iterator[pytest.Item]:
+    """Yield the tests of one module after the other, having taken it.
+
+    The longest come first, the computing ones last; the others by their names, which mixes those that start programs
+    with those that wait.
+    """
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    for name in sorted(modules, key=lambda name: (name not in LONGEST, name.startswith(COMPUTING))):
+    computing = {name for name in modules if name.startswith(COMPUTING) and not any(map(_rig, modules[name]))}
+    computing |= {name for name in modules if name.startswith(WINDOWS)}
+
+    def rank(name: str) -> tuple[bool, bool, str]:
+        return name not in LONGEST, name in computing, "" if name in computing else name.rpartition("/")[2]
+
+    for name in sorted(modules, key=rank):
+        if computing_only and name not in computing:
+            continue
         try:
             (folder / name.replace("/", ".")).touch(exist_ok=False)
         except FileExistsError:
             continue
         yield from modules[name]
+
+
+def _rig(item: pytest.Item) -> bool:
+    return item.get_closest_marker("rig") is not None
