@@ -142,6 +142,7 @@ class Driver:
             questions=self._questions,
             forgo_tools=lambda: self._tools.forgo(),
             declined=self._on_declined,
+            notice=self._view.notice,
         )
 
     def _make_talk_over(self, settings: Settings) -> TalkOver:

@@ -69,6 +69,13 @@ class Questions:
         """Note that no answer is awaited any more."""
         self._asked.clear()
 
+    def forgo(self) -> int:
+        """Ask nothing again that a lost link has swallowed; return how many there were. What is new is asked still."""
+        again = [turn_id for turn_id in self._waiting if self._repeats.get(turn_id, 0)]
+        for turn_id in again:
+            del self._waiting[turn_id]
+        return len(again)
+
     def link_lost(self) -> int:
         """Put what was asked in vain first in line again, at most `MOST_REPEATS` times; return how many are not."""
         again = {at: text for at, text in self._asked.items() if self._repeats.get(at, 0) < MOST_REPEATS}

@@ -1,4 +1,4 @@
-"""Stop: an answer that is played falls silent, and one that is due and has not begun is declined."""
+"""Stop: an answer that is played falls silent, and one that is due is declined, asked for already or not yet."""
 
 from collections.abc import Callable
 
@@ -13,6 +13,7 @@ LATE_S = 5.0
 """How long after a stop the words may still come that were said before it."""
 
 _DUE = frozenset({Phase.THINKING, Phase.TOOL, Phase.INTERRUPTED})
+_AWAY = frozenset({Phase.RECONNECTING, Phase.RENEWING})
 
 
 class Stopping:
@@ -26,6 +27,7 @@ class Stopping:
         questions: what waits for one.
         forgo_tools: called when nobody waits for what follows from the tools that run.
         declined: called when an answer is declined of which nothing has come yet.
+        notice: shows a passing line.
     """
 
     def __init__(
@@ -38,10 +40,11 @@ class Stopping:
         questions: Questions,
         forgo_tools: Callable[[], None],
         declined: Callable[[], None],
+        notice: Callable[[str], None],
     ) -> None:
         self._clock, self._uplink, self._ear = clock, uplink, ear
         self._downlink, self._questions = downlink, questions
-        self._forgo_tools, self._declined = forgo_tools, declined
+        self._forgo_tools, self._declined, self._notice = forgo_tools, declined, notice
         self._at = float("-inf")
 
     def stop(self, phase: Phase) -> None:
@@ -52,6 +55,10 @@ class Stopping:
             self._at = self._clock.now()
             self._questions.given_up()
             self._declined()
+        elif phase in _AWAY and not self._uplink.talking:
+            questions, spoken = self._questions.forgo(), self._uplink.forget()
+            if questions or spoken:
+                self._notice("What you asked is not asked again.")
 
     def talks_anew(self) -> bool:
         """Return whether words that are understood now were said after the stop: their answer is wanted."""

@@ -147,11 +147,17 @@ class Uplink:
         self.lost_frames += sum(at >= unheard_from for at in self._gone)
         self._gone.clear()
 
+    def forget(self) -> bool:
+        """Forget what was kept, none of which is a loss; return whether there was speech among it."""
+        spoken = any(kept.spoken for kept in self._kept)
+        self._kept.clear()
+        self._gone.clear()
+        return spoken
+
     def stop(self) -> None:
         """Send nothing and forget what was kept."""
         self._flow = Flow.DROPPED
-        self._kept.clear()
-        self._gone.clear()
+        self.forget()
         self.talking = False
         self._tail_until = float("-inf")
 

@@ -374,6 +374,46 @@ def test_a_question_whose_answer_was_stopped_is_not_asked_again_over_another_lin
     run(work)
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("end", [LOST, LIMIT])
+@pytest.mark.parametrize("when", ["understood", "not understood", "said meanwhile"])
+def test_nothing_is_asked_again_that_was_stopped_while_there_was_no_link(
+    when: str, end: KnownError, stopped: bool
+) -> None:
+    async def work(bench: Bench) -> None:
+        await (thinking(bench) if when == "understood" else asking(bench) if when == "not understood" else ready(bench))
+        bench.linker.stuck = [True]
+        bench.linker.newest.end(end)
+        away = Phase.RECONNECTING if end is LOST else Phase.RENEWING
+        await bench.until(lambda: bench.now.phase is away)
+        if when == "said meanwhile":
+            bench.controller.press_talk()
+            bench.sound.talk(3)
+            bench.controller.release_talk()
+        if stopped:
+            bench.controller.stop_speaking()
+            assert bench.now.phase is away
+            assert bench.now.notices[-1] == "What you asked is not asked again."
+        await bench.until(lambda: len(bench.linker.links) > 2 and bench.linker.newest.listening)
+        await asyncio.sleep(1.0)
+        asked = bool(bench.linker.newest.typed()) or WORDS[:2] in bench.linker.newest.heard()
+        assert asked is not stopped
+        assert bench.now.lost_s == 0.0
+        await go_on(bench)
+
+    run(work)
+
+
+def test_what_was_typed_while_there_was_no_link_is_asked_in_spite_of_a_stop() -> None:
+    async def work(bench: Bench) -> None:
+        await reconnecting(bench)
+        bench.controller.say("what is next")
+        bench.controller.stop_speaking()
+        await bench.until(lambda: bench.linker.newest.typed() == ["what is next"])
+
+    run(work)
+
+
 def test_a_tool_is_answered_though_nobody_waits_for_what_follows() -> None:
     async def work(bench: Bench) -> None:
         await tool(bench)
