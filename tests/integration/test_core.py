@@ -16,10 +16,11 @@ from keyring.errors import InitError, KeyringLocked, NoKeyringError, PasswordSet
 from novadesk.app import core as core_module
 from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
+from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.desktop.keychain import Keychain
-from novadesk.desktop.wakeup import WakeupWatch
+from novadesk.desktop.wakeup import Wakeup, WakeupWatch
 from novadesk.models import BackendKind, SyncState
 from novadesk.paths import Folders, find_folders
 from novadesk.server.agentruntime_shapes import ErrorType
@@ -152,6 +153,30 @@ async def test_a_wakeup_reaches_the_conversation_and_sync(
         wake(computer)
         await rig.until(lambda _: len(rig.calls) == 2)
         await rig.until(lambda now: not now.pending_sync and not now.keyring_note.startswith("Sync is off"))
+
+
+class Engine:
+    """Counts how often its devices are opened anew."""
+
+    def __init__(self) -> None:
+        self.reopened = 0
+
+    def reopen(self) -> None:
+        self.reopened += 1
+
+    def statistics(self) -> SoundStatistics:
+        return SoundStatistics()
+
+
+async def test_sound_devices_are_opened_anew_after_a_sleep_and_not_for_another_network(
+    rig: Rig, folders: Folders
+) -> None:
+    async with rig.running(folders, connect=False):
+        assert rig.core is not None
+        engine = rig.core._engine = Engine()  # type: ignore[assignment]
+        for wakeup, reopened in ((Wakeup.NETWORK_CHANGED, 0), (Wakeup.RESUMED, 1), (Wakeup.NETWORK_CHANGED, 1)):
+            rig.core._on_wakeup(wakeup)
+            assert engine.reopened == reopened
 
 
 async def test_no_right_to_the_session_store_is_shown_with_advice(rig: Rig, folders: Folders) -> None:

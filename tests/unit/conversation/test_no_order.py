@@ -1,11 +1,13 @@
-"""No order of key, gate, flush, device loss and respawn leaves the microphone open or an old answer playing."""
+"""No order of key, gate, flush, device loss, respawn and renewal leaves a microphone open or an old answer playing."""
 
 import asyncio
 from collections import deque
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from novadesk.config import LimitSettings
 from novadesk.conversation.api import MicrophoneState, Phase, TalkMode
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
@@ -18,6 +20,10 @@ TICK_S = 0.05
 TICK_SAMPLES = 1_200
 SECRET = b"\x22\x22" * 512
 WORDS = b"\x11\x11" * 512
+HASTY = LimitSettings(scale=1 / 120)
+"""Wire sessions of four seconds: the successor is opened after three, and takes over at the latest after 3.9."""
+
+LIMIT = KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed.")
 GONE = KnownError(Reason.ENGINE_DIED, "The sound stopped.", "It comes back.")
 
 
@@ -73,9 +79,10 @@ class Ring(MemorySound):
 class Order:
     """A person, a service and a machine that do things in some order; what is old and who listens is known here."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: LimitSettings | None = None) -> None:
         self.sound = Ring()
-        self.bench = Bench(sound=self.sound)
+        self.bench = Bench(sound=self.sound, limits=limits)
+        self.answering: MemoryLink | None = None
         self.answer = 0
         self.open = False
         self.broken: MemoryLink | None = None
@@ -172,9 +179,13 @@ class Order:
         self._trouble(InputTrouble.NONE)
 
     def lose_link(self) -> None:
-        if self.served:
-            self.open, self.broken = False, self.link
-            self.link.end(LOST)
+        self._end_link(LOST)
+
+    def limit(self) -> None:
+        self._end_link(LIMIT)
+
+    def sleep(self) -> None:
+        self.bench.controller.on_resumed()
 
     # --- what has to hold ---
 
@@ -189,6 +200,7 @@ class Order:
         return self.mode is TalkMode.HANDS_FREE or self.key or self.now < self.released_at + TAIL_S
 
     def step(self, name: str) -> None:
+        self._follow()
         self.declined = self.declined and name in KEEPS_DECLINED
         getattr(self, name)()
 
@@ -219,6 +231,7 @@ class Order:
 
     async def _settle(self) -> None:
         """Let go of everything: the microphone closes, and nothing is left that waits or is paused."""
+        self._follow()
         self.respawn()
         self.release()
         self.finish()
@@ -236,11 +249,22 @@ class Order:
 
     @property
     def link(self) -> MemoryLink:
-        return self.bench.linker.newest
+        live = [link for link in self.bench.linker.links if link.listening and not link.closed]
+        return live[-1] if live else self.bench.linker.newest
 
     @property
     def served(self) -> bool:
         return self.link.listening and self.link is not self.broken
+
+    def _follow(self) -> None:
+        """Leave behind what the link before has not sent when another one carries the conversation."""
+        if self.link is not self.answering:
+            self.answering, self.open = self.link, False
+
+    def _end_link(self, error: KnownError) -> None:
+        if self.served:
+            self.open, self.broken = False, self.link
+            self.link.end(error)
 
     def _silence(self) -> None:
         self.old |= set(range(1, self.answer + 1))
@@ -257,7 +281,7 @@ STEPS = sorted(
     {
         *("press", "release", "switch", "mute", "stop", "type"),
         *("begin", "speak", "finish", "interrupt", "understand"),
-        *("suspect", "cut_in", "lose_device", "respawn", "monitor", "well", "lose_link"),
+        *("suspect", "cut_in", "lose_device", "respawn", "monitor", "well", "lose_link", "limit", "sleep"),
     }
 )
 
@@ -274,5 +298,8 @@ SCENES = (  # where the order matters most, each of which chance alone would sel
 
 @given(st.lists(st.sampled_from([*((step,) for step in STEPS), *SCENES * 3]), max_size=12))
 @settings(max_examples=80, deadline=None)
-def test_no_order_leaves_the_microphone_open_or_an_old_answer_playing(scenes: list[tuple[str, ...]]) -> None:
-    run_virtually(Order().run([step for scene in scenes for step in scene]))
+@pytest.mark.parametrize("limits", [None, HASTY], ids=["one wire session", "renewed every few seconds"])
+def test_no_order_leaves_the_microphone_open_or_an_old_answer_playing(
+    limits: LimitSettings | None, scenes: list[tuple[str, ...]]
+) -> None:
+    run_virtually(Order(limits).run([step for scene in scenes for step in scene]))
