@@ -181,18 +181,28 @@ def _add_history(commands: Commands) -> None:
     search.add_argument("--limit", type=argument.count, default=50, metavar="N")
     search.add_argument("--json", action="store_true")
     search.set_defaults(run=_history_search)
-    export = actions.add_parser("export", help="write a conversation to a file, or print it")
-    export.add_argument("handle", metavar="HANDLE")
-    export.add_argument("--format", dest="form", choices=("json", "markdown", "text"), help="else by the file's name")
-    export.add_argument("--out", type=Path, metavar="FILE")
-    export.add_argument("--force", action="store_true", help="replace the file")
-    export.add_argument("--json", action="store_true")
-    export.set_defaults(run=_history_export)
+    _add_history_export(actions)
     backup = actions.add_parser("backup", help="write a copy of the whole store")
     backup.add_argument("file", type=Path, metavar="FILE")
     backup.add_argument("--json", action="store_true")
     backup.set_defaults(run=_history_backup)
     _add_history_changes(actions)
+
+
+def _add_history_export(actions: Commands) -> None:
+    export = actions.add_parser(
+        "export", help="write a conversation to a file, or print it; several to a folder or a zip file"
+    )
+    export.add_argument("handles", metavar="HANDLE", nargs="*")
+    several = export.add_mutually_exclusive_group()
+    several.add_argument("--all", action="store_true", help="all conversations")
+    several.add_argument("--starred", action="store_true", help="those with a star")
+    forms = ("json", "markdown", "text", "srt", "csv", "html")
+    export.add_argument("--format", dest="form", choices=forms, help="else by the file's name")
+    export.add_argument("--out", type=Path, metavar="PATH", help="a file; for several a new folder, or NAME.zip")
+    export.add_argument("--force", action="store_true", help="replace the file")
+    export.add_argument("--json", action="store_true")
+    export.set_defaults(run=_history_export)
 
 
 def _add_history_changes(actions: Commands) -> None:
@@ -312,16 +322,23 @@ def _history_search(parsed: argparse.Namespace) -> int:
 
 
 def _history_export(parsed: argparse.Namespace) -> int:
-    from novadesk.app.history import export_conversation
+    from novadesk.app.history import export_conversation, export_conversations
 
-    return export_conversation(
-        profile=parsed.profile,
-        handle=parsed.handle,
-        form=parsed.form,
-        out=parsed.out,
-        force=parsed.force,
-        as_json=parsed.json,
-    )
+    several = parsed.all or parsed.starred
+    if several == bool(parsed.handles):
+        raise KnownError(
+            Reason.BAD_INPUT,
+            f"Name conversations, or use --all or --starred{', not both' if several else ''}.",
+            "See `novadesk history export --help`.",
+        )
+    how = {"profile": parsed.profile, "form": parsed.form, "force": parsed.force, "as_json": parsed.json}
+    if len(parsed.handles) == 1 and not (parsed.out is not None and parsed.out.suffix.lower() == ".zip"):
+        return export_conversation(handle=parsed.handles[0], out=parsed.out, **how)
+    if parsed.out is None:
+        raise KnownError(
+            Reason.BAD_INPUT, "Several conversations need a place.", "Name a new folder or a zip file with --out."
+        )
+    return export_conversations(handles=parsed.handles, starred=parsed.starred, out=parsed.out, **how)
 
 
 def _history_change(parsed: argparse.Namespace) -> int:

@@ -1,19 +1,21 @@
-"""A conversation as a document: JSON, Markdown or plain text, with what was heard and nothing else."""
+"""A conversation as a document in one of several formats, with what was heard and nothing else."""
 
 import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 
+from novadesk.app.export_page import page
+from novadesk.app.export_subtitles import subtitles
+from novadesk.app.export_table import table
+from novadesk.app.export_words import SPEAKERS, iso, mark_of, minute, name_of, second
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Role, Turn, counted
+from novadesk.models import Conversation, Turn, counted
 
-SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 # What begins or frames something in Markdown, wherever it stands in a line.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 _LEADING = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
@@ -25,6 +27,24 @@ class Format(Enum):
     JSON = "json"
     MARKDOWN = "markdown"
     TEXT = "text"
+    SUBTITLES = "srt"
+    TABLE = "csv"
+    PAGE = "html"
+
+    @property
+    def ending(self) -> str:
+        """Return how the names of such files end."""
+        return _ENDINGS[self]
+
+
+_ENDINGS = {
+    Format.JSON: ".json",
+    Format.MARKDOWN: ".md",
+    Format.TEXT: ".txt",
+    Format.SUBTITLES: ".srt",
+    Format.TABLE: ".csv",
+    Format.PAGE: ".html",
+}
 
 
 def render(conversation: Conversation, turns: Sequence[Turn], form: Format) -> str:
@@ -36,55 +56,99 @@ def render(conversation: Conversation, turns: Sequence[Turn], form: Format) -> s
             return _markdown(conversation, turns)
         case Format.TEXT:
             return _text(conversation, turns)
+        case Format.SUBTITLES:
+            return subtitles(conversation, turns)
+        case Format.TABLE:
+            return table(conversation, turns)
+        case Format.PAGE:
+            return page(conversation, turns)
 
 
-def write_whole(file: Path, text: str, *, force: bool) -> None:
+def encoded(conversation: Conversation, turns: Sequence[Turn], form: Format) -> bytes:
+    """Return the document as a file holds it; spreadsheets know UTF-8 by the mark in front of a table."""
+    mark = "\ufeff" if form is Format.TABLE else ""
+    return (mark + render(conversation, turns, form)).encode("utf-8", "backslashreplace")
+
+
+def likely_format(file: Path) -> Format | None:
+    """Return the format that a file's name asks for, or None."""
+    ending = file.suffix.lower()
+    return next((form for form in Format if form.ending == ending), Format.MARKDOWN if ending == ".markdown" else None)
+
+
+def write_whole(file: Path, content: bytes, *, force: bool) -> None:
     """Write a file that is there in full or not at all, mode 0600; another one is replaced only with `force`.
 
     Raises:
         KnownError: `BAD_INPUT` when it exists, or cannot be written.
     """
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    draft = draft_of(file)
+    with faults_in_words(file):
+        try:
+            if not force:
+                refuse_existing(file)
+            write_through(draft, content)
+            place(draft, file, force=force)
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+
+
+def draft_of(target: Path) -> Path:
+    """Return a hidden name beside `target` that nobody else has."""
+    return target.with_name(f".novadesk-{secrets.token_hex(8)}.draft")
+
+
+def write_through(file: Path, content: bytes) -> None:
+    """Write a new file, mode 0600, that is on the disk when this returns."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def faults_in_words(target: Path) -> Iterator[None]:
+    """Say what keeps `target` from being written.
+
+    Raises:
+        KnownError: `BAD_INPUT`.
+    """
     try:
-        if not force and (file.exists() or file.is_symlink()):
-            raise FileExistsError
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if force:
-            draft.replace(file)
-        else:
-            _place(draft, file)
+        yield
     except FileExistsError as error:
         raise KnownError(
-            Reason.BAD_INPUT, f"The file {file} exists already.", "Name another one, or use --force to replace it."
+            Reason.BAD_INPUT, f"The file {target} exists already.", "Name another one, or use --force to replace it."
         ) from error
     except OSError as error:
         why = error.strerror or "input/output error"
         raise KnownError(
-            Reason.BAD_INPUT, f"The file {file} cannot be written ({why}).", "Choose another place with --out."
+            Reason.BAD_INPUT, f"The file {target} cannot be written ({why}).", "Choose another place with --out."
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
 
 
-def iso(at_ms: int) -> str:
-    """Return a time as ISO 8601 in the zone of this computer."""
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
+def refuse_existing(file: Path) -> None:
+    """Raise `FileExistsError` when there is something under that name, were it a link that leads nowhere."""
+    if file.exists() or file.is_symlink():
+        raise FileExistsError
 
 
-def _place(draft: Path, file: Path) -> None:
-    """Give the draft its name unless that has been taken meanwhile."""
+def place(draft: Path, file: Path, *, force: bool) -> None:
+    """Give a finished draft its name.
+
+    Raises:
+        FileExistsError: the name has been taken meanwhile, and there is no `force`.
+    """
+    if force:
+        draft.replace(file)
+        return
     try:
         os.link(draft, file)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: then the look before is all there is
-        if file.exists():
-            raise FileExistsError from None
+    except OSError:  # a file system without hard links: then a look before is all there is
+        refuse_existing(file)
         draft.replace(file)
 
 
@@ -115,38 +179,25 @@ def _json(conversation: Conversation, turns: Sequence[Turn]) -> str:
 
 def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> str:
     lines = [
-        f"# {_plain(_name(conversation))}",
+        f"# {_plain(name_of(conversation))}",
         "",
-        f"{_when(conversation.created_ms)}, {counted(len(turns), 'turn')}",
+        f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}",
         "",
     ]
     for turn in turns:
-        lines += [f"**{SPEAKERS[turn.role]}** {_clock(turn.at_ms)}{_note(turn)}", "", _plain(turn.heard_text), ""]
+        lines += [f"**{SPEAKERS[turn.role]}** {second(turn.at_ms)}{_note(turn)}", "", _plain(turn.heard_text), ""]
     return "\n".join(lines)
 
 
 def _text(conversation: Conversation, turns: Sequence[Turn]) -> str:
-    lines = [_name(conversation), f"{_when(conversation.created_ms)}, {counted(len(turns), 'turn')}", ""]
-    lines += [f"[{_clock(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.heard_text}" for turn in turns]
+    lines = [name_of(conversation), f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}", ""]
+    lines += [f"[{second(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.heard_text}" for turn in turns]
     return "\n".join(lines) + "\n"
 
 
-def _name(conversation: Conversation) -> str:
-    return " ".join((conversation.title or conversation.label or "Conversation").split())
-
-
 def _note(turn: Turn) -> str:
-    if turn.interrupted:
-        return " (interrupted)"
-    return " (unconfirmed)" if turn.unconfirmed else ""
-
-
-def _when(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _clock(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
+    mark = mark_of(turn)
+    return f" ({mark})" if mark else ""
 
 
 def _plain(text: str) -> str:

@@ -11,14 +11,17 @@ from typing import Any
 
 from novadesk.app import upkeep
 from novadesk.app.clock import SystemClock
-from novadesk.app.export import SPEAKERS, Format, iso, render, write_whole
+from novadesk.app.export import Format, encoded, likely_format, render, write_whole
+from novadesk.app.export_many import ALL_TURNS, Exported, export_many
+from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.output import put, put_row
+from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Found, Turn, check_handle, no_such_conversation
 from novadesk.paths import Folders, find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 
-_ALL = 1 << 40
+_PAGE = 500
 
 
 def search_turns(*, profile: str, text: str, limit: int, as_json: bool) -> int:
@@ -52,19 +55,62 @@ def export_conversation(
         conversation = await archive.find(handle)
         if conversation is None:
             raise no_such_conversation()
-        return conversation, await archive.turns(handle, limit=_ALL)
+        return conversation, await archive.turns(handle, limit=ALL_TURNS)
 
     stored = read_store(find_folders(profile=profile), read)
     if stored is None:
         raise no_such_conversation()
-    document = render(*stored, Format(form) if form else _likely(out, as_json=as_json))
     if out is None:
-        put(document.rstrip("\n"))
+        chosen = Format(form) if form else Format.JSON if as_json else Format.TEXT
+        put(render(*stored, chosen).rstrip("\r\n"))
         return 0
-    write_whole(out, document, force=force)
+    write_whole(out, encoded(*stored, Format(form) if form else likely_format(out) or Format.TEXT), force=force)
     if as_json:
         put_row(file=str(out), turns=len(stored[1]))
     return 0
+
+
+def export_conversations(
+    *, profile: str, handles: Sequence[str], starred: bool, form: str | None, out: Path, force: bool, as_json: bool
+) -> int:
+    """Write these conversations, or (none named) all or the starred ones, to a new folder or a zip file.
+
+    Raises:
+        KnownError: `UNKNOWN_CONVERSATION`, there is nothing to write, or the target exists or cannot be written.
+    """
+    for handle in handles:
+        check_handle(handle, SystemClock().unix_ms())
+
+    async def write(archive: Conversations) -> Exported:
+        chosen = await _named(archive, handles) if handles else await _all(archive, starred=starred)
+        return await export_many(archive, chosen, Format(form or "markdown"), out, force=force)
+
+    written = read_store(find_folders(profile=profile), write)
+    if written is None:
+        raise no_such_conversation() if handles else nothing_stored()
+    if as_json:
+        put_row(file=str(written.target), conversations=written.conversations, turns=written.turns)
+    return 0
+
+
+def nothing_stored() -> KnownError:
+    """Return the error for a store without a conversation."""
+    return KnownError(Reason.FILE_MISSING, "There is no conversation here yet.", "Hold a conversation first.")
+
+
+async def _named(archive: Conversations, handles: Sequence[str]) -> list[Conversation]:
+    found = [await archive.find(handle) for handle in dict.fromkeys(handles)]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        raise no_such_conversation()
+    return known
+
+
+async def _all(archive: Conversations, *, starred: bool) -> list[Conversation]:
+    found: list[Conversation] = []
+    while page := await archive.conversations(offset=len(found), limit=_PAGE):
+        found += page
+    return [one for one in found if one.starred or not starred]
 
 
 def change(*, profile: str, request: dict[str, Any], as_json: bool) -> int:
@@ -119,14 +165,6 @@ def read_store[T](folders: Folders, read: Callable[[Conversations], Awaitable[T]
             return await read(Conversations(database))
 
     return asyncio.run(opened())
-
-
-def _likely(out: Path | None, *, as_json: bool) -> Format:
-    """Return the format that a file's name asks for."""
-    ending = "" if out is None else out.suffix.lower()
-    if ending in (".md", ".markdown"):
-        return Format.MARKDOWN
-    return Format.JSON if ending == ".json" or (as_json and out is None) else Format.TEXT
 
 
 def _found(hit: Found) -> dict[str, object]:

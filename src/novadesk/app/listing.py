@@ -6,7 +6,7 @@ from datetime import datetime
 
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
-from novadesk.app.export import SPEAKERS, iso
+from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.history import read_store
 from novadesk.app.output import put
 from novadesk.audio.client import EngineSound

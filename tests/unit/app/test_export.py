@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.app import export
-from novadesk.app.export import Format, render, write_whole
+from novadesk.app.export import Format, encoded, likely_format, render, write_whole
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Role, Turn
 from tests.support.store_rig import START_MS, make_conversation, make_turn
@@ -50,6 +50,17 @@ def test_markdown_shows_the_words_as_they_are() -> None:
     ]  # fmt: skip
 
 
+def test_a_file_holds_what_has_no_form_in_utf_8_as_an_escape() -> None:
+    assert encoded(*talk("caf\u00e9 \udcff"), Format.TEXT).decode().endswith("You: café \\udcff\n")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_the_name_of_a_file_asks_for_its_format(form: Format) -> None:
+    assert likely_format(Path(f"a{form.ending.upper()}")) is form
+    assert likely_format(Path("a.markdown")) is Format.MARKDOWN
+    assert likely_format(Path("a.pdf")) is None
+
+
 def test_a_file_is_written_in_full_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "talk.txt"
     file.write_text("mine")
@@ -60,11 +71,11 @@ def test_a_file_is_written_in_full_or_not_at_all(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
         with pytest.raises(KnownError) as error:
-            write_whole(file, "new", force=True)
+            write_whole(file, b"new", force=True)
     assert error.value.reason is Reason.BAD_INPUT
     assert "No space left" in error.value.what
     assert file.read_text() == "mine"
-    write_whole(file, "new", force=True)
+    write_whole(file, b"new", force=True)
     assert file.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["talk.txt"]
 
@@ -79,7 +90,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(os, "fsync", meanwhile)
     with pytest.raises(KnownError, match="exists already"):
-        write_whole(file, "new", force=False)
+        write_whole(file, b"new", force=False)
     assert file.read_text() == "theirs"
 
 
@@ -91,8 +102,8 @@ def test_where_there_are_no_hard_links_it_is_written_all_the_same(
 
     monkeypatch.setattr(export.os, "link", none)
     file = tmp_path / "talk.txt"
-    write_whole(file, "caf\u00e9 \udcff", force=False)
-    assert file.read_text(encoding="utf-8") == "café \\udcff"
+    write_whole(file, b"new", force=False)
+    assert file.read_bytes() == b"new"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(KnownError, match="exists already"):
-        write_whole(file, "again", force=False)
+        write_whole(file, b"again", force=False)

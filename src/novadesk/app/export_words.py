@@ -1,0 +1,44 @@
+"""The words that every kind of exported document shares: who spoke, when, and under which name."""
+
+from datetime import datetime
+
+from novadesk.models import Conversation, Role, Turn
+
+SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
+
+
+def iso(at_ms: int) -> str:
+    """Return a time as ISO 8601 in the zone of this computer."""
+    return local(at_ms).isoformat(timespec="milliseconds")
+
+
+def local(at_ms: int) -> datetime:
+    """Return Unix milliseconds as a time in the zone of this computer."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone()
+
+
+def day(at_ms: int) -> str:
+    """Return a local date."""
+    return local(at_ms).strftime("%Y-%m-%d")
+
+
+def minute(at_ms: int) -> str:
+    """Return a local date with hours and minutes."""
+    return local(at_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def second(at_ms: int) -> str:
+    """Return a local time of the day."""
+    return local(at_ms).strftime("%H:%M:%S")
+
+
+def name_of(conversation: Conversation) -> str:
+    """Return what people call a conversation, in one line."""
+    return " ".join((conversation.title or conversation.label or "Conversation").split())
+
+
+def mark_of(turn: Turn) -> str:
+    """Return what is to be known of a turn beside its words, or an empty string."""
+    if turn.interrupted:
+        return "interrupted"
+    return "unconfirmed" if turn.unconfirmed else ""
