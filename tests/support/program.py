@@ -102,10 +102,10 @@ class Program:
         assert shown.returncode == 0, shown.stderr
         return list(json.loads(shown.stdout))
 
-    def wait_for_turns(self, count: int, timeout_s: float = 40.0) -> list[dict[str, Any]]:
-        """Wait until so many turns are stored."""
+    def wait_for_turns(self, count: int, timeout_s: float = 40.0, *, first: str = "") -> list[dict[str, Any]]:
+        """Wait until so many turns are stored; `first` tells a new conversation from the one before it."""
         until = time.monotonic() + timeout_s
-        while len(turns := self.turns()) < count:
+        while len(turns := self.turns()) < count or (first and turns[0]["text"] != first):
             if time.monotonic() > until:
                 raise AssertionError(f"only these turns came: {turns}\n{self.words()}")
             time.sleep(0.2)

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-LONGEST = ("tests/integration/test_renewals.py", "tests/integration/test_isolation.py")
+# A minute or more: begun last, one of them would keep everybody waiting.
+LONGEST = (
+    *(f"tests/integration/test_{name}.py" for name in ("fault_matrix_sockets", "isolation", "renewals")),
+    *(f"tests/end2end/test_{name}.py" for name in ("commands_talk", "deaths", "kills", "private", "window_stories")),
+)
 COMPUTING = ("tests/unit/", "tests/contract/")  # but for what needs the private desktop
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
 _NICENESS = 5
@@ -48,8 +52,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def _taken(items: Sequence[pytest.Item], folder: Path, *, computing_only: bool) -> Iterator[pytest.Item]:
     """Yield the tests of one module after the other, having taken it.
 
-    The longest come first, the computing ones last; the others by their names, which mixes those that start programs
-    with those that wait.
+    The longest come first, the computing ones last; otherwise they go by their names, which mixes those that start
+    programs with those that wait.
     """
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
