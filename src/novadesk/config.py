@@ -30,6 +30,18 @@ class TalkModeSetting(Enum):
     HANDS_FREE = "hands_free"
 
 
+class PressSetting(Enum):
+    """What a press of the talk key does.
+
+    HOLD talks while it is down; TOGGLE begins, and ends with the next press; HOLD_OR_LOCK does as HOLD, and a double
+    press locks the talk until the next press.
+    """
+
+    HOLD = "hold"
+    TOGGLE = "toggle"
+    HOLD_OR_LOCK = "hold_or_lock"
+
+
 class SensitivitySetting(Enum):
     """How short a pause ends a turn: 1.5 s, 1.75 s, 2.0 s."""
 
@@ -96,11 +108,23 @@ class AudioSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TalkSettings:
-    """Push-to-talk. `key` is a name such as "f9"; empty means none. The tail keeps the gate open after release."""
+    """Push-to-talk.
+
+    Attributes:
+        mode: how the person talks.
+        key: names such as "f9" or "right_ctrl, mouse_back", each of which talks; empty means none.
+        mute_key: likewise; the microphone is muted while one of them is down.
+        press: what a press of the talk key does.
+        release_tail_ms: how long the gate stays open after release.
+        max_talk_s: longest talk with a key; then it ends by itself, for keys may get stuck.
+    """
 
     mode: TalkModeSetting = TalkModeSetting.HOLD
     key: str = "f9"
+    mute_key: str = ""
+    press: PressSetting = PressSetting.HOLD
     release_tail_ms: int = 200
+    max_talk_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +236,8 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[voice] max_tokens must be at least 1": settings.voice.max_tokens >= 1,
         "[audio] volume must be between 0 and 1": 0 <= settings.audio.volume <= 1,
         "[audio] cue_volume must be between 0 and 1": 0 <= settings.audio.cue_volume <= 1,
-        "[talk] release_tail_ms must be between 0 and 2000": 0 <= settings.talk.release_tail_ms <= 2000,
+        "[talk] release_tail_ms must be between 0 and 1000": 0 <= settings.talk.release_tail_ms <= 1000,
+        "[talk] max_talk_s must be between 10 and 3600": 10 <= settings.talk.max_talk_s <= 3600,
         "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
         "[session] concurrent must be at least 1": settings.session.concurrent >= 1,
         "[limits] values must be positive": all(

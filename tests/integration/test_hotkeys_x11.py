@@ -12,27 +12,35 @@ from tests.support.desk import Desk
 pytestmark = [pytest.mark.rig, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11")]
 
 WATCH = """
-import sys, time
-from novadesk.desktop.hotkeys.base import choose_backend
+import asyncio, sys
+from novadesk.desktop.hotkeys.base import Standing, choose_backend
+from novadesk.desktop.hotkeys.chord import parse_bindings
+from novadesk.desktop.hotkeys.press import KeyDown, KeyUp, Lost, OtherDown
 from novadesk.desktop.hotkeys.x11 import X11Hotkey
 
 count = 0
-def tell(word):
+def tell(news):
     global count
-    print(word, flush=True)
+    if isinstance(news, Standing):
+        return
+    if isinstance(news, (KeyDown, KeyUp)):
+        word = "press " if isinstance(news, KeyDown) else "release "
+        print(word + news.key.name, flush=True)
+    else:
+        print("other" if isinstance(news, OtherDown) else news.loss.value, flush=True)
     count += 1
     if "fail" in sys.argv and count == 1:
         raise ZeroDivisionError
 
-backend = choose_backend(sys.argv[1])
+backend = choose_backend(parse_bindings(sys.argv[1]))
 assert isinstance(backend, X11Hotkey), backend.note
-backend.start(lambda: tell("press"), lambda: tell("release"))
-backend._listener.wait()
+backend.start(tell)
+backend.wait_ready()
 print("ready", flush=True)
 for line in sys.stdin:
     if line == "stop\\n":
-        backend.stop()
-        backend.stop()
+        asyncio.run(backend.stop())
+        asyncio.run(backend.stop())
     print("then", flush=True)
 """
 
@@ -49,11 +57,11 @@ def focused(desk: Desk) -> Iterator[Desk]:
 class Watcher:
     """The backend in a process of its own, since pynput keeps to the display it was imported with."""
 
-    def __init__(self, desk: Desk, *arguments: str) -> None:
+    def __init__(self, desk: Desk, *arguments: str, env: dict[str, str] | None = None) -> None:
         self._desk = desk
         self.process = subprocess.Popen(
             [sys.executable, "-c", WATCH, *arguments],
-            env=desk.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=env or desk.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self.read() == "ready", self.process.communicate()
 
@@ -86,51 +94,69 @@ def watch(focused: Desk) -> Iterator[Callable[..., Watcher]]:
         watcher.process.communicate(timeout=20)
 
 
-def test_press_and_release_of_f9(watch: Callable[..., Watcher]) -> None:
+def test_press_repeats_and_release_of_f9(watch: Callable[..., Watcher]) -> None:
     watcher = watch("f9")
     watcher.keys("keydown", "F9")
-    assert watcher.read() == "press"
-    time.sleep(0.8)  # long enough for the X server to repeat the held key
+    assert [watcher.read() for _ in range(3)] == ["press f9"] * 3  # the X server repeats a held key
     watcher.keys("keyup", "F9")
-    assert watcher.read() == "release"
+    assert next(word for word in iter(watcher.read, "") if word != "press f9") == "release f9"
     watcher.keys("key", "F8", "key", "a")
-    assert watcher.told_until_now() == []
+    assert watcher.told_until_now() == ["other", "other"]
 
 
 def test_a_chord_ends_with_its_first_release(watch: Callable[..., Watcher]) -> None:
     watcher = watch("ctrl+space")
-    watcher.keys("keydown", "Control_R", "keydown", "space")
-    assert watcher.read() == "press"
-    watcher.keys("keyup", "Control_R")
-    assert watcher.read() == "release"
-    watcher.keys("keyup", "space")
-    assert watcher.told_until_now() == []
+    watcher.keys("keydown", "Control_R", "keydown", "space", "keyup", "Control_R", "keyup", "space")
+    assert watcher.told_until_now() == ["press ctrl+space", "release ctrl+space"]
 
 
-def test_one_side_of_a_modifier(watch: Callable[..., Watcher]) -> None:
+def test_one_side_of_a_modifier_and_a_shortcut_with_it(watch: Callable[..., Watcher]) -> None:
     watcher = watch("right_ctrl")
     watcher.keys("key", "Control_L")
-    assert watcher.told_until_now() == []
-    watcher.keys("key", "Control_R")
-    assert [watcher.read(), watcher.read()] == ["press", "release"]
+    assert watcher.told_until_now() == ["other"]
+    watcher.keys("keydown", "Control_R", "key", "c", "keyup", "Control_R")
+    # xdotool presses the left one, too, before the right one
+    assert watcher.told_until_now() == ["other", "press right_ctrl", "other", "release right_ctrl"]
+
+
+def test_side_buttons_of_the_mouse_beside_a_key(watch: Callable[..., Watcher]) -> None:
+    watcher = watch("f9, mouse_back, mouse_forward")
+    watcher.keys("mousedown", "8", "mouseup", "8", "mousedown", "9", "mouseup", "9", "click", "1")
+    buttons = ["press mouse_back", "release mouse_back", "press mouse_forward", "release mouse_forward", "other"]
+    assert watcher.told_until_now() == buttons
+    watcher.keys("key", "F9")
+    assert [watcher.read(), watcher.read()] == ["press f9", "release f9"]
 
 
 def test_shift_in_between_does_not_hide_the_release(watch: Callable[..., Watcher]) -> None:
     watcher = watch("2")
     watcher.keys("keydown", "2", "keydown", "Shift_L", "keyup", "2", "keyup", "Shift_L")
-    assert watcher.told_until_now() == ["press", "release"]
+    assert watcher.told_until_now() == ["press 2", "other", "release 2"]
 
 
 def test_an_exception_in_the_callback_changes_nothing(watch: Callable[..., Watcher]) -> None:
     watcher = watch("f9", "fail")
     watcher.keys("key", "F9", "key", "F9")
-    assert watcher.told_until_now() == ["press", "release", "press", "release"]
+    assert watcher.told_until_now() == ["press f9", "release f9"] * 2
 
 
-def test_stopping_releases_a_held_key_and_ends_the_calls(watch: Callable[..., Watcher]) -> None:
+def test_stopping_ends_the_calls(watch: Callable[..., Watcher]) -> None:
     watcher = watch("f9")
     watcher.keys("keydown", "F9")
-    assert watcher.read() == "press"
-    assert watcher.told_until_now("stop") == ["release"]
+    assert watcher.read() == "press f9"
+    watcher.told_until_now("stop")
     watcher.keys("keyup", "F9", "key", "F9", "key", "F9")
     assert watcher.told_until_now() == []
+
+
+def test_the_death_of_the_listener_is_told(desk: Desk) -> None:
+    """The X server goes, and with it every connection to it."""
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as server:
+        assert server.stdout is not None
+        env = {**desk.env, "DISPLAY": ":" + server.stdout.readline().decode().strip()}
+        watcher = Watcher(desk, "f9", env=env)
+        server.terminate()
+        assert watcher.read() == "listener"
+        watcher.process.communicate(timeout=20)

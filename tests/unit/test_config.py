@@ -19,6 +19,7 @@ from novadesk.config import (
     EchoSetting,
     LimitSettings,
     PracticeSettings,
+    PressSetting,
     SensitivitySetting,
     Settings,
     TalkModeSetting,
@@ -64,7 +65,13 @@ SETTINGS = st.builds(
         cue_volume=st.floats(0, 1),
     ),
     talk=st.builds(
-        TalkSettings, mode=st.sampled_from(TalkModeSetting), key=TEXTS, release_tail_ms=st.integers(0, 2_000)
+        TalkSettings,
+        mode=st.sampled_from(TalkModeSetting),
+        key=TEXTS,
+        mute_key=TEXTS,
+        press=st.sampled_from(PressSetting),
+        release_tail_ms=st.integers(0, 1_000),
+        max_talk_s=st.floats(10, 3_600),
     ),
     limits=st.builds(
         LimitSettings,
@@ -247,6 +254,10 @@ def test_every_way_of_writing_toml(file: Path, text: str) -> None:
         ("[voice]\ntemperature = 1.5\n", "temperature"),
         ("[voice]\ntop_p = nan\n", "top_p"),
         ("[talk]\nrelease_tail_ms = -1\n", "release_tail_ms"),
+        ("[talk]\nrelease_tail_ms = 1001\n", "release_tail_ms"),
+        ("[talk]\nmax_talk_s = 9.9\n", "max_talk_s"),
+        ("[talk]\nmax_talk_s = 3601\n", "max_talk_s"),
+        ('[talk]\npress = "often"\n', "press must be one of hold, toggle, hold_or_lock"),
         ("[limits]\nconnection_s = 0\n", "[limits]"),
         ("[limits]\nsilence_s = nan\n", "[limits]"),
         ("[limits]\nscale = inf\n", "[limits]"),

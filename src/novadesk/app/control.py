@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from novadesk.app.diagnosis import Diagnosis
+from novadesk.app.talkkey import TalkPress
 from novadesk.app.upkeep import Upkeep
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
+from novadesk.desktop.hotkeys.press import MuteWished, Origin, Wish, Wished
 from novadesk.errors import KnownError, Reason
 
 PROTOCOL = 1
@@ -18,15 +20,21 @@ class ControlHandler:
 
     Args:
         controller: the running conversation.
+        talk: who holds the talk key.
         diagnosis: what the core knows about its own health.
         upkeep: answers what is about the store.
         pull: reads what other machines wrote.
     """
 
     def __init__(
-        self, controller: Controller, diagnosis: Diagnosis, upkeep: Upkeep, pull: Callable[[], Awaitable[int]]
+        self,
+        controller: Controller,
+        talk: TalkPress,
+        diagnosis: Diagnosis,
+        upkeep: Upkeep,
+        pull: Callable[[], Awaitable[int]],
     ) -> None:
-        self._controller, self._diagnosis, self._upkeep = controller, diagnosis, upkeep
+        self._controller, self._talk, self._diagnosis, self._upkeep = controller, talk, diagnosis, upkeep
         self._pull = pull
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +64,7 @@ class ControlHandler:
                     raise _senseless()
                 return {"protocol": PROTOCOL, "done": True, **done}
             case {"do": str(what)}:
-                _wish(self._controller, what, request)
+                _wish(self._controller, self._talk, what, request)
             case _:
                 raise _senseless()
         return {"protocol": PROTOCOL, "done": True}
@@ -86,16 +94,12 @@ def status(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _wish(intents: Controller, what: str, request: dict[str, Any]) -> None:
+def _wish(intents: Controller, talk: TalkPress, what: str, request: dict[str, Any]) -> None:
     match what, request:
-        case "talk", {"what": "start"}:
-            intents.press_talk()
-        case "talk", {"what": "stop"}:
-            intents.release_talk()
-        case "talk", {"what": "toggle"}:
-            intents.toggle_talk()
+        case "talk", {"what": "start" | "stop" | "toggle" as wish}:
+            talk.take(Wished(wish=Wish(wish), origin=Origin.COMMAND))
         case "mute" | "unmute", _:
-            intents.set_muted(what == "mute")
+            talk.take(MuteWished(on=what == "mute"))
         case "stop", _:
             intents.stop_speaking()
         case "say", {"text": str(text)} if text.strip():

@@ -18,7 +18,7 @@ from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.remotecopy import FreshArchive, RemoteCopy
 from novadesk.app.soundtest import sound_figures, try_sound
-from novadesk.app.talkkey import TalkKey
+from novadesk.app.talkkey import TalkKey, TalkPress
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings, Settings
@@ -27,6 +27,7 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Linker, Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
+from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
@@ -99,6 +100,7 @@ class Core:
         self._upkeep: Upkeep
         self._remote_copy: RemoteCopy
         self.controller: Controller
+        self.talk: TalkPress
         self.diagnosis: Diagnosis
 
     async def start(self, start: Start) -> None:
@@ -130,10 +132,14 @@ class Core:
         self._stack.push_async_callback(self._remote_copy.stop)
         sound = self._make_engine() if start.sound is None else start.sound
         self.controller = self._make_controller(database, practice, sound)
+        talk = self._settings.talk
+        rules = Rules(press=talk.press, max_talk_s=talk.max_talk_s)
+        self.talk = TalkPress(rules, self.controller, self._clock.now)
         await self.controller.start(
             handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
         )
         self._stack.push_async_callback(self.controller.stop)
+        self._stack.callback(self.talk.stop)
         if database.repaired is not None:
             self._note_store(database.repaired.words)
         self._caretaker.start()
@@ -207,7 +213,7 @@ class Core:
     async def _open_doors(self, start: Start) -> None:
         """Let the talk key and other processes in, last: whoever comes through finds everything there."""
         if start.talk_key:
-            talk_key = TalkKey(self._settings.talk.key, self.controller)
+            talk_key = TalkKey(self._settings.talk, self.talk, self._show_keys)
             talk_key.start()
             self._stack.push_async_callback(talk_key.stop)
 
@@ -216,7 +222,7 @@ class Core:
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        handler = ControlHandler(self.controller, self.diagnosis, self._upkeep, self.pull)
+        handler = ControlHandler(self.controller, self.talk, self.diagnosis, self._upkeep, self.pull)
         control = ControlServer(self._folders.control_socket, handler)
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -297,11 +303,16 @@ class Core:
         self._remote_copy.see(snapshot)
         self._snapshot = snapshot
         self.diagnosis.see(snapshot)
+        self.talk.see(snapshot)
         self._publish(snapshot)
+
+    def _show_keys(self, keys: str, note: str) -> None:
+        self.controller.set_extra(hotkey=keys, hotkey_note=note)
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         """Wait no longer: the network is another one, or the computer slept."""
         if wakeup is Wakeup.RESUMED:
+            self.talk.take(Lost(loss=Loss.SLEEP))
             self.controller.on_resumed()
             if self._engine is not None:
                 self._engine.reopen()  # a driver may have lost its device in its sleep

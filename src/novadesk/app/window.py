@@ -18,8 +18,11 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.app.heap import settled_heap
+from novadesk.app.talkkey import TalkPress, window_key
 from novadesk.config import Settings, load_settings, save_settings
-from novadesk.desktop.hotkeys.chord import parse_chord
+from novadesk.conversation.api import Intents, TalkMode
+from novadesk.desktop.hotkeys.chord import parse_bindings
+from novadesk.desktop.hotkeys.press import KeyDown, KeyUp, Loss, Lost, MuteWished, Origin, Wish, Wished
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
@@ -95,7 +98,7 @@ class _Desktop:
         watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
         try:
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
-            intents = ThreadsafeIntents(core_loop, core.controller)
+            intents = TalkIntents(core_loop, core.controller, core.talk)
             window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=self.scheme)
             window.show()
             watch.start()
@@ -109,9 +112,51 @@ class _Desktop:
         return 0
 
     def _save(self, settings: Settings) -> None:
-        if settings.talk.key.strip():
-            parse_chord(settings.talk.key)  # a key that nobody can press is refused here, not at the next start
+        talk = settings.talk
+        parse_bindings(talk.key, talk.mute_key)  # a key that nobody can press is refused here, not at the next start
         save_settings(settings, self.folders.settings_file)
+
+
+class TalkIntents(ThreadsafeIntents):
+    """`Intents` of the window whose talk and mute meet every other key in the press state.
+
+    Args:
+        loop: the core's loop.
+        intents: takes the other wishes.
+        talk: the press state.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, intents: Intents, talk: TalkPress) -> None:
+        super().__init__(loop, intents)
+        self._talk = talk
+
+    def press_talk(self) -> None:
+        """Begin to talk until `release_talk`, whatever a press of the key does."""
+        self._hand(self._talk.take, Wished(wish=Wish.START, origin=Origin.WINDOW))
+
+    def release_talk(self) -> None:
+        """End the talk, whoever began it."""
+        self._hand(self._talk.take, Wished(wish=Wish.STOP, origin=Origin.WINDOW))
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        """Choose between hold-to-talk and hands-free; a change ends a talk."""
+        self._hand(self._talk.set_talk_mode, mode)
+
+    def set_muted(self, muted: bool) -> None:
+        """Mute, or unmute once no mute key is held any more."""
+        self._hand(self._talk.take, MuteWished(on=muted))
+
+    def key_down(self, name: str, *, bare: bool = False) -> None:
+        """Take a key of the window that is down, repeats included; `bare` for one that is a modifier."""
+        self._hand(self._talk.take, KeyDown(key=window_key(name, bare=bare)))
+
+    def key_up(self, name: str, *, bare: bool = False) -> None:
+        """Take a key of the window that came up."""
+        self._hand(self._talk.take, KeyUp(key=window_key(name, bare=bare)))
+
+    def lose_focus(self) -> None:
+        """Take that the window sees no keys any more."""
+        self._hand(self._talk.take, Lost(loss=Loss.FOCUS))
 
 
 async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> None:

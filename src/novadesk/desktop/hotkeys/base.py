@@ -1,77 +1,99 @@
-"""The global push-to-talk key: one contract, one backend for each system, chosen and imported late."""
+"""Keys that work everywhere: one contract, one backend for each system, chosen and imported late."""
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from novadesk.desktop.hotkeys.chord import parse_chord
+from novadesk.desktop.hotkeys.chord import Binding
+from novadesk.desktop.hotkeys.press import Action, KeyDown, KeyUp, Lost, OtherDown
 from novadesk.errors import KnownError
 
-_ELSE = "Use the key inside the window, or bind `novadesk ctl talk toggle` to a key in the desktop's settings."
+COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
+"""What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
+
+LADDER = (
+    "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "
+    "settings."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Which keys work now.
+
+    Attributes:
+        note: why some may not, in words; empty when all do.
+        triggers: for each action the keys that do it, in the words of whoever bound them, in order.
+    """
+
+    note: str = ""
+    triggers: tuple[tuple[Action, str], ...] = ()
+
+
+type News = KeyDown | KeyUp | OtherDown | Lost | Standing
+type Tell = Callable[[News], None]
 
 
 class HotkeyBackend(Protocol):
-    """Watches one chord, whichever window has the focus. The focused window gets the keys too."""
+    """Watches keys, whichever window has the focus. Where the system does not say otherwise, that one gets them too."""
 
-    @property
-    def note(self) -> str:
-        """Return why the key may not work, in words; empty when it works."""
-        ...
+    def start(self, tell: Tell) -> None:
+        """Begin to watch. Used once, on a running loop; where the keys stand is told first.
 
-    def start(self, on_press: Callable[[], None], on_release: Callable[[], None]) -> None:
-        """Begin to watch. Used once.
-
-        The callables are called on a thread of the backend, alternating, press first: hand over with
-        `call_soon_threadsafe`. An exception of theirs is logged and changes nothing.
+        `tell` is called on any thread, in order for each key, and must return at once. An exception of it is logged
+        and changes nothing.
         """
         ...
 
-    def stop(self) -> None:
-        """Stop calling back; ends a press that is still held with its release. Idempotent, returns at once."""
+    async def stop(self) -> None:
+        """Tell nothing any more. Idempotent."""
         ...
 
 
 class NoHotkey:
-    """Stands in where there is no global key."""
+    """Stands in where there are no global keys."""
 
     def __init__(self, note: str) -> None:
         self.note = note
 
-    def start(self, on_press: Callable[[], None], on_release: Callable[[], None]) -> None:
-        """Do nothing."""
+    def start(self, tell: Tell) -> None:
+        """Say why."""
+        tell(Standing(note=self.note))
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Do nothing."""
 
 
 def choose_backend(
-    key: str, *, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
+    bindings: Sequence[Binding], *, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
 ) -> HotkeyBackend:
-    """Return the backend for `key` here. Never raises: where there is none, its note says why.
+    """Return the backend for these keys here. Never raises: where there is none, it says why.
 
     Imports the system's input library and may ask the X server, which takes up to 0.2 s: call it on a worker thread.
     """
-    if not key.strip():
+    if not bindings:
         return NoHotkey("No push-to-talk key is set.")
     try:
-        chord = parse_chord(key)
         if platform == "win32":
             from novadesk.desktop.hotkeys.windows import WindowsHotkey
 
-            return WindowsHotkey(chord)
+            return WindowsHotkey(bindings)
         if platform == "darwin":
             from novadesk.desktop.hotkeys.macos import MacHotkey
 
-            return MacHotkey(chord)
+            return MacHotkey(bindings)
         if environment.get("XDG_SESSION_TYPE") == "wayland" or environment.get("WAYLAND_DISPLAY"):
-            return NoHotkey(f"Wayland shows keys only to the focused window. {_ELSE}")
+            from novadesk.desktop.hotkeys.portal import PortalHotkey
+
+            return PortalHotkey(bindings, environment.get("DBUS_SESSION_BUS_ADDRESS", ""))
         if not environment.get("DISPLAY"):
             return NoHotkey("There is no display, so there is no global key.")
         from novadesk.desktop.hotkeys.x11 import X11Hotkey
 
-        return X11Hotkey(chord)
+        return X11Hotkey(bindings)
     except KnownError as error:
         return NoHotkey(f"{error.what} {error.advice}")
     except ImportError:
-        return NoHotkey(f"Global keys cannot be watched on this system. {_ELSE}")
+        return NoHotkey(f"Global keys cannot be watched on this system. {LADDER}")

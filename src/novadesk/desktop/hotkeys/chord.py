@@ -1,89 +1,188 @@
-"""What a push-to-talk key is, free of any system: its names, and when it counts as pressed and released."""
+"""What a key of the desktop is, free of any system: its names, what it is bound to, and when it is down."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, OtherDown
 from novadesk.errors import KnownError, Reason
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super")
+_BARE = frozenset({side + modifier for modifier in _MODIFIERS for side in ("", "left_", "right_")} | {"alt_gr"})
 _OTHERS = (
     "space", "tab", "enter", "esc", "backspace", "insert", "delete", "home", "end", "page_up", "page_down",
-    "up", "down", "left", "right", "pause", "scroll_lock", "num_lock", "caps_lock", "print_screen", "menu", "alt_gr",
+    "up", "down", "left", "right", "pause", "scroll_lock", "num_lock", "caps_lock", "print_screen", "menu",
     "media_play_pause",
 )  # fmt: skip
 _ALIASES = {"control": "ctrl", "win": "super", "cmd": "super", "meta": "super", "option": "alt", "escape": "esc"}
 _ALIASES |= {"return": "enter", "pgup": "page_up", "pgdn": "page_down", "del": "delete", "ins": "insert"}
+_ALIASES |= {"mouse3": "mouse_middle", "mouse4": "mouse_back", "mouse5": "mouse_forward"}
+_SIGNS = {"comma": ",", "plus": "+"}  # which the settings use themselves
 _FUNCTION = re.compile(r"f([1-9]|1\d|2[0-4])")
+_BUTTON = re.compile(r"mouse_(middle|back|forward)|mouse(1\d|2\d|30)")
+_CLICKS = frozenset({"mouse_left", "mouse_right", "mouse1", "mouse2"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chord:
-    """Keys that are held together, by their names, in the order given."""
+    """Keys and mouse buttons that are held together, by their names, in the order given."""
 
     keys: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "+".join(self.keys)
+        return "+".join(next((name for name, sign in _SIGNS.items() if sign == key), key) for key in self.keys)
+
+    @property
+    def bare(self) -> bool:
+        """Return whether it is made of modifiers only, so that each shortcut with one of them begins with it."""
+        return all(key in _BARE for key in self.keys)
+
+    @property
+    def clicks(self) -> bool:
+        """Return whether a mouse button is part of it."""
+        return any(is_button(key) for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A chord and what it does."""
+
+    chord: Chord
+    action: Action = Action.TALK
+
+    @property
+    def key(self) -> Key:
+        """Return the key as the press state knows it."""
+        return Key(name=str(self.chord), action=self.action, bare=self.chord.bare)
 
 
 def parse_chord(text: str) -> Chord:
-    """Return the chord that `text` names, such as "f9", "ctrl+space" or "right_ctrl".
+    """Return the chord that `text` names, such as "f9", "ctrl+space", "right_ctrl" or "mouse_back".
 
     Raises:
         KnownError: `BAD_SETTINGS` for a name that is not a key.
     """
     keys = tuple(dict.fromkeys(_canonical(part.strip().lower()) for part in text.split("+")))
     for key in keys:
+        if key in _CLICKS:
+            raise KnownError(
+                Reason.BAD_SETTINGS,
+                f"“{text}” is pressed in every program all the time, so it cannot be a talk key.",
+                "Give another button, such as mouse_back, mouse_forward or mouse_middle.",
+            )
         if not _is_key(key):
             raise KnownError(
                 Reason.BAD_SETTINGS,
                 f"“{text}” is not a key that NovaDesk knows.",
-                "Give a name such as f9, right_ctrl or ctrl+space.",
+                "Give a name such as f9, right_ctrl, mouse_back or ctrl+space.",
             )
     return Chord(keys=keys)
 
 
-class ChordWatch:
-    """Tells the press and the release of a chord from raw key events.
+def parse_keys(text: str) -> tuple[Chord, ...]:
+    """Return the chords of a setting, separated by commas; none for an empty text.
 
-    A held key repeats its press only, so presses while held are ignored; the first release of any key ends the chord.
+    Raises:
+        KnownError: `BAD_SETTINGS` for a name that is not a key.
+    """
+    if text.strip() == ",":
+        return (Chord(keys=(",",)),)
+    return tuple(dict.fromkeys(parse_chord(part) for part in text.split(","))) if text.strip() else ()
+
+
+def parse_bindings(talk: str, mute: str = "") -> tuple[Binding, ...]:
+    """Return what the keys of the settings are bound to.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` for a name that is not a key, or one that is to do two things.
+    """
+    chords = {Action.TALK: parse_keys(talk), Action.MUTE: parse_keys(mute)}
+    for chord in chords[Action.MUTE]:
+        if any(set(chord.keys) == set(other.keys) for other in chords[Action.TALK]):
+            raise KnownError(
+                Reason.BAD_SETTINGS,
+                f"The key “{chord}” cannot both talk and mute.",
+                "Choose another key for one of them.",
+            )
+    return tuple(Binding(chord=chord, action=action) for action, named in chords.items() for chord in named)
+
+
+def caution(chord: Chord) -> str:
+    """Return what a person should know before choosing a chord as a key that works everywhere, or an empty string."""
+    if chord.keys in (("super",), ("left_super",), ("right_super",)):
+        return "Many desktops open their menu with this key."
+    if set(chord.keys) == {"ctrl", "space"}:
+        return "Some desktops switch the input method with these keys. If so, choose f9."
+    if chord.keys == ("caps_lock",):
+        return "This key changes between capital and small letters, too."
+    if chord.bare:
+        return "A shortcut with this key ends the talk that it began."
+    if len(chord.keys) == 1 and (len(chord.keys[0]) == 1 or chord.keys[0] in _OTHERS[:5]):
+        return "The window that you work in gets this key, too: it will be typed there."
+    return ""
+
+
+class KeyWatch:
+    """Tells from raw events when a chord is down and when it came up.
+
+    The repeats of a held chord are told again: whoever owns the press state knows them as such. The first release of
+    any of its keys ends a chord. A key that is part of no chord, or not of one of modifiers that is down, is another
+    one; its repeats are not told.
 
     Args:
-        slots: for each key of the chord the identities under which the system may report it.
+        bindings: the keys, and for each part of their chord the identities under which the system may report it.
     """
 
-    def __init__(self, slots: Iterable[frozenset[str]]) -> None:
-        self._slots = tuple(slots)
-        self._held = [False] * len(self._slots)
-        self._active = False
+    def __init__(self, bindings: Iterable[tuple[Key, Iterable[frozenset[str]]]]) -> None:
+        self._chords = [_Watched(key, tuple(slots)) for key, slots in bindings]
+        self._others: set[str] = set()
 
-    def press(self, identities: frozenset[str]) -> bool:
-        """Take a key press; return whether the chord began with it."""
-        for index, slot in enumerate(self._slots):
-            if slot & identities:
-                self._held[index] = True
-        if self._active or not all(self._held):
-            return False
-        self._active = True
-        return True
+    def press(self, identities: frozenset[str]) -> list[KeyDown | OtherDown]:
+        """Take the press of a key; return what it means."""
+        with_it = [chord for chord in self._chords if chord.has(identities)]
+        if with_it:
+            fresh = any(chord.lacks(identities) for chord in with_it)
+            other = any(chord.key.bare and chord.down for chord in self._chords if chord not in with_it)
+        else:
+            fresh, other = not self._others & identities, True
+            self._others |= identities
+        told: list[KeyDown | OtherDown] = [OtherDown()] if fresh and other else []
+        for chord in with_it:
+            chord.note(identities, down=True)
+        return told + [KeyDown(key=chord.key) for chord in with_it if chord.down]
 
-    def release(self, identities: frozenset[str]) -> bool:
-        """Take a key release; return whether the chord ended with it."""
-        ended = False
-        for index, slot in enumerate(self._slots):
-            if slot & identities:
-                self._held[index] = False
-                ended = ended or self._active
-        if ended:
-            self._active = False
-        return ended
+    def release(self, identities: frozenset[str]) -> list[KeyUp]:
+        """Take the release of a key; return what it means."""
+        self._others -= identities
+        ended = [chord for chord in self._chords if chord.down and chord.has(identities)]
+        for chord in self._chords:
+            chord.note(identities, down=False)
+        return [KeyUp(key=chord.key) for chord in ended]
 
-    def forget(self) -> bool:
-        """Drop every held key; return whether the chord was down."""
-        active, self._active = self._active, False
-        self._held = [False] * len(self._slots)
-        return active
+
+class _Watched:
+    def __init__(self, key: Key, slots: tuple[frozenset[str], ...]) -> None:
+        self.key = key
+        self._slots = slots
+        self._held = [False] * len(slots)
+
+    @property
+    def down(self) -> bool:
+        return all(self._held)
+
+    def has(self, identities: frozenset[str]) -> bool:
+        return any(slot & identities for slot in self._slots)
+
+    def lacks(self, identities: frozenset[str]) -> bool:
+        return any(slot & identities and not held for slot, held in zip(self._slots, self._held, strict=True))
+
+    def note(self, identities: frozenset[str], *, down: bool) -> None:
+        self._held = [down if slot & identities else held for slot, held in zip(self._slots, self._held, strict=True)]
+
+
+def is_button(name: str) -> bool:
+    """Return whether the name is that of a mouse button."""
+    return _BUTTON.fullmatch(name) is not None
 
 
 def _canonical(name: str) -> str:
@@ -91,10 +190,10 @@ def _canonical(name: str) -> str:
     for prefix in ("left_", "right_"):
         if name.startswith(prefix) and len(name) > len(prefix):
             side, name = prefix, name.removeprefix(prefix)
-    return side + _ALIASES.get(name, name)
+    return side + _SIGNS.get(name, _ALIASES.get(name, name))
 
 
 def _is_key(name: str) -> bool:
-    modifiers = {side + modifier for modifier in _MODIFIERS for side in ("", "left_", "right_")}
     one_character = len(name) == 1 and name.isprintable() and not name.isspace()
-    return one_character or name in modifiers or name in _OTHERS or _FUNCTION.fullmatch(name) is not None
+    named = name in _BARE or name in _OTHERS or _FUNCTION.fullmatch(name) is not None
+    return one_character or named or is_button(name)

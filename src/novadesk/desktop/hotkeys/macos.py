@@ -1,16 +1,20 @@
 """Push-to-talk under macOS: an event tap, which needs the person's consent."""
 
-from novadesk.desktop.hotkeys.chord import Chord
+from collections.abc import Sequence
+
+from novadesk.desktop.hotkeys.chord import Binding
 from novadesk.desktop.hotkeys.pynput_listener import PynputHotkey
+
+_NO_CONSENT = (
+    "macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy & Security, "
+    "Accessibility and Input Monitoring, then start it anew."
+)
 
 
 class MacHotkey(PynputHotkey):
     """A `HotkeyBackend` for macOS; without consent there are no events and no error."""
 
-    def __init__(self, chord: Chord) -> None:
-        super().__init__(chord)
-        if not getattr(self._keyboard.Listener, "IS_TRUSTED", True):
-            self.note = (
-                "macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy & Security, "
-                "Accessibility and Input Monitoring, then start it anew."
-            )
+    def __init__(self, bindings: Sequence[Binding]) -> None:
+        from pynput.keyboard import Listener
+
+        super().__init__(bindings, note="" if getattr(Listener, "IS_TRUSTED", True) else _NO_CONSENT)

@@ -1,11 +1,13 @@
-"""The part that all systems share: a pynput listener that feeds a chord watch and survives its callbacks."""
+"""The part that Windows, macOS and X11 share: pynput listeners that feed a key watch and survive its callbacks."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from novadesk.desktop.hotkeys.chord import Chord, ChordWatch
+from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
+from novadesk.desktop.hotkeys.chord import Binding, KeyWatch, is_button
+from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
 
 _log = logging.getLogger(__name__)
@@ -24,36 +26,63 @@ _PYNPUT_NAMES: dict[str, tuple[str, ...]] = {
         ("right_", (f"{modifier}_r",)),
     )
 }
+# Of the side buttons: X11 counts them, Windows calls them X1 and X2.
+_PYNPUT_BUTTONS = {
+    "mouse_middle": ("middle",),
+    "mouse_back": ("button8", "x1"),
+    "mouse_forward": ("button9", "x2"),
+}
 
 
 class PynputHotkey:
-    """A `HotkeyBackend` on top of pynput. Importing pynput happens here, and raises `ImportError` without a display."""
+    """A `HotkeyBackend` on top of pynput. Importing pynput happens here, and raises `ImportError` without a display.
 
-    def __init__(self, chord: Chord) -> None:
+    The mouse is listened to only when one of its buttons is bound, for each of its movements wakes the listener.
+
+    Raises:
+        KnownError: `HOTKEY_UNAVAILABLE` for a key that the system does not report.
+    """
+
+    def __init__(self, bindings: Sequence[Binding], *, note: str = "") -> None:
         from pynput import keyboard
 
         self._keyboard: Any = keyboard
-        self._watch = ChordWatch(self._wanted(name) for name in chord.keys)
-        self._lock = threading.RLock()  # a callback may call stop()
-        self._listener: Any = None
-        self._on_press: Callable[[], None] | None = None
-        self._on_release: Callable[[], None] | None = None
-        self.note = ""
+        self._mouse: Any = None
+        if any(binding.chord.clicks for binding in bindings):
+            from pynput import mouse
 
-    def start(self, on_press: Callable[[], None], on_release: Callable[[], None]) -> None:
+            self._mouse = mouse
+        self._watch = KeyWatch(
+            (binding.key, [self._wanted(name) for name in binding.chord.keys]) for binding in bindings
+        )
+        triggers = tuple((binding.action, str(binding.chord)) for binding in bindings)
+        self._standing = Standing(note=note, triggers=triggers)
+        self._lock = threading.Lock()
+        self._listeners: list[Any] = []
+        self._tell: Tell | None = None
+
+    def start(self, tell: Tell) -> None:
         """Begin to watch, see `HotkeyBackend`."""
-        self._on_press, self._on_release = on_press, on_release
-        self._listener = self._keyboard.Listener(on_press=self._pressed, on_release=self._released)
-        self._listener.start()
+        self._tell = tell
+        self._say(self._standing)
+        listener = _mortal(self._keyboard.Listener, self._died)
+        self._listeners.append(listener(on_press=self._pressed, on_release=self._released))
+        if self._mouse is not None:
+            self._listeners.append(_mortal(self._mouse.Listener, self._died)(on_click=self._clicked))
+        for each in self._listeners:
+            each.start()
 
-    def stop(self) -> None:
-        """Stop calling back, see `HotkeyBackend`. The thread ends only with the next key event: nobody joins it."""
+    async def stop(self) -> None:
+        """Tell nothing any more. The threads end only with the next event of theirs: nobody joins them."""
         with self._lock:
-            on_release, self._on_press, self._on_release = self._on_release, None, None
-            if self._watch.forget() and on_release is not None:
-                _call(on_release)
-        if self._listener is not None:
-            self._listener.stop()
+            self._tell = None
+        for listener in self._listeners:
+            listener.stop()
+
+    def wait_ready(self) -> None:
+        """Wait until the listeners listen."""
+        for listener in self._listeners:
+            listener.wait()
 
     def identities(self, key: Any) -> frozenset[str]:
         """Return the names under which an event's key may be wanted: system code, character, pynput's own name."""
@@ -68,38 +97,69 @@ class PynputHotkey:
         return frozenset(found)
 
     def _wanted(self, name: str) -> frozenset[str]:
+        if is_button(name):
+            buttons = _PYNPUT_BUTTONS.get(name, (name.replace("mouse", "button"),))
+            known = frozenset(f"button:{each}" for each in buttons if each in self._mouse.Button.__members__)
+            return known or _unreported(name)
         names = _PYNPUT_NAMES.get(name, (name,))
         members = [self._keyboard.Key[each] for each in names if each in self._keyboard.Key.__members__]
         if not members and len(name) > 1:
-            raise KnownError(
-                Reason.HOTKEY_UNAVAILABLE,
-                f"This system does not report the key “{name}” to other programs.",
-                "Choose another push-to-talk key, such as f9.",
-            )
+            return _unreported(name)
         if not members:
             return frozenset({f"char:{name}"})
         return frozenset().union(*(self.identities(member) for member in members))
 
     def _pressed(self, key: Any) -> None:
-        self._guarded(key, self._watch.press, lambda: self._on_press)
+        if key is not None:
+            self._feed(lambda: self._watch.press(self.identities(key)))
 
     def _released(self, key: Any) -> None:
-        self._guarded(key, self._watch.release, lambda: self._on_release)
+        if key is not None:
+            self._feed(lambda: self._watch.release(self.identities(key)))
 
-    def _guarded(
-        self, key: Any, feed: Callable[[frozenset[str]], bool], callback: Callable[[], Callable[[], None] | None]
-    ) -> None:
+    def _clicked(self, _x: float, _y: float, button: Any, pressed: bool) -> None:
+        identities = frozenset({f"button:{button.name}"})
+        self._feed(lambda: (self._watch.press if pressed else self._watch.release)(identities))
+
+    def _feed(self, read: Callable[[], Sequence[News]]) -> None:
         # pynput ends its listener, silently for the program, at the first exception.
         try:
             with self._lock:
-                if key is not None and feed(self.identities(key)) and (call := callback()) is not None:
-                    _call(call)
+                for news in read():
+                    self._say(news)
         except Exception:
             _log.exception("A key event could not be read.")
 
+    def _died(self) -> None:
+        with self._lock:
+            self._say(Lost(loss=Loss.LISTENER))
+            self._say(Standing(note=f"NovaDesk no longer hears the keys of the desktop. Start it anew. {LADDER}"))
 
-def _call(callback: Callable[[], None]) -> None:
-    try:
-        callback()
-    except Exception:
-        _log.exception("The answer to the push-to-talk key failed.")
+    def _say(self, news: News) -> None:
+        if self._tell is None:
+            return
+        try:
+            self._tell(news)
+        except Exception:
+            _log.exception("The answer to a key failed.")
+
+
+def _mortal(kind: Any, on_end: Callable[[], None]) -> Any:
+    """Return a kind of listener that says when its thread ends, for whatever reason."""
+
+    class Mortal(kind):  # type: ignore[misc]
+        def run(self) -> None:
+            try:
+                super().run()
+            finally:
+                on_end()
+
+    return Mortal
+
+
+def _unreported(name: str) -> frozenset[str]:
+    raise KnownError(
+        Reason.HOTKEY_UNAVAILABLE,
+        f"This system does not report the key “{name}” to other programs.",
+        "Choose another push-to-talk key, such as f9.",
+    )

@@ -1,8 +1,9 @@
 """Push-to-talk under X11: keys are told apart by their place on the keyboard, not by what Shift makes of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from novadesk.desktop.hotkeys.chord import Chord
+from novadesk.desktop.hotkeys.chord import Binding
 from novadesk.desktop.hotkeys.pynput_listener import PynputHotkey
 
 
@@ -12,9 +13,9 @@ class X11Hotkey(PynputHotkey):
     Shift pressed or released in between changes the symbol of a key event ("2" down, "@" up), never its key code.
     """
 
-    def __init__(self, chord: Chord) -> None:
+    def __init__(self, bindings: Sequence[Binding]) -> None:
         self._codes = _read_codes()
-        super().__init__(chord)
+        super().__init__(bindings)
 
     def identities(self, key: Any) -> frozenset[str]:
         """Return the key codes that carry the event's symbol, besides the common identities."""

@@ -1,0 +1,311 @@
+"""Every key, button and command in one press state, on virtual time: what the conversation is told, and when."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from novadesk.app.talkkey import TalkKey, TalkPress, window_key
+from novadesk.config import PressSetting, TalkSettings
+from novadesk.conversation.api import Snapshot, TalkMode
+from novadesk.desktop.hotkeys.base import News, Standing, Tell
+from novadesk.desktop.hotkeys.chord import Binding, parse_bindings
+from novadesk.desktop.hotkeys.keytest import KeyCount
+from novadesk.desktop.hotkeys.press import (
+    Action,
+    Key,
+    KeyDown,
+    KeyUp,
+    Loss,
+    Lost,
+    MuteWished,
+    Origin,
+    OtherDown,
+    Rules,
+    Wish,
+    Wished,
+)
+from tests.support.virtual_loop import run_virtually
+
+F9 = Key(name="f9")
+SILENCER = Key(name="f8", action=Action.MUTE)
+START, STOP, TOGGLE = (Wished(wish=wish, origin=Origin.COMMAND) for wish in Wish)
+MAX_S = 30.0
+
+
+@dataclass
+class Recorded:
+    """A conversation that notes what it is told, and when."""
+
+    told: list[tuple[float, str]] = field(default_factory=list)
+    talking: bool = False
+
+    def note(self, what: str) -> None:
+        self.told.append((round(asyncio.get_running_loop().time(), 3), what))
+
+    def press_talk(self) -> None:
+        self.talking = True
+        self.note("press")
+
+    def release_talk(self) -> None:
+        self.talking = False
+        self.note("release")
+
+    def set_talk_mode(self, mode: TalkMode) -> None:
+        self.note(mode.value)
+
+    def set_muted(self, muted: bool) -> None:
+        self.note("mute" if muted else "unmute")
+
+    def notice(self, line: str) -> None:
+        self.note(line)
+
+
+def told(
+    work: Callable[[TalkPress, Recorded], Coroutine[Any, Any, None]], press: PressSetting
+) -> list[tuple[float, str]]:
+    """Return what the conversation is told while `work` runs from time 0 on."""
+
+    async def run() -> list[tuple[float, str]]:
+        talker = Recorded()
+        talk = TalkPress(Rules(press=press, max_talk_s=MAX_S), talker, asyncio.get_running_loop().time)
+        await work(talk, talker)
+        talk.stop()
+        return talker.told
+
+    return run_virtually(run())
+
+
+def test_a_key_a_command_and_the_watchdog_move_one_talk() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(KeyDown(key=F9))
+        await asyncio.sleep(1)
+        talk.take(TOGGLE)
+        await asyncio.sleep(1)
+        talk.take(KeyUp(key=F9))
+        talk.take(START)
+        await asyncio.sleep(100)
+
+    assert told(work, PressSetting.HOLD) == [
+        (0, "press"),
+        (1, "release"),
+        (2, "press"),
+        (2 + MAX_S, "release"),
+        (2 + MAX_S, "Talking stopped after 30 seconds. Press again to go on."),
+    ]
+
+
+def test_the_watchdog_is_that_of_the_present_talk() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        for _ in range(3):
+            talk.take(KeyDown(key=F9))
+            await asyncio.sleep(MAX_S - 1)
+            talk.take(KeyUp(key=F9))
+
+    assert [what for _, what in told(work, PressSetting.HOLD)] == ["press", "release"] * 3
+
+
+def test_the_end_of_everything_ends_a_talk() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(START)
+
+    assert told(work, PressSetting.HOLD) == [(0, "press"), (0, "release")]
+
+
+@pytest.mark.parametrize("mode", TalkMode)
+def test_another_way_to_talk_ends_a_talk_before(mode: TalkMode) -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(KeyDown(key=F9))
+        talk.set_talk_mode(mode)
+        talk.take(KeyUp(key=F9))
+
+    assert [what for _, what in told(work, PressSetting.HOLD)] == ["press", "release", mode.value]
+
+
+def test_mute_of_key_button_and_command_is_one() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(KeyDown(key=SILENCER))
+        talk.take(MuteWished(on=True))
+        talk.take(KeyUp(key=SILENCER))
+        await asyncio.sleep(1)
+        talk.take(MuteWished(on=False))
+
+    assert told(work, PressSetting.HOLD) == [(0, "mute"), (1, "unmute")]
+
+
+def test_after_a_talk_that_the_conversation_ended_the_next_press_talks() -> None:
+    async def work(talk: TalkPress, talker: Recorded) -> None:
+        talk.take(TOGGLE)
+        talk.see(Snapshot(talking=True))
+        talk.see(Snapshot(talking=False))
+        await asyncio.sleep(1)
+        talk.take(TOGGLE)
+
+    assert told(work, PressSetting.TOGGLE) == [(0, "press"), (1, "press"), (1, "release")]
+
+
+def test_another_microphone_ends_the_talk_and_the_first_one_does_not() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(START)
+        for seconds, name in enumerate(["", "A", "", "A", "B", "A"]):
+            await asyncio.sleep(seconds)
+            talk.see(Snapshot(talking=True, microphone_name=name))
+
+    another = "Talking stopped: this is another microphone. Press again to go on."
+    assert told(work, PressSetting.HOLD) == [(0, "press"), (10, "release"), (10, another)]
+
+
+@pytest.mark.parametrize(("loss", "words"), [(Loss.SLEEP, "slept"), (Loss.LOCK, "locked"), (Loss.PORTAL, "desktop")])
+def test_a_lost_key_is_told(loss: Loss, words: str) -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(Lost(loss=loss))
+        talk.take(KeyDown(key=F9))
+        talk.take(Lost(loss=loss))
+
+    (_, first), (_, second), (_, notice) = told(work, PressSetting.HOLD)
+    assert (first, second) == ("press", "release")
+    assert words in notice
+
+
+def test_the_window_that_loses_the_focus_ends_its_key_without_a_word() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(KeyDown(key=window_key("space")))
+        talk.take(Lost(loss=Loss.FOCUS))
+
+    assert [what for _, what in told(work, PressSetting.TOGGLE)] == ["press", "release"]
+
+
+def test_the_key_test_counts_and_does_nothing_else() -> None:
+    counts: list[KeyCount] = []
+
+    async def work(talk: TalkPress, talker: Recorded) -> None:
+        talk.take(START)
+        test = asyncio.create_task(talk.count_keys(counts.append, seconds=10))
+        await asyncio.sleep(1)
+        for event in (
+            KeyDown(key=F9),
+            KeyDown(key=F9),
+            OtherDown(),
+            KeyUp(key=F9),
+            KeyDown(key=SILENCER),
+            KeyUp(key=SILENCER),
+            KeyDown(key=F9),
+        ):
+            talk.take(event)
+            talk.see(Snapshot(talking=False))
+        while not test.done():
+            await asyncio.sleep(1)
+            talk.take(KeyDown(key=F9))  # the repeats of what is still held
+        assert await test == KeyCount(presses=3, releases=2, others=1)
+        talk.take(KeyUp(key=F9))
+        talk.take(KeyDown(key=F9))
+
+    assert told(work, PressSetting.HOLD) == [(0, "press"), (0, "release"), (10, "press"), (10, "release")]
+    assert [count.presses for count in counts] == [1, 1, 1, 2, 2, 3]
+
+
+def test_a_mute_key_that_is_held_at_the_end_of_the_key_test_mutes() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        test = asyncio.create_task(talk.count_keys(lambda _: None, seconds=10))
+        await asyncio.sleep(1)
+        talk.take(KeyDown(key=SILENCER))
+        await test
+
+    assert told(work, PressSetting.HOLD) == [(10, "mute")]
+
+
+class Board:
+    """A backend whose keys a test presses."""
+
+    def __init__(self) -> None:
+        self.tell: Tell | None = None
+
+    def start(self, tell: Tell) -> None:
+        self.tell = tell
+        tell(Standing(triggers=((Action.TALK, "F9"), (Action.MUTE, "F8"), (Action.TALK, "the side button"))))
+
+    async def stop(self) -> None:
+        pass
+
+    def send(self, news: News) -> None:
+        """Tell it from another thread, as listeners do."""
+        assert self.tell is not None
+        thread = threading.Thread(target=self.tell, args=(news,))
+        thread.start()
+        thread.join()
+
+
+@dataclass
+class Desktop:
+    """A talk key whose backend is found by `choose`."""
+
+    choose: Callable[[tuple[Binding, ...]], Any]
+    settings: TalkSettings = field(default_factory=TalkSettings)
+    shown: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.known = asyncio.Event()
+
+    def show(self, keys: str, note: str) -> None:
+        self.shown.append((keys, note))
+        self.known.set()
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> list[str]:
+        talker = Recorded()
+        talk = TalkPress(Rules(), talker, asyncio.get_running_loop().time)
+        key = TalkKey(self.settings, talk, self.show, self.choose)
+        key.start()
+        await self.known.wait()
+        await work()
+        await key.stop()
+        await asyncio.sleep(0)
+        return [what for _, what in talker.told]
+
+
+async def _no_work() -> None:
+    pass
+
+
+async def test_keys_of_the_desktop_are_found_shown_and_heard() -> None:
+    board = Board()
+    seen: list[tuple[Binding, ...]] = []
+
+    def choose(bindings: tuple[Binding, ...]) -> Board:
+        seen.append(bindings)
+        return board
+
+    async def work() -> None:
+        board.send(KeyDown(key=F9))
+        board.send(KeyUp(key=F9))
+        board.send(KeyDown(key=F9))
+        await asyncio.sleep(0)
+
+    desktop = Desktop(choose, replace(TalkSettings(), key="f9, mouse_back", mute_key="f8"))
+    assert await desktop.run(work) == ["press", "release"] * 2
+    assert desktop.shown == [("F9 or the side button", "")]
+    assert seen == [parse_bindings("f9, mouse_back", "f8")]
+    board.send(KeyDown(key=F9))
+    await asyncio.sleep(0)
+
+
+async def test_a_key_that_does_not_exist_is_said_and_nothing_is_looked_for() -> None:
+    desktop = Desktop(lambda _: pytest.fail("looked for"), TalkSettings(key="f99"))
+    assert await desktop.run(_no_work) == []
+    ((keys, note),) = desktop.shown
+    assert keys == ""
+    assert "f99" in note
+
+
+async def test_a_desktop_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("novadesk.app.talkkey.FIND_S", 0.05)
+    release = threading.Event()
+    desktop = Desktop(lambda _: release.wait(10))
+    await desktop.run(_no_work)
+    release.set()
+    ((keys, note),) = desktop.shown
+    assert keys == ""
+    assert "in time" in note
+    assert "novadesk ctl talk toggle" in note

@@ -1,0 +1,262 @@
+"""The one owner of the press state: its table, case by case, and what no sequence of events can make it do."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from novadesk.config import PressSetting
+from novadesk.desktop.hotkeys.press import (
+    DOUBLE_S,
+    REPEAT_S,
+    Action,
+    Begin,
+    Closed,
+    Deed,
+    End,
+    Event,
+    Key,
+    KeyDown,
+    KeyUp,
+    Loss,
+    Lost,
+    Mute,
+    MuteWished,
+    Origin,
+    OtherDown,
+    Press,
+    Rules,
+    TimePassed,
+    Why,
+    Wish,
+    Wished,
+    deadline,
+    step,
+)
+
+HOLD, TOGGLE, LOCK = PressSetting.HOLD, PressSetting.TOGGLE, PressSetting.HOLD_OR_LOCK
+F9, MOUSE = Key(name="f9"), Key(name="mouse_back")
+CTRL = Key(name="right_ctrl", bare=True)
+SPACE = Key(name="space", origin=Origin.WINDOW)
+SILENCER = Key(name="f8", action=Action.MUTE)
+BEGIN, MUTE, UNMUTE = Begin(), Mute(on=True), Mute(on=False)
+RELEASED, CANCELLED, LOST, TOO_LONG = (End(why=why) for why in Why)
+MAX_S = 60.0
+
+
+def down(key: Key = F9) -> KeyDown:
+    return KeyDown(key=key)
+
+
+def up(key: Key = F9) -> KeyUp:
+    return KeyUp(key=key)
+
+
+def lost(loss: Loss) -> Lost:
+    return Lost(loss=loss)
+
+
+def wish(wanted: Wish, origin: Origin = Origin.COMMAND) -> Wished:
+    return Wished(wish=wanted, origin=origin)
+
+
+def run(press: PressSetting, events: Iterable[tuple[float, Event]]) -> list[Deed]:
+    """Return what is done, when each event comes so many seconds after the one before."""
+    state, now, deeds = Press(), 1000.0, []
+    for passed, event in events:
+        now += passed
+        state, done = step(state, event, now, Rules(press=press, max_talk_s=MAX_S))
+        deeds += done
+    return deeds
+
+
+CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
+    "held": (HOLD, [(0, down()), (5, up())], [BEGIN, RELEASED]),
+    "repeats of a held key": (HOLD, [(0, down()), (0.5, down()), (0.04, down()), (0.04, up())], [BEGIN, RELEASED]),
+    "two quick presses are two": (HOLD, [(0, down()), (0.05, up()), (0.01, down()), (1, up())], [BEGIN, RELEASED] * 2),
+    "a release without a press": (HOLD, [(0, up()), (0, down())], [BEGIN]),
+    "the last of two keys ends": (
+        HOLD,
+        [(0, down()), (0.1, down(MOUSE)), (1, up()), (0.5, up(MOUSE))],
+        [BEGIN, RELEASED],
+    ),
+    "a key that took over from a command ends by its release": (
+        HOLD,
+        [(0, wish(Wish.START)), (1, down()), (1, up())],
+        [BEGIN, RELEASED],
+    ),
+    "a press after a release that was lost is held on": (
+        HOLD,
+        [(0, down()), (REPEAT_S, down()), (1, up())],
+        [BEGIN, RELEASED],
+    ),
+    "toggled": (TOGGLE, [(0, down()), (0.1, up()), (9, down()), (0.1, up())], [BEGIN, RELEASED]),
+    "repeats do not toggle": (TOGGLE, [(0, down()), (0.5, down()), (0.04, down()), (0.04, up())], [BEGIN]),
+    "another key ends a toggled talk": (TOGGLE, [(0, down()), (0.1, up()), (1, down(MOUSE))], [BEGIN, RELEASED]),
+    "a press after a release that was lost toggles": (
+        TOGGLE,
+        [(0, down()), (REPEAT_S, down())],
+        [BEGIN, RELEASED],
+    ),
+    "a press soon after a repeat is one": (TOGGLE, [(0, down()), (1, down()), (REPEAT_S - 0.1, down())], [BEGIN]),
+    "held, with locking": (LOCK, [(0, down()), (5, up())], [BEGIN, RELEASED]),
+    "a double press locks until the next": (
+        LOCK,
+        [(0, down()), (0.1, up()), (DOUBLE_S - 0.1, down()), (0.1, up()), (9, down()), (0.1, up())],
+        [BEGIN, RELEASED, BEGIN, RELEASED],
+    ),
+    "the press that ends a lock does not begin another": (
+        LOCK,
+        [(0, down()), (0.1, up()), (0.1, down()), (0.1, up()), (9, down()), (0.1, up()), (0.1, down()), (0.1, up())],
+        [BEGIN, RELEASED] * 3,
+    ),
+    "too slow for a double press": (
+        LOCK,
+        [(0, down()), (0.1, up()), (DOUBLE_S, down()), (0.1, up())],
+        [BEGIN, RELEASED] * 2,
+    ),
+    "two keys are no double press": (
+        LOCK,
+        [(0, down()), (0.1, up()), (0.1, down(MOUSE)), (0.1, up(MOUSE))],
+        [BEGIN, RELEASED] * 2,
+    ),
+    "a double press that was let go locks nothing when the key was part of a shortcut in between": (
+        LOCK,
+        [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, up(CTRL))],
+        [BEGIN, CANCELLED, BEGIN, RELEASED],
+    ),
+    "a shortcut takes the talk of a modifier back": (
+        HOLD,
+        [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL))],
+        [BEGIN, CANCELLED],
+    ),
+    "the repeat of a modifier that was taken back": (
+        HOLD,
+        [(0, down(CTRL)), (0.1, OtherDown()), (0.4, down(CTRL))],
+        [BEGIN, CANCELLED],
+    ),
+    "typing does not disturb another key": (HOLD, [(0, down()), (0.1, OtherDown()), (1, up())], [BEGIN, RELEASED]),
+    "a modifier toggles as it comes up": (
+        TOGGLE,
+        [(0, down(CTRL)), (0.2, up(CTRL)), (3, down(CTRL)), (0.2, up(CTRL))],
+        [BEGIN, RELEASED],
+    ),
+    "a shortcut toggles nothing": (TOGGLE, [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL))], []),
+    "a shortcut ends no locked talk": (
+        LOCK,
+        [(0, wish(Wish.START)), (1, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL))],
+        [BEGIN],
+    ),
+    "a modifier ends a locked talk as it comes up": (
+        LOCK,
+        [(0, wish(Wish.START)), (1, down(CTRL)), (0.1, up(CTRL))],
+        [BEGIN, RELEASED],
+    ),
+    "a shortcut takes the lock of a modifier back": (
+        LOCK,
+        [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, OtherDown())],
+        [BEGIN, RELEASED, BEGIN, CANCELLED],
+    ),
+    "a shortcut after the lock leaves it": (
+        LOCK,
+        [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, up(CTRL)), (1, OtherDown())],
+        [BEGIN, RELEASED, BEGIN],
+    ),
+    "commands": (HOLD, [(0, wish(Wish.START)), (1, wish(Wish.START)), (1, wish(Wish.STOP))], [BEGIN, RELEASED]),
+    "a command toggles": (HOLD, [(0, wish(Wish.TOGGLE)), (1, wish(Wish.TOGGLE))], [BEGIN, RELEASED]),
+    "a command ends what a key holds": (
+        HOLD,
+        [(0, down()), (1, wish(Wish.TOGGLE)), (0.1, down()), (1, up())],
+        [BEGIN, RELEASED],
+    ),
+    "a command takes over from a key": (HOLD, [(0, down()), (1, wish(Wish.START)), (1, up())], [BEGIN]),
+    "too long": (HOLD, [(0, down()), (MAX_S, TimePassed())], [BEGIN, TOO_LONG]),
+    "not yet too long": (HOLD, [(0, down()), (MAX_S - 0.01, TimePassed())], [BEGIN]),
+    "too long, the timer late": (HOLD, [(0, down()), (MAX_S + 5, up())], [BEGIN, TOO_LONG]),
+    "too long, toggled": (TOGGLE, [(0, down()), (0.1, up()), (MAX_S, TimePassed())], [BEGIN, TOO_LONG]),
+    "the repeats of a key that was held too long": (
+        HOLD,
+        [(0, down()), *[(1.0, down())] * 70, (0.1, up()), (0.1, down())],
+        [BEGIN, TOO_LONG, BEGIN],
+    ),
+    "the conversation ends the talk": (HOLD, [(0, down()), (1, Closed()), (0.5, down()), (1, up())], [BEGIN]),
+    "nothing is ended that was not begun": (HOLD, [(0, Closed()), (0, wish(Wish.STOP)), (0, TimePassed())], []),
+    "the end of another talk leaves a tap alone": (TOGGLE, [(0, down(CTRL)), (0, Closed()), (0.1, up(CTRL))], [BEGIN]),
+    "a press after a talk that the conversation ended": (
+        TOGGLE,
+        [(0, down()), (0.1, up()), (1, Closed()), (1, down())],
+        [BEGIN, BEGIN],
+    ),
+    "muted while held": (HOLD, [(0, down(SILENCER)), (1, down(SILENCER)), (1, up(SILENCER))], [MUTE, UNMUTE]),
+    "who was muted before stays so": (
+        HOLD,
+        [(0, MuteWished(on=True)), (1, down(SILENCER)), (1, up(SILENCER)), (1, MuteWished(on=False))],
+        [MUTE, UNMUTE],
+    ),
+    "a wish to unmute waits for the key": (
+        HOLD,
+        [(0, down(SILENCER)), (1, MuteWished(on=False)), (1, up(SILENCER))],
+        [MUTE, UNMUTE],
+    ),
+    "a mute key that is lost stays muted": (
+        HOLD,
+        [(0, down(SILENCER)), (1, lost(Loss.LISTENER)), (1, up(SILENCER)), (1, MuteWished(on=False))],
+        [MUTE, UNMUTE],
+    ),
+    "a mute key does not end a talk": (
+        HOLD,
+        [(0, down()), (1, down(SILENCER)), (1, up(SILENCER)), (1, up())],
+        [BEGIN, MUTE, UNMUTE, RELEASED],
+    ),
+    "a talk that ends does not unmute": (HOLD, [(0, down(SILENCER)), (0, down()), (1, up())], [MUTE, BEGIN, RELEASED]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("press", "events", "deeds"), CASES.values(), ids=CASES)
+def test_what_is_done(press: PressSetting, events: list[tuple[float, Event]], deeds: list[Deed]) -> None:
+    assert run(press, events) == deeds
+
+
+GLOBAL, WINDOW, COMMAND = Origin.GLOBAL, Origin.WINDOW, Origin.COMMAND
+ENDED_BY: dict[Loss, set[Origin]] = {
+    Loss.FOCUS: {WINDOW},
+    Loss.LISTENER: {GLOBAL},
+    Loss.PORTAL: {GLOBAL},
+    Loss.LOCK: {GLOBAL, WINDOW, COMMAND},
+    Loss.SLEEP: {GLOBAL, WINDOW, COMMAND},
+    Loss.DEVICES: {GLOBAL, WINDOW, COMMAND},
+}
+
+
+@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize("origin", Origin)
+@pytest.mark.parametrize("press", PressSetting)
+def test_a_loss_ends_what_it_concerns(press: PressSetting, origin: Origin, loss: Loss) -> None:
+    key = Key(name="key", origin=origin)
+    begun: list[tuple[float, Event]] = [(0, wish(Wish.START))] if origin is COMMAND else [(0, down(key))]
+    assert run(press, [*begun, (1, lost(loss))]) == ([BEGIN, LOST] if origin in ENDED_BY[loss] else [BEGIN])
+
+
+def test_a_held_key_does_not_begin_anew_by_its_repeats_after_a_loss() -> None:
+    assert run(HOLD, [(0, down()), (1, lost(Loss.DEVICES)), *[(0.5, down())] * 20]) == [BEGIN, LOST]
+
+
+def test_a_press_after_a_loss_counts_though_the_release_was_not_seen() -> None:
+    assert run(HOLD, [(0, down()), (0.1, lost(Loss.SLEEP)), (REPEAT_S, down())]) == [BEGIN, LOST, BEGIN]
+
+
+@pytest.mark.parametrize("loss", [Loss.LISTENER, Loss.PORTAL])
+def test_a_new_listener_begins_with_nothing_held(loss: Loss) -> None:
+    assert run(HOLD, [(0, down()), (0.1, lost(loss)), (0.1, down())]) == [BEGIN, LOST, BEGIN]
+
+
+def test_the_window_that_loses_the_focus_leaves_the_global_key_alone() -> None:
+    events = [(0, down()), (0.1, down(SPACE)), (1, lost(Loss.FOCUS)), (1, up())]
+    assert run(HOLD, events) == [BEGIN, RELEASED]
+
+
+def test_the_deadline_is_that_of_the_talk() -> None:
+    rules = Rules(max_talk_s=MAX_S)
+    assert deadline(Press(), rules) is None
+    state, _ = step(Press(), down(), 7.0, rules)
+    state, _ = step(state, down(MOUSE), 9.0, rules)
+    assert deadline(state, rules) == 7.0 + MAX_S
