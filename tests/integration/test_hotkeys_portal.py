@@ -313,7 +313,7 @@ async def test_the_end_of_the_portal_ends_the_talk(address: str) -> None:
             shown.set()
 
     async with portal_on(address) as portal:
-        key = TalkKey(TalkSettings(), press, show, lambda bindings: PortalHotkey(bindings, address))
+        key = TalkKey(TalkSettings(), press, show, lambda bindings: PortalHotkey(bindings, address), lambda _: None)
         key.start()
         await shown.wait()
         portal.press("talk")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from novadesk.config import TalkSettings
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Snapshot, TalkMode
 from novadesk.daemon import DaemonCall
+from novadesk.desktop.hotkeys.away import AwayWatch
 from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, News, Standing, choose_backend
 from novadesk.desktop.hotkeys.chord import Binding, parse_bindings
 from novadesk.desktop.hotkeys.keytest import TEST_S, KeyCount, KeyCounter
@@ -168,6 +170,11 @@ class TalkPress:
             self._talker.set_muted(self._shown_muted)
 
 
+def watch_away(press: TalkPress) -> AwayWatch | None:
+    """Return what notices that the screen is locked or the computer goes to sleep; nothing does outside Linux."""
+    return AwayWatch(press.take) if sys.platform == "linux" else None
+
+
 class TalkKey:
     """Watches the desktop's keys for the press state; what came of it is shown.
 
@@ -176,6 +183,7 @@ class TalkKey:
         press: takes what they do.
         show: takes the keys that talk, as people read them, and why some may not work, in words.
         choose: finds the backend; blocks.
+        away: makes what notices that the screen is locked or the computer goes to sleep, where there is such a thing.
     """
 
     def __init__(
@@ -184,8 +192,10 @@ class TalkKey:
         press: TalkPress,
         show: Callable[[str, str], None],
         choose: Callable[[tuple[Binding, ...]], HotkeyBackend] = choose_backend,
+        away: Callable[[TalkPress], AwayWatch | None] = watch_away,
     ) -> None:
         self._settings, self._press, self._show, self._choose = settings, press, show, choose
+        self._away = away(press)
         self._backend: HotkeyBackend | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -193,6 +203,8 @@ class TalkKey:
     def start(self) -> None:
         """Begin to watch."""
         self._task = asyncio.create_task(self._find(), name="talk-key")
+        if self._away is not None:
+            self._away.start()
 
     async def stop(self) -> None:
         """Stop watching, and end a talk."""
@@ -203,6 +215,8 @@ class TalkKey:
         if self._backend is not None:
             await self._backend.stop()
             self._backend = None
+        if self._away is not None:
+            await self._away.stop()
         self._press.take(Wished(wish=Wish.STOP, origin=Origin.GLOBAL))
 
     async def _find(self) -> None:

@@ -244,6 +244,7 @@ class Desktop:
 
     choose: Callable[[tuple[Binding, ...]], Any]
     settings: TalkSettings = field(default_factory=TalkSettings)
+    away: Any = None
     shown: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -256,7 +257,7 @@ class Desktop:
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> list[str]:
         talker = Recorded()
         talk = TalkPress(Rules(), talker, asyncio.get_running_loop().time)
-        key = TalkKey(self.settings, talk, self.show, self.choose)
+        key = TalkKey(self.settings, talk, self.show, self.choose, away=lambda _: self.away)
         key.start()
         await self.known.wait()
         await work()
@@ -289,6 +290,29 @@ async def test_keys_of_the_desktop_are_found_shown_and_heard() -> None:
     assert seen == [parse_bindings("f9, mouse_back", "f8")]
     board.send(KeyDown(key=F9))
     await asyncio.sleep(0)
+
+
+class Away:
+    """Notes that it is started and stopped."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def start(self) -> None:
+        self.told.append("start")
+
+    async def stop(self) -> None:
+        self.told.append("stop")
+
+
+async def test_lock_and_sleep_are_watched_as_long_as_the_keys() -> None:
+    away = Away()
+
+    async def work() -> None:
+        assert away.told == ["start"]
+
+    await Desktop(lambda _: Board(), away=away).run(work)
+    assert away.told == ["start", "stop"]
 
 
 async def test_a_key_that_does_not_exist_is_said_and_nothing_is_looked_for() -> None:
