@@ -53,7 +53,7 @@ class Person:
     def ask(self, text: str, *, turns: int) -> str:
         """Write a message, wait until the newest conversation has so many turns, and return the last one's text."""
         self.write(text)
-        answer = self.program.wait_for_turns(turns)[-1]
+        answer = self.program.wait_for_turns(turns, first=text if turns == 2 else "")[-1]
         self.program.wait_for_phase("ready")
         return str(answer["text"])
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-# A minute or more: begun last, one of them would keep everybody waiting.
+# A minute or more: begun last, one of them would keep everybody waiting. Those that mostly wait go first, together.
 LONGEST = (
-    *(f"tests/integration/test_{name}.py" for name in ("fault_matrix_sockets", "isolation", "renewals")),
-    *(f"tests/end2end/test_{name}.py" for name in ("commands_talk", "deaths", "kills", "private", "window_stories")),
+    *(f"tests/integration/test_{name}.py" for name in ("renewals", "isolation", "fault_matrix_sockets")),
+    *(f"tests/end2end/test_{name}.py" for name in ("window_stories", "private", "deaths", "commands_talk", "kills")),
 )
 COMPUTING = ("tests/unit/", "tests/contract/")  # but for what needs the private desktop
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
@@ -61,8 +61,9 @@ def _taken(items: Sequence[pytest.Item], folder: Path, *, computing_only: bool) 
     computing = {name for name in modules if name.startswith(COMPUTING) and not any(map(_rig, modules[name]))}
     computing |= {name for name in modules if name.startswith(WINDOWS)}
 
-    def rank(name: str) -> tuple[bool, bool, str]:
-        return name not in LONGEST, name in computing, "" if name in computing else name.rpartition("/")[2]
+    def rank(name: str) -> tuple[int, bool, str]:
+        early = LONGEST.index(name) if name in LONGEST else len(LONGEST)
+        return early, name in computing, "" if name in computing else name.rpartition("/")[2]
 
     for name in sorted(modules, key=rank):
         if computing_only and name not in computing:
