@@ -13,15 +13,16 @@ _MEMORY_S = 120.0
 _FIRST_S = 5.0
 _TRUST_S2 = 8.0  # spread of the times at which half of the slope is believed: ten seconds
 _JUMP_S = 0.05
+_SETTLE_S = 0.5  # after a gap that a device has told: what it lost, and what it then asks for at once
 _TAPS = 32
 _PHASES = 1_024
 
 
 class DriftEstimator:
-    """Finds the ratio of two clocks from what they have counted: a straight line through the last two minutes.
+    """Finds the ratio of two clocks from what they have counted: the slope of straight lines in the last two minutes.
 
-    Counters move by whole blocks and callbacks are late, which the line evens out. Frames lost on one side are a jump
-    of the line, not a slope.
+    Counters move by whole blocks and callbacks are late, which a line evens out. Frames lost on one side begin another
+    line of the same slope. A long gap is seen; a short one has to be told, for it is no longer than a block.
 
     Args:
         capture_hz: nominal rate of the microphone's frames.
@@ -37,8 +38,10 @@ class DriftEstimator:
         """Forget both clocks."""
         self._begun_ns: int | None = None
         self._last_ns = 0
-        self._skipped_s = 0.0
-        self._weight = self._mean_s = self._mean_ahead_s = self._spread_s2 = self._common_s2 = 0.0
+        self._gaps = 0
+        self._settled_ns = 0
+        self._weight = self._mean_s = self._mean_ahead_s = 0.0  # of this line
+        self._count = self._spread_s2 = self._common_s2 = 0.0  # of all of them
         self._ppm = 0.0
 
     @property
@@ -51,16 +54,22 @@ class DriftEstimator:
         """Return the speaker's clock over the microphone's."""
         return 1 + self._ppm * 1e-6
 
-    def feed(self, capture_frames: int, playout_frames: int, monotonic_ns: int) -> float:
-        """Take both counts as they stood at one time; return the ratio as far as it is known."""
+    def feed(self, capture_frames: int, playout_frames: int, monotonic_ns: int, gaps: int = 0) -> float:
+        """Take both counts as they stood at one time; return the ratio as far as it is known.
+
+        `gaps` counts those that the devices have told so far, overflows and underflows.
+        """
         if self._begun_ns is None:
             self._begun_ns = self._last_ns = monotonic_ns
+        if gaps != self._gaps:
+            self._gaps, self._settled_ns, self._weight = gaps, monotonic_ns + round(_SETTLE_S * 1e9), 0.0
+        if monotonic_ns < self._settled_ns:
+            return self.ratio
         captured_s = capture_frames / self._capture_hz
-        ahead_s = playout_frames / self._playout_hz - captured_s - self._skipped_s
+        ahead_s = playout_frames / self._playout_hz - captured_s
         expected_s = self._mean_ahead_s + (captured_s - self._mean_s) * self._ppm * 1e-6
-        if self._weight and abs(ahead_s - expected_s) > _JUMP_S:
-            self._skipped_s += ahead_s - expected_s
-            ahead_s = expected_s
+        if abs(ahead_s - expected_s) > _JUMP_S:
+            self._weight = 0.0
         self._add(captured_s, ahead_s, (monotonic_ns - self._last_ns) / 1e9)
         self._last_ns = monotonic_ns
         if monotonic_ns - self._begun_ns >= _FIRST_S * 1e9:
@@ -70,6 +79,7 @@ class DriftEstimator:
     def _add(self, captured_s: float, ahead_s: float, after_s: float) -> None:
         kept = float(np.exp(-after_s / _MEMORY_S))
         self._weight = self._weight * kept + 1
+        self._count = self._count * kept + 1
         off_s, off_ahead_s = captured_s - self._mean_s, ahead_s - self._mean_ahead_s
         self._mean_s += off_s / self._weight
         self._mean_ahead_s += off_ahead_s / self._weight
@@ -79,7 +89,7 @@ class DriftEstimator:
     def _slope_ppm(self) -> float:
         if self._spread_s2 <= 0:
             return 0.0
-        spread_s2 = self._spread_s2 / self._weight
+        spread_s2 = self._spread_s2 / self._count
         slope_ppm = 1e6 * self._common_s2 / self._spread_s2 * spread_s2 / (spread_s2 + _TRUST_S2)
         return min(MOST_PPM, max(-MOST_PPM, slope_ppm))
 
@@ -110,8 +120,8 @@ class DriftResampler:
         places = self._place + ratio * np.arange(count)
         self._place += ratio * count - len(samples)
         self._history = joined[len(samples) :].copy()
-        if not count:
-            return np.zeros(0, np.float32)
+        if not count or not joined.any():
+            return np.zeros(count, np.float32)
         whole = np.minimum(places.astype(np.intp), len(samples) - 1)
         phases = np.rint((places - whole) * _PHASES).astype(np.intp)
         result: Samples = np.einsum("ij,ij->i", sliding_window_view(joined, _TAPS)[whole], self._filters[phases])

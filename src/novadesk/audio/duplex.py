@@ -95,6 +95,10 @@ class Duplex:
         """Return whether one stream carries both directions."""
         return len(self.streams) == 1
 
+    def gaps(self) -> int:
+        """Return how often PortAudio told of sound that was lost, in either direction."""
+        return self.capture.overflows + self.output_underflows()
+
     @property
     def capture_latency_s(self) -> float:
         """Return what PortAudio states."""

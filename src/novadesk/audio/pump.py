@@ -108,7 +108,9 @@ class Pump:
             self._feeder.pause()
         capture = self._duplex.capture
         playout = self._duplex.playout
-        self._reference: Reference = OneClock(playout) if self._duplex.one_clock else TwoClocks(capture, playout)
+        self._reference: Reference = (
+            OneClock(playout) if self._duplex.one_clock else TwoClocks(capture, playout, self._duplex.gaps)
+        )
         delay_s = self._duplex.capture_latency_s + self._duplex.playout_latency_s
         self._hearing = Hearing(
             canceller, make_detector(), lambda: self._feeder.playing, self._interrupt,

@@ -1,5 +1,6 @@
 """What was played, cut to the microphone's time: what the echo canceller compares the microphone with."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -86,14 +87,16 @@ class TwoClocks:
     Args:
         capture: where the callback leaves the microphone.
         playout: of any rate.
+        gaps: tells how many gaps the devices have told so far.
 
     Attributes:
         slips: how often it had to jump, because frames were lost on one side.
     """
 
-    def __init__(self, capture: CaptureSide, playout: Playout) -> None:
+    def __init__(self, capture: CaptureSide, playout: Playout, gaps: Callable[[], int] = int) -> None:
         self.slips = 0
         self._capture = capture
+        self._gaps = gaps
         self._ring = playout.heard
         self._rate_hz = playout.rate_hz
         self._resampler = Resampler(playout.rate_hz, LISTEN_HZ)
@@ -118,7 +121,7 @@ class TwoClocks:
         later = (self._capture.ring.written - begin - frames) * self._rate_hz // self._capture.rate_hz
         self._fetch(self._ring.available_frames - max(0, later))
         self._taken += samples
-        self._drift.feed(self._taken, self._put, self._taken * 1_000_000_000 // LISTEN_HZ)
+        self._drift.feed(self._taken, self._put, self._taken * 1_000_000_000 // LISTEN_HZ, self._gaps())
         if not self._begun:
             if len(self._waiting) < samples + _SLACK:
                 return np.zeros(samples, np.float32)

@@ -9,6 +9,7 @@ import pytest
 from novadesk.audio import pump as pumping
 from novadesk.audio.canceller import NullCanceller
 from novadesk.audio.devices import Device, DeviceList
+from novadesk.audio.drift import DriftEstimator
 from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.formats import Samples
 from novadesk.audio.outbox import Outbox
@@ -60,6 +61,7 @@ class Rig:
         self.speaker = self.pulse  # of a stream of its own where the test says so
         self.dead: set[str] = set()
         self.sound = 0.1
+        self.underflows = 0
         self.stream = FakeStream()
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic_ns", lambda: self.now_ns)
         monkeypatch.setattr("novadesk.audio.pump.time.monotonic", lambda: self.now_ns / 1e9)
@@ -87,7 +89,7 @@ class Rig:
             playout=self.playout,
             streams=(self.stream,) * len(pulses),
             pulses=pulses,
-            output_underflows=lambda: 0,
+            output_underflows=lambda: self.underflows,
         )
 
     def pump(self, microphone: str = "", speaker: str = "", **how: Any) -> Pump:
@@ -418,6 +420,19 @@ def test_nothing_is_looked_for_through_a_closed_gate(rig: Rig, monkeypatch: pyte
     pump.take(Watch(on=False))
     rig.run(pump, 0.02, alive=True)
     assert seen[-4:] == [True, True, False, False]
+
+
+def test_the_reference_of_two_clocks_learns_of_gaps_in_either_direction(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(DriftEstimator, "feed", lambda _self, _captured, _played, _at, gaps: told.append(gaps))
+    rig.speaker = Pulse()
+    pump = rig.pump()
+    rig.run(pump, 0.2, alive=True)
+    rig.underflows, rig.capture.overflows = 2, 3
+    rig.run(pump, 0.1, alive=True)
+    assert (told[0], told[-1]) == (0, 5)
 
 
 def test_the_delays_are_told(rig: Rig) -> None:
