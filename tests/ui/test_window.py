@@ -120,6 +120,21 @@ def test_the_ring_shows_the_microphone_only_while_it_is_heard(window: MainWindow
     assert window.panel.controls.under.text() == "Let go to send"
 
 
+def test_other_levels_are_drawn_without_all_the_rest(
+    window: MainWindow, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, drawn = window.panel.controls.talk, []
+    heard = ready(conversation, microphone=MicrophoneState.OPEN, talking=True, microphone_level=0.25)
+    window.on_snapshot(heard)
+    monkeypatch.setattr(window.conversation, "show_snapshot", lambda *_, **__: drawn.append(talk._microphone))
+    window.on_snapshot(replace(heard, microphone_level=0.022))
+    assert drawn == []
+    assert 0.3 < talk._microphone < 0.7
+    assert window.snapshot.microphone_level == 0.022
+    window.on_snapshot(replace(heard, attempt=1))
+    assert drawn == [1.0]
+
+
 @pytest.mark.parametrize(("level", "full"), [(0.0, 0.0), (0.001, 0.0), (0.25, 1.0), (1.0, 1.0)])
 def test_loudness_is_on_a_decibel_scale(level: float, full: float) -> None:
     from novadesk.ui.talk_button import loudness

@@ -1,6 +1,7 @@
 """The window: state in, intents out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, QTimer
@@ -88,9 +89,19 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(self.theme.icon("app", self.theme.palette.accent))
         self.resize(self.theme.px(1120), self.theme.px(740))
         self.panel.controls.talk.setFocus()
-        bridge.snapshot_changed.connect(self.show_snapshot)
+        bridge.snapshot_changed.connect(self.on_snapshot)
         QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]
         self.show_snapshot(bridge.latest or self.snapshot)
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw a snapshot; of one that tells of other levels only, as most do while sound is open, only those."""
+        before = self.snapshot
+        levels = replace(before, microphone_level=snapshot.microphone_level, speaker_level=snapshot.speaker_level)
+        if levels == snapshot and self.talk_key == self._shown_key:
+            self.snapshot = snapshot
+            self.panel.controls.show_levels(snapshot)
+        else:
+            self.show_snapshot(snapshot)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw a snapshot."""

@@ -99,7 +99,8 @@ class Controls(QWidget):
         self._intents = intents
         self._theme = theme
         self._hold = hold
-        self._muted = self._unheard = self._deaf = False
+        self._muted = self._unheard = self._deaf = self._heard = False
+        self._key = ""
         self._since_unheard = QElapsedTimer()
         self.talk = TalkButton(theme, self)
         self.talk.hold_began.connect(lambda: hold.press(TalkSource.MOUSE))
@@ -129,18 +130,24 @@ class Controls(QWidget):
         """Mute, or unmute."""
         self._intents.set_muted(not self._muted)
 
+    def show_levels(self, snapshot: Snapshot) -> None:
+        """Draw what changes with the levels of the sound alone; all else is as `show_snapshot` has drawn it."""
+        self.talk.set_state(
+            active=self._heard,
+            crossed=self._muted,
+            microphone=snapshot.microphone_level if self._heard else 0.0,
+            speaker=snapshot.speaker_level if snapshot.phase is Phase.SPEAKING else 0.0,
+        )
+        self._note_muted_talk(snapshot)
+        self.under.setText(self._words_under(snapshot, self._key))
+
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw the controls; `key` is the talk key as people read it."""
+        self._key = key
         self._muted = snapshot.microphone is MicrophoneState.MUTED
         self._deaf = not_listening(snapshot)
-        heard = snapshot.microphone is MicrophoneState.OPEN and (
+        self._heard = snapshot.microphone is MicrophoneState.OPEN and (
             snapshot.talking or (snapshot.talk_mode is TalkMode.HANDS_FREE and not self._deaf)
-        )
-        self.talk.set_state(
-            active=heard,
-            crossed=self._muted,
-            microphone=snapshot.microphone_level if heard else 0.0,
-            speaker=snapshot.speaker_level if snapshot.phase is Phase.SPEAKING else 0.0,
         )
         hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
         name = self.tr("Talk") if hands_free else self.tr("Hold to talk")
@@ -150,8 +157,7 @@ class Controls(QWidget):
         self.mute.setText(self.tr("Unmute") if self._muted else self.tr("Mute"))
         self.mute.set_name(self.mute.text())
         self._modes_buttons[snapshot.talk_mode].setChecked(True)
-        self._note_muted_talk(snapshot)
-        self.under.setText(self._words_under(snapshot, key, heard=heard))
+        self.show_levels(snapshot)
         self.answers.show_snapshot(snapshot)
 
     def set_narrow(self, narrow: bool) -> None:
@@ -185,7 +191,7 @@ class Controls(QWidget):
             if unheard:
                 announce(self, self.tr("Muted: nobody hears you"))
 
-    def _words_under(self, snapshot: Snapshot, key: str, *, heard: bool) -> str:
+    def _words_under(self, snapshot: Snapshot, key: str) -> str:
         if self._muted:
             return self.tr("Muted: nobody hears you") if self._unheard else self.tr("Muted")
         if snapshot.microphone is MicrophoneState.ABSENT and not snapshot.sound_opening and snapshot.phase in HEARING:
@@ -195,8 +201,8 @@ class Controls(QWidget):
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
             if snapshot.phase in RESTING:
                 return self.tr("Press {key}").format(key=key)
-            return self.tr("Listening") if heard and snapshot.phase in HEARING else self.tr("Hands-free")
-        return self.tr("Let go to send") if heard else self.tr("Hold {key}").format(key=key)
+            return self.tr("Listening") if self._heard and snapshot.phase in HEARING else self.tr("Hands-free")
+        return self.tr("Let go to send") if self._heard else self.tr("Hold {key}").format(key=key)
 
     def _latch(self) -> None:
         if self._hold.holds(TalkSource.LATCH):
