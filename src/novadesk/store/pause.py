@@ -114,12 +114,19 @@ class Pause:
         self._until = 0.0
         self._misses = 0
         self._ended = asyncio.Event()
+        self._wished = False
 
     def miss(self, error: KnownError) -> bool:
-        """Begin a pause; return whether the reason is a new one."""
-        off = verdict(error) is Verdict.OFF
-        self._until = self._clock.now() + (self._policy.off_pause_s if off else self._policy.backoff_s(self._misses))
-        self._misses += 1
+        """Begin a pause; return whether the reason is a new one.
+
+        There is none when `end` was called since the last one was sat out: what failed may have been asked before, of
+        another network or without the rights that are there now.
+        """
+        if not self._wished:
+            off = verdict(error) is Verdict.OFF
+            pause_s = self._policy.off_pause_s if off else self._policy.backoff_s(self._misses)
+            self._until = self._clock.now() + pause_s
+            self._misses += 1
         is_new = self.error is None or self.error.reason is not error.reason
         self.error = error
         return is_new
@@ -137,6 +144,7 @@ class Pause:
         """End the pause now, and begin again with short ones."""
         self._until = 0.0
         self._misses = 0
+        self._wished = True
         self._ended.set()
 
     async def sit_out(self) -> None:
@@ -145,3 +153,4 @@ class Pause:
             self._ended.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), pause_s)
+        self._wished = False

@@ -106,3 +106,15 @@ async def test_no_right_means_a_long_pause_that_ends_on_demand() -> None:
     pause.end()
     await waiting
     assert pause.error is not None, "what is wrong is known until a try goes well"
+
+
+async def test_a_wish_that_comes_while_an_answer_is_awaited_is_not_lost_when_that_answer_is_bad() -> None:
+    clock = HandClock()
+    pause = Pause(POLICY, clock)
+    pause.miss(failure(Reason.SYNC_DENIED))
+    assert await rest_s(pause, clock) == 900
+    pause.end()  # with the next try under way
+    pause.miss(failure(Reason.SYNC_DENIED))
+    assert await rest_s(pause, clock) == 0, "tried again at once"
+    pause.miss(failure(Reason.SYNC_DENIED))
+    assert await rest_s(pause, clock) == 900, "but only once"
