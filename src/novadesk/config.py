@@ -140,6 +140,23 @@ class SessionSettings:
     concurrent: int = 2
 
 
+KEEP_DAYS = (0, 1, 7, 30, 90, 365)
+"""How long conversations may be kept after their last turn; 0 means for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySettings:
+    """How long conversations are kept.
+
+    Attributes:
+        keep_days: one of `KEEP_DAYS`; those with a star stay, and those that the remote store has not in full.
+        delete_remotely: when they get too old, delete the remote copies as well.
+    """
+
+    keep_days: int = 0
+    delete_remotely: bool = False
+
+
 class SchemeSetting(Enum):
     """Colours of the window."""
 
@@ -181,6 +198,7 @@ class Settings:
     audio: AudioSettings = field(default_factory=AudioSettings)
     talk: TalkSettings = field(default_factory=TalkSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
@@ -240,6 +258,7 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[talk] max_talk_s must be between 10 and 3600": 10 <= settings.talk.max_talk_s <= 3600,
         "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
         "[session] concurrent must be at least 1": settings.session.concurrent >= 1,
+        f"[history] keep_days must be one of {', '.join(map(str, KEEP_DAYS))}": settings.history.keep_days in KEEP_DAYS,
         "[limits] values must be positive": all(
             0 < value < math.inf
             for value in (settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale)

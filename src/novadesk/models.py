@@ -83,6 +83,7 @@ class Turn:
         heard_chars: characters of `text` that the person heard; None means all.
         at_ms: Unix milliseconds at which the turn ended.
         wire_session: UUID of the wire session (the remote invocation) that carried it.
+        edited: what the person wants to read instead, here only; the model and the remote copy never see it.
     """
 
     turn_id: str
@@ -97,6 +98,12 @@ class Turn:
     unconfirmed: bool = False
     typed: bool = False
     sync: SyncState = SyncState.PENDING
+    edited: str | None = None
+
+    @property
+    def shown_text(self) -> str:
+        """Return the text as people read it: edited, or as it was heard."""
+        return self.heard_text if self.edited is None else self.edited
 
     @property
     def heard_text(self) -> str:

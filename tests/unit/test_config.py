@@ -14,9 +14,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from novadesk.config import (
+    KEEP_DAYS,
     AudioSettings,
     BackendSettings,
     EchoSetting,
+    HistorySettings,
     LimitSettings,
     PracticeSettings,
     PressSetting,
@@ -73,6 +75,7 @@ SETTINGS = st.builds(
         release_tail_ms=st.integers(0, 1_000),
         max_talk_s=st.floats(10, 3_600),
     ),
+    history=st.builds(HistorySettings, keep_days=st.sampled_from(KEEP_DAYS), delete_remotely=st.booleans()),
     limits=st.builds(
         LimitSettings,
         connection_s=st.floats(0.001, 1e6),
@@ -254,6 +257,8 @@ def test_every_way_of_writing_toml(file: Path, text: str) -> None:
         ("[voice]\ntemperature = 1.5\n", "temperature"),
         ("[voice]\ntop_p = nan\n", "top_p"),
         ("[talk]\nrelease_tail_ms = -1\n", "release_tail_ms"),
+        ("[history]\nkeep_days = 2\n", "keep_days"),
+        ("[history]\nkeep_days = true\n", "keep_days"),
         ("[talk]\nrelease_tail_ms = 1001\n", "release_tail_ms"),
         ("[talk]\nmax_talk_s = 9.9\n", "max_talk_s"),
         ("[talk]\nmax_talk_s = 3601\n", "max_talk_s"),

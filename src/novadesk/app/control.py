@@ -12,7 +12,7 @@ from novadesk.desktop.hotkeys.press import MuteWished, Origin, Wish, Wished
 from novadesk.errors import KnownError, Reason
 
 PROTOCOL = 1
-_UPKEEP = frozenset({"delete", "rename", "star", "backup", "logout"})
+_UPKEEP = frozenset({"delete", "set_aside", "bring_back", "clear", "rename", "star", "backup", "logout"})
 
 
 class ControlHandler:

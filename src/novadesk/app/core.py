@@ -17,6 +17,7 @@ from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.remotecopy import FreshArchive, RemoteCopy
+from novadesk.app.shelf import OpenShelf
 from novadesk.app.soundtest import sound_figures, try_sound
 from novadesk.app.talkkey import TalkKey, TalkPress
 from novadesk.app.upkeep import Upkeep
@@ -33,7 +34,7 @@ from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer, Reason
-from novadesk.models import BackendKind, Conversation, Found, Turn, check_handle
+from novadesk.models import BackendKind, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
@@ -41,6 +42,7 @@ from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
+from novadesk.store.retention import Keeping, Retention
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 _log = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ class Start:
     keychain: Keychain | None = None
 
 
-class Core:
+class Core(OpenShelf):
     """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
 
     Args:
@@ -95,11 +97,7 @@ class Core:
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
         self._engine: EngineSound | None = None
-        self._archive: Conversations
-        self._caretaker: Caretaker
         self._upkeep: Upkeep
-        self._remote_copy: RemoteCopy
-        self.controller: Controller
         self.talk: TalkPress
         self.diagnosis: Diagnosis
 
@@ -143,6 +141,8 @@ class Core:
         if database.repaired is not None:
             self._note_store(database.repaired.words)
         self._caretaker.start()
+        self._retention.start()
+        self._stack.push_async_callback(self._retention.stop)
         self._remote_copy.start()
         self._stack.push_async_callback(self._remote_copy.stop)  # before what it shows itself on
         await self._open_doors(start)
@@ -159,6 +159,15 @@ class Core:
         self._archive = Conversations(database)
         self._caretaker = Caretaker(database, unix_ms=self._clock.unix_ms, on_note=self._note_store)
         stack.push_async_callback(self._caretaker.stop)
+        history = self._settings.history
+        self._retention = Retention(
+            database,
+            self._archive,
+            Keeping(days=history.keep_days, remotely_too=history.delete_remotely),
+            unix_ms=self._clock.unix_ms,
+            spare=self._open_handle,
+            on_deleted=self._on_deleted,
+        )
         self.diagnosis = Diagnosis(
             settings=self._settings,
             folders=folders,
@@ -228,37 +237,6 @@ class Core:
         self._stack.push_async_callback(control.stop)
 
     # --- Requests --------------------------------------------------------------------------------
-
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return stored conversations, newest first."""
-        return await self._archive.conversations(offset=offset, limit=limit)
-
-    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
-        """Return stored turns below position `before` (None: the newest), in order."""
-        return await self._archive.turns(handle, before=before, limit=limit)
-
-    async def delete(self, handle: str) -> None:
-        """Delete a conversation, here at once and remotely later; the open one is ended first."""
-        open_now = self.controller.snapshot().conversation
-        if open_now is not None and open_now.handle == handle:
-            await self.controller.begin_anew()
-        await self._archive.delete(handle, self._clock.unix_ms())
-        self._caretaker.hurry()
-        self._remote_copy.changed()
-
-    async def rename(self, handle: str, title: str) -> None:
-        """Give a conversation a title; an empty one shows its label again."""
-        await self._archive.rename(handle, title, await self._remote_copy.name_time_ms(handle))
-        self._remote_copy.changed()
-
-    async def star(self, handle: str, on: bool) -> None:
-        """Mark a conversation as one to find again, or no more."""
-        await self._archive.star(handle, on, await self._remote_copy.name_time_ms(handle))
-        self._remote_copy.changed()
-
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
-        """Return turns with these words, those written last first."""
-        return await self._archive.search(text, limit, offset)
 
     async def pull(self, handle: str | None = None) -> int:
         """Read what other machines wrote to a conversation, or (None) find their conversations and read them all."""

@@ -48,7 +48,7 @@ _ENDINGS = {
 
 
 def render(conversation: Conversation, turns: Sequence[Turn], form: Format) -> str:
-    """Return the document; every text is cut at what the person heard."""
+    """Return the document; every text is cut at what the person heard, or is what the person made of it."""
     match form:
         case Format.JSON:
             return _json(conversation, turns)
@@ -166,6 +166,7 @@ def _json(conversation: Conversation, turns: Sequence[Turn]) -> str:
                 "turn_id": turn.turn_id,
                 "role": turn.role.value,
                 "text": turn.heard_text,
+                "edited": turn.edited,
                 "at": iso(turn.at_ms),
                 "interrupted": turn.interrupted,
                 "unconfirmed": turn.unconfirmed,
@@ -185,13 +186,13 @@ def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> str:
         "",
     ]
     for turn in turns:
-        lines += [f"**{SPEAKERS[turn.role]}** {second(turn.at_ms)}{_note(turn)}", "", _plain(turn.heard_text), ""]
+        lines += [f"**{SPEAKERS[turn.role]}** {second(turn.at_ms)}{_note(turn)}", "", _plain(turn.shown_text), ""]
     return "\n".join(lines)
 
 
 def _text(conversation: Conversation, turns: Sequence[Turn]) -> str:
     lines = [name_of(conversation), f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}", ""]
-    lines += [f"[{second(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.heard_text}" for turn in turns]
+    lines += [f"[{second(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.shown_text}" for turn in turns]
     return "\n".join(lines) + "\n"
 
 

@@ -74,7 +74,7 @@ def _article(turn: Turn) -> str:
     mark = mark_of(turn)
     noted = f' <span class="mark">({mark})</span>' if mark else ""
     head = f"{SPEAKERS[turn.role]} {_time(iso(turn.at_ms), second(turn.at_ms))}{noted}"
-    said = _safe(turn.heard_text)
+    said = _safe(turn.shown_text)
     return (
         f'<article class="{_SIDES[turn.role]}">\n<h3>{head}</h3>\n<p class="said" dir="auto">{said}</p>\n</article>\n'
     )

@@ -43,7 +43,7 @@ def cues(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[Cue]:
     past_ms = 0
     for turn in turns:
         # Without line ends there is no empty line, which would end a cue; an arrow would look like its times.
-        words = " ".join(_plain(turn.heard_text).replace("-->", "→").split())
+        words = " ".join(_plain(turn.shown_text).replace("-->", "→").split())
         if not words:
             continue
         end_ms = max(turn.at_ms - begin_ms, past_ms + 1)

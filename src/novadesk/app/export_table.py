@@ -12,7 +12,18 @@ from novadesk.app.export_words import SPEAKERS, iso, name_of
 from novadesk.models import Conversation, Turn
 from novadesk.protocol.history import well_formed
 
-COLUMNS = ("conversation", "number", "at", "seconds", "speaker", "text", "interrupted", "unconfirmed", "typed")
+COLUMNS = (
+    "conversation",
+    "number",
+    "at",
+    "seconds",
+    "speaker",
+    "text",
+    "interrupted",
+    "unconfirmed",
+    "typed",
+    "edited",
+)
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four are their wide forms
 _CONTROL = ("\t", "\r", "\n")
@@ -31,8 +42,11 @@ def table(conversation: Conversation, turns: Sequence[Turn]) -> str:
                 iso(turn.at_ms),
                 f"{max(0, turn.at_ms - conversation.created_ms) / 1000:.3f}",
                 SPEAKERS[turn.role],
-                guarded(turn.heard_text),
-                *("yes" if mark else "no" for mark in (turn.interrupted, turn.unconfirmed, turn.typed)),
+                guarded(turn.shown_text),
+                *(
+                    "yes" if mark else "no"
+                    for mark in (turn.interrupted, turn.unconfirmed, turn.typed, turn.edited is not None)
+                ),
             )
         )
     return stream.getvalue()

@@ -39,6 +39,7 @@ def name_of(conversation: Conversation) -> str:
 
 def mark_of(turn: Turn) -> str:
     """Return what is to be known of a turn beside its words, or an empty string."""
-    if turn.interrupted:
-        return "interrupted"
-    return "unconfirmed" if turn.unconfirmed else ""
+    marks = ["edited"] if turn.edited is not None else []
+    if turn.interrupted or turn.unconfirmed:
+        marks.insert(0, "interrupted" if turn.interrupted else "unconfirmed")
+    return ", ".join(marks)

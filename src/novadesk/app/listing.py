@@ -60,7 +60,7 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
         put(json.dumps([_turn(turn) for turn in turns], indent=2))
     else:
         for turn in turns:
-            put(f"{SPEAKERS[turn.role]:>5}: {turn.heard_text}{' [interrupted]' if turn.interrupted else ''}")
+            put(f"{SPEAKERS[turn.role]:>5}: {turn.shown_text}{' [interrupted]' if turn.interrupted else ''}")
     return 0
 
 
@@ -110,6 +110,7 @@ def _turn(turn: Turn) -> dict[str, object]:
         "interrupted": turn.interrupted,
         "unconfirmed": turn.unconfirmed,
         "typed": turn.typed,
+        "edited": turn.edited,
         "at": iso(turn.at_ms),
         "sync": turn.sync.value,
     }

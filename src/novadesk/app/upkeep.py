@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,8 +31,22 @@ _LOOK_S = 0.1
 class Shelf(Protocol):
     """The stored conversations, as the running core changes them."""
 
-    async def delete(self, handle: str) -> None:
-        """Delete a conversation."""
+    async def delete(self, handle: str, *, here_only: bool = False) -> None:
+        """Delete a conversation for good, with `here_only` from this computer only."""
+        ...
+
+    async def set_aside(
+        self, handles: Sequence[str] | None, *, keep_starred: bool = False, here_only: bool = False
+    ) -> Sequence[str]:
+        """Delete conversations (None: all) so that it can be undone for a while; return which were there."""
+        ...
+
+    async def bring_back(self, handles: Sequence[str]) -> int:
+        """Undo `set_aside`; return how many could be brought back."""
+        ...
+
+    async def clear(self, *, keep_starred: bool, here_only: bool) -> int:
+        """Delete all conversations for good; return how many."""
         ...
 
     async def rename(self, handle: str, title: str) -> None:
@@ -64,7 +79,15 @@ class Upkeep:
         """
         match request:
             case {"do": "delete", "handle": str(handle)}:
-                await self._shelf.delete(_checked(handle))
+                await self._shelf.delete(_checked(handle), here_only=_asked(request, "here_only"))
+            case {"do": "set_aside", "handle": str(handle)}:
+                await self._set_aside(_checked(handle), here_only=_asked(request, "here_only"))
+            case {"do": "bring_back", "handle": str(handle)}:
+                if not await self._shelf.bring_back((_checked(handle),)):
+                    raise no_such_conversation()
+            case {"do": "clear", "keep_starred": bool(keep_starred)}:
+                here_only = _asked(request, "here_only")
+                return {"deleted": await self._shelf.clear(keep_starred=keep_starred, here_only=here_only)}
             case {"do": "rename", "handle": str(handle), "title": str(title)}:
                 await self._shelf.rename(_checked(handle), " ".join(title.split())[:MAX_TITLE_CHARS])
             case {"do": "star", "handle": str(handle), "on": bool(on)}:
@@ -76,6 +99,10 @@ class Upkeep:
             case _:
                 return None
         return {}
+
+    async def _set_aside(self, handle: str, *, here_only: bool) -> None:
+        if not await self._shelf.set_aside((handle,), here_only=here_only):
+            raise no_such_conversation()
 
     async def _log_out(self) -> int:
         entries = await self._registry.forget_all()
@@ -95,10 +122,34 @@ class StoredShelf:
         self._archive = Conversations(database)
         self._clock = SystemClock()
 
-    async def delete(self, handle: str) -> None:
+    async def delete(self, handle: str, *, here_only: bool = False) -> None:
         """Delete a conversation, from the recovery copies too; a later core deletes it remotely."""
         now_ms = self._clock.unix_ms()
-        await self._archive.delete(handle, now_ms)
+        await self._archive.delete(handle, now_ms, here_only=here_only)
+        await self._renew_copies(now_ms)
+
+    async def set_aside(
+        self, handles: Sequence[str] | None, *, keep_starred: bool = False, here_only: bool = False
+    ) -> Sequence[str]:
+        """Delete conversations (None: all); a later core makes it final."""
+        now_ms = self._clock.unix_ms()
+        return await self._archive.set_aside(handles, now_ms, keep_starred=keep_starred, here_only=here_only)
+
+    async def bring_back(self, handles: Sequence[str]) -> int:
+        """Undo `set_aside`."""
+        return await self._archive.bring_back(handles)
+
+    async def clear(self, *, keep_starred: bool, here_only: bool) -> int:
+        """Delete all conversations, from the recovery copies too; a later core deletes them remotely."""
+        now_ms = self._clock.unix_ms()
+        await self._archive.set_aside(None, now_ms, keep_starred=keep_starred, here_only=here_only)
+        count = await self._archive.delete_left(now_ms, now_ms)
+        if count:
+            await self._renew_copies(now_ms)
+        return count
+
+    async def _renew_copies(self, now_ms: int) -> None:
+        """Have no recovery copy that holds what was deleted."""
         copies = RecoveryCopies(self._database.file)
         if copies.files():
             with suppress(KnownError):  # The next core that finds room does it.
@@ -186,8 +237,15 @@ def _without_a_store(folders: Folders, request: dict[str, Any]) -> dict[str, Any
     if "handle" in request:
         _checked(str(request["handle"]))
         raise no_such_conversation()
+    if request.get("do") == "clear":
+        return {"deleted": 0}
     empty(folders.cache)
     return {"entries": 0}
+
+
+def _asked(request: dict[str, Any], name: str) -> bool:
+    """Say whether a request asks for something that it need not mention."""
+    return request.get(name) is True
 
 
 def _checked(handle: str) -> str:

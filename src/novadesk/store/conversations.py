@@ -4,23 +4,27 @@ import dataclasses
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from novadesk.errors import BugError
+from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import Conversation, Found, SyncState, Turn, no_such_conversation
 from novadesk.protocol.history import well_formed
-from novadesk.store import outbox, search, wordindex
+from novadesk.store import deletion, outbox, search, wordindex
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
 from novadesk.store.rows import (
     CONVERSATION_QUERY,
+    SHOWN,
     TURN_COLUMNS,
     TURN_TABLES,
     conversation_of,
-    find_conversation,
     find_turn,
     turn_of,
 )
 
+MAX_EDIT_CHARS = 20_000
+
 _CURRENT = "current conversation"
+_BATCH_TURNS = 5_000
+"""Turns deleted in one transaction, more or less: what is said meanwhile waits that long for its place."""
 
 
 class Conversations:
@@ -55,7 +59,9 @@ class Conversations:
 
     async def find(self, handle: str) -> Conversation | None:
         """Return a conversation, or None."""
-        return await self._database.read(lambda db: find_conversation(db, handle))
+        query = f"{CONVERSATION_QUERY} WHERE c.handle = ? AND {SHOWN}"
+        row = await self._database.read(lambda db: db.execute(query, (handle,)).fetchone())
+        return None if row is None else conversation_of(row)
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         """Return up to `limit` turns below position `before` (None: the newest), in order."""
@@ -63,14 +69,16 @@ class Conversations:
 
     async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
         """Return conversations, newest first."""
-        query = f"{CONVERSATION_QUERY} ORDER BY c.updated_ms DESC, c.number DESC LIMIT ? OFFSET ?"
+        query = f"{CONVERSATION_QUERY} WHERE {SHOWN} ORDER BY c.updated_ms DESC, c.number DESC LIMIT ? OFFSET ?"
         return await self._database.read(
             lambda db: tuple(conversation_of(row) for row in db.execute(query, (limit, offset)))
         )
 
     async def current(self) -> str | None:
         """Return the handle of the conversation that was open last and not ended, or None."""
-        query = "SELECT value FROM setting WHERE name = ? AND value IN (SELECT handle FROM conversation)"
+        query = (
+            f"SELECT value FROM setting WHERE name = ? AND value IN (SELECT handle FROM conversation c WHERE {SHOWN})"
+        )
         row = await self._database.read(lambda db: db.execute(query, (_CURRENT,)).fetchone())
         return None if row is None else str(row["value"])
 
@@ -113,17 +121,98 @@ class Conversations:
         """
         await self._describe(handle, "starred", on, "starred_ms", now_ms)
 
-    async def delete(self, handle: str, now_ms: int) -> None:
-        """Delete a conversation here at once, and remotely through the outbox; a tombstone keeps it from coming back.
+    async def edit(self, turn_id: str, text: str | None) -> Turn:
+        """Show other words for a turn, or (None) its own again; what was said stays stored beside them.
+
+        Nothing is delivered for it, and the model is told what was heard.
+
+        Raises:
+            KnownError: `UNKNOWN_CONVERSATION` for no such turn, `BAD_INPUT` for an edit without or with too many words.
+        """
+        words = None if text is None else well_formed(text).strip()
+        if words is not None and not 0 < len(words) <= MAX_EDIT_CHARS:
+            raise KnownError(
+                Reason.BAD_INPUT,
+                f"A turn needs words, {MAX_EDIT_CHARS:,} characters of them at most.",
+                "Write some, or take its own words back.",
+            )
+        return await self._database.run(lambda db: _edit(db, turn_id, words))
+
+    async def set_aside(
+        self, handles: Sequence[str] | None, now_ms: int, *, keep_starred: bool = False, here_only: bool = False
+    ) -> tuple[str, ...]:
+        """Delete conversations (None: all) so that `bring_back` undoes it until `delete_left` makes it final.
+
+        Args:
+            handles: which; those that are not here are passed over.
+            now_ms: Unix time.
+            keep_starred: leave those with a star.
+            here_only: leave the remote copies, when it comes to that.
+
+        Returns:
+            The handles of those that were there.
+        """
+        return await self._database.run(
+            lambda db: deletion.set_aside(db, handles, now_ms, keep_starred=keep_starred, here_only=here_only)
+        )
+
+    async def bring_back(self, handles: Sequence[str]) -> int:
+        """Undo `set_aside` of these, and have delivered what waited; return how many were still there."""
+        count = await self._database.run(lambda db: deletion.bring_back(db, handles))
+        self._tell()
+        return count
+
+    async def delete_left(self, until_ms: int, now_ms: int) -> int:
+        """Delete for good what was set aside at or before a time; return how many conversations that were."""
+        left = await self._database.read(lambda db: deletion.left(db, until_ms, now_ms))
+        for here_only in (False, True):
+            await self.delete_all([handle for handle, here in left if here is here_only], now_ms, here_only=here_only)
+        return len(left)
+
+    async def delete(self, handle: str, now_ms: int, *, here_only: bool = False) -> None:
+        """Delete a conversation here at once; a tombstone keeps it from coming back.
 
         Its words leave the file and the search index too, not only their places in it.
+
+        Args:
+            handle: which.
+            now_ms: Unix time.
+            here_only: leave the remote copy; else it is deleted through the outbox.
 
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`.
         """
-        await self._database.run(lambda db: _delete(db, handle, now_ms))
+
+        def write(db: sqlite3.Connection) -> None:
+            deletion.delete(db, handle, now_ms, here_only=here_only)
+            wordindex.merge(db)
+
+        await self._database.run(write)
         await self._database.forget_old_pages()
         self._tell()
+
+    async def delete_all(self, handles: Sequence[str], now_ms: int, *, here_only: bool = False) -> int:
+        """Do as `delete` with many; return how many of them were there. What was done before a fault stays done."""
+        waiting, count = list(reversed(handles)), 0
+
+        def write(db: sqlite3.Connection) -> int:
+            turns = deleted = 0
+            while waiting and turns < _BATCH_TURNS:
+                try:
+                    turns += 1 + deletion.delete(db, waiting[-1], now_ms, here_only=here_only)
+                    deleted += 1
+                except KnownError:  # somebody else has deleted it
+                    pass
+                waiting.pop()
+            wordindex.merge(db)
+            return deleted
+
+        while waiting:
+            count += await self._database.run(write)
+        if count:
+            await self._database.forget_old_pages()
+            self._tell()
+        return count
 
     async def _describe(self, handle: str, column: str, value: str | bool, time_column: str, now_ms: int) -> None:
         def write(db: sqlite3.Connection) -> None:
@@ -230,20 +319,20 @@ def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: i
 
 def _turns(db: sqlite3.Connection, handle: str, before: int | None, limit: int) -> tuple[Turn, ...]:
     rows = db.execute(
-        f"SELECT {TURN_COLUMNS} FROM {TURN_TABLES} WHERE handle = ? AND position < ? ORDER BY position DESC LIMIT ?",
+        f"SELECT {TURN_COLUMNS} FROM {TURN_TABLES} WHERE handle = ? AND position < ? AND NOT leaving_ms"
+        " ORDER BY position DESC LIMIT ?",
         (handle, (1 << 62) if before is None else before, limit),
     ).fetchall()
     return tuple(turn_of(row) for row in reversed(rows))
 
 
-def _delete(db: sqlite3.Connection, handle: str, now_ms: int) -> None:
-    number = _number(db, handle)
-    db.execute("DELETE FROM conversation WHERE number = ?", (number,))
-    wordindex.merge(db)
-    db.execute("DELETE FROM outbox WHERE conversation = ?", (handle,))
-    db.execute("INSERT OR REPLACE INTO tombstone VALUES (?, ?)", (handle, now_ms))
-    if db.execute("SELECT 1 FROM remote_session WHERE handle = ?", (handle,)).fetchone() is not None:
-        outbox.add(db, handle, OutboxKind.DELETE)
+def _edit(db: sqlite3.Connection, turn_id: str, words: str | None) -> Turn:
+    stored = find_turn(db, turn_id)
+    if stored is None:
+        raise KnownError(Reason.UNKNOWN_CONVERSATION, "There is no such turn here.", "It may have been deleted.")
+    edited = None if words == stored.heard_text else words
+    db.execute("UPDATE turn SET edited = ? WHERE turn_id = ?", (edited, turn_id))
+    return dataclasses.replace(stored, edited=edited)
 
 
 def _number(db: sqlite3.Connection, handle: str) -> int:

@@ -73,15 +73,17 @@ def merge_sessions(
     """Take over what the sessions of an account say about their conversations.
 
     A conversation that is not known here is added, unless it was deleted here: then sessions that this device made for
-    it, and that came up late, are deleted as well. Names that are newer here are sent there again.
+    it, and that came up late, are deleted as well, but for those that shall stay there. Names that are newer here are
+    sent there again.
 
     Returns:
         How many conversations are new or have new names, and the handles of those that are here now.
     """
     changed, here = 0, []
     for handle, sessions in ours.items():
-        if db.execute("SELECT 1 FROM tombstone WHERE handle = ?", (handle,)).fetchone() is not None:
-            if any(session.metadata.get(KEY_DEVICE) == device for session in sessions):
+        gone = db.execute("SELECT remote_kept FROM tombstone WHERE handle = ?", (handle,)).fetchone()
+        if gone is not None:
+            if not gone["remote_kept"] and any(session.metadata.get(KEY_DEVICE) == device for session in sessions):
                 outbox.add(db, handle, OutboxKind.DELETE)
             continue
         added = _add_conversation(db, handle, sessions)

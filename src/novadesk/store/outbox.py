@@ -14,9 +14,10 @@ from enum import Enum
 from novadesk.models import BackendKind, SyncState, Turn
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, turn_of
 
-_OF_BACKEND = (
-    "(:backend IS NULL"
-    " OR :backend = coalesce((SELECT backend FROM conversation WHERE handle = o.conversation), :backend))"
+# What belongs to the backend, or to a conversation that is gone; nothing of one that the person has just deleted.
+_DELIVERABLE = (
+    "coalesce((SELECT NOT leaving_ms AND (:backend IS NULL OR backend = :backend) FROM conversation"
+    " WHERE handle = o.conversation), 1)"
 )
 
 
@@ -108,7 +109,7 @@ def lease(
     never reaches another service.
     """
     rows = db.execute(
-        f"SELECT * FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND} AND NOT EXISTS ("
+        f"SELECT * FROM outbox AS o WHERE parked IS NULL AND {_DELIVERABLE} AND NOT EXISTS ("
         " SELECT 1 FROM outbox AS p WHERE p.conversation = o.conversation AND p.number <= o.number"
         " AND p.parked IS NULL AND (p.due_ms > :now AND p.due_ms <= :latest"
         "  OR p.leased_until_ms > :now AND p.leased_until_ms <= :latest)"
@@ -302,7 +303,7 @@ def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None, now_
     """Return when the next row (of a backend) may be leased; None when nothing waits."""
     query = (
         "SELECT min(max(iif(due_ms <= :latest, due_ms, 0), iif(leased_until_ms <= :latest, leased_until_ms, 0)))"
-        f" FROM outbox AS o WHERE parked IS NULL AND {_OF_BACKEND}"
+        f" FROM outbox AS o WHERE parked IS NULL AND {_DELIVERABLE}"
     )
     given = {"backend": None if backend is None else backend.value, "latest": now_ms + LONGEST_MS}
     found: int | None = db.execute(query, given).fetchone()[0]
@@ -319,7 +320,7 @@ def waiting(db: sqlite3.Connection, backend: BackendKind | None = None) -> Waiti
     """Return how much waits for a backend; what was said to another one is not counted."""
     query = (
         "SELECT coalesce(sum(kind = 'turn' AND parked IS NULL), 0) AS turns,"
-        f" coalesce(sum(parked IS NOT NULL), 0) AS refused FROM outbox AS o WHERE {_OF_BACKEND}"
+        f" coalesce(sum(parked IS NOT NULL), 0) AS refused FROM outbox AS o WHERE {_DELIVERABLE}"
     )
     row = db.execute(query, {"backend": None if backend is None else backend.value}).fetchone()
     return Waiting(turns=row["turns"], refused=row["refused"])

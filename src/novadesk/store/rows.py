@@ -17,6 +17,8 @@ SELECT c.*,
   EXISTS (SELECT 1 FROM remote_session r WHERE r.handle = c.handle AND r.state <> 'intended') AS remote
 FROM conversation c
 """
+SHOWN = "NOT c.leaving_ms"
+"""The condition that leaves out the conversations that the person has just deleted and may bring back."""
 
 
 def turn_of(row: sqlite3.Row) -> Turn:
@@ -57,6 +59,7 @@ def _turn_of(row: sqlite3.Row) -> Turn:
         unconfirmed=bool(row["unconfirmed"]),
         typed=bool(row["typed"]),
         sync=SyncState(row["sync"]),
+        edited=row["edited"],
     )
 
 

@@ -124,6 +124,8 @@ def _take_turns(target: sqlite3.Connection, columns: _Columns, turns: list[_Row]
             )
         elif row["revision"] == there["revision"] and row.get("sync") == "synced" != there["sync"]:
             target.execute("UPDATE turn SET sync = 'synced' WHERE turn_id = ?", (row["turn_id"],))
+        if there is not None and isinstance(row.get("edited"), str):
+            target.execute("UPDATE turn SET edited = :edited WHERE turn_id = :turn_id", row)
 
 
 def _take_wishes(target: sqlite3.Connection, wishes: list[_Row]) -> None:

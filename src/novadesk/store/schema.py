@@ -130,7 +130,39 @@ ALTER TABLE remote_session ADD COLUMN mark TEXT NOT NULL DEFAULT '';
 ALTER TABLE remote_session ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 """
 
-_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# `leaving_ms`: deleted at that time, and to be brought back until it is done. `leaving_here`: from this computer only,
+# which a tombstone calls `remote_kept`. `scenario` is what the conversation was begun with. `edited` is what the person
+# wants to read in the place of what was heard; the index follows what is read. `turn_text` knows its view by name.
+_VERSION_4 = """
+ALTER TABLE conversation ADD COLUMN leaving_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN leaving_here INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN scenario TEXT NOT NULL DEFAULT '';
+ALTER TABLE tombstone ADD COLUMN remote_kept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE turn ADD COLUMN edited TEXT;
+
+DROP TRIGGER turn_text_added;
+DROP TRIGGER turn_text_removed;
+DROP TRIGGER turn_text_changed;
+DROP VIEW heard_turn;
+CREATE VIEW heard_turn AS
+  SELECT number, coalesce(edited, iif(heard_chars IS NULL, text, substr(text, 1, heard_chars))) AS text FROM turn;
+CREATE TRIGGER turn_text_added AFTER INSERT ON turn BEGIN
+  INSERT INTO turn_text (rowid, text) VALUES (new.number,
+    coalesce(new.edited, iif(new.heard_chars IS NULL, new.text, substr(new.text, 1, new.heard_chars))));
+END;
+CREATE TRIGGER turn_text_removed AFTER DELETE ON turn BEGIN
+  INSERT INTO turn_text (turn_text, rowid, text) VALUES ('delete', old.number,
+    coalesce(old.edited, iif(old.heard_chars IS NULL, old.text, substr(old.text, 1, old.heard_chars))));
+END;
+CREATE TRIGGER turn_text_changed AFTER UPDATE OF text, heard_chars, edited ON turn BEGIN
+  INSERT INTO turn_text (turn_text, rowid, text) VALUES ('delete', old.number,
+    coalesce(old.edited, iif(old.heard_chars IS NULL, old.text, substr(old.text, 1, old.heard_chars))));
+  INSERT INTO turn_text (rowid, text) VALUES (new.number,
+    coalesce(new.edited, iif(new.heard_chars IS NULL, new.text, substr(new.text, 1, new.heard_chars))));
+END;
+"""
+
+_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 
 NEWEST = len(_SCRIPTS)
 """The schema version that this program writes."""

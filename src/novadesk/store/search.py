@@ -23,7 +23,9 @@ _PIECE = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
 _QUERY = f"""
 WITH hit AS (
   SELECT rowid AS number, snippet(turn_text, 0, '{_OPEN}', '{_CLOSE}', '…', {_SNIPPET_WORDS}) AS snippet
-  FROM turn_text WHERE turn_text MATCH ? ORDER BY rowid DESC LIMIT ? OFFSET ?
+  FROM turn_text WHERE turn_text MATCH ? AND rowid NOT IN (
+    SELECT number FROM turn WHERE conversation IN (SELECT number FROM conversation WHERE leaving_ms)
+  ) ORDER BY rowid DESC LIMIT ? OFFSET ?
 )
 SELECT {TURN_COLUMNS}, hit.snippet AS snippet FROM hit JOIN ({TURN_TABLES}) ON turn.number = hit.number
 ORDER BY hit.number DESC

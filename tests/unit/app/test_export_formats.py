@@ -108,6 +108,7 @@ def test_every_cell_is_quoted_whatever_separator_a_spreadsheet_expects() -> None
         ("@a", "'@a"),
         ("-", "'-"),
         ("\n-", "'\n-"),
+        ("\ta", "'\ta"),
         ("a=1", "a=1"),
         ("'=1", "'=1"),
         ("", ""),

@@ -20,6 +20,7 @@ class Rig:
     """A store with one conversation, and what answers requests about it."""
 
     def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
         self.archive = Conversations(database)
         self.keychain = MemoryKeychain()
         self.registry = Registry(database, self.keychain)
@@ -49,6 +50,10 @@ def everything(folder: Path) -> bytes:
     [
         {"do": "delete"},
         {"do": "delete", "handle": 7},
+        {"do": "set_aside"},
+        {"do": "bring_back", "handle": None},
+        {"do": "clear"},
+        {"do": "clear", "keep_starred": 1},
         {"do": "rename", "handle": "x"},
         {"do": "rename", "handle": "x", "title": None},
         {"do": "star", "handle": "x", "on": 1},
@@ -64,7 +69,13 @@ async def test_a_request_that_makes_no_sense_is_not_one_of_these(rig: Rig, reque
 
 
 async def test_a_handle_that_is_none_is_refused_before_anything_is_looked_up(rig: Rig) -> None:
-    for do in ({"do": "delete"}, {"do": "rename", "title": "x"}, {"do": "star", "on": True}):
+    for do in (
+        {"do": "delete"},
+        {"do": "set_aside"},
+        {"do": "bring_back"},
+        {"do": "rename", "title": "x"},
+        {"do": "star", "on": True},
+    ):
         with pytest.raises(KnownError) as error:
             await rig.upkeep.answer({**do, "handle": "' OR 1=1"})
         assert error.value.reason is Reason.UNKNOWN_CONVERSATION
@@ -95,3 +106,44 @@ async def test_a_logout_forgets_entries_and_caches(rig: Rig, tmp_path: Path) -> 
     assert list(rig.cache.iterdir()) == []
     assert (tmp_path / "novadesk.db").exists(), "a link is not followed"
     empty(tmp_path / "none")
+
+
+async def test_a_deletion_can_be_undone(rig: Rig) -> None:
+    handle = rig.made.handle
+    assert await rig.upkeep.answer({"do": "set_aside", "handle": handle}) == {}
+    assert await rig.stored() is None
+    with pytest.raises(KnownError, match="no such conversation"):
+        await rig.upkeep.answer({"do": "set_aside", "handle": handle})
+    assert await rig.upkeep.answer({"do": "bring_back", "handle": handle}) == {}
+    assert await rig.stored() is not None
+    with pytest.raises(KnownError, match="no such conversation"):
+        await rig.upkeep.answer({"do": "bring_back", "handle": handle})
+
+
+@pytest.mark.parametrize("do", [{"do": "delete"}, {"do": "clear", "keep_starred": False}])
+@pytest.mark.parametrize("asked", [{}, {"here_only": True}])
+async def test_the_remote_copy_goes_unless_it_is_asked_to_stay(
+    rig: Rig, tmp_path: Path, do: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    await rig.database.run(
+        lambda db: (
+            db.execute(
+                "INSERT INTO remote_session (handle, generation, state, created_ms) VALUES (?, 0, 'bound', 0)",
+                (rig.made.handle,),
+            ).rowcount
+        )
+    )
+    copies = RecoveryCopies(tmp_path / "novadesk.db")
+    assert copies.make(START_MS) is Health.WHOLE
+    given = {"handle": rig.made.handle} if do["do"] == "delete" else {}
+    assert await rig.upkeep.answer({**do, **asked, **given}) == ({} if given else {"deleted": 1})
+    assert await rig.stored() is None
+    waiting = await rig.database.read(lambda db: [row["kind"] for row in db.execute("SELECT kind FROM outbox")])
+    assert waiting == ([] if asked else ["delete"])
+    assert b"a secret" not in everything(tmp_path)
+
+
+async def test_those_with_a_star_are_cleared_only_when_asked(rig: Rig) -> None:
+    await rig.archive.star(rig.made.handle, True, START_MS)
+    assert await rig.upkeep.answer({"do": "clear", "keep_starred": True}) == {"deleted": 0}
+    assert await rig.upkeep.answer({"do": "clear", "keep_starred": False}) == {"deleted": 1}

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 )
 
 from novadesk.models import BackendKind, Turn
-from novadesk.store import outbox, schema
-from novadesk.store.conversations import _append, _create, _delete
+from novadesk.store import deletion, outbox, schema
+from novadesk.store.conversations import _append, _create
 from novadesk.store.outbox import Lease, OutboxKind
 from tests.support.store_rig import START_MS, make_conversation, make_turn
 
@@ -426,7 +426,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 "SELECT turn_id FROM turn JOIN conversation c ON c.number = conversation WHERE handle = ?", (handle,)
             ).fetchall():
                 del self.truth[row["turn_id"]]
-            _delete(self.db, handle, self.now_ms)
+            deletion.delete(self.db, handle, self.now_ms)
             self.deleted.add(handle)
 
     def let_go(self, held: Lease) -> None:

@@ -10,8 +10,9 @@ import pytest
 from novadesk.models import SyncState
 from novadesk.store import schema
 from novadesk.store.conversations import Conversations
-from novadesk.store.copies import RecoveryCopies
+from novadesk.store.copies import RecoveryCopies, connect
 from novadesk.store.database import Database
+from novadesk.store.salvage import salvage
 
 DATA = Path(__file__).parents[2] / "data"
 FIRST = "session_1790000000000_0000000000000000000000000a"
@@ -119,6 +120,45 @@ async def test_version_1_is_read_without_being_changed(old_file: Path) -> None:
     assert content(old_file, first_columns) == before
     with closing(sqlite3.connect(old_file)) as db:
         assert schema.version(db) == 1
+
+
+async def test_version_3_gets_edits_and_deletions_that_can_be_undone(old_file: Path) -> None:
+    with closing(sqlite3.connect(old_file, isolation_level=None)) as db:
+        for number in (1, 2):
+            db.executescript(f"BEGIN; {schema._SCRIPTS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+    async with Database(old_file, read_only=True) as database:
+        assert [turn.edited for turn in await Conversations(database).turns(FIRST)] == [None] * 3
+    async with Database(old_file) as database:
+        archive = Conversations(database)
+        second = (await archive.turns(FIRST))[1]
+        await archive.edit(second.turn_id, "The tearoom")
+        assert [len(await archive.search(word)) for word in ("cafe", "tearoom", "corner")] == [1, 1, 0]
+        await archive.set_aside([FIRST], 1)
+        assert [one.handle for one in await archive.conversations()] == [SECOND]
+        assert await archive.delete_left(1, 1) == 1
+        assert await archive.search("tearoom") == ()
+    with closing(sqlite3.connect(old_file)) as db:
+        db.execute("INSERT INTO turn_text (turn_text, rank) VALUES ('integrity-check', 1)")
+        assert db.execute("SELECT remote_kept FROM tombstone").fetchall() == [(0,), (0,)]
+
+
+def test_a_repair_finds_the_edit_of_a_turn_that_both_have() -> None:
+    with closing(connect(":memory:")) as damaged, closing(connect(":memory:")) as whole:
+        for db in (damaged, whole):
+            schema.migrate(db)
+            db.execute(
+                "INSERT INTO conversation (handle, label, title, backend, created_ms, updated_ms)"
+                " VALUES (?, '', '', 'practice', 0, 0)",
+                (FIRST,),
+            )
+            db.execute(
+                "INSERT INTO turn (turn_id, conversation, position, role, text, at_ms, wire_session, sync)"
+                " VALUES ('11111111-1111-4111-8111-111111111111', 1, 0, 'user', 'asprin', 0, '', 'synced')"
+            )
+        damaged.execute("UPDATE turn SET edited = 'aspirin'")
+        salvage(damaged, whole)
+        (row,) = whole.execute("SELECT text, edited FROM turn")
+        assert tuple(row) == ("asprin", "aspirin")
 
 
 @pytest.fixture
