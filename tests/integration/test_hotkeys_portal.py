@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from novadesk.desktop.hotkeys.base import News, Standing, choose_backend
 from novadesk.desktop.hotkeys.chord import parse_bindings, parse_chord
 from novadesk.desktop.hotkeys.portal import PortalHotkey, read_shortcuts, trigger
 from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, Loss, Lost, Rules
-from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, shortcuts_of
+from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, session_bus_process, shortcuts_of
 
 pytestmark = pytest.mark.rig
 
@@ -107,10 +109,12 @@ async def test_all_keys_are_bound_at_once_and_press_and_release_are_heard(addres
 NO_REGISTRY = {"registry": False}
 OLD_HANDLES = {"own_handles": True}
 WITHOUT_ANSWER = {"bound": lambda _: None, "listed": shortcuts_of({"talk": "Press F9"})}
+LATE = {"late": True}
+OLD_AND_LATE = {**OLD_HANDLES, **LATE}
 OBJECT_PATH = {"session": Variant("o", f"{PATH}/session/1_0/other")}
 
 
-@pytest.mark.parametrize("manner", [NO_REGISTRY, OLD_HANDLES, WITHOUT_ANSWER, OBJECT_PATH], ids=str)
+@pytest.mark.parametrize("manner", [NO_REGISTRY, OLD_HANDLES, LATE, OLD_AND_LATE, WITHOUT_ANSWER, OBJECT_PATH], ids=str)
 async def test_portals_that_do_it_another_way_give_the_key_too(address: str, manner: dict[str, Any]) -> None:
     async with portal_on(address) as portal:
         for name, value in manner.items():
@@ -182,6 +186,20 @@ async def test_the_person_is_asked_as_long_as_it_takes(address: str) -> None:
             assert standing.triggers == ()
 
 
+@pytest.mark.parametrize("manner", [{"asks": "BindShortcuts"}, {"asks": "CreateSession"}, {"answers": False}], ids=str)
+async def test_a_portal_that_ends_before_it_has_answered_is_asked_again(address: str, manner: dict[str, Any]) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        async with portal_on(address) as portal:
+            for name, value in manner.items():
+                setattr(portal, name, value)
+            heard = await stack.enter_async_context(keys_on(address))
+            await portal.asked.wait()
+        assert "portal has ended" in (await heard.standing()).note
+        async with portal_on(address):
+            assert await heard.standing() == TALK_BOUND
+            await stack.aclose()
+
+
 async def test_a_session_that_the_desktop_closes_releases_the_key(address: str) -> None:
     async with portal_on(address) as portal, keys_on(address) as heard:
         await heard.standing()
@@ -215,13 +233,12 @@ async def test_a_portal_that_is_started_anew_gives_the_key_again(address: str) -
 
 
 async def test_the_end_of_the_bus_releases_the_key(tmp_path: Path) -> None:
-    with contextlib.ExitStack() as bus:
-        address = bus.enter_context(session_bus(tmp_path))
+    with session_bus_process(tmp_path) as (address, process):
         async with portal_on(address) as portal, keys_on(address) as heard:
             await heard.standing()
             portal.press("talk")
             await heard.until(bool)
-            bus.close()
+            os.kill(process, signal.SIGKILL)
             assert (await heard.until(lambda news: len(news) >= 2))[0] == LOST
 
 

@@ -1,8 +1,10 @@
 """A stand-in for the desktop's portal on a session bus of its own: it binds keys as it is told to, and presses them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,13 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 @contextlib.contextmanager
 def session_bus(folder: Path) -> Iterator[str]:
     """Run a real bus that starts no service by itself; yield its address."""
+    with session_bus_process(folder) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def session_bus_process(folder: Path) -> Iterator[tuple[str, int]]:
+    """Do as `session_bus`; yield its process id, too."""
     configuration, answer = folder / "bus.conf", folder / "address"
     configuration.write_text(_CONFIGURATION.format(path=folder / "bus"))
     daemons = Daemons(folder, {})
@@ -40,7 +49,7 @@ def session_bus(folder: Path) -> Iterator[str]:
                 pass_fds=[descriptor],
             )  # fmt: skip
         daemons.wait_until(lambda: answer.read_text().endswith("\n"), "session bus")
-        yield answer.read_text().splitlines()[0]
+        yield answer.read_text().splitlines()[0], daemons.pids()["dbus"]
     finally:
         daemons.stop()
 
@@ -52,6 +61,7 @@ class Portal:
     Attributes:
         registry: it has the registry. Likewise `shortcuts`.
         own_handles: it chooses the paths of its requests itself, as old ones do.
+        late: responses come after the replies, not before.
         create: code of the response to the creation of a session.
         bind: code of the response to the binding of keys.
         bound: makes the `shortcuts` of that response from those that were asked for; None leaves them out.
@@ -59,12 +69,14 @@ class Portal:
         answers: False leaves every call without a reply.
         asks: the method whose response waits for the person, for ever.
         calls: the calls so far: member and body.
+        asked: set once a call has come that has no answer, or none yet.
     """
 
     bus: MessageBus
     registry: bool = True
     shortcuts: bool = True
     own_handles: bool = False
+    late: bool = False
     create: int = 0
     bind: int = 0
     session: Variant = field(default_factory=lambda: Variant("s", f"{PATH}/session/1_0/novadesk"))
@@ -73,6 +85,7 @@ class Portal:
     answers: bool = True
     asks: str = ""
     calls: list[tuple[str, list[Any]]] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def called(self, member: str) -> list[list[Any]]:
         """Return the bodies of the calls of one method."""
@@ -108,6 +121,8 @@ class Portal:
             return None
         member, body = str(message.member), list(message.body)
         self.calls.append((member, body))
+        if not self.answers or member == self.asks:
+            self.asked.set()
         if not self.answers:
             return True
         if message.interface == REGISTRY and self.registry:
@@ -128,9 +143,12 @@ class Portal:
                 code, results = self.bind, {} if shortcuts is None else {"shortcuts": shortcuts}
             case _:
                 code, results = 0, {} if self.listed is None else {"shortcuts": self.listed}
-        # In the order of the worst case: the response is on its way before the reply.
         if member != self.asks:
-            self._tell(REQUEST, "Response", "ua{sv}", [code, results], path=handle)
+            response = partial(self._tell, REQUEST, "Response", "ua{sv}", [code, results], path=handle)
+            if self.late:
+                asyncio.get_running_loop().call_soon(response)
+            else:
+                response()  # on its way before the reply
         return Message.new_method_return(message, "o", [handle])
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from novadesk.config import TalkSettings
 from novadesk.conversation.alarm import Alarm
-from novadesk.conversation.api import Snapshot, TalkMode
+from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.daemon import DaemonCall
 from novadesk.desktop.hotkeys.away import AwayWatch
 from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, News, Standing, choose_backend
@@ -43,6 +43,8 @@ from novadesk.errors import KnownError
 _log = logging.getLogger(__name__)
 
 FIND_S = 5.0
+
+_RESTING = frozenset({Phase.IDLE, Phase.OFFLINE, Phase.FAILED, Phase.ENDED})
 
 _LOST_WORDS = {
     Loss.LISTENER: "Talking stopped: NovaDesk no longer hears the key.",
@@ -111,12 +113,14 @@ class TalkPress:
 
     def see(self, snapshot: Snapshot) -> None:
         """Follow the conversation: it may have ended the talk, or be hearing another microphone than at its begin."""
-        if self._state.talking and not snapshot.talking and not self._counters:
+        if self._state.talking and not snapshot.talking:
             self.take(Closed())
-        name = snapshot.microphone_name
-        if name and self._microphone and name != self._microphone:
-            self.take(Lost(loss=Loss.DEVICES))
-        self._microphone = name or self._microphone
+        if not self._state.talking:
+            self._microphone = ""
+        elif name := _open_microphone(snapshot):
+            if self._microphone and name != self._microphone:
+                self.take(Lost(loss=Loss.DEVICES))
+            self._microphone = name
 
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Choose between hold-to-talk and hands-free; a change ends what is held."""
@@ -247,6 +251,59 @@ class TalkKey:
         if not talk:
             _log.info("no global talk key")
         self._show(" or ".join(talk), news.note)
+
+
+async def try_keys(
+    settings: TalkSettings,
+    tell: Callable[[KeyCount | Standing], None],
+    *,
+    seconds: float = TEST_S,
+    choose: Callable[[tuple[Binding, ...]], HotkeyBackend] = choose_backend,
+) -> KeyCount:
+    """Do as `TalkPress.count_keys` without a running core, and tell where the keys stand, too.
+
+    The count begins as soon as that is known. Under Wayland the desktop may ask the person for a key first.
+
+    Args:
+        settings: the keys.
+        tell: takes each new count and standing; must return at once.
+        seconds: how long.
+        choose: finds the backend; blocks.
+    """
+    known = asyncio.Event()
+
+    def show(keys: str, note: str) -> None:
+        tell(Standing(note=note, triggers=((Action.TALK, keys),) if keys else ()))
+        known.set()
+
+    press = TalkPress(Rules(), _Nobody(), asyncio.get_running_loop().time)
+    key = TalkKey(settings, press, show, choose, lambda _: None)
+    key.start()
+    try:
+        await known.wait()
+        return await press.count_keys(tell, seconds=seconds)
+    finally:
+        await key.stop()
+
+
+class _Nobody:
+    """A talker that does nothing."""
+
+    def press_talk(self) -> None: ...
+
+    def release_talk(self) -> None: ...
+
+    def set_talk_mode(self, mode: TalkMode) -> None: ...
+
+    def set_muted(self, muted: bool) -> None: ...
+
+    def notice(self, line: str) -> None: ...
+
+
+def _open_microphone(snapshot: Snapshot) -> str:
+    """Return the microphone that hears the person now, or an empty text; the name of a closed one stays in the view."""
+    closed = snapshot.phase in _RESTING or snapshot.sound_opening or snapshot.microphone is MicrophoneState.ABSENT
+    return "" if closed else snapshot.microphone_name
 
 
 def window_key(name: str, *, bare: bool = False) -> Key:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from novadesk.app.talkkey import TalkKey, TalkPress, window_key
+from novadesk.app.talkkey import TalkKey, TalkPress, try_keys, window_key
 from novadesk.config import PressSetting, TalkSettings
-from novadesk.conversation.api import Snapshot, TalkMode
+from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.desktop.hotkeys.base import News, Standing, Tell
 from novadesk.desktop.hotkeys.chord import Binding, parse_bindings
 from novadesk.desktop.hotkeys.keytest import KeyCount
@@ -108,6 +108,16 @@ def test_the_watchdog_is_that_of_the_present_talk() -> None:
     assert [what for _, what in told(work, PressSetting.HOLD)] == ["press", "release"] * 3
 
 
+def test_nothing_puts_the_watchdog_off() -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.take(KeyDown(key=F9))
+        await asyncio.sleep(MAX_S - 1)
+        talk.take(OtherDown())
+        await asyncio.sleep(2)
+
+    assert told(work, PressSetting.HOLD)[1] == (MAX_S, "release")
+
+
 def test_the_end_of_everything_ends_a_talk() -> None:
     async def work(talk: TalkPress, _: Recorded) -> None:
         talk.take(START)
@@ -147,15 +157,36 @@ def test_after_a_talk_that_the_conversation_ended_the_next_press_talks() -> None
     assert told(work, PressSetting.TOGGLE) == [(0, "press"), (1, "press"), (1, "release")]
 
 
-def test_another_microphone_ends_the_talk_and_the_first_one_does_not() -> None:
-    async def work(talk: TalkPress, _: Recorded) -> None:
-        talk.take(START)
-        for seconds, name in enumerate(["", "A", "", "A", "B", "A"]):
-            await asyncio.sleep(seconds)
-            talk.see(Snapshot(talking=True, microphone_name=name))
+def heard_by(name: str) -> Snapshot:
+    """Return what is seen while the person is heard by a microphone."""
+    return Snapshot(talking=True, microphone_name=name, microphone=MicrophoneState.OPEN, phase=Phase.LISTENING)
 
-    another = "Talking stopped: this is another microphone. Press again to go on."
-    assert told(work, PressSetting.HOLD) == [(0, "press"), (10, "release"), (10, another)]
+
+ANOTHER = "Talking stopped: this is another microphone. Press again to go on."
+A, B = heard_by("A"), heard_by("B")
+MICROPHONES = {
+    "another": ([A, A, B], [ANOTHER]),
+    "another after the first had gone": ([A, replace(A, microphone=MicrophoneState.ABSENT), B], [ANOTHER]),
+    "the same again": ([A, replace(B, microphone=MicrophoneState.ABSENT), replace(B, sound_opening=True), A], []),
+    "the name of a microphone that is not open yet": ([replace(A, sound_opening=True), B], []),
+    "the name of one that was open before": ([replace(A, phase=Phase.IDLE), B], []),
+    "none yet": ([replace(A, microphone_name=""), B], []),
+}
+
+
+@pytest.mark.parametrize(("seen", "words"), MICROPHONES.values(), ids=MICROPHONES)
+def test_another_microphone_in_the_middle_ends_a_talk(seen: list[Snapshot], words: list[str]) -> None:
+    async def work(talk: TalkPress, _: Recorded) -> None:
+        talk.see(heard_by("that of the talk before"))
+        talk.take(KeyDown(key=F9))
+        talk.see(heard_by("that of the talk before"))
+        talk.take(KeyUp(key=F9))
+        talk.see(Snapshot(microphone_name="that of the talk before"))
+        talk.take(KeyDown(key=F9))
+        for snapshot in seen:
+            talk.see(snapshot)
+
+    assert [what for _, what in told(work, PressSetting.HOLD)] == ["press", "release"] * 2 + words
 
 
 @pytest.mark.parametrize(("loss", "words"), [(Loss.SLEEP, "slept"), (Loss.LOCK, "locked"), (Loss.PORTAL, "desktop")])
@@ -247,6 +278,8 @@ class Desktop:
     away: Any = None
     shown: list[tuple[str, str]] = field(default_factory=list)
 
+    late: Callable[[], None] = lambda: None
+
     def __post_init__(self) -> None:
         self.known = asyncio.Event()
 
@@ -262,6 +295,7 @@ class Desktop:
         await self.known.wait()
         await work()
         await key.stop()
+        self.late()
         await asyncio.sleep(0)
         return [what for _, what in talker.told]
 
@@ -285,11 +319,10 @@ async def test_keys_of_the_desktop_are_found_shown_and_heard() -> None:
         await asyncio.sleep(0)
 
     desktop = Desktop(choose, replace(TalkSettings(), key="f9, mouse_back", mute_key="f8"))
+    desktop.late = lambda: board.send(KeyDown(key=Key(name="mouse_back")))
     assert await desktop.run(work) == ["press", "release"] * 2
     assert desktop.shown == [("F9 or the side button", "")]
     assert seen == [parse_bindings("f9, mouse_back", "f8")]
-    board.send(KeyDown(key=F9))
-    await asyncio.sleep(0)
 
 
 class Away:
@@ -313,6 +346,44 @@ async def test_lock_and_sleep_are_watched_as_long_as_the_keys() -> None:
 
     await Desktop(lambda _: Board(), away=away).run(work)
     assert away.told == ["start", "stop"]
+
+
+async def test_keys_are_tried_without_a_core() -> None:
+    board = Board()
+    told: list[KeyCount | Standing] = []
+    loop = asyncio.get_running_loop()
+
+    def press() -> None:
+        board.send(KeyDown(key=F9))
+        board.send(KeyUp(key=F9))
+
+    def take(news: KeyCount | Standing) -> None:
+        told.append(news)
+        if isinstance(news, Standing):
+            loop.call_soon(loop.call_soon, press)  # after the count has begun
+
+    count = await try_keys(TalkSettings(), take, seconds=0.05, choose=lambda _: board)
+    assert count == KeyCount(presses=1, releases=1)
+    assert told == [
+        Standing(triggers=((Action.TALK, "F9 or the side button"),)),
+        KeyCount(presses=1),
+        KeyCount(presses=1, releases=1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (KeyCount(presses=3, releases=3, others=2), "works"),
+        (KeyCount(presses=3, releases=2), "not each time when it comes up"),
+        (KeyCount(others=1), "but not this key"),
+        (KeyCount(), "no key at all"),
+        (KeyCount(presses=1, lost=True), "stopped telling"),
+        (KeyCount(presses=1, releases=1, lost=True), "stopped telling"),
+    ],
+)
+def test_what_a_count_means(count: KeyCount, words: str) -> None:
+    assert words in count.verdict
 
 
 async def test_a_key_that_does_not_exist_is_said_and_nothing_is_looked_for() -> None:

@@ -89,6 +89,11 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
         [(0, down()), (REPEAT_S, down()), (1, up())],
         [BEGIN, RELEASED],
     ),
+    "presses whose releases are lost do not put off the end": (
+        HOLD,
+        [(0, down()), *[(REPEAT_S + 1, down())] * 19, (3, TimePassed())],
+        [BEGIN, TOO_LONG],
+    ),
     "toggled": (TOGGLE, [(0, down()), (0.1, up()), (9, down()), (0.1, up())], [BEGIN, RELEASED]),
     "repeats do not toggle": (TOGGLE, [(0, down()), (0.5, down()), (0.04, down()), (0.04, up())], [BEGIN]),
     "another key ends a toggled talk": (TOGGLE, [(0, down()), (0.1, up()), (1, down(MOUSE))], [BEGIN, RELEASED]),
@@ -119,10 +124,20 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
         [(0, down()), (0.1, up()), (0.1, down(MOUSE)), (0.1, up(MOUSE))],
         [BEGIN, RELEASED] * 2,
     ),
+    "a double press beside a key that is held": (
+        LOCK,
+        [(0, down()), (1, down(MOUSE)), (0.1, up(MOUSE)), (0.1, down(MOUSE)), (1, up(MOUSE)), (1, up()), (1, down())],
+        [BEGIN, RELEASED],
+    ),
     "a double press that was let go locks nothing when the key was part of a shortcut in between": (
         LOCK,
         [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, up(CTRL))],
         [BEGIN, CANCELLED, BEGIN, RELEASED],
+    ),
+    "a second press ends what a command took over from the first": (
+        LOCK,
+        [(0, down()), (0.1, wish(Wish.START)), (0.1, up()), (0.1, down())],
+        [BEGIN, RELEASED],
     ),
     "a shortcut takes the talk of a modifier back": (
         HOLD,
@@ -135,6 +150,12 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
         [BEGIN, CANCELLED],
     ),
     "typing does not disturb another key": (HOLD, [(0, down()), (0.1, OtherDown()), (1, up())], [BEGIN, RELEASED]),
+    "typing does not disturb a key that toggled": (TOGGLE, [(0, down()), (0.1, OtherDown()), (0.1, up())], [BEGIN]),
+    "a tap whose release was lost does not count late": (
+        TOGGLE,
+        [(0, down(CTRL)), (REPEAT_S, down(CTRL)), (0.1, up(CTRL))],
+        [BEGIN],
+    ),
     "a modifier toggles as it comes up": (
         TOGGLE,
         [(0, down(CTRL)), (0.2, up(CTRL)), (3, down(CTRL)), (0.2, up(CTRL))],
@@ -170,6 +191,16 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
     ),
     "a command takes over from a key": (HOLD, [(0, down()), (1, wish(Wish.START)), (1, up())], [BEGIN]),
     "too long": (HOLD, [(0, down()), (MAX_S, TimePassed())], [BEGIN, TOO_LONG]),
+    "too long, by key and command together": (
+        HOLD,
+        [(0, down()), (MAX_S - 1, wish(Wish.START)), (1, TimePassed())],
+        [BEGIN, TOO_LONG],
+    ),
+    "a key that was held too long holds no other talk": (
+        HOLD,
+        [(0, down()), (MAX_S, TimePassed()), (0.1, down(MOUSE)), (0.1, up(MOUSE))],
+        [BEGIN, TOO_LONG, BEGIN, RELEASED],
+    ),
     "not yet too long": (HOLD, [(0, down()), (MAX_S - 0.01, TimePassed())], [BEGIN]),
     "too long, the timer late": (HOLD, [(0, down()), (MAX_S + 5, up())], [BEGIN, TOO_LONG]),
     "too long, toggled": (TOGGLE, [(0, down()), (0.1, up()), (MAX_S, TimePassed())], [BEGIN, TOO_LONG]),
@@ -252,6 +283,14 @@ def test_a_new_listener_begins_with_nothing_held(loss: Loss) -> None:
 def test_the_window_that_loses_the_focus_leaves_the_global_key_alone() -> None:
     events = [(0, down()), (0.1, down(SPACE)), (1, lost(Loss.FOCUS)), (1, up())]
     assert run(HOLD, events) == [BEGIN, RELEASED]
+
+
+def test_a_talk_goes_on_while_any_of_its_keys_is_held() -> None:
+    state, rules = Press(), Rules()
+    for at, event in enumerate([down(), down(MOUSE), up(), down(SILENCER), up(SILENCER)]):
+        state, _ = step(state, event, at, rules)
+        assert state.talking
+    assert not step(state, up(MOUSE), 5.0, rules)[0].talking
 
 
 def test_the_deadline_is_that_of_the_talk() -> None:

@@ -26,10 +26,10 @@ class KeyCount:
     @property
     def verdict(self) -> str:
         """Return what it means, in one sentence."""
-        if self.presses and self.presses == self.releases:
-            return "The key works: NovaDesk hears when it goes down and when it comes up."
         if self.lost:
             return "The desktop stopped telling NovaDesk of keys during the test."
+        if self.presses and self.presses == self.releases:
+            return "The key works: NovaDesk hears when it goes down and when it comes up."
         if self.presses > self.releases:
             return "NovaDesk hears when the key goes down, but not each time when it comes up."
         if self.others:

@@ -30,6 +30,7 @@ _ABSENT = frozenset(
 _UNKNOWN = frozenset(
     f"{_BUS}.Error.{name}" for name in ("UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty")
 )
+_NO_REPLY = f"{_BUS}.Error.NoReply"
 _MOST_EARLY = 8
 
 type _Answer = tuple[int, dict[str, Any]]
@@ -57,7 +58,7 @@ class PortalBus:
         self._watch: asyncio.Task[None] | None = None
         self._owner = ""
         self._there = asyncio.Event()
-        self._waiting: dict[str, asyncio.Future[_Answer]] = {}
+        self._waiting: dict[str, asyncio.Future[_Answer | None]] = {}
         self._early: dict[str, _Answer] = {}
         self._count = 0
 
@@ -119,9 +120,9 @@ class PortalBus:
             raise PortalGoneError from error
         assert reply is not None
         if reply.message_type is MessageType.ERROR:
+            if reply.error_name == _NO_REPLY:  # from the bus: the portal has left before it answered
+                raise PortalGoneError
             raise _refusal(reply.error_name or "")
-        if not self._owner:  # it was started by this call
-            self._set_owner(reply.sender or "")
         return list(reply.body)
 
     async def request(
@@ -145,7 +146,7 @@ class PortalBus:
         token = f"novadesk{self._count}"
         sender = (self._connected.unique_name or "")[1:].replace(".", "_")
         expected = f"{PATH}/request/{sender}/{token}"
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
         self._waiting[expected] = future
         paths = [expected]
         try:
@@ -159,7 +160,9 @@ class PortalBus:
                 if handle in self._early and not future.done():
                     future.set_result(self._early.pop(handle))
             async with asyncio.timeout(deadline_s):
-                return await future
+                if (answer := await future) is not None:
+                    return answer
+                raise PortalGoneError
         except TimeoutError as error:
             raise _unavailable("The desktop does not answer when it is asked for keys.") from error
         finally:
@@ -227,7 +230,7 @@ class PortalBus:
         if before and before != owner:
             for future in self._waiting.values():
                 if not future.done():
-                    future.set_exception(PortalGoneError())
+                    future.set_result(None)
             self._on_gone()
 
 

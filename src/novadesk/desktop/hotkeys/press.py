@@ -184,9 +184,9 @@ class Press:
     Attributes:
         stage: what keeps the gate open.
         began_at: when it was opened; of use unless silent.
-        latched_by: where the latch comes from, and `latch_key` by which key, if by one.
+        latched_by: where the latch comes from, and `latch_key` by which key, if by one; of use while latched.
         down: the keys that are down.
-        last_press: the key whose press opened the gate last, and when, while a second one may still lock it.
+        last_press: the key that was pressed last, and when, while a second press of it may lock the talk.
         own_mute: muted by a wish, or by a mute key that was lost.
     """
 
@@ -306,21 +306,17 @@ def _after(state: Press, event: Event, now: float, rules: Rules) -> tuple[Press,
 
 def _down(state: Press, key: Key, now: float, rules: Rules) -> Press:
     known = state.down.get(key)
-    if known is not None:
-        goes_on = known.holds and (key.action is Action.MUTE or state.stage is _HELD)
-        if goes_on or now - known.seen_at < REPEAT_S:
-            return _with(state, key, replace(known, seen_at=now))
-        state = _up(state, key, now, rules)
+    if known is not None and now - known.seen_at < REPEAT_S:
+        return _with(state, key, replace(known, seen_at=now))
     if key.action is Action.MUTE:
         return _with(state, key, Held(seen_at=now, holds=True))
     on_release = rules.press is _TOGGLE or (rules.press is _LOCK and state.stage is _LATCHED)
     if key.bare and on_release:  # only then it is known not to be part of a shortcut
         return _with(state, key, Held(seen_at=now, pending=True))
     double = state.last_press is not None and state.last_press[0] == key and now - state.last_press[1] <= DOUBLE_S
-    silent = not state.talking
     state = _with(state, key, Held(seen_at=now, holds=True))
     state = _move(state, _Move.DOUBLE if double and rules.press is _LOCK else _Move.PRESS, now, rules, key=key)
-    return replace(state, last_press=(key, now) if silent and state.stage is _HELD else None)
+    return replace(state, last_press=(key, now) if state.stage is _HELD else None)
 
 
 def _up(state: Press, key: Key, now: float, rules: Rules) -> Press:
@@ -330,9 +326,7 @@ def _up(state: Press, key: Key, now: float, rules: Rules) -> Press:
     state = replace(state, down={other: held for other, held in state.down.items() if other != key})
     if known.pending:
         return _move(state, _Move.PRESS, now, rules, key=key)
-    if known.holds and key.action is Action.TALK and not state.holds(Action.TALK):
-        return _move(state, _Move.RELEASE, now, rules, key=key)
-    return state
+    return state if state.holds(Action.TALK) else _move(state, _Move.RELEASE, now, rules, key=key)
 
 
 def _cancel(state: Press) -> Press:
@@ -371,7 +365,7 @@ def _move(
     if stage is _LATCHED:
         latched_by = origin if key is None else key.origin
         return replace(state, stage=stage, began_at=began_at, latched_by=latched_by, latch_key=key)
-    return replace(state, stage=stage, began_at=began_at, latched_by=None, latch_key=None)
+    return replace(state, stage=stage, began_at=began_at)
 
 
 def _silent(state: Press) -> Press:
@@ -380,7 +374,7 @@ def _silent(state: Press) -> Press:
         key: held if key.action is Action.MUTE else replace(held, holds=False, pending=False)
         for key, held in state.down.items()
     }
-    return replace(state, stage=_SILENT, latched_by=None, latch_key=None, down=down)
+    return replace(state, stage=_SILENT, down=down)
 
 
 def _with(state: Press, key: Key, held: Held) -> Press:
