@@ -172,6 +172,11 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
         [(0, wish(Wish.START)), (1, down(CTRL)), (0.1, up(CTRL))],
         [BEGIN, RELEASED],
     ),
+    "a later shortcut with the modifier that began a talk leaves it": (
+        TOGGLE,
+        [(0, down(CTRL)), (0.1, up(CTRL)), (1, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL))],
+        [BEGIN],
+    ),
     "a shortcut takes the lock of a modifier back": (
         LOCK,
         [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, OtherDown())],

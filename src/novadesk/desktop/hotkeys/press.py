@@ -331,7 +331,8 @@ def _up(state: Press, key: Key, now: float, rules: Rules) -> Press:
 
 def _cancel(state: Press) -> Press:
     down = {key: replace(held, holds=False, pending=False) if key.bare else held for key, held in state.down.items()}
-    latch_taken_back = state.latch_key is not None and state.latch_key.bare and state.latch_key in down
+    latch = None if state.latch_key is None or not state.latch_key.bare else state.down.get(state.latch_key)
+    latch_taken_back = latch is not None and latch.holds  # by the press that latched, not by a later one
     state = replace(state, down=down, last_press=None)
     if state.stage is _HELD and not state.holds(Action.TALK):
         return _silent(state)
