@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from novadesk import __version__
-from novadesk.app import argument
+from novadesk.app import argument, history_commands
 from novadesk.app.output import flush, put, put_error, put_row
 from novadesk.errors import KnownError, Reason
 
@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_talk(commands)
     _add_serve(commands)
-    _add_history(commands)
+    history_commands.add_history(commands)
+    history_commands.add_scenarios(commands)
     _add_ctl(commands)
 
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
@@ -148,6 +149,11 @@ def _add_talk(commands: Commands) -> None:
     which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
     which.add_argument("--new", action="store_true", help="begin a new one")
     which.add_argument("--private", action="store_true", help="begin a new one of which nothing is ever written")
+    talk.add_argument("--scenario", metavar="NAME", help="begin a new one with it, see `novadesk scenarios list`")
+    talk.add_argument(
+        "--set", dest="values", action="append", default=[], type=argument.value, metavar="FIELD=TEXT",
+        help="fill in a field of the scenario",
+    )  # fmt: skip
     talk.add_argument("--json", action="store_true", help="one JSON line per event")
     talk.set_defaults(run=_talk)
 
@@ -164,59 +170,6 @@ def _add_serve(commands: Commands) -> None:
     serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
-
-
-def _add_history(commands: Commands) -> None:
-    history = commands.add_parser("history", help="list, show, search, export and change stored conversations")
-    actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="newest first")
-    listing.add_argument("--json", action="store_true")
-    listing.set_defaults(run=_history_list)
-    show = actions.add_parser("show", help="the turns of one conversation")
-    show.add_argument("handle", metavar="HANDLE")
-    show.add_argument("--json", action="store_true")
-    show.set_defaults(run=_history_show)
-    search = actions.add_parser("search", help='turns with these words; word* and "some words" work as elsewhere')
-    search.add_argument("text", type=argument.words, metavar="TEXT")
-    search.add_argument("--limit", type=argument.count, default=50, metavar="N")
-    search.add_argument("--json", action="store_true")
-    search.set_defaults(run=_history_search)
-    _add_history_export(actions)
-    backup = actions.add_parser("backup", help="write a copy of the whole store")
-    backup.add_argument("file", type=Path, metavar="FILE")
-    backup.add_argument("--json", action="store_true")
-    backup.set_defaults(run=_history_backup)
-    _add_history_changes(actions)
-
-
-def _add_history_export(actions: Commands) -> None:
-    export = actions.add_parser(
-        "export", help="write a conversation to a file, or print it; several to a folder or a zip file"
-    )
-    export.add_argument("handles", metavar="HANDLE", nargs="*")
-    several = export.add_mutually_exclusive_group()
-    several.add_argument("--all", action="store_true", help="all conversations")
-    several.add_argument("--starred", action="store_true", help="those with a star")
-    forms = ("json", "markdown", "text", "srt", "csv", "html")
-    export.add_argument("--format", dest="form", choices=forms, help="else by the file's name")
-    export.add_argument("--out", type=Path, metavar="PATH", help="a file; for several a new folder, or NAME.zip")
-    export.add_argument("--force", action="store_true", help="replace the file")
-    export.add_argument("--json", action="store_true")
-    export.set_defaults(run=_history_export)
-
-
-def _add_history_changes(actions: Commands) -> None:
-    common = _Parser(add_help=False)
-    common.add_argument("handle", metavar="HANDLE")
-    common.add_argument("--json", action="store_true")
-    delete = actions.add_parser("delete", help="delete a conversation, here and remotely", parents=[common])
-    delete.set_defaults(run=_history_change, request={"do": "delete"})
-    rename = actions.add_parser("rename", help="give a conversation a title", parents=[common])
-    rename.add_argument("title", type=argument.title, metavar="TITLE")
-    rename.set_defaults(run=_history_change, request={"do": "rename"})
-    for name, on in (("star", True), ("unstar", False)):
-        star = actions.add_parser(name, help=f"{name} a conversation", parents=[common])
-        star.set_defaults(run=_history_change, request={"do": "star", "on": on})
 
 
 def _add_ctl(commands: Commands) -> None:
@@ -283,6 +236,8 @@ def _talk(parsed: argparse.Namespace) -> int:
         handle=parsed.conversation,
         fresh=parsed.new,
         private=parsed.private,
+        scenario=parsed.scenario,
+        values=dict(parsed.values),
         as_json=parsed.json,
     )
 
@@ -301,60 +256,6 @@ def _serve(parsed: argparse.Namespace) -> int:
         llm_model=parsed.llm_model,
         until_stdin_closes=parsed.until_stdin_closes,
     )
-
-
-def _history_list(parsed: argparse.Namespace) -> int:
-    from novadesk.app.listing import list_conversations
-
-    return list_conversations(profile=parsed.profile, as_json=parsed.json)
-
-
-def _history_show(parsed: argparse.Namespace) -> int:
-    from novadesk.app.listing import show_conversation
-
-    return show_conversation(profile=parsed.profile, handle=parsed.handle, as_json=parsed.json)
-
-
-def _history_search(parsed: argparse.Namespace) -> int:
-    from novadesk.app.history import search_turns
-
-    return search_turns(profile=parsed.profile, text=parsed.text, limit=parsed.limit, as_json=parsed.json)
-
-
-def _history_export(parsed: argparse.Namespace) -> int:
-    from novadesk.app.history import export_conversation, export_conversations
-
-    several = parsed.all or parsed.starred
-    if several == bool(parsed.handles):
-        raise KnownError(
-            Reason.BAD_INPUT,
-            f"Name conversations, or use --all or --starred{', not both' if several else ''}.",
-            "See `novadesk history export --help`.",
-        )
-    how = {"profile": parsed.profile, "form": parsed.form, "force": parsed.force, "as_json": parsed.json}
-    if len(parsed.handles) == 1 and not (parsed.out is not None and parsed.out.suffix.lower() == ".zip"):
-        return export_conversation(handle=parsed.handles[0], out=parsed.out, **how)
-    if parsed.out is None:
-        raise KnownError(
-            Reason.BAD_INPUT, "Several conversations need a place.", "Name a new folder or a zip file with --out."
-        )
-    return export_conversations(handles=parsed.handles, starred=parsed.starred, out=parsed.out, **how)
-
-
-def _history_change(parsed: argparse.Namespace) -> int:
-    from novadesk.app.history import change
-
-    request = {
-        **parsed.request,
-        **{name: getattr(parsed, name) for name in ("handle", "title") if hasattr(parsed, name)},
-    }
-    return change(profile=parsed.profile, request=request, as_json=parsed.json)
-
-
-def _history_backup(parsed: argparse.Namespace) -> int:
-    from novadesk.app.history import back_up
-
-    return back_up(profile=parsed.profile, target=parsed.file, as_json=parsed.json)
 
 
 def _logout(parsed: argparse.Namespace) -> int:

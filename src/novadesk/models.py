@@ -123,6 +123,7 @@ class Conversation:
         pending: stored turns not yet acknowledged remotely.
         private: kept in memory only; nothing of it is ever written or synced.
         elsewhere: first read from the remote store: begun on another computer, or here before the store was lost.
+        scenario: what it was begun with, as `scenario.Chosen.encode` writes it, or empty.
     """
 
     handle: str
@@ -137,6 +138,7 @@ class Conversation:
     starred: bool = False
     private: bool = False
     elsewhere: bool = False
+    scenario: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

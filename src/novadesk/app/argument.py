@@ -37,6 +37,14 @@ def title(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "replace").strip()
 
 
+def value(text: str) -> tuple[str, str]:
+    """Return the name and the text of a field, given as `name=text`."""
+    name, equals, said = os.fsencode(text).decode("utf-8", "replace").partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError("must be FIELD=TEXT")
+    return name.strip(), said
+
+
 def count(text: str) -> int:
     """Return a number from 1 to 10,000."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000:

@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -34,10 +34,11 @@ from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer, Reason
-from novadesk.models import BackendKind, check_handle
+from novadesk.models import BackendKind, Conversation, check_handle
 from novadesk.paths import Folders
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
 from novadesk.protocol.session import Setup
+from novadesk.scenario import Chosen, decode
 from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -57,6 +58,7 @@ class Start:
         handle: the conversation to go on with, or None.
         fresh: begin an empty conversation.
         private: begin an empty conversation of which nothing is ever written.
+        scenario: what the first conversation is begun with, when it is an empty one.
         connect: open the link at once.
         sound: takes the place of the sound engine.
         talk_key: watch the global push-to-talk key.
@@ -67,6 +69,7 @@ class Start:
     handle: str | None = None
     fresh: bool = False
     private: bool = False
+    scenario: Chosen | None = None
     connect: bool = True
     sound: Sound | None = None
     talk_key: bool = False
@@ -96,6 +99,7 @@ class Core(OpenShelf):
         self._stack = AsyncExitStack()
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
+        self._begun: dict[str, str] = {}
         self._engine: EngineSound | None = None
         self._upkeep: Upkeep
         self.talk: TalkPress
@@ -136,6 +140,9 @@ class Core(OpenShelf):
         await self.controller.start(
             handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
         )
+        begun = self.controller.snapshot().conversation
+        if start.scenario is not None and begun is not None:
+            self._begun[begun.handle] = start.scenario.encode()
         self._stack.push_async_callback(self.controller.stop)
         self._stack.callback(self.talk.stop)
         if database.repaired is not None:
@@ -205,10 +212,10 @@ class Core(OpenShelf):
         toolbox = Toolbox(tools)
         return Controller(
             settings=settings,
-            setup=lambda: make_setup(settings, toolbox),
+            setup=lambda: make_setup(self._settings_now(), toolbox),
             linker=make_linker(settings, practice),
             sound=sound,
-            archive=FreshArchive(database, self._remote_copy.freshen),
+            archive=FreshArchive(database, self._remote_copy.freshen, self._scenario_of),
             clock=self._clock,
             toolbox=toolbox,
             publish=self._show,
@@ -297,6 +304,17 @@ class Core(OpenShelf):
         else:
             self.controller.on_network_up()
         self._remote_copy.try_now()
+
+    def _settings_now(self) -> Settings:
+        """Return the settings with what the open conversation was begun with."""
+        conversation = self.controller.snapshot().conversation
+        chosen = None if conversation is None else decode(self._scenario_of(conversation))
+        if chosen is None:
+            return self._settings
+        return replace(self._settings, voice=chosen.voice_settings(self._settings.voice))
+
+    def _scenario_of(self, conversation: Conversation) -> str:
+        return conversation.scenario or self._begun.get(conversation.handle, "")
 
     def _echo_over_voice_db(self) -> float:
         return 0.0 if self._engine is None else self._engine.statistics().engine.echo_over_voice_db

@@ -114,16 +114,17 @@ async def _all(archive: Conversations, *, starred: bool) -> list[Conversation]:
 
 
 def change(*, profile: str, request: dict[str, Any], as_json: bool) -> int:
-    """Have a stored conversation changed.
+    """Have stored conversations changed.
 
     Raises:
         KnownError: `UNKNOWN_CONVERSATION`, or what keeps the store from it.
     """
     if "handle" in request:
         check_handle(request["handle"], SystemClock().unix_ms())
-    upkeep.ask(find_folders(profile=profile), request)
+    answer = upkeep.ask(find_folders(profile=profile), request)
     if as_json:
-        put_row(done=True, **{name: value for name, value in request.items() if name != "do"})
+        told = request | {name: value for name, value in answer.items() if name == "deleted"}
+        put_row(done=True, **{name: value for name, value in told.items() if name != "do"})
     return 0
 
 

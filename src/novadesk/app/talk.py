@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
@@ -13,6 +13,7 @@ import numpy as np
 
 from novadesk.app.core import Core, Start
 from novadesk.app.output import put, put_error, put_note, put_row
+from novadesk.app.scenarios import chosen
 from novadesk.app.talkcourse import Course, Outcome
 from novadesk.audio.formats import Recording, read_wav
 from novadesk.audio.nullio import FileSound
@@ -23,6 +24,7 @@ from novadesk.errors import KnownError, Layer, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.models import BackendKind, Cue, Role, Turn
 from novadesk.paths import Folders, find_folders
+from novadesk.scenario import Chosen
 
 LOOK_S = 0.1
 HURRY_S = 1.7
@@ -59,6 +61,8 @@ def run_talk(
     handle: str | None,
     fresh: bool,
     private: bool = False,
+    scenario: str | None = None,
+    values: Mapping[str, str] | None = None,
     as_json: bool,
 ) -> int:
     """Hold the conversation; return the exit code of its ending.
@@ -73,13 +77,33 @@ def run_talk(
     settings = replace(settings, talk=replace(settings.talk, mode=TalkModeSetting.HANDS_FREE))
     if backend is not None:
         settings = replace(settings, backend=replace(settings.backend, kind=BackendKind(backend)))
+    start = Start(
+        role="talk",
+        handle=handle,
+        fresh=fresh or scenario is not None,
+        private=private,
+        scenario=_chosen(folders, scenario, values or {}, resumed=handle is not None),
+    )
     sound = FileSound(read, write)
     logs = start_logs(folders.log_file)
     try:
         talk = _Talk(settings, folders, sound, quiet_end_s=quiet_end_s(recording), as_json=as_json)
-        return asyncio.run(talk.run(handle=handle, fresh=fresh, private=private))
+        return asyncio.run(talk.run(start))
     finally:
         stop_logs(logs)
+
+
+def _chosen(folders: Folders, name: str | None, values: Mapping[str, str], *, resumed: bool) -> Chosen | None:
+    """Return the scenario to begin with, its form filled in."""
+    if name is None and not values:
+        return None
+    if name is None or resumed:
+        raise KnownError(
+            Reason.BAD_INPUT,
+            "A scenario is for a new conversation." if resumed else "There is no form without a scenario.",
+            "See `novadesk talk --help`.",
+        )
+    return chosen(folders, name, values)
 
 
 def _check_target(read: Path, write: Path | None) -> None:
@@ -155,14 +179,14 @@ class _Talk:
             settings=settings, folders=folders, publish=self._take, on_quit=lambda: self._tell(Ending.QUIT)
         )
 
-    async def run(self, *, handle: str | None, fresh: bool, private: bool) -> int:
+    async def run(self, start: Start) -> int:
         loop = asyncio.get_running_loop()
         self._course = Course(now=loop.time(), quiet_end_s=self._quiet_end_s)
         for number, ending in ((signal.SIGINT, Ending.INTERRUPTED), (signal.SIGTERM, Ending.TERMINATED)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._tell, ending)
         sound = _WaitingSound(self._file)
-        await self._core.start(Start(role="talk", handle=handle, fresh=fresh, private=private, sound=sound))
+        await self._core.start(replace(start, sound=sound))
         begun = self._core.controller.snapshot()
         if begun.store_note:
             put_note(Layer.STORE, begun.store_note)

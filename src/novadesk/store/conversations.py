@@ -235,8 +235,8 @@ class Conversations:
 
 def _create(db: sqlite3.Connection, conversation: Conversation) -> None:
     added = db.execute(
-        "INSERT OR IGNORE INTO conversation (handle, label, title, backend, created_ms, updated_ms)"
-        " VALUES (?,?,?,?,?,?)",
+        "INSERT OR IGNORE INTO conversation (handle, label, title, backend, created_ms, updated_ms, scenario)"
+        " VALUES (?,?,?,?,?,?,?)",
         (
             conversation.handle,
             conversation.label,
@@ -244,6 +244,7 @@ def _create(db: sqlite3.Connection, conversation: Conversation) -> None:
             conversation.backend.value,
             conversation.created_ms,
             conversation.updated_ms,
+            conversation.scenario,
         ),
     ).rowcount
     if added:

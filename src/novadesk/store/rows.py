@@ -82,6 +82,7 @@ def _conversation_of(row: sqlite3.Row) -> Conversation:
         sync=sync,
         starred=bool(row["starred"]),
         elsewhere=row["origin"] == "remote",
+        scenario=row["scenario"],
     )
 
 

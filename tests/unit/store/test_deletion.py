@@ -96,8 +96,8 @@ def all_bytes(rig: Rig) -> bytes:
 
 @pytest.mark.parametrize("delivered", [True, False])
 async def test_what_is_set_aside_shows_nowhere_and_comes_back_whole(rig: Rig, delivered: bool) -> None:
-    handle = await rig.say("violet words", delivered=delivered)
     other = await rig.say("violet too")
+    handle = await rig.say("violet words", delivered=delivered)
     await rig.archive.set_current(handle)
     before = await rig.everything(handle)
     assert await rig.archive.set_aside([handle, "session_1790000000009_aaaaaaaaa"], START_MS) == (handle,)

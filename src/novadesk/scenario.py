@@ -1,0 +1,311 @@
+"""Scenarios: what a conversation is begun with (prompt, voice, language, patience), and a form that fills the prompt.
+
+A prompt names its fields as `{field}`. A line of which all fields are empty is left out, so that optional fields leave
+no gap. There is no speaking pace: the service has no such setting.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from novadesk.config import SensitivitySetting, VoiceSettings
+from novadesk.errors import KnownError, Reason
+
+MAX_PROMPT_CHARS = 20_000
+MAX_FIELD_CHARS = 10_000
+MAX_FIELDS = 20
+
+LANGUAGES = {
+    "de": "German", "en": "English", "en-AU": "Australian English", "en-GB": "British English",
+    "en-IN": "Indian English", "en-US": "American English", "es": "Spanish", "fr": "French", "hi": "Hindi",
+    "it": "Italian", "pt": "Portuguese",
+}  # fmt: skip
+"""What Nova 2 Sonic speaks (Amazon Nova 2 user guide, language support). Anything else may be written too."""
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FIELD = re.compile(r"[a-z][a-z0-9_]*")
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_MAX_NAME_CHARS = 40
+_MAX_LINE_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a form.
+
+    Attributes:
+        name: as the prompt names it.
+        label: as people read it.
+        least: characters it needs; 0 makes it optional. `most` likewise.
+        long: it has room for several lines.
+    """
+
+    name: str
+    label: str
+    least: int = 0
+    most: int = 200
+    long: bool = False
+
+    def check(self, text: str) -> str:
+        """Return what is wrong with a value in one sentence, or an empty string."""
+        if not text and not self.least:
+            return ""
+        if len(text) < self.least:
+            return f"{self.label} needs at least {self.least} characters."
+        if len(text) > self.most:
+            return f"{self.label} takes at most {self.most:,} characters; these are {len(text):,}."
+        if not self.long and "\n" in text:
+            return f"{self.label} is one line."
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a conversation can be begun with. An empty voice, language or sensitivity means that of the settings."""
+
+    name: str
+    title: str
+    prompt: str
+    voice: str = ""
+    language: str = ""
+    sensitivity: SensitivitySetting | None = None
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A scenario with its form filled in: what a conversation remembers of it, whatever becomes of the scenario."""
+
+    name: str
+    title: str
+    prompt: str
+    voice: str = ""
+    language: str = ""
+    sensitivity: SensitivitySetting | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def voice_settings(self, base: VoiceSettings) -> VoiceSettings:
+        """Return how a wire session of such a conversation opens."""
+        language = f"Speak {LANGUAGES.get(self.language, self.language)}." if self.language else ""
+        return replace(
+            base,
+            prompt="\n".join(part for part in (self.prompt, language) if part),
+            voice=self.voice or base.voice,
+            sensitivity=self.sensitivity or base.sensitivity,
+        )
+
+    def encode(self) -> str:
+        """Return it as JSON."""
+        content = asdict(self) | {"sensitivity": self.sensitivity.value if self.sensitivity else None}
+        return json.dumps(content, separators=(",", ":"))
+
+
+def decode(text: str) -> Chosen | None:
+    """Return what `Chosen.encode` wrote; None for nothing, or for what makes no sense."""
+    try:
+        content = json.loads(text)
+        sensitivity = content.pop("sensitivity")
+        values = content.pop("values")
+        chosen = Chosen(
+            **content, values=values, sensitivity=None if sensitivity is None else SensitivitySetting(sensitivity)
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    plain = (chosen.name, chosen.title, chosen.prompt, chosen.voice, chosen.language)
+    good = isinstance(values, dict) and all(isinstance(part, str) for part in (*plain, *values.values()))
+    return chosen if good else None
+
+
+def problems(scenario: Scenario, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with the values of a form, a sentence for each field; nothing when all is well."""
+    found = {one.name: one.check(values.get(one.name, "").strip()) for one in scenario.fields}
+    known = {one.name for one in scenario.fields}
+    found |= {name: f"There is no field {name}." for name in values if name not in known}
+    return {name: sentence for name, sentence in found.items() if sentence}
+
+
+def choose(scenario: Scenario, values: Mapping[str, str]) -> Chosen:
+    """Return the scenario with its form filled in.
+
+    Raises:
+        KnownError: `BAD_INPUT` with the first thing that is wrong with the values.
+    """
+    if wrong := problems(scenario, values):
+        raise KnownError(Reason.BAD_INPUT, next(iter(wrong.values())), f"Fill in the form of “{scenario.title}”.")
+    clean = {one.name: values.get(one.name, "").strip() for one in scenario.fields}
+    return Chosen(
+        name=scenario.name,
+        title=scenario.title,
+        prompt="\n".join(_filled(scenario.prompt, clean)).strip(),
+        voice=scenario.voice,
+        language=scenario.language,
+        sensitivity=scenario.sensitivity,
+        values=clean,
+    )
+
+
+def check(scenario: Scenario) -> Scenario:
+    """Return a scenario that makes sense.
+
+    Raises:
+        KnownError: `BAD_INPUT` with the first thing that is wrong.
+    """
+    names = [one.name for one in scenario.fields]
+    named = set(_PLACE.findall(scenario.prompt))
+    checks = {
+        "its name has lower-case letters, digits and hyphens, 40 at most": _NAME.fullmatch(scenario.name) is not None
+        and len(scenario.name) <= _MAX_NAME_CHARS,
+        "its title is one line of 1 to 200 characters": _is_line(scenario.title),
+        f"its prompt has 1 to {MAX_PROMPT_CHARS:,} characters": len(scenario.prompt.strip()) > 0
+        and len(scenario.prompt) <= MAX_PROMPT_CHARS,
+        "voice and language are one line each": all(
+            not text or _is_line(text) for text in (scenario.voice, scenario.language)
+        ),
+        f"it has at most {MAX_FIELDS} fields": len(names) <= MAX_FIELDS,
+        "no two fields have one name": len(set(names)) == len(names),
+        "names of fields begin with a lower-case letter": all(_FIELD.fullmatch(name) for name in names),
+        "each field has a label of one line": all(_is_line(one.label) for one in scenario.fields),
+        f"a field takes from 0 to {MAX_FIELD_CHARS:,} characters, and no fewer than it needs": all(
+            0 <= one.least <= one.most and 0 < one.most <= MAX_FIELD_CHARS for one in scenario.fields
+        ),
+        "the prompt names each field, and no other one": named == set(names),
+    }
+    for rule, holds in checks.items():
+        if not holds:
+            raise _bad(rule)
+    return scenario
+
+
+def from_toml(text: str, name: str) -> Scenario:
+    """Return the scenario that a file holds; its name is that of the file.
+
+    Raises:
+        KnownError: `BAD_INPUT`: no TOML, an unknown entry, or nothing that makes sense.
+    """
+    try:
+        table = tomlkit.parse(text.removeprefix("\ufeff")).unwrap()
+    except (ValueError, TOMLKitError, RecursionError) as error:
+        raise _bad("it is TOML") from error
+    forms = table.pop("fields", [])
+    if not isinstance(forms, list) or not all(isinstance(one, dict) for one in forms):
+        raise _bad("its fields are tables")
+    values = _typed(Scenario, table, without=("name", "fields"))
+    return check(Scenario(name=name, fields=tuple(Field(**_typed(Field, one)) for one in forms), **values))
+
+
+def to_toml(scenario: Scenario) -> str:
+    """Return the text of a file that holds the scenario; its name is for the file's name to tell."""
+    document = tomlkit.document()
+    document["title"] = scenario.title
+    document["prompt"] = tomlkit.string(
+        scenario.prompt, multiline="\n" in scenario.prompt and "\r" not in scenario.prompt
+    )
+    for name, value in (("voice", scenario.voice), ("language", scenario.language)):
+        if value:
+            document[name] = value
+    if scenario.sensitivity is not None:
+        document["sensitivity"] = scenario.sensitivity.value
+    if scenario.fields:
+        forms = tomlkit.aot()
+        for one in scenario.fields:
+            forms.append(tomlkit.item(asdict(one)))
+        document["fields"] = forms
+    return tomlkit.dumps(document)
+
+
+def _filled(prompt: str, values: Mapping[str, str]) -> Iterator[str]:
+    for line in prompt.split("\n"):
+        named = _PLACE.findall(line)
+        if not named or any(values[name] for name in named):
+            yield _PLACE.sub(lambda place: values[place[1]], line)
+
+
+def _is_line(text: str) -> bool:
+    return len(text.strip()) > 0 and len(text) <= _MAX_LINE_CHARS and len(text.splitlines()) == 1
+
+
+def _typed(
+    kind: type[Scenario] | type[Field], table: Mapping[str, Any], without: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the entries of a table as the values of a class."""
+    kinds: dict[str, type] = {"least": int, "most": int, "long": bool}
+    known = {entry.name for entry in fields(kind)} - set(without)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in known:
+            raise _bad(f"there is nothing called {name} in it")
+        if type(value) is not kinds.get(name, str):
+            raise _bad(f"{name} is of the right kind")
+        values[name] = value
+    if "sensitivity" in values:
+        if values["sensitivity"] not in {one.value for one in SensitivitySetting}:
+            raise _bad("sensitivity is high, medium or low")
+        values["sensitivity"] = SensitivitySetting(values["sensitivity"])
+    needed = {"title", "prompt"} if kind is Scenario else {"name", "label"}
+    if missing := sorted(needed - values.keys()):
+        raise _bad(f"it says its {missing[0]}")
+    return values
+
+
+def _bad(rule: str) -> KnownError:
+    return KnownError(Reason.BAD_INPUT, f"That is no scenario: {rule}.", "Mend it, or begin with a built-in one.")
+
+
+BUILT_IN: tuple[Scenario, ...] = (
+    Scenario(
+        name="job-interview",
+        title="Job interview",
+        prompt=(
+            "You interview the person for the position of {title} at {company}.\n"
+            "The position is described so: {description}\n"
+            "Greet them, say who you are, and ask one question at a time, eight at most: on their experience, on a"
+            " problem they solved, on what they would do in this position. Follow up on what they answer, in one or two"
+            " short spoken sentences. Do not praise and do not help while it goes on.\n"
+            "When they say that they are done, or after the last question, tell them what was convincing, what was"
+            " missing, and one thing to do better next time."
+        ),
+        sensitivity=SensitivitySetting.LOW,
+        fields=(
+            Field(name="title", label="Job title", least=2, most=100),
+            Field(name="company", label="Company", least=2, most=100),
+            Field(name="description", label="Job description", most=5_000, long=True),
+        ),
+    ),
+    Scenario(
+        name="language-practice",
+        title="Language practice",
+        prompt=(
+            "You are a patient partner for somebody who learns to speak {language}. Speak {language} only.\n"
+            "Their level is {level}: choose words and length of sentences for it.\n"
+            "Talk about {topic}.\n"
+            "Say two sentences at most and end with a question. When they make a mistake that matters, say the sentence"
+            " rightly as part of your answer, without a lecture. When they ask for a word, give it and go on."
+        ),
+        sensitivity=SensitivitySetting.LOW,
+        fields=(
+            Field(name="language", label="Language to learn", least=2, most=40),
+            Field(name="level", label="Level, such as A2 or “rusty”", most=40),
+            Field(name="topic", label="Topic", most=200),
+        ),
+    ),
+    Scenario(
+        name="call-notes",
+        title="Notes after a meeting",
+        prompt=(
+            "You help the person to keep what matters of a meeting they come from.\n"
+            "It was with {who}.\n"
+            "Ask, one short question at a time and only for what they have not said yet: whom they met and when, what"
+            " was talked about, what was agreed, what is open, and who does what until when. Never invent anything; ask"
+            " again where a name, a number or a date is unclear.\n"
+            "When all of that is there, or they say that it is enough, sum it up in six spoken sentences at most and"
+            " ask whether it is right."
+        ),
+        fields=(Field(name="who", label="With whom", most=200),),
+    ),
+)
+"""What everybody has. A file of the same name takes the place of one."""

@@ -1,0 +1,205 @@
+"""Scenarios: forms with their lengths, prompts that are filled in once and leave no gaps, files that are read back."""
+
+import dataclasses
+import json
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from novadesk.config import SensitivitySetting, VoiceSettings
+from novadesk.errors import KnownError, Reason
+from novadesk.scenario import (
+    BUILT_IN,
+    MAX_PROMPT_CHARS,
+    Chosen,
+    Field,
+    Scenario,
+    check,
+    choose,
+    decode,
+    from_toml,
+    problems,
+    to_toml,
+)
+
+JOB = next(one for one in BUILT_IN if one.name == "job-interview")
+GOOD = {"title": "Nurse", "company": "City Clinic"}
+NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=8)
+LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40).filter(str.strip)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}\r"), max_size=60)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    names = draw(st.lists(NAMES, unique=True, max_size=4))
+    prompt = draw(LINES) + "".join(f"{draw(TEXTS)}{{{name}}}" for name in names)
+    forms = []
+    for name in names:
+        most = draw(st.integers(1, 50))
+        forms.append(
+            Field(name=name, label=draw(LINES), least=draw(st.integers(0, most)), most=most, long=draw(st.booleans()))
+        )
+    return Scenario(
+        name="-".join(draw(st.lists(NAMES, min_size=1, max_size=3))),
+        title=draw(LINES),
+        prompt=prompt,
+        voice=draw(st.just("") | LINES),
+        language=draw(st.just("") | LINES),
+        sensitivity=draw(st.none() | st.sampled_from(SensitivitySetting)),
+        fields=tuple(forms),
+    )
+
+
+@given(scenario=scenarios())
+@example(scenario=Scenario(name="a", title='"""', prompt="\"\"\"\\ '''\n\n{b}\n", fields=(Field(name="b", label="#"),)))
+def test_a_file_is_read_back_as_it_was_written(scenario: Scenario) -> None:
+    assert from_toml(to_toml(scenario), scenario.name) == check(scenario)
+
+
+@pytest.mark.parametrize("scenario", BUILT_IN, ids=lambda one: one.name)
+def test_the_built_in_ones_make_sense(scenario: Scenario) -> None:
+    assert from_toml(to_toml(scenario), scenario.name) == scenario
+    filled = choose(scenario, {one.name: "x" * max(one.least, 0) for one in scenario.fields}).prompt
+    assert "{" not in filled
+    assert len({one.name for one in BUILT_IN}) == len(BUILT_IN) == 3
+
+
+# --- the form ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({}, {}),
+        ({"title": "  ab "}, {}),
+        ({"title": "a"}, {"title": "Job title needs at least 2 characters."}),
+        ({"title": "  "}, {"title": "Job title needs at least 2 characters."}),
+        ({"title": "x" * 100}, {}),
+        ({"title": "x" * 101}, {"title": "Job title takes at most 100 characters; these are 101."}),
+        ({"title": "two\nlines"}, {"title": "Job title is one line."}),
+        ({"company": "x" * 101}, {"company": "Company takes at most 100 characters; these are 101."}),
+        ({"description": ""}, {}),
+        ({"description": "two\nlines"}, {}),
+        ({"description": "x" * 5_000}, {}),
+        ({"description": "x" * 5_001},
+         {"description": "Job description takes at most 5,000 characters; these are 5,001."}),
+        ({"salary": "1"}, {"salary": "There is no field salary."}),
+        ({"title": "a", "company": ""},
+         {"title": "Job title needs at least 2 characters.", "company": "Company needs at least 2 characters."}),
+    ],
+)  # fmt: skip
+def test_the_form_of_an_interview_keeps_to_its_lengths(values: dict[str, str], wrong: dict[str, str]) -> None:
+    assert problems(JOB, GOOD | values) == wrong
+    if wrong:
+        with pytest.raises(KnownError, match=next(iter(wrong.values()))) as error:
+            choose(JOB, GOOD | values)
+        assert error.value.reason is Reason.BAD_INPUT
+    else:
+        assert (GOOD | values)["title"].strip() in choose(JOB, GOOD | values).prompt
+
+
+def test_a_line_without_any_value_is_left_out() -> None:
+    scenario = Scenario(
+        name="x", title="x", prompt="Always.\nA {a} and {b}.\nOnly {b}.\n\nEnd.",
+        fields=(Field(name="a", label="A"), Field(name="b", label="B")),
+    )  # fmt: skip
+    assert choose(scenario, {}).prompt == "Always.\n\nEnd."
+    assert choose(scenario, {"a": "1"}).prompt == "Always.\nA 1 and .\n\nEnd."
+    assert choose(scenario, {"a": "1", "b": "2"}).prompt == "Always.\nA 1 and 2.\nOnly 2.\n\nEnd."
+
+
+@given(value=st.text(min_size=1, max_size=30).filter(lambda text: len(text.strip()) > 0))
+@example(value="{b}")
+@example(value="\\1 \\g<0>")
+def test_a_value_is_taken_as_it_is(value: str) -> None:
+    scenario = Scenario(
+        name="x",
+        title="x",
+        prompt="<{a}>{b}",
+        fields=(Field(name="a", label="A", long=True), Field(name="b", label="B")),
+    )
+    assert choose(scenario, {"a": value, "b": "!"}).prompt == f"<{value.strip()}>!"
+
+
+# --- what makes no sense -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "Job"}, "name"), ({"name": "../x"}, "name"), ({"name": ""}, "name"), ({"name": "x" * 41}, "name"),
+        ({"title": " "}, "title"), ({"title": "a\nb"}, "title"), ({"title": "x" * 201}, "title"),
+        ({"prompt": " \n"}, "prompt"), ({"prompt": "x" * (MAX_PROMPT_CHARS + 1)}, "prompt"),
+        ({"voice": "a\nb"}, "voice"), ({"language": " "}, "language"),
+        ({"prompt": "no fields"}, "names each field"), ({"prompt": JOB.prompt + "{other}"}, "names each field"),
+        ({"fields": JOB.fields * 2}, "no two fields"),
+        ({"fields": (*JOB.fields, Field(name="Big", label="x"))}, "lower-case letter"),
+        ({"fields": (*JOB.fields, Field(name="more", label=""))}, "label"),
+        ({"fields": (*JOB.fields, Field(name="more", label="x", least=3, most=2))}, "no fewer"),
+        ({"fields": (*JOB.fields, Field(name="more", label="x", most=10_001))}, "10,000"),
+        ({"fields": tuple(Field(name=f"a{n}", label="x") for n in range(21))}, "20 fields"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(KnownError, match=words) as error:
+        check(dataclasses.replace(JOB, **change))  # type: ignore[arg-type]
+    assert error.value.reason is Reason.BAD_INPUT
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title = ", "TOML"), ("title = 'a'", "prompt"), ("prompt = 'a'", "title"),
+        ("title = 'a'\nprompt = 'b'\npace = 1", "nothing called pace"),
+        ("name = 'a'\ntitle = 'a'\nprompt = 'b'", "nothing called name"),
+        ("title = 1\nprompt = 'b'", "title is of the right kind"),
+        ("title = 'a'\nprompt = 'b'\nsensitivity = 'x'", "high, medium or low"),
+        ("title = 'a'\nprompt = 'b'\nfields = 1", "fields are tables"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'", "label"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nleast = true", "least is of"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nlong = 1", "long is of"),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_none_is_refused(text: str, words: str) -> None:
+    with pytest.raises(KnownError, match=words) as error:
+        from_toml(text, "a")
+    assert error.value.reason is Reason.BAD_INPUT
+    assert from_toml("\ufefftitle = 'a'\nprompt = 'b'", "a").title == "a"
+
+
+# --- what a conversation remembers ---------------------------------------------------------------
+
+
+@given(text=st.text(max_size=30), sensitivity=st.none() | st.sampled_from(SensitivitySetting))
+def test_what_was_chosen_is_read_back(text: str, sensitivity: SensitivitySetting | None) -> None:
+    chosen = Chosen(name="a", title=text, prompt=text, language=text, sensitivity=sensitivity, values={text: text})
+    written = chosen.encode()
+    assert written.isascii()
+    assert decode(written) == chosen
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[]", "1", "null", '{"sensitivity": null, "values": {}}', "[" * 100_000,
+     *(json.dumps(json.loads(Chosen(name="a", title="b", prompt="c").encode()) | change)
+       for change in ({"sensitivity": "x"}, {"values": []}, {"values": {"a": 1}}, {"prompt": 1}, {"more": 1}))],
+)  # fmt: skip
+def test_what_makes_no_sense_is_nothing(text: str) -> None:
+    assert decode(text) is None
+
+
+def test_what_a_scenario_leaves_open_is_as_in_the_settings() -> None:
+    base = VoiceSettings(voice="amy", prompt="Base", sensitivity=SensitivitySetting.HIGH, temperature=0.1)
+    plain = Chosen(name="a", title="a", prompt="Be brief.")
+    assert plain.voice_settings(base) == dataclasses.replace(base, prompt="Be brief.")
+    full = dataclasses.replace(plain, voice="tina", language="de", sensitivity=SensitivitySetting.LOW)
+    assert full.voice_settings(base) == dataclasses.replace(
+        base, prompt="Be brief.\nSpeak German.", voice="tina", sensitivity=SensitivitySetting.LOW
+    )
+    assert (
+        dataclasses.replace(plain, language="Swiss German")
+        .voice_settings(base)
+        .prompt.endswith("\nSpeak Swiss German.")
+    )
