@@ -265,7 +265,7 @@ HANDS = st.lists(
     st.one_of(
         st.tuples(st.just("press"), st.sampled_from(TALK_KEYS)),
         st.tuples(st.just("tap"), st.sampled_from(TALK_KEYS)),
-        st.tuples(st.just("tap twice"), st.sampled_from(TALK_KEYS)),
+        st.tuples(st.sampled_from(["tap twice", "hold", "press anew"]), st.sampled_from(TALK_KEYS)),
         st.tuples(st.sampled_from(["release", "release unseen"]), st.sampled_from(TALK_KEYS)),
         st.tuples(st.just("other"), st.none()),
         st.tuples(st.just("loss"), st.sampled_from(Loss)),
@@ -295,6 +295,14 @@ def test_every_press_that_should_talk_does_and_every_release_that_should_end_it(
                     person.release(key, seen=True)
                 if press is PressSetting.HOLD_OR_LOCK and locks:
                     assert person.talk.gate.talking, "a double press that should lock"
+            case "hold", Key() as key:
+                person.press(key)
+                person.wait(1.2)
+            case "press anew", Key() as key:
+                person.press(key)
+                person.release(key, seen=False)
+                person.wait(REPEAT_S)
+                person.press(key)
             case "release" | "release unseen", Key() as key:
                 person.release(key, seen=what == "release")
             case "other", _:
