@@ -73,7 +73,7 @@ tests() {
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
   local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui) timed3=(tests --ignore tests/ui)
-  local computing=(--yielding tests/ui tests/contract tests/unit)
+  local computing=(--yielding tests/ui tests/unit)
   side_by_side all timed timed2 timed3 computing
   local status=$?
   rm -rf "$taken"

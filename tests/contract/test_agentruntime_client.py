@@ -152,16 +152,16 @@ async def test_access_is_asked_for_again_only_after_a_failure_that_it_may_explai
 
 
 async def test_a_slow_answer_is_given_up_in_time_and_blocks_nobody(server: RunningServer, access: Access) -> None:
-    remote = RemoteSessions(access, deadline_s=0.3)
+    remote = RemoteSessions(access, deadline_s=1.5)
     try:
         await remote.create({})
-        server.faults.set(delay(1.0))
+        server.faults.set(delay(4.0))
         started = time.monotonic()
         slow = asyncio.create_task(reason(remote))
         await asyncio.sleep(0.05)
         await remote.sessions()
         assert await slow is Reason.SYNC_UNREACHABLE
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 4.0
         assert all(t.daemon for t in threading.enumerate() if t.name.startswith("novadesk-sync"))
     finally:
         await remote.close()

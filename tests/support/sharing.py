@@ -14,7 +14,7 @@ LONGEST = (
     *(f"tests/integration/test_{name}.py" for name in ("renewals", "isolation", "fault_matrix_sockets")),
     *(f"tests/end2end/test_{name}.py" for name in ("window_stories", "private", "deaths", "commands_talk", "kills")),
 )
-COMPUTING = ("tests/unit/", "tests/contract/")  # but for what needs the private desktop
+COMPUTING = ("tests/unit/",)  # but for what needs the private desktop
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
 _NICENESS = 5
 

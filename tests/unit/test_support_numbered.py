@@ -198,12 +198,22 @@ def test_a_gap_that_the_sound_server_told_of_is_excused_and_a_loss_is_not() -> N
     gap = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10, 4))])
     loss = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 10.1, 3.9))])
     twice = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 9.9, 4.1))])
+    unseen = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.09, 9.9999, 4.0001))])
     instead = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.01, 10.01, 3.99))])
     two = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.01, 10.01, 3.99))])
     both = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.5, 10, 4))])
-    for one in (gap, loss, twice, instead, two, both):
+    for one in (gap, unseen, instead, loss, twice, two, both):
         one.seen.underflows = 1
-    assert [len(all_wrong(one)) for one in (gap, instead, loss, twice, two, both)] == [0, 0, 1, 1, 1, 1]
+    assert [len(all_wrong(one)) for one in (gap, unseen, instead, loss, twice, two, both)] == [0, 0, 0, 1, 1, 1, 1]
+
+
+@few
+@given(start=numbers, place=places, silent=st.integers(BLOCK, 10 * BLOCK))
+def test_of_a_silence_only_so_much_is_taken_for_sound(start: int, place: int, silent: int) -> None:
+    sound = SOUND.cut(start, 60 * BLOCK)
+    (one,) = breaks(SOUND.read(np.concatenate((sound[:place], np.zeros(silent, np.int16), sound[place:]))))
+    assert one.skipped == -silent
+    assert one.missing >= -verdicts.UNSEEN
 
 
 def test_waiting_for_a_processor_excuses_silence_but_nothing_that_is_missing() -> None:
