@@ -53,8 +53,6 @@ class Field:
 
     def check(self, text: str) -> str:
         """Return what is wrong with a value in one sentence, or an empty string."""
-        if not text and not self.least:
-            return ""
         if len(text) < self.least:
             return f"{self.label} needs at least {self.least} characters."
         if len(text) > self.most:

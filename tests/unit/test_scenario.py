@@ -117,10 +117,10 @@ def test_a_value_is_taken_as_it_is(value: str) -> None:
     scenario = Scenario(
         name="x",
         title="x",
-        prompt="<{a}>{b}",
+        prompt='<{a}>{b} {} {"x": [0]} {A}',
         fields=(Field(name="a", label="A", long=True), Field(name="b", label="B")),
     )
-    assert choose(scenario, {"a": value, "b": "!"}).prompt == f"<{value.strip()}>!"
+    assert choose(scenario, {"a": value, "b": "!"}).prompt == f'<{value.strip()}>! {{}} {{"x": [0]}} {{A}}'
 
 
 # --- what makes no sense -------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_the_open_conversation_says_how_a_wire_session_opens(place: str) -> None
     made = make_conversation(scenario=TEA.encode() if place == "on disk" else "")
     core = Core(settings=Settings(), folders=find_folders(), publish=lambda _: None, on_quit=lambda: None)
     core.controller = cast(Any, SimpleNamespace(snapshot=lambda: Snapshot(conversation=made)))
-    core._begun = {make_conversation().handle if place == "another" else made.handle: TEA.encode()}
+    core._begun = {made.handle if place == "begun now" else make_conversation().handle: TEA.encode()}
     voice = core._settings_now().voice
     assert voice == (Settings().voice if place == "another" else TEA.voice_settings(Settings().voice))
 
