@@ -7,6 +7,7 @@ import pytest
 
 from novadesk.audio.canceller import (
     GAIN_CEILING_DB,
+    REST_STEPS,
     VOICE_DBFS,
     Canceller,
     NullCanceller,
@@ -28,6 +29,10 @@ def talk(seconds: float, dbfs: float) -> Samples:
     )
     sound = np.resize(voice, round(seconds * RATE_HZ) // STEP * STEP)
     return sound * np.float32(10 ** (dbfs / 20) / np.sqrt(np.mean(sound * sound)))
+
+
+def quiet_room(seconds: int) -> Samples:
+    return np.random.default_rng(6).standard_normal(seconds * RATE_HZ).astype(np.float32) * np.float32(5e-4)
 
 
 def steps(sound: Samples) -> list[Samples]:
@@ -107,13 +112,48 @@ def test_a_voice_over_the_first_answer_passes_where_there_is_no_echo(idle_s: int
     assert level_db(clean[heard]) == pytest.approx(level_db(steps(voice)[heard]), abs=4)
 
 
-def test_the_first_answer_is_taken_away_after_three_tenths_of_a_second() -> None:
+@pytest.mark.parametrize("idle_s", [0, 20])
+def test_the_first_answer_is_taken_away_after_three_tenths_of_a_second(idle_s: int) -> None:
     answer = talk(1, -18)
     room, canceller = Room(Plan(seed=3), answer, 1), WebRtcCanceller()
+    through(canceller, quiet_room(idle_s))
     near = [room.hear(played, SILENCE) for played in steps(answer)]
     clean = [canceller.process(heard, played) for heard, played in zip(near, steps(answer), strict=True)]
     tenths = [slice(start, start + 10) for start in range(30, 100, 10)]
     assert min(level_db(near[tenth]) - level_db(clean[tenth]) for tenth in tenths) > 25
+
+
+def test_it_rests_while_nothing_is_played_and_takes_the_next_answer_away() -> None:
+    answer, fed = talk(3, -18), 0
+    room, canceller = Room(Plan(seed=3), np.concatenate((answer, answer)), 6), WebRtcCanceller()
+    process = canceller._echo.process
+
+    class Counting:
+        def process(self, near: Samples, far: Samples) -> Samples:
+            nonlocal fed
+            fed += 1
+            return process(near, far)
+
+    canceller._echo = Counting()  # type: ignore[assignment]
+    for played in steps(answer):
+        canceller.process(room.hear(played, SILENCE), played)
+    fed = 0
+    through(canceller, quiet_room(20))
+    assert fed == REST_STEPS
+    near = [room.hear(played, SILENCE) for played in steps(answer)]
+    clean = [canceller.process(heard, played) for heard, played in zip(near, steps(answer), strict=True)]
+    assert fed == REST_STEPS + 1 + len(clean)
+    tenths = [slice(start, start + 10) for start in range(20, 300, 10)]
+    assert min(level_db(near[tenth]) - level_db(clean[tenth]) for tenth in tenths) > 40
+
+
+def test_a_voice_passes_in_time_after_a_rest() -> None:
+    hiss = np.random.default_rng(4).standard_normal(8 * RATE_HZ).astype(np.float32) * np.float32(0.05)
+    canceller = WebRtcCanceller()
+    first = [canceller._without_echo(near, SILENCE, step > 600) for step, near in enumerate(steps(hiss))]
+    late = np.concatenate(first)[128:]
+    around = slice(600 * STEP, 604 * STEP)
+    assert np.corrcoef(late[around], hiss[around])[0, 1] > 0.95
 
 
 def test_a_faint_voice_is_lifted_slowly_and_not_by_more_than_the_ceiling() -> None:
