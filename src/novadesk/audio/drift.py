@@ -117,11 +117,11 @@ class DriftResampler:
         """
         joined = np.concatenate((self._history, samples))
         count = max(0, int(np.ceil((len(samples) - self._place) / ratio)))
-        places = self._place + ratio * np.arange(count)
-        self._place += ratio * count - len(samples)
+        begin, self._place = self._place, self._place + ratio * count - len(samples)
         self._history = joined[len(samples) :].copy()
         if not count or not joined.any():
             return np.zeros(count, np.float32)
+        places = begin + ratio * np.arange(count)
         whole = np.minimum(places.astype(np.intp), len(samples) - 1)
         phases = np.rint((places - whole) * _PHASES).astype(np.intp)
         result: Samples = np.einsum("ij,ij->i", sliding_window_view(joined, _TAPS)[whole], self._filters[phases])
