@@ -46,7 +46,7 @@ def cues(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[Cue]:
         words = " ".join(_plain(turn.shown_text).replace("-->", "→").split())
         if not words:
             continue
-        end_ms = max(turn.at_ms - begin_ms, past_ms + 1)
+        end_ms = turn.at_ms - begin_ms
         start_ms = max(past_ms, end_ms - round(len(words) / CHARS_PER_S * 1000))
         for cue in _spread(_pieces(f"{SPEAKERS[turn.role]}: {words}"), start_ms, end_ms):
             yield cue
@@ -59,7 +59,7 @@ def _pieces(text: str) -> list[tuple[str, ...]]:
 
 
 def _spread(pieces: Sequence[tuple[str, ...]], start_ms: int, end_ms: int) -> Iterator[Cue]:
-    """Yield the pieces of a turn, each for its share of the time."""
+    """Yield the pieces of a turn, each for its share of the time, and for 1 ms where the clock went back."""
     chars = [sum(map(len, piece)) for piece in pieces]
     done, past_ms = 0, start_ms
     for piece, count in zip(pieces, chars, strict=True):

@@ -45,6 +45,10 @@ def test_subtitles_count_from_the_beginning_and_end_with_the_turn() -> None:
     )
 
 
+def test_subtitles_begin_with_the_first_turn_where_the_clock_was_set_back() -> None:
+    assert [cue.end_ms for cue in cues(*talk([(-5_000, "one"), (1_000, "two")]))] == [1, 6_000]
+
+
 def test_a_long_turn_is_cut_into_cues_that_share_its_time() -> None:
     made, turns = talk([(60_000, "word " * 60)])
     shown = list(cues(made, turns))
@@ -57,7 +61,7 @@ def test_a_long_turn_is_cut_into_cues_that_share_its_time() -> None:
 
 @given(said=st.lists(st.tuples(st.integers(-5_000, 500_000_000), TEXTS), max_size=6))
 @example(said=[(0, "1\n\n2\n00:00:01,000 --> 00:00:02,000\nfalse\u2028\x85\x1c end")])
-@example(said=[(0, "x" * 200), (1, "-->"), (1, "y")])
+@example(said=[(0, "x" * 200), (1, "-->"), (1, "y"), (-1, "\x00\x1b[31m\ufffe")])
 def test_subtitles_are_in_order_and_no_word_breaks_out_of_its_cue(said: list[tuple[int, str]]) -> None:
     made, turns = talk(said)
     document = render(made, turns, Format.SUBTITLES)
@@ -65,6 +69,7 @@ def test_subtitles_are_in_order_and_no_word_breaks_out_of_its_cue(said: list[tup
     assert "".join(match[0] for match in found) == document
     assert [int(match[1]) for match in found] == list(range(1, len(found) + 1))
     assert all(len(line) <= LINE_CHARS and line == line.strip() for match in found for line in match[10].splitlines())
+    assert all(line.isprintable() and "-->" not in line for match in found for line in match[10].split("\n")[:-1])
     shown = list(cues(made, turns))
     assert len(shown) == len(found)
     assert all(0 <= cue.start_ms < cue.end_ms for cue in shown)
@@ -163,7 +168,8 @@ class Reader(HTMLParser):
 
 @given(said=st.lists(TEXTS, max_size=4), title=TEXTS)
 @example(
-    said=["</p><script>alert(1)</script>", "&amp; &lt; <!-- ", 'a" onload="x', "\r\n\x00\x1b\x85"], title="</title><b>"
+    said=["</p><script>alert(1)</script>", "&amp; &lt; <!-- ", 'a" onload="x', "\r\n\x00\x1b\x85", "a\rb"],
+    title="</title><b>",
 )
 def test_a_page_shows_the_words_as_they_are_and_only_them(said: list[str], title: str) -> None:
     made, turns = talk([(place * 1000, text) for place, text in enumerate(said)], title=title)
