@@ -91,6 +91,7 @@ class Exchange:
         self._received: deque[tuple[bytes, int]] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._heard_at = asyncio.get_running_loop().time()
         self._body: AsyncIterable[bytes] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,6 +137,24 @@ class Exchange:
             asyncio.create_task(self._guard(self._write_all(body)), name="http2-write"),
             asyncio.create_task(self._guard(self._watch()), name="http2-ping"),
         ]
+
+    @property
+    def begun(self) -> bool:
+        """Say whether the head of the request is on its way."""
+        return self._stream_id != 0
+
+    async def write(self, part: bytes) -> None:
+        """Send a part of the request's body at once, behind what was taken from it so far; in the order of the calls.
+
+        Raises:
+            Fault: the exchange broke; likewise any `OSError` when the server has ended it in order.
+        """
+        async with self._writing:
+            await self._guard(self._send(part))
+        if self._failure is not None:
+            raise Fault(self._failure)
+        if self._ended:
+            raise OSError("the server has ended the exchange")
 
     async def response(self) -> Response:
         """Return the head of the response.
@@ -237,23 +256,24 @@ class Exchange:
 
     async def _write_all(self, body: AsyncIterable[bytes]) -> None:
         async for part in body:
-            rest = memoryview(part)
-            while rest and not self.over:
-                room_bytes = self._machine.local_flow_control_window(self._stream_id)
-                size = min(len(rest), room_bytes, self._machine.max_outbound_frame_size)
-                if size <= 0:
-                    self._room.clear()
-                    await self._room.wait()
-                    continue
-                self._machine.send_data(self._stream_id, bytes(rest[:size]))
-                rest = rest[size:]
-                self._flush()
-                await self._wire.writer.drain()
-            if self.over:
-                return
+            await self.write(part)
         if not self.over:
             self._machine.end_stream(self._stream_id)
             self._flush()
+
+    async def _send(self, part: bytes) -> None:
+        rest = memoryview(part)
+        while rest and not self.over:
+            room_bytes = self._machine.local_flow_control_window(self._stream_id)
+            size = min(len(rest), room_bytes, self._machine.max_outbound_frame_size)
+            if size <= 0:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            self._machine.send_data(self._stream_id, bytes(rest[:size]))
+            rest = rest[size:]
+            self._flush()
+            await self._wire.writer.drain()
 
     async def _watch(self) -> None:
         """Notice a server that is gone without a word: a half-open connection reads as silence."""

@@ -139,6 +139,47 @@ async def test_a_body_both_ways_at_once() -> None:
         await it.body.closed.wait()
 
 
+async def test_what_is_written_at_once_keeps_its_order_and_waits_for_the_window() -> None:
+    def narrow(peer: Peer) -> None:
+        peer.begin(initial_window_size=100)
+
+    async with pair(begin=narrow) as it:
+        assert it.exchange.begun
+        await it.peer.until(h2.events.SettingsAcknowledged)
+        it.peer.respond()
+        writing = [asyncio.create_task(it.exchange.write(bytes([number]) * 80)) for number in range(4)]
+        got = b""
+        while len(got) < 320:
+            event = await it.peer.until(h2.events.DataReceived)
+            got += event.data
+            assert sum(task.done() for task in writing) <= len(got) // 80
+            it.peer.machine.acknowledge_received_data(event.flow_controlled_length, 1)
+            it.peer.flush()
+        assert got == b"".join(bytes([number]) * 80 for number in range(4))
+        await asyncio.gather(*writing)
+
+
+async def test_who_writes_learns_of_the_break_and_of_the_end() -> None:
+    async with pair() as it:
+        await it.peer.until(h2.events.RequestReceived)
+        it.peer.respond(end=True)
+        assert await it.exchange.chunk() is None
+        with pytest.raises(OSError, match="ended"):
+            await it.exchange.write(b"too late")
+
+    def shut(peer: Peer) -> None:
+        peer.begin(initial_window_size=0)
+
+    async with pair(begin=shut) as it:
+        await it.peer.until(h2.events.SettingsAcknowledged)
+        writing = asyncio.create_task(it.exchange.write(b"no room"))
+        await asyncio.sleep(0)
+        it.peer.writer.transport.abort()
+        with pytest.raises(Fault) as caught:
+            await asyncio.wait_for(writing, WAIT_S)
+        assert caught.value.known.reason is Reason.LINK_LOST
+
+
 async def test_a_small_window_and_small_frames_cut_the_body_up() -> None:
     def narrow(peer: Peer) -> None:
         peer.begin(initial_window_size=100)
