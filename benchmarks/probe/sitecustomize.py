@@ -24,13 +24,14 @@ def watch(file: str) -> None:
     put, fill = outbox.Outbox.put, playout.Playout.fill
     sounding = False
 
-    def watched_put(self: Any, report: Any) -> None:
-        match type(report).__name__:
-            case "Frame":
-                os.write(log, f"frame {report.captured_ns} {zlib.crc32(report.pcm)}\n".encode())
-            case "Statistics":
-                os.write(log, f"count {json.dumps(dataclasses.asdict(report))}\n".encode())
-        put(self, report)
+    def watched_put(self: Any, *reports: Any) -> None:
+        put(self, *reports)
+        for report in reports:
+            match type(report).__name__:
+                case "Frame":
+                    os.write(log, f"frame {report.captured_ns} {zlib.crc32(report.pcm)}\n".encode())
+                case "Statistics":
+                    os.write(log, f"count {json.dumps(dataclasses.asdict(report))}\n".encode())
 
     def watched_fill(self: Any, out: Any, *more: Any) -> Any:
         nonlocal sounding

@@ -418,9 +418,9 @@ async def test_what_a_library_prints_does_not_reach_the_channel(on_desk: Desk, e
         "import os, novadesk.audio.outbox as outbox\n"
         "from novadesk.audio import engine\n"
         "put = outbox.Outbox.put\n"
-        "def loud(self, report):\n"
+        "def loud(self, *reports):\n"
         "    print('hello from a library'); os.write(1, b'and from its C part')\n"
-        "    put(self, report)\n"
+        "    put(self, *reports)\n"
         "outbox.Outbox.put = loud\n"
         "raise SystemExit(engine.main())",
     )

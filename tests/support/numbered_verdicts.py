@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from novadesk.audio.duplex import CAPTURE_BLOCK_S
 from tests.support.numbered import BLOCK, RATE_HZ, Break, Stretch, breaks, by_received, by_source, unexplained
 from tests.support.numbered_host import ANSWER_NUMBERS
 from tests.support.numbered_run import FRAME, Outage, Ran, Variant
 
 _EDGE = 3 * BLOCK  # a fade of 5 ms and a block on either side spoil so much at most
 _PER_MS = RATE_HZ // 1_000
-_BLOCK_MS = 10.0
+_BLOCK_MS = 1e3 * CAPTURE_BLOCK_S
 UNSEEN = BLOCK // 5
 """Of a silence, at both of its ends together: a block is read as exact though a sixteenth of its energy is missing (63
 samples at most in 1,500 silences of any length at any place)."""

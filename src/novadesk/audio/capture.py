@@ -1,6 +1,7 @@
 """From the capture ring to frames for the wire: channels mixed, 16 kHz, cleaned in steps of 10 ms, 512 samples."""
 
 from collections.abc import Callable, Iterator
+from math import gcd
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class FrameCutter:
         self._block = np.zeros((_MOST_BLOCKS * side.block_frames, side.ring.channels), np.float32)
         self._near = np.zeros(0, np.float32)
         self._far = np.zeros(0, np.float32)
-        self._rest = np.zeros(0, np.float32)
+        self._rest = np.zeros(_lead_samples(side), np.float32)
 
     @property
     def missing_frames(self) -> int:
@@ -83,3 +84,14 @@ class FrameCutter:
 
     def _device_frames(self, samples: int) -> int:
         return -(-samples * self._side.rate_hz // LISTEN_HZ)
+
+
+def _lead_samples(side: CaptureSide) -> int:
+    """Return the silence ahead of the first frame with which a frame is whole as soon as its callbacks have come.
+
+    What is less than a step waits for the next callback otherwise, and a whole frame with it.
+    """
+    frame = FRAME_SAMPLES * side.rate_hz / LISTEN_HZ
+    blocks = round(frame / side.block_frames)
+    even = abs(blocks * side.block_frames - frame) < 1
+    return STEP_SAMPLES - gcd(FRAME_SAMPLES, STEP_SAMPLES) if even else 0

@@ -14,11 +14,15 @@ import sounddevice
 from numpy.typing import NDArray
 
 from novadesk.audio.devices import Device
+from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ
 from novadesk.audio.playout import Playout
 from novadesk.audio.ringbuffer import RingBuffer
 
 BLOCK_S = 0.01
 """Asked of the device with `latency='low'` (measured: called back every 10 to 18 ms, buffers of 20 ms)."""
+
+CAPTURE_BLOCK_S = FRAME_SAMPLES / LISTEN_HZ / 2
+"""Asked of a microphone with a stream of its own: every other callback ends a frame, and none comes for nothing."""
 
 DEVICE_HZ = 48_000
 # With ALSA a single xrun ends a stream of both directions for good (measured: 3 of 28 openings under load), and a pair
@@ -30,13 +34,19 @@ _FLOAT = np.dtype(np.float32)  # made once: a type is looked up at every call
 
 
 class CaptureSide:
-    """What the callback leaves behind of the microphone."""
+    """What the callback leaves behind of the microphone.
+
+    Args:
+        rate_hz: of the device.
+        channels: of the device.
+        block_s: what is asked of the device at once.
+    """
 
     __slots__ = ("_stamps", "block_frames", "overflows", "rate_hz", "ring")
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, rate_hz: int, channels: int, block_s: float = BLOCK_S) -> None:
         self.rate_hz = rate_hz
-        self.block_frames = round(rate_hz * BLOCK_S)
+        self.block_frames = round(rate_hz * block_s)
         self.ring = RingBuffer(round(rate_hz * _CAPTURE_RING_S), channels)
         self.overflows = 0
         self._stamps = np.zeros(_STAMPS, np.int64)
@@ -56,12 +66,12 @@ class Pulse:
 
     __slots__ = ("callbacks", "ended", "last_ns", "late_callbacks", "late_ns", "worst_gap_ns")
 
-    def __init__(self) -> None:
+    def __init__(self, block_s: float = BLOCK_S) -> None:
         self.callbacks = 0
         self.last_ns = 0
         self.worst_gap_ns = 0
         self.late_callbacks = 0
-        self.late_ns = round(2 * BLOCK_S * 1e9)
+        self.late_ns = round((block_s + BLOCK_S) * 1e9)
         self.ended = False
 
     def beat(self, now_ns: int) -> None:
@@ -230,7 +240,7 @@ def _open_side[T](device: Device, most: int, opener: Callable[[Device, int, int]
 
 
 def _open_capture(device: Device, rate_hz: int, channels: int) -> tuple[CaptureSide, Any, Pulse]:
-    capture, pulse = CaptureSide(rate_hz, channels), Pulse()
+    capture, pulse = CaptureSide(rate_hz, channels, CAPTURE_BLOCK_S), Pulse(CAPTURE_BLOCK_S)
 
     def callback(indata: Any, _frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()

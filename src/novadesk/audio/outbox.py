@@ -1,9 +1,13 @@
-"""Messages on their way to the app, written by a thread of their own: a busy app never holds up the sound."""
+"""Messages on their way to the app; those that the pipe has no room for wait: a busy app never holds up the sound."""
 
+import contextlib
 import os
+import select
+import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from novadesk.audio.framing import encode
 from novadesk.audio.latency import Latencies
@@ -16,7 +20,7 @@ _TOGETHER = 4  # messages: those of one turn
 
 
 class Outbox:
-    """A queue and the thread that writes it.
+    """A pipe, a queue for what it does not take at once, and the thread that writes that.
 
     Args:
         descriptor: the pipe to write to.
@@ -24,6 +28,7 @@ class Outbox:
 
     Attributes:
         frame_latencies: from `Frame.captured_ns` until the frame is written.
+        open: nothing waits, and a message is written where it is made.
     """
 
     def __init__(self, descriptor: int, waiting_frames: int = WAITING_FRAMES) -> None:
@@ -33,28 +38,39 @@ class Outbox:
         self._waiting_frames = waiting_frames
         self._frames = 0
         self._queue: deque[Report] = deque()
+        self._begun = b""  # the rest of what the pipe has taken in part
         self._changed = threading.Condition()
+        self._unblocked = False
+        self.open = False
         self._ended = False
         self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
+        if sys.platform != "win32":  # there nothing tells when a pipe has room again
+            with contextlib.suppress(OSError):
+                os.set_blocking(self._descriptor, False)
+                self._unblocked = True
         self._thread.start()
 
-    def put(self, report: Report) -> None:
-        """Queue a message; never waits for the app."""
+    def put(self, *reports: Report) -> None:
+        """Write messages, in one piece, or queue them; never waits for the app."""
         with self._changed:
-            if isinstance(report, Frame):
-                if self._frames >= self._waiting_frames:
-                    self._drop_oldest_frame()
-                self._frames += 1
-            self._queue.append(report)
+            if self.open and self._written(reports):
+                return
+            self.open = False
+            for report in reports:
+                if isinstance(report, Frame):
+                    if self._frames >= self._waiting_frames:
+                        self._drop_oldest_frame()
+                    self._frames += 1
+                self._queue.append(report)
             self._changed.notify()
 
     def end(self, deadline_s: float) -> None:
         """Write what is queued and stop, within the deadline."""
         with self._changed:
-            self._ended = True
+            self.open, self._ended = False, True
             self._changed.notify()
         self._thread.join(deadline_s)
 
@@ -66,25 +82,49 @@ class Outbox:
                 self.dropped_frames += 1
                 return
 
+    def _written(self, reports: Sequence[Report]) -> bool:
+        """Write without waiting; return False when the pipe has no room for anything of it."""
+        data = b"".join(map(encode, reports))
+        try:
+            taken = os.write(self._descriptor, data)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # nobody reads any more
+        self._measure(reports)
+        if taken < len(data):
+            self.open, self._begun = False, data[taken:]
+            self._changed.notify()
+        return True
+
     def _write(self) -> None:
-        while reports := self._next():
-            data = memoryview(b"".join(map(encode, reports)))
+        while (following := self._next()) is not None:
+            data, reports = memoryview(following[0]), following[1]
             while data:
                 try:
                     data = data[os.write(self._descriptor, data) :]
+                except BlockingIOError:
+                    select.select((), (self._descriptor,), ())
                 except OSError:
                     return
-            for report in reports:
-                if isinstance(report, Frame):
-                    self.frame_latencies.add(report.captured_ns, time.monotonic_ns())
+            self._measure(reports)
 
-    def _next(self) -> list[Report]:
-        """Return what is to be written in one piece, so that the app wakes for it once; nothing at the end."""
+    def _measure(self, reports: Sequence[Report]) -> None:
+        for report in reports:
+            if isinstance(report, Frame):
+                self.frame_latencies.add(report.captured_ns, time.monotonic_ns())
+
+    def _next(self) -> tuple[bytes, Sequence[Report]] | None:
+        """Return what is to be written in one piece, so that the app wakes for it once, and which messages it ends."""
         with self._changed:
-            while not self._queue:
+            while not self._begun and not self._queue:
                 if self._ended:
-                    return []
+                    return None
+                self.open = self._unblocked
                 self._changed.wait()
+            if self._begun:
+                rest, self._begun = self._begun, b""
+                return rest, ()
             reports = [self._queue.popleft() for _ in range(min(len(self._queue), _TOGETHER))]
             self._frames -= sum(isinstance(report, Frame) for report in reports)
-            return reports
+            return b"".join(map(encode, reports)), reports

@@ -28,6 +28,7 @@ _UNDERRUN_WINDOW_S = 0.5  # sound that comes back within this belonged to the sa
 _RING_S = 2.0
 _CLIP_RING_S = 1.0
 _LONGEST_BLOCK_S = 0.16
+_NOTHING = np.float32(0)
 
 
 class Playout:
@@ -119,6 +120,9 @@ class Playout:
 
         `now_ns` is the callback's time in monotonic nanoseconds.
         """
+        if self._idle():
+            self._stay_idle(out)
+            return
         written = self.ring.written
         order = self._order  # after `written`: sound of a new generation is never seen before its flush
         if order[0] != self.generation:
@@ -138,6 +142,26 @@ class Playout:
         self._count(out)
         self._apply_gain(out)
         self._mix_clips(out)
+        self.heard.write(out)
+
+    def _idle(self) -> bool:
+        """Return whether there is nothing to play, nothing to fade and nothing to heed."""
+        return (
+            not self.playing
+            and self.ring.written == self.ring.read
+            and self.clips.written == self.clips.read
+            and self._order[0] == self.generation
+            and self._paused_for is None
+            and self._tail_at >= len(self._fade_out)
+        )
+
+    def _stay_idle(self, out: NDArray[np.float32]) -> None:
+        """Play silence, as all else in `fill` would in the end: this is what a callback does most of the time."""
+        out[:] = 0
+        self._empty_for += len(out)
+        self._last = _NOTHING
+        self._gain = self._wanted_gain
+        self.filled_frames += len(out)
         self.heard.write(out)
 
     def _turn_over(self, out: NDArray[np.float32], order: tuple[int, int], now_ns: int) -> None:

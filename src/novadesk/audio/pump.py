@@ -36,6 +36,7 @@ from novadesk.audio.wire import (
     Play,
     Played,
     PlayOn,
+    Report,
     Statistics,
     Volume,
     Watch,
@@ -60,7 +61,7 @@ PLAYED_EVERY_S = 0.05
 
 _STATISTICS_EVERY_S = 1.0
 _OPENING_S = 0.008
-_HEED_BLOCKS = 2  # between two looks for somebody who speaks into an answer
+_HEED_S = 0.02  # at most between two looks for somebody who speaks into an answer
 _BEHIND_S = 0.001  # a turn behind the callback that it waits for, which comes at its time within half a millisecond
 _OUTAGE_BLOCKS = 3  # callbacks that are late by this much have another time from then on
 _FORGET_NS = 100_000  # in a turn: follows any clock
@@ -159,11 +160,12 @@ class Pump:
         if self._state is not State.RUNNING:
             self._next_ns = time.monotonic_ns() + round(_OPENING_S * 1e9)
             return
-        for frame in self._cutter.frames():
-            self._outbox.put(frame)
+        reports: list[Report] = [*self._cutter.frames()]
         self._feeder.feed()
         self._feeder.measure()
-        self._tell(time.monotonic())
+        reports += self._news(time.monotonic())
+        if reports:
+            self._outbox.put(*reports)
         self._next_ns = self._due_ns(time.monotonic_ns())
 
     def _due_ns(self, now_ns: int) -> int:
@@ -174,7 +176,8 @@ class Pump:
         capture = self._duplex.capture
         missing = self._cutter.missing_frames
         if self._feeder.playing:
-            missing = min(missing, _HEED_BLOCKS * capture.block_frames - capture.ring.available_frames)
+            heed_frames = round(_HEED_S * capture.rate_hz) // capture.block_frames * capture.block_frames
+            missing = min(missing, heed_frames - capture.ring.available_frames)
         due_ns = self._callback_ns(max(1, -(-missing // capture.block_frames))) + round(_BEHIND_S * 1e9)
         return max(due_ns, now_ns + round(_LATE_S * 1e9))
 
@@ -188,15 +191,17 @@ class Pump:
         self._begun_ns = min(self._begun_ns + _FORGET_NS, begun_ns)
         return self._begun_ns + (pulse.callbacks + blocks) * block_ns
 
-    def _tell(self, now_s: float) -> None:
+    def _news(self, now_s: float) -> list[Report]:
+        news: list[Report] = []
         state = self._feeder.state()
         if now_s - self._played_at >= PLAYED_EVERY_S or state != self._told:
             self._played_at, self._told = now_s, state
             for generation, samples, level in self._feeder.take_played():
-                self._outbox.put(Played(generation=generation, samples=samples, level=level))
+                news.append(Played(generation=generation, samples=samples, level=level))
         if now_s - self._statistics_at >= _STATISTICS_EVERY_S:
             self._statistics_at = now_s
-            self._outbox.put(self._statistics())
+            news.append(self._statistics())
+        return news
 
     def close(self) -> None:
         """Release the devices."""

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from novadesk.audio.capture import FrameCutter
-from novadesk.audio.duplex import CaptureSide
+from novadesk.audio.duplex import CAPTURE_BLOCK_S, CaptureSide
 from novadesk.audio.formats import FRAME_SAMPLES, Samples, to_samples
 from novadesk.audio.playout import Playout
 from novadesk.audio.reference import OneClock
@@ -78,3 +78,13 @@ def test_what_was_not_fetched_in_time_is_counted() -> None:
         side.take(np.zeros((480, 1), np.float32), 1)
     assert sum(1 for _ in cutter_of(side).frames()) == 4 * 16_000 // FRAME_SAMPLES
     assert side.ring.dropped_frames == 48_000
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
+def test_every_other_block_of_a_microphone_of_its_own_ends_a_frame(rate_hz: int) -> None:
+    side = CaptureSide(rate_hz, 1, CAPTURE_BLOCK_S)
+    cutter = cutter_of(side)
+    for number in range(1, 101):
+        assert -(-cutter.missing_frames // side.block_frames) == 2 - (number - 1) % 2
+        side.take(np.zeros((side.block_frames, 1), np.float32), number)
+        assert [frame.captured_ns for frame in cutter.frames()] == [number] * (number % 2 == 0)

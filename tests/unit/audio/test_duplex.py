@@ -129,7 +129,7 @@ def test_a_device_is_opened_at_its_own_rate_and_channels_when_it_takes_no_other(
     made = open_duplex(device("ALSA", inputs=8, rate_hz=16_000), device("ALSA", rate_hz=44_100), 7)
     assert (made.capture.rate_hz, made.capture.ring.channels) == (16_000, 8)
     assert (made.playout.rate_hz, made.playout.generation) == (44_100, 7)
-    assert [stream.options["blocksize"] for stream in world.streams] == [160, 441]
+    assert [stream.options["blocksize"] for stream in world.streams] == [256, 441]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,14 @@ def test_nothing_to_play_is_silence() -> None:
     assert counts(feeder) == {}
 
 
+def test_silence_is_counted_and_told_to_the_echo_canceller_and_a_flush_is_heeded_in_it() -> None:
+    playout, feeder, speaker = made()
+    speaker.hear(5)
+    feeder.flush(3)
+    speaker.hear(1)
+    assert (playout.filled_frames, playout.heard.written, playout.generation) == (6 * BLOCK, 6 * BLOCK, 3)
+
+
 def test_playing_waits_for_the_prefill() -> None:
     _, feeder, speaker = made()
     speaker.hear(3)

@@ -74,9 +74,9 @@ class Rig:
         monkeypatch.setattr(pumping, "list_devices", lambda: FOUND)
         monkeypatch.setattr(pumping, "open_duplex", self.open_duplex)
 
-    def put(self, report: Report) -> None:
-        self.reports.append(report)
-        self.told_ns.append(self.now_ns)
+    def put(self, *reports: Report) -> None:
+        self.reports += reports
+        self.told_ns += [self.now_ns] * len(reports)
 
     def open_duplex(self, microphone: Device, speaker: Device, generation: int) -> Duplex:
         bad_in, bad_out = ("in", microphone.name) in self.broken, ("out", speaker.name) in self.broken
