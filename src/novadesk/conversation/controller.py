@@ -11,7 +11,7 @@ from typing import Any
 from novadesk.config import EchoSetting, Settings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.alarm import Alarm
-from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
+from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, SnapshotSink, TalkMode
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
 from novadesk.conversation.microphone import Microphone
@@ -21,6 +21,7 @@ from novadesk.conversation.record import Record, carried_line, recovered_line
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox
+from novadesk.conversation.uplink import SILENT_LEVEL
 from novadesk.conversation.view import View
 from novadesk.diagnostics.metrics import Meter
 from novadesk.diagnostics.recorder import Recorder
@@ -31,6 +32,8 @@ from novadesk.protocol.session import Setup
 _log = logging.getLogger(__name__)
 
 PUBLISH_S = 1 / 30
+# Least time between two snapshots that tell of sound alone (every other frame), and while nothing of it can be seen.
+LEVELS_S, QUIET_S = 0.05, 0.5
 WATCH_S = 1.0
 
 
@@ -99,7 +102,9 @@ class Controller:
             recorder=recorder,
         )
         self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
-        self._publishing = Alarm(lambda: self._publish(self.snapshot()))
+        self._publishing, self._levels = Alarm(self._publish_now), Alarm(self._publish_now)
+        self._published_at = float("-inf")
+        self._moving, self._gate = False, MicrophoneState.ABSENT  # since then: sound has come that can be seen
         self._watch = Alarm(self._on_watch)
 
     # --- life ------------------------------------------------------------------------------------
@@ -133,7 +138,7 @@ class Controller:
         await self._driver.stop()
         await self._switch.stop()
         await self._record.stop()
-        for alarm in (self._publishing, self._watch):
+        for alarm in (self._publishing, self._levels, self._watch):
             alarm.cancel()
 
     def snapshot(self) -> Snapshot:
@@ -290,16 +295,19 @@ class Controller:
         """Take 32 ms of microphone, unless it is open for a last cue only."""
         if not self._switch.wanted:
             return
+        now, gate = self._clock.now(), self._gate
+        seen = max(level, self._view.microphone_level) >= SILENT_LEVEL
         self._view.microphone_level = level
         self._driver.ear.hear(pcm, level)
-        self._driver.talk_over.heed_gate(self._clock.now())
-        self._changed()
+        self._driver.talk_over.heed_gate(now)
+        self._gate = self._driver.uplink.state(now)
+        self._moved(seen=seen or self._gate is not gate)
 
     def on_played(self, generation: int, samples: int, level: float) -> None:
         """Take the speaker's count of samples played."""
         self._view.speaker_level = level
         self._driver.played(generation, samples)
-        self._changed()
+        self._moved(seen=True)
 
     def on_opened(self, microphone: str, speaker: str, note: str) -> None:
         """Take the devices now in use."""
@@ -373,3 +381,20 @@ class Controller:
     def _changed(self) -> None:
         if not self._publishing.is_set:
             self._publishing.set_in(PUBLISH_S)
+
+    def _moved(self, *, seen: bool) -> None:
+        """Publish with the sound that is told of: to wake up for it later costs as much as all else of a frame."""
+        self._moving = self._moving or seen
+        if self._publishing.is_set:
+            return
+        wait_s = self._published_at + (LEVELS_S if self._moving else QUIET_S) - self._clock.now()
+        if wait_s <= 0:
+            self._levels.set_in(0.0)
+        elif not self._levels.is_set:
+            self._levels.set_in(wait_s + PUBLISH_S)
+
+    def _publish_now(self) -> None:
+        self._publishing.cancel()
+        self._levels.cancel()
+        self._published_at, self._moving = self._clock.now(), False
+        self._publish(self.snapshot())

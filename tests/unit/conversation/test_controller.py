@@ -27,6 +27,42 @@ def test_an_exchange_is_heard_answered_and_stored() -> None:
     story(work)
 
 
+def test_levels_are_shown_with_their_sound_and_seldom_while_there_is_nothing_to_see() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await bench.sound.stream(0.64, 0.0)
+        shown = len(bench.snapshots)
+        await bench.sound.stream(3.2, 0.001)
+        assert 6 <= len(bench.snapshots) - shown <= 9
+        shown = len(bench.snapshots)
+        await bench.sound.stream(0.032, 0.1)
+        await asyncio.sleep(0.001)
+        assert [snapshot.microphone_level for snapshot in bench.snapshots[shown:]] == [0.1]
+        await bench.sound.stream(3.2, 0.1)
+        assert 45 <= len(bench.snapshots) - shown <= 55
+        await bench.sound.stream(0.064, 0.0)
+        await asyncio.sleep(0.001)
+        assert bench.snapshots[-1].microphone_level == 0.0
+
+    story(work)
+
+
+def test_the_gate_that_closes_after_its_tail_is_shown_at_once_in_silence() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.press_talk()
+        await bench.sound.stream(1.0, 0.001)
+        bench.controller.release_talk()
+        await bench.until(lambda: bench.now.phase is not Phase.LISTENING)
+        while bench.now.microphone is MicrophoneState.OPEN:
+            await bench.sound.stream(0.032, 0.001)
+        await bench.sound.stream(0.032, 0.001)
+        await asyncio.sleep(0.001)
+        assert bench.snapshots[-1].microphone is MicrophoneState.GATED
+
+    story(work)
+
+
 def test_what_is_said_while_connecting_is_not_lost() -> None:
     async def work(bench: Bench) -> None:
         await bench.until(lambda: bench.sound.listener is not None)
