@@ -121,6 +121,9 @@ class DriftResampler:
         self._history = joined[len(samples) :].copy()
         if not count or not joined.any():
             return np.zeros(count, np.float32)
+        (start, phase), end = divmod(round(begin * _PHASES), _PHASES), begin + ratio * (count - 1)
+        if divmod(round(end * _PHASES), _PHASES) == (start + count - 1, phase) and start + count <= len(samples):
+            return np.correlate(joined[start : start + count + _TAPS - 1], self._filters[phase], "valid")
         places = begin + ratio * np.arange(count)
         whole = np.minimum(places.astype(np.intp), len(samples) - 1)
         phases = np.rint((places - whole) * _PHASES).astype(np.intp)

@@ -81,11 +81,14 @@ def test_a_resampled_tone_is_the_tone_of_the_other_clock(ratio: float) -> None:
     assert np.abs(out[64:] - expected[64:]).max() < 1e-3
 
 
-def test_pieces_give_what_the_whole_gives() -> None:
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.9999])
+@pytest.mark.parametrize("ratio", [1.0, 1.000_001, 1.0002])
+def test_pieces_give_what_the_whole_gives(ratio: float, place: float) -> None:
     sound = np.random.default_rng(2).uniform(-1, 1, 5_000).astype(np.float32)
-    resampler = DriftResampler()
-    pieces = [resampler.feed(part, 1.0002) for part in np.split(sound, [0, 1, 7, 400, 401, 3_000])]
-    np.testing.assert_allclose(np.concatenate(pieces), DriftResampler().feed(sound, 1.0002), atol=1e-4)
+    resampler, whole = DriftResampler(), DriftResampler()
+    resampler._place = whole._place = place
+    pieces = [resampler.feed(part, ratio) for part in np.split(sound, [0, 1, 7, 400, 401, 3_000])]
+    np.testing.assert_allclose(np.concatenate(pieces), whole.feed(sound, ratio), atol=1e-4)
 
 
 def test_the_silence_between_two_sounds_changes_nothing_of_them() -> None:
