@@ -57,7 +57,8 @@ MOST_STALLED_S = 1.8
 """A computer that has let a stream wait for long before gets up to this much patience: another process takes longer."""
 
 PLAYED_EVERY_S = 0.05
-"""Longest wait for the count of what was played, a sixth of a spoken word; what begins or ends is told at once."""
+"""Least time between two counts of what was played, a sixth of a spoken word. They go with the next microphone frame,
+so that the app wakes for both at once; what begins or ends is told at once."""
 
 _STATISTICS_EVERY_S = 1.0
 _OPENING_S = 0.008
@@ -163,7 +164,7 @@ class Pump:
         reports: list[Report] = [*self._cutter.frames()]
         self._feeder.feed()
         self._feeder.measure()
-        reports += self._news(time.monotonic())
+        reports += self._news(time.monotonic(), bool(reports))
         if reports:
             self._outbox.put(*reports)
         self._next_ns = self._due_ns(time.monotonic_ns())
@@ -191,14 +192,14 @@ class Pump:
         self._begun_ns = min(self._begun_ns + _FORGET_NS, begun_ns)
         return self._begun_ns + (pulse.callbacks + blocks) * block_ns
 
-    def _news(self, now_s: float) -> list[Report]:
+    def _news(self, now_s: float, with_frame: bool) -> list[Report]:
         news: list[Report] = []
         state = self._feeder.state()
-        if now_s - self._played_at >= PLAYED_EVERY_S or state != self._told:
+        if (with_frame and now_s - self._played_at >= PLAYED_EVERY_S) or state != self._told:
             self._played_at, self._told = now_s, state
             for generation, samples, level in self._feeder.take_played():
                 news.append(Played(generation=generation, samples=samples, level=level))
-        if now_s - self._statistics_at >= _STATISTICS_EVERY_S:
+        if with_frame and now_s - self._statistics_at >= _STATISTICS_EVERY_S:
             self._statistics_at = now_s
             news.append(self._statistics())
         return news

@@ -297,6 +297,8 @@ def test_what_was_played_is_told_now_and_then(rig: Rig) -> None:
     gaps_ms = [(later - earlier) / 1e6 for earlier, later in itertools.pairwise(told_ns)]
     assert max(gaps_ms[:-2]) <= 1e3 * PLAYED_EVERY_S + 21
     assert 10 <= len(told_ns) <= 1 / PLAYED_EVERY_S + 4
+    frames_ns = {at for told, at in zip(rig.reports, rig.told_ns, strict=True) if isinstance(told, Frame)}
+    assert set(told_ns[1:-2]) <= frames_ns, "the app wakes for both at once"
 
 
 @pytest.mark.parametrize("wait_ms", range(500, 560, 5))
