@@ -4,10 +4,12 @@ usage: python benchmarks/voice.py [--peers DIR] [--install] [--only NAME] [--qui
 NovaDesk's window is measured in full, with its echo canceller on, and from outside side by side with peers from the
 package index that speak Nova Sonic: the same local server over TLS under AWS's own name, the same virtual devices, one
 after the other, each set up as its documentation recommends. They live in environments below DIR (build/peers), which
-`--install` makes. Needs root, for mounts of its own and the port of https. Exit code 1 when a limit is missed.
+`--install` makes. At the end NovaDesk's audio process is killed again and again. Needs root, for mounts of its own and
+the port of https. Exit code 1 when a limit is missed.
 On a machine with other work, `chrt -r 5` in front lets all that is measured run before it.
 """
 
+import math
 import os
 import sys
 import tempfile
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.sheet import Sheet, parser_of
 from benchmarks.voice_clients import ADDRESS, HOST, PEERS, PORT, World, install, novadesk, peer_running, version_of
 from benchmarks.voice_course import Found, NotHad, Plan, Theatre, go_through, quantile
+from benchmarks.voice_kills import Killed, kill_again_and_again
 from novadesk.server.runner import ServerOptions
 from tests.support.desk import Desk
 
@@ -27,6 +30,8 @@ WIRE_P50_MS, WIRE_P99_MS = 15.0, 30.0
 FIRST_P50_MS = 40.0 + 15.0  # the prefill that it starts with, and what the rest may take
 QUIET_P99_MS, SILENT_P99_MS = 25.0, 70.0
 CPU_PERCENT, CPU_SHARE = 12.0, 0.8
+AGAIN_MS = 1_000.0
+KILLS, QUICK_KILLS = 10, 2
 OUTSIDE = (
     ("microphone → server, p50", "heard_ms", 50),
     ("microphone → server, p99", "heard_ms", 99),
@@ -94,9 +99,22 @@ def tell_side_by_side(everybody: Mapping[str, Found], sheet: Sheet) -> None:
         )
 
 
-def measure(wanted: list[str], folder: Path, peers: Path, plan: Plan, sheet: Sheet) -> dict[str, Found]:
-    """Let everybody go through the same; what one could not give is told with its cause."""
+def tell_kills(killed: Killed, sheet: Sheet) -> None:
+    """Print how soon it hears and sounds again after its audio process was killed."""
+    rows = (("first microphone frame at the server", killed.heard_ms), ("sound at the monitor", killed.sounding_ms))
+    for row, times_ms in rows:
+        had_ms = [time_ms for time_ms in times_ms if not math.isnan(time_ms)]
+        worst_ms = max(had_ms) if times_ms and len(had_ms) == len(times_ms) else math.nan
+        sheet.row(f"audio process killed → {row}, median", quantile(had_ms, 50))
+        sheet.row(f"audio process killed → {row}, worst of {len(times_ms)}", worst_ms, AGAIN_MS)
+
+
+def measure(
+    wanted: list[str], folder: Path, peers: Path, plan: Plan, kills: int, sheet: Sheet
+) -> tuple[dict[str, Found], Killed]:
+    """Let everybody go through the same; what one could not give is told with its cause. Then kill NovaDesk's."""
     everybody: dict[str, Found] = {}
+    killed = Killed()
     options = ServerOptions(folder=folder / "server", host=ADDRESS, port=PORT, names=(HOST,))
     with Desk() as desk, Theatre(options) as theatre:
         for name in wanted:
@@ -119,7 +137,15 @@ def measure(wanted: list[str], folder: Path, peers: Path, plan: Plan, sheet: She
                 sheet.note(f"{name}: not measured: {cause}")
                 everybody |= {OWN: Found(asked=plan)} if name == OWN else {}
             time.sleep(1)
-    return everybody
+        if OWN in wanted:
+            place = folder / "killed"
+            place.mkdir()
+            world = World(place, theatre.address, desk.env)
+            try:
+                killed = kill_again_and_again(novadesk(world), theatre, desk.env, place, kills)
+            except NotHad as cause:
+                sheet.note(f"{OWN}: kills not measured: {cause}")
+    return everybody, killed
 
 
 def main() -> int:
@@ -139,11 +165,13 @@ def main() -> int:
             install(peer, peers)
     sheet = Sheet(chosen.gates)
     with tempfile.TemporaryDirectory(prefix="nd-voice.") as folder:
-        everybody = measure(wanted, Path(folder), peers, QUICK if chosen.quick else Plan(), sheet)
+        plan, kills = (QUICK, QUICK_KILLS) if chosen.quick else (Plan(), KILLS)
+        everybody, killed = measure(wanted, Path(folder), peers, plan, kills, sheet)
     first = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
     sheet.note(f"echo canceller on; everything that is measured ran {'before all other work' if first else 'as usual'}")
     if OWN in everybody:
         tell_inside(everybody[OWN], sheet)
+        tell_kills(killed, sheet)
     tell_side_by_side(everybody, sheet)
     return sheet.finish(chosen.json)
 

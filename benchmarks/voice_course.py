@@ -1,12 +1,13 @@
 """What every client of the voice benchmark goes through, and what is found out about it from both ends."""
 
 import asyncio
+import contextlib
 import json
 import math
 import subprocess
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +141,19 @@ def go_through(
     for values in (found.spoken_ms, found.stopped_ms, found.first_ms, found.quiet_ms):
         values[:] = [value for value in values if not math.isnan(value)]
     return found
+
+
+@contextlib.contextmanager
+def room_noise(env: Mapping[str, str], folder: Path, seconds: float) -> Iterator[None]:
+    """Let the room alone be heard, so that no two microphone frames are alike."""
+    track = folder / "room.wav"
+    microphone_track(track, 1, rest_s=seconds, seed=8)
+    room = subprocess.Popen(["paplay", "--device", "feed_a", str(track)], env=dict(env))
+    try:
+        yield
+    finally:
+        room.terminate()
+        room.wait()
 
 
 def _perform(theatre: Theatre, speaker: Tap, plan: Plan) -> tuple[list[int], list[int]]:

@@ -60,6 +60,13 @@ class Stage:
         await call.spoken("Here is an answer.", last=True)
         return begun_ns
 
+    async def long_answer(self) -> None:
+        """Give an answer of `LONG_S`."""
+        call = await self._asked()
+        await call.speak(speech_like(call.output_rate_hz, LONG_S))
+        await call.speech_ended(last=True)
+        await call.spoken("Here is an answer.", last=True)
+
     async def interrupted_answer(self, after_s: float) -> int:
         """Begin a long answer and break it off; return the time at which the interruption was handed to the wire."""
         call = await self._asked()

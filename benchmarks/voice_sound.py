@@ -16,9 +16,11 @@ RATE_HZ = 48_000
 PULSE_S = 0.12
 """Length of the pulse that is looked for: a rising tone that begins at once."""
 
+LOUD = 800
+"""A sample above this is of an answer."""
+
 _PEAK = 16_000
 _NOISE = 24.0  # root mean square of the room that is always there, so that no two frames are alike
-_LOUD = 800  # a sample above this is of an answer
 _APART_S = 0.4
 _NEAR_S = 2.0
 Samples = npt.NDArray[np.int16]
@@ -167,4 +169,4 @@ class Tap:
     def _loud(self, from_ns: int, within_s: float) -> tuple[npt.NDArray[np.int64], int]:
         start = max(0, self.place_at(from_ns))
         cut = self.samples()[start : start + round(within_s * RATE_HZ)]
-        return np.flatnonzero(np.abs(cut.astype(np.int32)) > _LOUD), start
+        return np.flatnonzero(np.abs(cut.astype(np.int32)) > LOUD), start
