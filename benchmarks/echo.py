@@ -162,7 +162,7 @@ def run(scene: Scene) -> Outcome:
         outcome.idle_steps += playing and at > SETTLED_S * RATE_HZ and not talks(said, at, EARLY, LATE)
         if scene.keep:
             outcome.clean.append(clean)
-        stage = detector.feed(near, clean, far, playing, canceller.gain_db)
+        stage = detector.feed(near, clean, playing, canceller.gain_db)
         if stage is None:
             continue
         outcome.stages.append((at, stage))

@@ -1,8 +1,9 @@
 """Noticing that somebody speaks while an answer is played: suspect at once and cheaply, then be sure or take it back.
 
-A suspicion is sound that rises over the room's noise and that the echo canceller lets through. It costs two levels
-a step. Only then is a speech model asked, beginning with the sound of just before: it can tell a voice from what a
-canceller leaves of an echo, also of one that the loudspeaker distorted.
+The measure of all is what the echo canceller left before: of the echo, more where the loudspeaker distorts, and of the
+room's noise. Sound that it lets through and that is much louder is suspected, for two levels a step. A speech model is
+asked about what is a little louder: it may suspect too, and it alone makes certain. It begins with the sound of just
+before, without which it is slow to believe, and has to be surer where more is left that it could take for a voice.
 """
 
 import math
@@ -22,38 +23,44 @@ WINDOW_SAMPLES = 512
 WITHDRAW_STEPS = 45
 """A suspicion ends after 450 ms without proof."""
 
-RISE_DB = 18.0
-"""How far a suspicious sound lies over the floor of noise."""
+SETTLE_STEPS = 100
+"""So long of the first answer nothing is suspected: a canceller new to the room leaves a voice of it, its own."""
 
-PASSED_DB = -20.0
-"""What the canceller leaves of it: of an echo -25 dB and less, of a voice as loud as the echo mostly less."""
+RISE_DB = 9.0
+"""How far a suspicious sound lies over the peaks of what was left before."""
 
-STRICTEST_DB = -8.0
-"""`PASSED_DB` where a loudspeaker distorts, so that more of its echo is left: each suspicion taken back goes there."""
+PASSED_DB = -30.0
+"""What the canceller leaves of it: of an echo mostly less, of a voice as loud as the echo more."""
 
-SUSPECT_STEPS = 2
-
-STIR_DB = -25.0
-"""As `PASSED_DB`, of a sound that is no suspicion and yet worth asking the model about."""
+STIR_DB = 3.0
+"""As `RISE_DB`, of a sound that is no suspicion and yet worth asking the model about."""
 
 LIKELY = 0.35
-SURE = 0.7
+SURE = 0.6
+"""Probability of speech that makes certain after `DUCKED_STEPS`, when the answer's echo is fainter: a voice is not.
+
+Believed before, at 0.8, the remains of a distorted echo stopped an answer once in half an hour.
+"""
+
+SURE_CLEAN = 0.5
+"""The same, at once, where less than `CLEAN_DB` was left before: there is little to take for a voice."""
+
+CLEAN_DB = -68.0
+DUCKED_STEPS = 15
 SURE_STEPS = 20
 """Suspicious steps that make certain where there is no speech model: 200 ms."""
 
-_BEFORE_WINDOWS = 7
+_BEFORE_WINDOWS = 12
 _BEFORE_STEPS = -(-_BEFORE_WINDOWS * WINDOW_SAMPLES // STEP_SAMPLES)
 _AWAKE_STEPS = 100
 _REARM_STEPS = 100
-_ECHO_STEPS = 80
-_FAR_ACTIVE = 1e-3
 _EMPHASIS = np.float32(0.9)
 _FAINTEST = 1e-12
-_LOWEST_DB = -85.0
-_FALL = 0.05
-_RISE_DB_PER_STEP = 0.008
-_STRICTER_DB = 4.0
-_LAXER_DB_PER_STEP = 0.0015  # 4 dB in half a minute of answers
+_FIRST_DB = -64.0  # of an unknown room: over `CLEAN_DB`, or a first answer that distorts would stop itself
+_LOWEST_DB = -80.0
+_UP_DB_PER_STEP = 0.3  # a syllable that was not noticed counts for little
+_DOWN_DB_PER_STEP = 0.01
+_TAKEN_BACK_DB = 6.0
 
 
 class SpeechModel(Protocol):
@@ -76,7 +83,7 @@ class BargeInDetector:
     """Judges 10 ms after 10 ms; the same sound gives the same stages.
 
     Args:
-        model: is asked only around a suspicion; without one, a suspicion that lasts becomes certain.
+        model: is asked only about what may be a voice; without one, a suspicion that lasts becomes certain.
     """
 
     def __init__(self, model: SpeechModel | None = None) -> None:
@@ -85,75 +92,68 @@ class BargeInDetector:
 
     def reset(self) -> None:
         """Forget everything, as when a device was opened anew."""
-        self._near, self._clean, self._floor = _Level(), _Level(), _Floor()
-        self._echo_steps = 0
-        self._run = 0
-        self._passed_db = PASSED_DB
+        self._near, self._clean, self._left = _Level(), _Level(), _Left()
+        self._unsettled_steps = SETTLE_STEPS
         self._rest()
 
-    def feed(
-        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
-    ) -> BargeIn | None:
+    def feed(self, near: Samples, near_clean: Samples, playing: bool, gain_db: float = 0.0) -> BargeIn | None:
         """Return what has changed with these 10 ms, or nothing. CONFIRMED is told once an answer, or once a second.
 
         Args:
             near: of the microphone, `STEP_SAMPLES` samples at 16 kHz.
             near_clean: the same, cleaned by the canceller.
-            far: what was played.
             playing: an answer is being played; what is said otherwise cuts nothing off.
             gain_db: what the canceller's automatic gain has added. It lifts what is left of an echo as well.
         """
         sound = near_clean * np.float32(10 ** (-gain_db / 20)) if gain_db else near_clean
-        passed_db = self._passed(near, sound, far)
-        hot = passed_db > self._passed_db
-        self._run = self._run + 1 if hot else 0
+        near_db, clean_db = self._near.feed(near), self._clean.feed(sound)
         if self._listener is not None:
             self._listener.feed(sound)
         if not playing:
             withdrawn = self._stage is _Stage.SUSPECTED
             self._rest()
             return BargeIn.WITHDRAWN if withdrawn else None
+        if self._unsettled_steps:
+            self._unsettled_steps -= 1
+            return None
         self._steps += 1
-        self._passed_db = max(PASSED_DB, self._passed_db - _LAXER_DB_PER_STEP)
+        over_db = clean_db - self._left.level_db if clean_db - near_db > PASSED_DB else -math.inf
         if self._stage is _Stage.QUIET:
-            return self._suspect(passed_db)
+            self._left.follow(clean_db)
+            return self._suspect(clean_db, over_db)
         if self._stage is _Stage.SUSPECTED:
-            return self._decide(hot)
+            return self._decide(clean_db, over_db)
         if self._steps >= _REARM_STEPS:
             self._rest()
         return None
 
-    def _passed(self, near: Samples, sound: Samples, far: Samples) -> float:
-        """Return how much of a sound over the floor the canceller let through, in dB: 0 without echo."""
-        if float(np.dot(far, far)) > _FAR_ACTIVE**2 * len(far):
-            self._echo_steps = _ECHO_STEPS
-        else:
-            self._echo_steps = max(0, self._echo_steps - 1)
-        near_db, clean_db = self._near.feed(near), self._clean.feed(sound)
-        if self._floor.feed(clean_db) < RISE_DB:
-            return -math.inf
-        return clean_db - near_db if self._echo_steps else 0.0
-
-    def _suspect(self, passed_db: float) -> BargeIn | None:
-        if self._listener is not None and passed_db > STIR_DB:
+    def _suspect(self, clean_db: float, over_db: float) -> BargeIn | None:
+        if self._listener is not None and over_db > STIR_DB:
             self._listener.wake()
         likely = self._listener is not None and self._listener.speech > LIKELY
-        if self._run < SUSPECT_STEPS and not likely:
+        if over_db <= RISE_DB and not likely:
             return None
-        self._stage, self._steps, self._hot_steps = _Stage.SUSPECTED, 0, self._run
+        self._stage, self._steps, self._hot_steps, self._peak_db = _Stage.SUSPECTED, 0, 1, clean_db
         return BargeIn.SUSPECTED
 
-    def _decide(self, hot: bool) -> BargeIn | None:
-        self._hot_steps += hot
-        sure = self._hot_steps >= SURE_STEPS if self._listener is None else self._listener.sure
-        if sure:
+    def _decide(self, clean_db: float, over_db: float) -> BargeIn | None:
+        self._hot_steps += over_db > RISE_DB
+        self._peak_db = max(self._peak_db, clean_db)
+        if self._sure(over_db):
             self._stage, self._steps = _Stage.CONFIRMED, 0
             return BargeIn.CONFIRMED
         if self._steps < WITHDRAW_STEPS:
             return None
-        self._stage, self._run = _Stage.QUIET, 0
-        self._passed_db = min(STRICTEST_DB, self._passed_db + _STRICTER_DB)
+        self._stage = _Stage.QUIET
+        self._left.take_back(self._peak_db)
         return BargeIn.WITHDRAWN
+
+    def _sure(self, over_db: float) -> bool:
+        if self._listener is None:
+            return self._hot_steps >= SURE_STEPS
+        if self._left.level_db < CLEAN_DB:
+            return self._listener.speech > SURE_CLEAN
+        return self._steps >= DUCKED_STEPS and over_db > STIR_DB and self._listener.speech > SURE
 
     def _rest(self) -> None:
         self._stage = _Stage.QUIET
@@ -176,11 +176,6 @@ class _Listener:
         self._waiting = np.zeros(0, np.float32)
         self._awake_steps = 0
         self.speech = 0.0
-
-    @property
-    def sure(self) -> bool:
-        """Say whether what was heard last is speech."""
-        return self.speech > SURE
 
     def feed(self, sound: Samples) -> None:
         """Take 10 ms."""
@@ -230,20 +225,24 @@ class _Level:
         return float(10 * np.log10(float(np.dot(bright, bright)) / len(bright) + _FAINTEST))
 
 
-class _Floor:
-    """The level that a sound falls back to: follows down at once, and up by 0.8 dB a second."""
+class _Left:
+    """The peaks of what is left of echo and noise: followed up by 30 dB a second, and down by 1 dB a second.
+
+    Attributes:
+        level_db: what may be left now, in dB of full scale.
+    """
 
     def __init__(self) -> None:
-        self._level_db: float | None = None
+        self.level_db = _FIRST_DB
 
-    def feed(self, level_db: float) -> float:
-        """Return how far 10 ms lie over the floor of those before, in dB."""
-        if self._level_db is None:
-            self._level_db = max(level_db, _LOWEST_DB)
-        over_db = level_db - self._level_db
-        self._level_db += _FALL * over_db if over_db < 0 else _RISE_DB_PER_STEP
-        self._level_db = max(self._level_db, _LOWEST_DB)
-        return over_db
+    def follow(self, level_db: float) -> None:
+        """Take the level of 10 ms in which nobody is suspected."""
+        self.level_db = max(_LOWEST_DB, self.level_db - _DOWN_DB_PER_STEP)
+        self.level_db += min(_UP_DB_PER_STEP, max(0.0, level_db - self.level_db))
+
+    def take_back(self, peak_db: float) -> None:
+        """Learn that a suspicion with such a peak was none: the next has to be louder."""
+        self.level_db = min(self.level_db + _TAKEN_BACK_DB, max(self.level_db, peak_db))
 
 
 def make_detector() -> BargeInDetector:

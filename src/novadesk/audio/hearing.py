@@ -26,9 +26,7 @@ _ECHO_GONE_STEPS = round(0.3 / STEP_S)
 class Detector(Protocol):
     """Finds out that somebody speaks into an answer; see `bargein.BargeInDetector`."""
 
-    def feed(
-        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
-    ) -> BargeIn | None:
+    def feed(self, near: Samples, near_clean: Samples, playing: bool, gain_db: float = 0.0) -> BargeIn | None:
         """Take a step; return what it changes."""
 
 
@@ -94,14 +92,14 @@ class Hearing:
             echoes = playing or (audible and self._deaf_left)
             self._deaf_left = self._deaf_steps if echoes else max(0, self._deaf_left - 1)
             return self._silence if self._deaf_left else clean
-        self._watch(near, clean, far, playing, captured_ns)
+        self._watch(near, clean, playing, captured_ns)
         self._compare(near, audible)
         return clean
 
-    def _watch(self, near: Samples, clean: Samples, far: Samples, playing: bool, captured_ns: int) -> None:
+    def _watch(self, near: Samples, clean: Samples, playing: bool, captured_ns: int) -> None:
         if self._detector is None:
             return
-        stage = self._detector.feed(near, clean, far, self.watching and playing, self._canceller.gain_db)
+        stage = self._detector.feed(near, clean, self.watching and playing, self._canceller.gain_db)
         if stage is not None:
             self._suspecting = stage is BargeIn.SUSPECTED
             self._interrupt(stage, captured_ns)

@@ -30,12 +30,10 @@ class HalvingCanceller:
 @dataclass
 class ScriptedDetector:
     script: list[BargeIn | None]
-    fed: list[tuple[float, float, float, bool, float]] = field(default_factory=list)
+    fed: list[tuple[float, float, bool, float]] = field(default_factory=list)
 
-    def feed(
-        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
-    ) -> BargeIn | None:
-        self.fed.append((near[0], near_clean[0], far[0], playing, gain_db))
+    def feed(self, near: Samples, near_clean: Samples, playing: bool, gain_db: float = 0.0) -> BargeIn | None:
+        self.fed.append((near[0], near_clean[0], playing, gain_db))
         return self.script.pop(0) if self.script else None
 
 
@@ -67,7 +65,7 @@ def test_the_wire_gets_what_the_canceller_leaves() -> None:
     assert ear.hearing.erle_db == 7.0
 
 
-def test_the_detector_hears_all_sides_and_whether_an_answer_is_played() -> None:
+def test_the_detector_hears_both_sides_of_the_canceller_and_whether_an_answer_is_played() -> None:
     detector = ScriptedDetector([])
     ear = Ear(detector)
     ear.hear(0.5, 0.125)
@@ -75,7 +73,7 @@ def test_the_detector_hears_all_sides_and_whether_an_answer_is_played() -> None:
     ear.hear(0.5, 0.125)
     ear.playing, ear.hearing.watching = True, False
     ear.hear(0.5, 0.125)
-    assert detector.fed == [(0.5, 0.25, 0.125, playing, 3.0) for playing in (True, False, False)]
+    assert detector.fed == [(0.5, 0.25, playing, 3.0) for playing in (True, False, False)]
 
 
 def test_each_stage_is_told_with_the_time_of_its_sound() -> None:

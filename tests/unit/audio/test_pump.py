@@ -95,9 +95,7 @@ class Rig:
     def pump(self, microphone: str = "", speaker: str = "", **how: Any) -> Pump:
         return Pump(self.outbox, Open(microphone=microphone, speaker=speaker, generation=0, **how))
 
-    def feed(
-        self, near: Samples, near_clean: Samples, far: Samples, playing: bool, gain_db: float = 0.0
-    ) -> BargeIn | None:
+    def feed(self, near: Samples, near_clean: Samples, playing: bool, gain_db: float = 0.0) -> BargeIn | None:
         return self.stages.pop(0) if self.stages else None
 
     def call_back(self) -> None:
@@ -417,7 +415,7 @@ def test_what_is_wrong_with_the_microphone_is_told_once_and_when_it_is_over(rig:
 
 def test_nothing_is_looked_for_through_a_closed_gate(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(rig, "feed", lambda near, clean, far, playing, gain_db: seen.append(playing))
+    monkeypatch.setattr(rig, "feed", lambda near, clean, playing, gain_db: seen.append(playing))
     pump = speaking(rig)
     pump.take(Watch(on=False))
     rig.run(pump, 0.02, alive=True)
