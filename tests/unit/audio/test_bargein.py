@@ -139,11 +139,14 @@ def test_the_model_is_told_what_went_before_or_it_would_be_slow_to_believe() -> 
 
 
 def test_hum_that_the_canceller_leaves_out_hides_no_voice() -> None:
-    detector, hum = ready(Model()), 0.3 * np.sin(2 * np.pi * 50 * np.arange(40 * STEP) / 16_000).astype(np.float32)
+    detector, hum = (
+        ready(Model(louder_than=0.005)),
+        0.3 * np.sin(2 * np.pi * 50 * np.arange(40 * STEP) / 16_000).astype(np.float32),
+    )
     found = []
     for number in range(40):
-        near = noise(0.06, number) + hum[number * STEP : (number + 1) * STEP]
-        found.append(detector.feed(near, noise(0.05, number), True))
+        near = noise(0.006, number) + hum[number * STEP : (number + 1) * STEP]
+        found.append(detector.feed(near, noise(0.005, number), True))
     assert BargeIn.CONFIRMED in found
 
 
