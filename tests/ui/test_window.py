@@ -469,6 +469,18 @@ def test_more_of_the_history_is_loaded_at_its_end(window: MainWindow, qtbot: QtB
     qtbot.waitUntil(lambda: len(window.history.model.conversations) == 450)
 
 
+def test_who_scrolls_to_the_end_while_the_list_is_loaded_gets_more_too(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    requests.stored = [make_conversation(number) for number in range(450)]
+    window.show_snapshot(Snapshot(store_revision=1))
+    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 200)
+    window.history.refresh()
+    window.history.refresh()
+    window.history.list.scrollToBottom()
+    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 400)
+
+
 def test_new_and_end_are_wishes(
     window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
 ) -> None:

@@ -43,7 +43,7 @@ class HistoryView(QFrame):
         self._theme = theme
         self._revision: int | None = None
         self._asking = False
-        self._stale = False
+        self._stale = self._more = False
         self._complete = False
         self.model = HistoryModel(self)
         self.list = HistoryList(theme, self.model, self)
@@ -178,8 +178,12 @@ class HistoryView(QFrame):
         if self._stale:
             self._stale = False
             self.refresh()
+        elif self._more:
+            self._ask_more()
 
     def _ask_more(self) -> None:
+        """Load what follows, as soon as nothing else is being loaded: who is at the end does not scroll there again."""
+        self._more = self._asking
         if not self._asking and not self._complete and self.model.conversations:
             self._ask(len(self.model.conversations), PAGE)
 
