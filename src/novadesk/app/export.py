@@ -14,6 +14,7 @@ from novadesk.app.export_subtitles import subtitles
 from novadesk.app.export_table import table
 from novadesk.app.export_words import SPEAKERS, iso, mark_of, minute, name_of, second
 from novadesk.errors import KnownError, Reason
+from novadesk.files import write_through
 from novadesk.models import Conversation, Turn, counted
 
 # What begins or frames something in Markdown, wherever it stands in a line.
@@ -97,15 +98,6 @@ def write_whole(file: Path, content: bytes, *, force: bool) -> None:
 def draft_of(target: Path) -> Path:
     """Return a hidden name beside `target` that nobody else has."""
     return target.with_name(f".novadesk-{secrets.token_hex(8)}.draft")
-
-
-def write_through(file: Path, content: bytes) -> None:
-    """Write a new file, mode 0600, that is on the disk when this returns."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 @contextmanager

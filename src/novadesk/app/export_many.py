@@ -6,6 +6,7 @@ import shutil
 import stat
 import threading
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from novadesk.app.export import (
     faults_in_words,
     place,
     refuse_existing,
-    write_through,
 )
 from novadesk.app.export_names import Names, stem_of
 from novadesk.app.export_words import local
 from novadesk.daemon import DaemonCall
 from novadesk.errors import KnownError, Reason
+from novadesk.files import write_through
 from novadesk.models import Conversation, Turn
 from novadesk.store.copies import sync_folder
 
@@ -117,7 +118,7 @@ async def _aside(work: Callable[[], None]) -> None:
         raise KnownError(Reason.TIMED_OUT, "The export takes too long.", "Choose a faster disk.") from error
 
 
-class _Draft:
+class _Draft(ABC):
     """What is being written, under a name that nobody looks at until it is whole."""
 
     def __init__(self, target: Path) -> None:
@@ -144,17 +145,17 @@ class _Draft:
         with self._busy, suppress(OSError):
             self._drop()
 
-    def _begin(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _begin(self) -> None: ...
 
-    def _add(self, name: str, content: bytes, at_ms: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _add(self, name: str, content: bytes, at_ms: int) -> None: ...
 
-    def _finish(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _finish(self) -> None: ...
 
-    def _drop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _drop(self) -> None: ...
 
 
 class _Folder(_Draft):

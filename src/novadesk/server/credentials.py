@@ -1,11 +1,11 @@
 """The keys of the local server: made once per folder, kept in a file that only the user can read."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
+from novadesk.files import write_through
 from novadesk.server.signature import AccessKey
 
 _FILE = "credentials.json"
@@ -39,11 +39,8 @@ def load_access_key(folder: Path) -> AccessKey:
 def write_private(file: Path, data: bytes) -> None:
     """Write a file that only the user can read (0600), in one step."""
     draft = file.with_name(f"{file.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    draft.unlink(missing_ok=True)
+    write_through(draft, data)
     draft.replace(file)
 
 

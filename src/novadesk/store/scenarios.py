@@ -1,11 +1,11 @@
 """The person's scenarios: one TOML file each, beside the built-in ones."""
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
+from novadesk.files import write_through
 from novadesk.scenario import BUILT_IN, Scenario, check, from_toml, to_toml
 
 MAX_FILE_BYTES = 262_144
@@ -66,11 +66,7 @@ class Scenarios:
             )
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(to_toml(scenario).encode())
-                stream.flush()
-                os.fsync(stream.fileno())
+            write_through(draft, to_toml(scenario).encode())
             draft.replace(file)
         except OSError as error:
             raise _unusable(file, error) from error

@@ -86,7 +86,7 @@ def test_nothing_half_written_stays(shelf: Scenarios, tmp_path: Path, monkeypatc
     def fail(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("novadesk.store.scenarios.os.fsync", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with refused(match="No space left"):
         shelf.add(OWN)
     assert list((tmp_path / "config" / "scenarios").iterdir()) == []
