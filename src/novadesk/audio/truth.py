@@ -67,10 +67,6 @@ class InputTruth:
         to_next = _JUDGED_BLOCKS - self._count % _JUDGED_BLOCKS
         return to_next if whole >= to_next else 0
 
-    def _begin_anew(self) -> None:
-        self._count = self._zeros = 0
-        self._clipped[:] = False
-
     def _take(self, blocks: NDArray[np.float32]) -> None:
         levels = np.sqrt(np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64) / self._size)
         peaks = np.abs(blocks).max(axis=1)
@@ -85,7 +81,8 @@ class InputTruth:
     def _judged(self, newest_level: float) -> InputTrouble:
         # What ends a trouble ends it at once; what begins one has to last.
         if self._trouble is InputTrouble.ZEROS and not self._zeros:
-            self._begin_anew()
+            self._count = 0
+            self._clipped[:] = False
             return InputTrouble.NONE
         if self._trouble is InputTrouble.QUIET and newest_level >= _FAINT_LEVEL:
             return InputTrouble.NONE

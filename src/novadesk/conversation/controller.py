@@ -207,10 +207,6 @@ class Controller:
             self._driver.downlink.speech_ended(self._clock.now())
         self._driver.dispatch(lifecycle.SpeechEnded())
 
-    def toggle_talk(self) -> None:
-        """Begin to talk, or stop when talking."""
-        (self.release_talk if self._driver.uplink.talking else self.press_talk)()
-
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Choose between hold-to-talk and hands-free; a change ends a press of the talk key."""
         if mode is not self._driver.uplink.mode:

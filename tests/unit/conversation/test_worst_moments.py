@@ -113,7 +113,7 @@ def test_silence_that_nobody_heard_is_no_loss() -> None:
 def test_a_microphone_that_was_toggled_open_and_left_is_released() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
-        bench.controller.toggle_talk()
+        bench.controller.press_talk()
         assert bench.sound.listener is not None
         for _ in range(310):
             if bench.sound.listener is None:
