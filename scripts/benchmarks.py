@@ -9,6 +9,7 @@
 Exits with 1 when a gate was missed, with 2 when a benchmark broke: then nothing is written.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -186,10 +187,15 @@ def main(
     page: Path | None = None,
 ) -> int:
     """Do as told; return the exit status."""
-    chosen = next((word for word in arguments if word in _PAGES), "")
-    usual_page, usual_commands, told_as = _PAGES[chosen]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write from what was found last")
+    which = parser.add_mutually_exclusive_group()
+    for flag in filter(None, _PAGES):
+        which.add_argument(flag, dest="page", action="store_const", const=flag, default="")
+    chosen = parser.parse_args(arguments)
+    usual_page, usual_commands, told_as = _PAGES[chosen.page]
     try:
-        if "--write" not in arguments:
+        if not chosen.write:
             measure(usual_commands if commands is None else commands, found)
         text, missed = section(found, *told_as)
     except Broken as error:
