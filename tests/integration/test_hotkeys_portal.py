@@ -13,12 +13,12 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from novadesk.app.talkkey import TalkKey, TalkPress
+from novadesk.chord import Action, Key, KeyDown, KeyUp, parse_bindings, parse_chord
 from novadesk.config import TalkSettings
 from novadesk.desktop.hotkeys import portalbus
 from novadesk.desktop.hotkeys.base import News, Standing, choose_backend
-from novadesk.desktop.hotkeys.chord import parse_bindings, parse_chord
 from novadesk.desktop.hotkeys.portal import PortalHotkey, read_shortcuts, trigger
-from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, Loss, Lost, Rules
+from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
 from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, session_bus_process, shortcuts_of
 
 pytestmark = pytest.mark.rig

@@ -14,8 +14,9 @@ pytestmark = [pytest.mark.rig, pytest.mark.skipif(not sys.platform.startswith("l
 WATCH = """
 import asyncio, sys
 from novadesk.desktop.hotkeys.base import Standing, choose_backend
-from novadesk.desktop.hotkeys.chord import parse_bindings
-from novadesk.desktop.hotkeys.press import KeyDown, KeyUp, Lost, OtherDown
+from novadesk.chord import parse_bindings
+from novadesk.chord import KeyDown, KeyUp, OtherDown
+from novadesk.desktop.hotkeys.press import Lost
 from novadesk.desktop.hotkeys.x11 import X11Hotkey
 
 count = 0

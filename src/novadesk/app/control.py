@@ -6,9 +6,10 @@ from typing import Any
 from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.talkkey import TalkPress
 from novadesk.app.upkeep import Upkeep
+from novadesk.chord import Origin
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
-from novadesk.desktop.hotkeys.press import MuteWished, Origin, Wish, Wished
+from novadesk.desktop.hotkeys.press import MuteWished, Wish, Wished
 from novadesk.errors import KnownError, Reason
 
 PROTOCOL = 1

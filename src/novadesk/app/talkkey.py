@@ -6,29 +6,23 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from novadesk.chord import Action, Binding, Key, KeyDown, KeyUp, Origin, OtherDown, parse_bindings
 from novadesk.config import TalkSettings
 from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.daemon import DaemonCall
 from novadesk.desktop.hotkeys.away import AwayWatch
 from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, News, Standing, choose_backend
-from novadesk.desktop.hotkeys.chord import Binding, parse_bindings
 from novadesk.desktop.hotkeys.keytest import TEST_S, KeyCount, KeyCounter
 from novadesk.desktop.hotkeys.press import (
-    Action,
     Begin,
     Closed,
     Deed,
     End,
     Event,
-    Key,
-    KeyDown,
-    KeyUp,
     Loss,
     Lost,
     Mute,
-    Origin,
-    OtherDown,
     Press,
     Rules,
     TimePassed,

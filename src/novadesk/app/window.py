@@ -19,10 +19,10 @@ from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.app.heap import settled_heap
 from novadesk.app.talkkey import TalkPress, window_key
+from novadesk.chord import KeyDown, KeyUp, Origin, parse_bindings
 from novadesk.config import Settings, load_settings, save_settings
 from novadesk.conversation.api import Intents, TalkMode
-from novadesk.desktop.hotkeys.chord import parse_bindings
-from novadesk.desktop.hotkeys.press import KeyDown, KeyUp, Loss, Lost, MuteWished, Origin, Wish, Wished
+from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Wish, Wished
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs

@@ -9,25 +9,12 @@ from typing import Any
 import pytest
 
 from novadesk.app.talkkey import TalkKey, TalkPress, try_keys, window_key
+from novadesk.chord import Action, Binding, Key, KeyDown, KeyUp, Origin, OtherDown, parse_bindings
 from novadesk.config import PressSetting, TalkSettings
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.desktop.hotkeys.base import News, Standing, Tell
-from novadesk.desktop.hotkeys.chord import Binding, parse_bindings
 from novadesk.desktop.hotkeys.keytest import KeyCount
-from novadesk.desktop.hotkeys.press import (
-    Action,
-    Key,
-    KeyDown,
-    KeyUp,
-    Loss,
-    Lost,
-    MuteWished,
-    Origin,
-    OtherDown,
-    Rules,
-    Wish,
-    Wished,
-)
+from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Rules, Wish, Wished
 from tests.support.virtual_loop import run_virtually
 
 F9 = Key(name="f9")

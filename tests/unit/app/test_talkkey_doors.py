@@ -9,10 +9,11 @@ import pytest
 from novadesk.app.control import ControlHandler
 from novadesk.app.talkkey import TalkPress
 from novadesk.app.window import TalkIntents
+from novadesk.chord import Key, KeyDown, KeyUp
 from novadesk.config import PressSetting
 from novadesk.conversation.api import TalkMode
 from novadesk.conversation.controller import Controller
-from novadesk.desktop.hotkeys.press import Key, KeyDown, KeyUp, Rules
+from novadesk.desktop.hotkeys.press import Rules
 from novadesk.errors import KnownError
 
 F9 = Key(name="f9")

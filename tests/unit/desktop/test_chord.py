@@ -2,9 +2,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novadesk.chord import (
+    Action,
+    Key,
+    KeyDown,
+    KeyUp,
+    KeyWatch,
+    OtherDown,
+    caution,
+    parse_bindings,
+    parse_chord,
+    parse_keys,
+)
 from novadesk.desktop.hotkeys.base import News, NoHotkey, Standing, choose_backend
-from novadesk.desktop.hotkeys.chord import KeyWatch, caution, parse_bindings, parse_chord, parse_keys
-from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, OtherDown
 from novadesk.errors import KnownError, Reason
 
 CTRL, SPACE, OTHER = frozenset({"ctrl"}), frozenset({"space"}), frozenset({"x"})

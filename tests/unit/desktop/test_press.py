@@ -4,25 +4,20 @@ from collections.abc import Iterable
 
 import pytest
 
+from novadesk.chord import Action, Key, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import PressSetting
 from novadesk.desktop.hotkeys.press import (
     DOUBLE_S,
     REPEAT_S,
-    Action,
     Begin,
     Closed,
     Deed,
     End,
     Event,
-    Key,
-    KeyDown,
-    KeyUp,
     Loss,
     Lost,
     Mute,
     MuteWished,
-    Origin,
-    OtherDown,
     Press,
     Rules,
     TimePassed,

@@ -8,27 +8,22 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from novadesk.chord import Action, Key, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import PressSetting
 from novadesk.conversation.api import TalkMode
 from novadesk.conversation.uplink import Uplink
 from novadesk.desktop.hotkeys.press import (
     DOUBLE_S,
     REPEAT_S,
-    Action,
     Begin,
     Closed,
     Deed,
     End,
     Event,
-    Key,
-    KeyDown,
-    KeyUp,
     Loss,
     Lost,
     Mute,
     MuteWished,
-    Origin,
-    OtherDown,
     Press,
     Rules,
     Stage,

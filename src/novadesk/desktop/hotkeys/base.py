@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novadesk.desktop.hotkeys.chord import Binding
-from novadesk.desktop.hotkeys.press import Action, KeyDown, KeyUp, Lost, OtherDown
+from novadesk.chord import Action, Binding, KeyDown, KeyUp, OtherDown
+from novadesk.desktop.hotkeys.press import Lost
 from novadesk.errors import KnownError
 
 COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from novadesk.desktop.hotkeys.press import Event, Key, KeyDown, KeyUp, Lost, OtherDown
+from novadesk.chord import Key, KeyDown, KeyUp, OtherDown
+from novadesk.desktop.hotkeys.press import Event, Lost
 
 TEST_S = 10.0
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from novadesk.desktop.hotkeys.chord import Binding
+from novadesk.chord import Binding
 from novadesk.desktop.hotkeys.pynput_listener import PynputHotkey
 
 _NO_CONSENT = (

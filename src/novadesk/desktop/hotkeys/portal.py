@@ -12,10 +12,10 @@ from typing import Any
 
 from dbus_fast import Variant
 
+from novadesk.chord import Action, Binding, Chord, Key, KeyDown, KeyUp
 from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
-from novadesk.desktop.hotkeys.chord import Binding, Chord
 from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError
-from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, Loss, Lost
+from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
 
 _log = logging.getLogger(__name__)

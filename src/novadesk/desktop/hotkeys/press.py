@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from novadesk.chord import Action, Key, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import PressSetting
 
 REPEAT_S = 2.0
@@ -21,21 +22,6 @@ under macOS, the longest delays that their settings offer. A press after such a 
 
 DOUBLE_S = 0.4
 """Most time between two presses of a double press; the default of Qt's and GTK's double click."""
-
-
-class Action(Enum):
-    """What a key does."""
-
-    TALK = "talk"
-    MUTE = "mute"
-
-
-class Origin(Enum):
-    """Where a key or a wish comes from."""
-
-    WINDOW = "window"
-    GLOBAL = "global"
-    COMMAND = "command"
 
 
 class Loss(Enum):
@@ -64,35 +50,6 @@ class Why(Enum):
     CANCELLED = "cancelled"
     LOST = "lost"
     TOO_LONG = "too long"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key, chord or mouse button that is bound. `bare` ones are made of modifiers only."""
-
-    name: str
-    action: Action = Action.TALK
-    origin: Origin = Origin.GLOBAL
-    bare: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyDown:
-    """A key is down; also each repeat of one that is held."""
-
-    key: Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyUp:
-    """A key came up."""
-
-    key: Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherDown:
-    """A key that is not bound went down: a held modifier was part of a shortcut. Repeats are not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

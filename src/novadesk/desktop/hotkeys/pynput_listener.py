@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from novadesk.chord import Binding, KeyWatch, is_button
 from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
-from novadesk.desktop.hotkeys.chord import Binding, KeyWatch, is_button
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
 

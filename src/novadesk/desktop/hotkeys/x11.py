@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from novadesk.desktop.hotkeys.chord import Binding
+from novadesk.chord import Binding
 from novadesk.desktop.hotkeys.pynput_listener import PynputHotkey
 
 

@@ -1,10 +1,10 @@
-"""What a key of the desktop is, free of any system: its names, what it is bound to, and when it is down."""
+"""What a talk key is, free of any system: its names, what it is bound to, and when it is down."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
-from novadesk.desktop.hotkeys.press import Action, Key, KeyDown, KeyUp, OtherDown
 from novadesk.errors import KnownError, Reason
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super")
@@ -21,6 +21,50 @@ _SIGNS = {"comma": ",", "plus": "+"}  # which the settings use themselves
 _FUNCTION = re.compile(r"f([1-9]|1\d|2[0-4])")
 _BUTTON = re.compile(r"mouse_(middle|back|forward)|mouse(1\d|2\d|30)")
 _CLICKS = frozenset({"mouse_left", "mouse_right", "mouse1", "mouse2"})
+
+
+class Action(Enum):
+    """What a key does."""
+
+    TALK = "talk"
+    MUTE = "mute"
+
+
+class Origin(Enum):
+    """Where a key or a wish comes from."""
+
+    WINDOW = "window"
+    GLOBAL = "global"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key, chord or mouse button that is bound. `bare` ones are made of modifiers only."""
+
+    name: str
+    action: Action = Action.TALK
+    origin: Origin = Origin.GLOBAL
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDown:
+    """A key is down; also each repeat of one that is held."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUp:
+    """A key came up."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherDown:
+    """A key that is not bound went down: a held modifier was part of a shortcut. Repeats are not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
