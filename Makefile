@@ -1,7 +1,7 @@
 # make run    install what is missing, open NovaDesk (no display: talk to it headless)
 # make test   install what is missing, check and test everything
 .DEFAULT_GOAL := run
-.PHONY: run setup check test soak bench package screenshots lock clean
+.PHONY: run setup check test soak bench package screenshots translations lock clean
 PY := .venv/bin/python
 
 run:
@@ -39,6 +39,11 @@ package:
 screenshots:
 	@bash scripts/setup.sh test
 	@$(PY) scripts/screenshots.py
+
+# Bring resources/i18n up to date with the code; see docs/translating.md.
+translations:
+	@bash scripts/setup.sh test
+	@$(PY) scripts/translations.py
 
 lock:
 	@bash scripts/lock.sh

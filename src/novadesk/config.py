@@ -167,9 +167,10 @@ class SchemeSetting(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSettings:
-    """How the window looks."""
+    """How the window looks; `language` is a code such as "de", empty for the system's."""
 
     scheme: SchemeSetting = SchemeSetting.SYSTEM
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +212,7 @@ _ENVIRONMENT: dict[str, tuple[str, str]] = {
     "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": ("backend", "agent_runtime_endpoint"),
     "AWS_CA_BUNDLE": ("backend", "ca_bundle"),
     "BEDROCK_MODEL_ID": ("backend", "model"),
+    "NOVADESK_LANGUAGE": ("window", "language"),
     "SESSION_TIMEOUT": ("session", "idle_s"),
     "SESSION_MAX_CONCURRENT": ("session", "concurrent"),
 }

@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from novadesk.text import Text, Value
+
 
 class Layer(Enum):
     """The part of the system that an error sentence names."""
@@ -100,13 +102,14 @@ class KnownError(Exception):
         reason: the cause, from the closed list.
         what: one plain sentence saying what happened, without ids, keys, tokens or transcript text.
         advice: one plain sentence saying what to do next.
+        values: what the named placeholders of both sentences stand for.
     """
 
-    def __init__(self, reason: Reason, what: str, advice: str) -> None:
-        super().__init__(f"{what} {advice}".strip())
+    def __init__(self, reason: Reason, what: str, advice: str, /, **values: Value) -> None:
         self.reason = reason
-        self.what = what
-        self.advice = advice
+        self.what = what if isinstance(what, Text) else Text(what, **values)
+        self.advice = advice if isinstance(advice, Text) else Text(advice, **values)
+        super().__init__(f"{self.what} {self.advice}".strip())
 
     @property
     def layer(self) -> Layer:

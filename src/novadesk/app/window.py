@@ -28,6 +28,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
+from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme, Theme
 
@@ -57,9 +58,11 @@ async def _open(profile: str) -> int:
         with suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, leaving.set)
     scheme = Scheme.SYSTEM
+    use_language("")
     try:
         folders = find_folders(profile=profile).make()
         settings = load_settings(folders.settings_file)
+        use_language(settings.window.language)
         scheme = Scheme[settings.window.scheme.name]
         logs = start_logs(folders.log_file)
         try:

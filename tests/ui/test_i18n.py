@@ -1,0 +1,69 @@
+"""Words in the language of the person."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
+from pytestqt.qtbot import QtBot
+
+from novadesk.text import Text
+from novadesk.ui import i18n
+from novadesk.ui.i18n import tr, trn, use_language
+
+
+@pytest.fixture
+def in_language(qtbot: QtBot) -> Iterator[Callable[[str], str]]:
+    before = QLocale()
+    yield use_language
+    use_language("en")
+    QLocale.setDefault(before)
+
+
+class OneTranslation(QTranslator):
+    """Knows a single text."""
+
+    def isEmpty(self) -> bool:
+        return False
+
+    def translate(self, context: str, text: str, note: str | None = None, n: int = -1) -> str | None:
+        return {"{a} of {b}": "von {b} {a}", "broken {a}": "kaputt {x}"}.get(text)
+
+
+def test_english_needs_no_file(in_language: Callable[[str], str]) -> None:
+    assert in_language("en") == "en"
+    assert tr("Reading {done} of {whole}", done=1234, whole=0.5) == "Reading 1,234 of 0.5"
+    assert [trn("1 turn", "{n} turns", n) for n in (0, 1, 1234)] == ["0 turns", "1 turn", "1,234 turns"]
+    assert tr(Text.counted("1 turn", "{n} turns", 2)) == "2 turns"
+
+
+def test_pseudo_locale_keeps_placeholders_and_values(in_language: Callable[[str], str]) -> None:
+    assert in_language("pseudo") == "pseudo"
+    inner = Text("Name {x}", x="Zoë")
+    words = tr(Text("The file {file} is not {why}.", file="notes.txt", why=inner))
+    assert words.startswith("[Thé fïlé")
+    assert "notes.txt" in words
+    assert tr(inner) in words
+    assert words.endswith("]")
+    assert len(i18n.pseudo("Settings")) >= 1.3 * len("Settings")
+
+
+def test_numbers_are_written_as_the_language_does(in_language: Callable[[str], str]) -> None:
+    in_language("en")
+    i18n._State.locale = QLocale("de")
+    assert tr("{n} and {s}", n=1234, s=0.9) == "1.234 and 0,9"
+
+
+def test_a_text_of_the_core_takes_the_word_order_of_the_language(in_language: Callable[[str], str]) -> None:
+    in_language("en")
+    translator = OneTranslation()
+    QCoreApplication.installTranslator(translator)
+    try:
+        assert tr(Text("{a} of {b}", a=1, b="two")) == "von two 1"
+        assert tr("broken {a}", a=1) == "broken 1"
+    finally:
+        QCoreApplication.removeTranslator(translator)
+
+
+def test_an_unknown_language_is_english_and_the_system_decides_by_default(in_language: Callable[[str], str]) -> None:
+    assert in_language("tlh") == "en"
+    assert in_language("") in {language.code for language in i18n.languages()}
