@@ -1,17 +1,10 @@
-"""Settings: typed, kept as TOML, validated, with the standard environment names on top."""
+"""Settings: everything a person can set, typed, with what makes sense of it."""
 
-import dataclasses
 import math
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
@@ -165,12 +158,44 @@ class SchemeSetting(Enum):
     DARK = "dark"
 
 
+FONT_SCALES = (0.5, 3.0)
+"""Least and most of `WindowSettings.font_scale`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSettings:
-    """How the window looks; `language` is a code such as "de", empty for the system's."""
+    """How the window looks.
+
+    Attributes:
+        scheme: light, dark, or as the system says.
+        language: a code such as "de"; empty for the system's.
+        high_contrast: also where the system does not ask for it.
+        font_scale: times the size of the system's font.
+        reduced_motion: also where the system does not ask for it.
+    """
 
     scheme: SchemeSetting = SchemeSetting.SYSTEM
     language: str = ""
+    high_contrast: bool = False
+    font_scale: float = 1.0
+    reduced_motion: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesktopSettings:
+    """NovaDesk on the desktop.
+
+    Attributes:
+        tray: show its icon beside the clock, where the desktop has room for such.
+        close_to_tray: closing the window hides it there instead of leaving.
+        notifications: tell of what happens while the window is hidden.
+        autostart: start with the desktop, hidden.
+    """
+
+    tray: bool = True
+    close_to_tray: bool = False
+    notifications: bool = True
+    autostart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,39 +226,9 @@ class Settings:
     session: SessionSettings = field(default_factory=SessionSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     window: WindowSettings = field(default_factory=WindowSettings)
+    desktop: DesktopSettings = field(default_factory=DesktopSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
-
-
-_ENVIRONMENT: dict[str, tuple[str, str]] = {
-    "AWS_PROFILE": ("backend", "profile"),
-    "AWS_REGION": ("backend", "region"),
-    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": ("backend", "bedrock_endpoint"),
-    "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": ("backend", "agent_runtime_endpoint"),
-    "AWS_CA_BUNDLE": ("backend", "ca_bundle"),
-    "BEDROCK_MODEL_ID": ("backend", "model"),
-    "NOVADESK_LANGUAGE": ("window", "language"),
-    "SESSION_TIMEOUT": ("session", "idle_s"),
-    "SESSION_MAX_CONCURRENT": ("session", "concurrent"),
-}
-
-
-def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings of a file (defaults where it does not exist) with the environment on top.
-
-    Raises:
-        KnownError: `BAD_SETTINGS` for a file that is not TOML, an unknown name or a wrong value; nothing is changed.
-    """
-    table: dict[str, dict[str, Any]] = {}
-    if file.exists():
-        try:
-            table = {section: dict(values) for section, values in _read(file).unwrap().items()}
-        except OSError as error:
-            raise _bad(file, f"cannot be read ({error.strerror})") from error
-    for variable, (section, name) in _ENVIRONMENT.items():
-        if environment.get(variable):
-            table.setdefault(section, {})[name] = _number(variable, environment[variable], section, name)
-    return check_settings(_build(table, file), file)
 
 
 def check_settings(settings: Settings, file: Path) -> Settings:
@@ -261,6 +256,9 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
         "[session] concurrent must be at least 1": settings.session.concurrent >= 1,
         f"[history] keep_days must be one of {', '.join(map(str, KEEP_DAYS))}": settings.history.keep_days in KEEP_DAYS,
+        f"[window] font_scale must be between {FONT_SCALES[0]} and {FONT_SCALES[1]}": FONT_SCALES[0]
+        <= settings.window.font_scale
+        <= FONT_SCALES[1],
         "[limits] values must be positive": all(
             0 < value < math.inf
             for value in (settings.limits.connection_s, settings.limits.silence_s, settings.limits.scale)
@@ -268,114 +266,12 @@ def check_settings(settings: Settings, file: Path) -> Settings:
     }
     for sentence, holds in checks.items():
         if not holds:
-            raise _bad(file, f"is wrong: {sentence}")
+            raise bad_file(file, f"is wrong: {sentence}")
     return settings
 
 
-def save_settings(settings: Settings, file: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Write the values that differ from the defaults, keeping the file's comments; atomic, mode 0600.
-
-    What comes from the environment stays there and is not written.
-
-    Raises:
-        KnownError: `BAD_SETTINGS` for a file that is not TOML; it is left as it is.
-        OSError: the file cannot be written.
-    """
-    file = file.resolve()
-    document = _read(file) if file.exists() else tomlkit.document()
-    foreign = {
-        (section, name): _number(variable, environment[variable], section, name)
-        for variable, (section, name) in _ENVIRONMENT.items()
-        if environment.get(variable)
-    }
-    defaults = Settings()
-    for section in dataclasses.fields(Settings):
-        value, default = getattr(settings, section.name), getattr(defaults, section.name)
-        for entry in dataclasses.fields(value):
-            item, plain = getattr(value, entry.name), getattr(default, entry.name)
-            known = section.name in document and entry.name in document[section.name]
-            if foreign.get((section.name, entry.name)) == item or (item == plain and not known):
-                continue
-            if section.name not in document:
-                document[section.name] = tomlkit.table()
-            plain_item = item.value if isinstance(item, Enum) else item
-            if not known or document[section.name][entry.name] != plain_item:
-                document[section.name][entry.name] = plain_item
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(tomlkit.dumps(document))
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
-
-
-def _number(variable: str, text: str, section: str, name: str) -> str | int | float:
-    """Return the text of a variable, as a number where the setting is one.
-
-    Raises:
-        KnownError: `BAD_SETTINGS` when it is none.
-    """
-    plain: str | int | float = getattr(getattr(Settings(), section), name)
-    try:
-        return type(plain)(text)
-    except ValueError as error:
-        raise KnownError(
-            Reason.BAD_SETTINGS, f"{variable} is “{text}”, which is not a number.", f"Set {variable} to a number."
-        ) from error
-
-
-def _read(file: Path) -> tomlkit.TOMLDocument:
-    # Editors on Windows put a byte order mark in front.
-    try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, TOMLKitError, RecursionError) as error:
-        line = getattr(error, "line", None)
-        where = f" (line {line})" if line else ""
-        raise _bad(file, f"is not readable as TOML{where}") from error
-    for section, values in document.items():
-        if not isinstance(values, dict):
-            raise _bad(file, f"has a value outside any section: {section}")
-    return document
-
-
-def _build(table: Mapping[str, Mapping[str, Any]], file: Path) -> Settings:
-    sections = {entry.name: type(getattr(Settings(), entry.name)) for entry in dataclasses.fields(Settings)}
-    for section in table:
-        if section not in sections:
-            raise _bad(file, f"has an unknown section: [{section}]")
-    return Settings(**{name: _build_section(kind, table.get(name, {}), name, file) for name, kind in sections.items()})
-
-
-def _build_section(kind: Any, values: Mapping[str, Any], section: str, file: Path) -> Any:
-    hints = get_type_hints(kind)
-    converted: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in hints:
-            raise _bad(file, f"has an unknown name: [{section}] {name}")
-        converted[name] = _convert(hints[name], value, f"[{section}] {name}", file)
-    return kind(**converted)
-
-
-def _convert(hint: Any, value: object, where: str, file: Path) -> object:
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        choices = [choice.value for choice in hint]
-        if value not in choices:
-            raise _bad(file, f"is wrong: {where} must be one of {', '.join(choices)}")
-        return hint(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise _bad(file, f"is wrong: {where} is too large") from error
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise _bad(file, f"is wrong: {where} must be of kind {hint.__name__}")
-    return value
-
-
-def _bad(file: Path, why: str) -> KnownError:
+def bad_file(file: Path, why: str) -> KnownError:
+    """Return the error for a settings file that makes no sense."""
     return KnownError(
         Reason.BAD_SETTINGS,
         f"The settings file {file} {why}.",

@@ -319,6 +319,10 @@ class Core(OpenShelf):
     def _echo_over_voice_db(self) -> float:
         return 0.0 if self._engine is None else self._engine.statistics().engine.echo_over_voice_db
 
+    def note_settings(self, words: str) -> None:
+        """Show what the person should know of the settings file."""
+        self.controller.set_extra(settings_note=words)
+
     def _note_store(self, words: str) -> None:
         _log.warning("the store was damaged")
         self.controller.set_extra(store_note=words)

@@ -14,7 +14,7 @@ from novadesk.app.output import put
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.audio.client import EngineSound
-from novadesk.config import Settings, load_settings
+from novadesk.config import Settings
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.conversation.view import BACKEND_NAMES
 from novadesk.desktop.keychain import Keychain
@@ -23,6 +23,7 @@ from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
 from novadesk.protocol.link import Accepted, Closed
 from novadesk.protocol.session import NovaSession, Side
+from novadesk.settings_file import load_settings
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database

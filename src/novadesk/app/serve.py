@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from novadesk.config import load_settings
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
 from novadesk.protocol.limits import Limits
 from novadesk.server.runner import ServerOptions, serve
+from novadesk.settings_file import open_settings
 
 
 def run_serve(
@@ -28,7 +28,7 @@ def run_serve(
         KnownError: the server cannot start, or nobody can read its address.
     """
     folders = find_folders(profile=profile).make()
-    settings = load_settings(folders.settings_file)
+    settings = open_settings(folders.settings_file).settings  # the window goes on with a broken file, too
     scale = settings.limits.scale
     options = ServerOptions(
         folder=folder or folders.practice,

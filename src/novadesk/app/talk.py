@@ -17,7 +17,7 @@ from novadesk.app.scenarios import chosen
 from novadesk.app.talkcourse import Course, Outcome
 from novadesk.audio.formats import Recording, read_wav
 from novadesk.audio.nullio import FileSound
-from novadesk.config import Settings, TalkModeSetting, load_settings
+from novadesk.config import Settings, TalkModeSetting
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.ports import SoundListener
 from novadesk.errors import KnownError, Layer, Reason
@@ -25,6 +25,7 @@ from novadesk.logs import start_logs, stop_logs
 from novadesk.models import BackendKind, Cue, Role, Turn
 from novadesk.paths import Folders, find_folders
 from novadesk.scenario import Chosen
+from novadesk.settings_file import load_settings
 
 LOOK_S = 0.1
 HURRY_S = 1.7

@@ -18,15 +18,17 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.app.heap import settled_heap
+from novadesk.app.settings_keeper import SettingsKeeper
 from novadesk.app.talkkey import TalkPress, window_key
 from novadesk.chord import KeyDown, KeyUp, Origin, parse_bindings
-from novadesk.config import Settings, load_settings, save_settings
+from novadesk.config import Settings
 from novadesk.conversation.api import Intents, TalkMode
 from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Wish, Wished
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
+from novadesk.settings_file import Opened, open_settings
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
 from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
@@ -61,13 +63,13 @@ async def _open(profile: str) -> int:
     use_language("")
     try:
         folders = find_folders(profile=profile).make()
-        settings = load_settings(folders.settings_file)
-        use_language(settings.window.language)
-        scheme = Scheme[settings.window.scheme.name]
+        opened = open_settings(folders.settings_file)
+        use_language(opened.settings.window.language)
+        scheme = Scheme[opened.settings.window.scheme.name]
         logs = start_logs(folders.log_file)
         try:
             with settled_heap(loop):
-                return await _Desktop(settings, folders, scheme, leaving).run()
+                return await _Desktop(opened, folders, scheme, leaving).run()
         finally:
             stop_logs(logs)
     except KnownError as error:
@@ -79,13 +81,13 @@ async def _open(profile: str) -> int:
 class _Desktop:
     """The window's life: core up, window up, wait for quit, window down, core down."""
 
-    settings: Settings
+    opened: Opened
     folders: Folders
     scheme: Scheme
     leaving: asyncio.Event
 
     async def run(self) -> int:
-        loop, leaving = asyncio.get_running_loop(), self.leaving
+        loop, leaving, settings = asyncio.get_running_loop(), self.leaving, self.opened.settings
         thread = CoreThread()
         core_loop = thread.start()
         bridge = Bridge(core_loop)
@@ -93,31 +95,39 @@ class _Desktop:
         def leave() -> None:
             loop.call_soon_threadsafe(leaving.set)
 
-        core = Core(settings=self.settings, folders=self.folders, publish=bridge.publish, on_quit=leave)
+        core = Core(settings=settings, folders=self.folders, publish=bridge.publish, on_quit=leave)
 
         def tell_stall(late_s: float) -> None:
             core_loop.call_soon_threadsafe(core.diagnosis.note_window_stall, late_s)
 
+        def tell(words: str) -> None:
+            with suppress(RuntimeError):  # the core has stopped
+                core_loop.call_soon_threadsafe(core.note_settings, words)
+
+        keeper = SettingsKeeper(self.folders.settings_file, tell)
         watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
         try:
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
             intents = TalkIntents(core_loop, core.controller, core.talk)
-            window = MainWindow(bridge, intents, core, self.settings, self._save, scheme=self.scheme)
+            if self.opened.note:
+                tell(self.opened.note)
+
+            def save(settings: Settings) -> None:
+                parse_bindings(settings.talk.key, settings.talk.mute_key)  # a key that nobody can press is refused here
+                keeper.keep(settings)
+
+            window = MainWindow(bridge, intents, core, settings, save, scheme=self.scheme)
             window.show()
             watch.start()
             await leaving.wait()
             window.finish()
         finally:
             watch.stop()
+            keeper.close()
             await asyncio.wrap_future(thread.submit(core.stop))
             bridge.close()
             thread.stop()
         return 0
-
-    def _save(self, settings: Settings) -> None:
-        talk = settings.talk
-        parse_bindings(talk.key, talk.mute_key)  # a key that nobody can press is refused here, not at the next start
-        save_settings(settings, self.folders.settings_file)
 
 
 class TalkIntents(ThreadsafeIntents):

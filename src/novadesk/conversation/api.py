@@ -111,6 +111,7 @@ class Snapshot:
         echo: what is done about the speaker's sound in the microphone.
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_note: what came of a repair of the store, or what is wrong with it.
+        settings_note: what the person should know of the settings file: a broken one, or one that cannot be written.
         store_revision: grows whenever the list of conversations changed on disk.
         renewals: wire sessions that took over from one before its limit, since the program started.
         reconnects: outages that are over, since the program started.
@@ -147,6 +148,7 @@ class Snapshot:
     lost_s: float = 0.0
     keyring_note: str = ""
     store_note: str = ""
+    settings_note: str = ""
     hotkey: str = ""
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()

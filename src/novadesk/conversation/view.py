@@ -81,10 +81,11 @@ class View:
         self.sound_opening = False
 
     def extra(self, **values: Any) -> None:
-        """Show fields that others own: pending_sync, keyring_note, store_note, hotkey, hotkey_note."""
+        """Show fields that others own: pending_sync, keyring_note, store_note, settings_note, hotkey, hotkey_note."""
         self._extras.update(values)
-        if note := values.get("store_note"):
-            self.notice(note)
+        for name in ("store_note", "settings_note"):
+            if note := values.get(name):
+                self.notice(note)
 
     @property
     def pending(self) -> int:

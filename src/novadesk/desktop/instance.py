@@ -18,6 +18,7 @@ from typing import Any
 
 from novadesk.desktop.control import MAX_REQUEST_BYTES, PROTOCOL, check_private, refused, socket_path
 from novadesk.errors import KnownError, Reason
+from novadesk.files import replace_file
 
 _log = logging.getLogger(__name__)
 
@@ -235,12 +236,7 @@ class ControlServer:
 
     def _publish_port(self, port: int) -> None:
         self._secret = secrets.token_urlsafe(32)
-        draft = self._path.with_name(self._path.name + ".draft")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump({"port": port, "secret": self._secret}, stream)
-        draft.replace(self._path)
+        replace_file(self._path, json.dumps({"port": port, "secret": self._secret}).encode())
 
 
 def _error(error: KnownError) -> dict[str, Any]:

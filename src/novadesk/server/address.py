@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from novadesk.errors import KnownError, Reason
-from novadesk.server.credentials import write_private
+from novadesk.files import replace_file
 
 _ADDRESS_FILE = "address.json"
 _LOCK_FILE = "server.lock"
@@ -63,7 +63,7 @@ def find_server(folder: Path) -> ServerAddress | None:
 
 def publish(folder: Path, address: ServerAddress) -> None:
     """Write the address file (0600)."""
-    write_private(folder / _ADDRESS_FILE, address.to_json().encode())
+    replace_file(folder / _ADDRESS_FILE, address.to_json().encode())
 
 
 def withdraw(folder: Path) -> None:

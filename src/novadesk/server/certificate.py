@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from novadesk.errors import KnownError, Reason
-from novadesk.server.credentials import write_private
+from novadesk.files import replace_file
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _CA_DAYS = 3650
@@ -88,11 +88,11 @@ def _load(certificate_file: Path, key_file: Path) -> _Pair | None:
 
 def _store(pair: _Pair, certificate_file: Path, key_file: Path) -> None:
     certificate, key = pair
-    write_private(
+    replace_file(
         key_file,
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
-    write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+    replace_file(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _ends_soon(certificate: x509.Certificate, now: datetime) -> bool:

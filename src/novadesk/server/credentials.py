@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
-from novadesk.files import write_through
+from novadesk.files import replace_file
 from novadesk.server.signature import AccessKey
 
 _FILE = "credentials.json"
@@ -26,7 +26,7 @@ def load_access_key(folder: Path) -> AccessKey:
             return AccessKey(access_key_id=str(kept["access_key_id"]), secret_access_key=str(kept["secret_access_key"]))
         key = _make()
         text = json.dumps({"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
-        write_private(file, text.encode())
+        replace_file(file, text.encode())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KnownError(
             Reason.PRACTICE_FAILED,
@@ -34,14 +34,6 @@ def load_access_key(folder: Path) -> AccessKey:
             f"Delete {file} and start again.",
         ) from error
     return key
-
-
-def write_private(file: Path, data: bytes) -> None:
-    """Write a file that only the user can read (0600), in one step."""
-    draft = file.with_name(f"{file.name}.draft")
-    draft.unlink(missing_ok=True)
-    write_through(draft, data)
-    draft.replace(file)
 
 
 def _make() -> AccessKey:

@@ -77,6 +77,7 @@ class DetailsView(QFrame):
             "unsaved": counted(snapshot.unsaved, "1 turn", "{n} turns") if snapshot.unsaved else "",
             "keyring": snapshot.keyring_note,
             "store": snapshot.store_note,
+            "settings": snapshot.settings_note,
             "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
             "device": snapshot.device_note,
             "input": sound_note(snapshot),
@@ -101,7 +102,18 @@ class DetailsView(QFrame):
 
     def _set(self, name: str, value: str) -> None:
         label = self._values[name]
-        if name in ("delay", "device", "input", "keyring", "key_note", "pending", "resumed", "store", "unsaved"):
+        if name in (
+            "delay",
+            "device",
+            "input",
+            "keyring",
+            "key_note",
+            "pending",
+            "resumed",
+            "settings",
+            "store",
+            "unsaved",
+        ):
             label.setVisible(bool(value))
             title = self._titles.get(name)
             if title is not None:
@@ -138,6 +150,7 @@ class DetailsView(QFrame):
             ("unsaved", self.tr("Not saved yet")),
             ("keyring", ""),
             ("store", ""),
+            ("settings", ""),
         )
         self._group(
             self.tr("Tokens since start"),

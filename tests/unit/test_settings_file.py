@@ -27,12 +27,12 @@ from novadesk.config import (
     TalkModeSetting,
     TalkSettings,
     VoiceSettings,
+    WindowSettings,
     check_settings,
-    load_settings,
-    save_settings,
 )
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind
+from novadesk.settings_file import good_copy, load_settings, open_settings, save_settings
 
 FILES = examples(deadline=None, max_examples=60)  # the disk takes its time
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
@@ -76,6 +76,7 @@ SETTINGS = st.builds(
         max_talk_s=st.floats(10, 3_600),
     ),
     history=st.builds(HistorySettings, keep_days=st.sampled_from(KEEP_DAYS), delete_remotely=st.booleans()),
+    window=st.builds(WindowSettings, high_contrast=st.booleans(), font_scale=st.floats(0.5, 3.0)),
     limits=st.builds(
         LimitSettings,
         connection_s=st.floats(0.001, 1e6),
@@ -155,11 +156,12 @@ def test_only_what_differs_is_written(file: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_the_file_is_private_whatever_was_there(file: Path) -> None:
     written(file, "[talk]\nkey = 'f8'\n").chmod(0o644)
-    file.with_suffix(".draft").write_text("left over")
-    file.with_suffix(".draft").chmod(0o666)
+    draft = file.with_name(f"{file.name}.draft")
+    draft.write_text("left over")
+    draft.chmod(0o666)
     save_settings(Settings(), file, {})
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(file.parent) == [file.name]
+    assert file.stat().st_mode & 0o777 == good_copy(file).stat().st_mode & 0o777 == 0o600
+    assert sorted(os.listdir(file.parent)) == [good_copy(file).name, file.name]
 
 
 def test_a_link_stays_a_link(file: Path, tmp_path: Path) -> None:
@@ -183,12 +185,79 @@ def test_a_save_that_fails_leaves_the_file(file: Path, monkeypatch: pytest.Monke
     assert file.read_text() == "# mine\n"
 
 
-@pytest.mark.parametrize("text", ["not toml", "voice = 3\n"])
-def test_a_broken_file_is_not_overwritten(file: Path, text: str) -> None:
+BROKEN = ["not toml", "voice = 3\n", "[voice]\nvoice = 'amy'\ntop_p = 7.0  # too much\n"]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_file_is_set_aside_and_the_good_one_goes_on(file: Path, text: str) -> None:
+    written(file, "# mine\n[talk]\nkey = 'f8'\n")
+    settings = open_settings(file, {}).settings
+    for number in (1, 2):
+        written(file, text)
+        changed = dataclasses.replace(settings, voice=VoiceSettings(voice=f"voice {number}"))
+        aside = save_settings(changed, file, {})
+        assert aside is not None
+        assert aside.name == f"settings.broken-{number}.toml"
+        assert aside.read_text() == text
+        assert load_settings(file, {}) == changed
+        assert "# mine" in file.read_text()
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_file_at_the_start_leads_to_the_settings_that_worked_last(file: Path, text: str) -> None:
+    written(file, "[talk]\nkey = 'f8'\n")
+    assert open_settings(file, {}).note == ""
     written(file, text)
-    error = refusal(lambda: save_settings(Settings(voice=VoiceSettings(voice="tiffany")), file, {}))
-    assert error.reason is Reason.BAD_SETTINGS
+    opened = open_settings(file, {"AWS_PROFILE": "work"})
+    assert (opened.settings.talk.key, opened.settings.backend.profile) == ("f8", "work")
+    assert str(refusal(lambda: load_settings(file, {})).what) in opened.note
+    assert "worked last" in opened.note
     assert file.read_text() == text
+    good_copy(file).write_text(text)
+    assert open_settings(file, {}).settings == Settings()
+    assert file.read_text() == text
+
+
+def test_what_was_saved_is_what_worked_last(file: Path) -> None:
+    save_settings(Settings(talk=TalkSettings(key="f7")), file, {})
+    written(file, "[talk")
+    assert open_settings(file, {}).settings.talk.key == "f7"
+
+
+def test_a_file_that_is_gone_leaves_the_copy_of_it(file: Path) -> None:
+    save_settings(Settings(talk=TalkSettings(key="f7")), file, {})
+    file.unlink()
+    assert open_settings(file, {}).settings == Settings()
+    written(file, "[talk")
+    assert open_settings(file, {}).settings.talk.key == "f7"
+
+
+def test_an_environment_that_makes_no_sense_is_refused_whatever_the_file_says(file: Path) -> None:
+    for text in ("", "[talk"):
+        assert refusal(lambda: open_settings(file, {"AWS_REGION": "moon"})).reason is Reason.BAD_REGION
+        written(file, text)
+    assert open_settings(file, {}).settings == Settings()
+
+
+NEWER = """# mine
+theme = "sepia"
+[voice]
+voice = "amy"
+tempo = 3  # quick
+[kitchen]
+light = true
+[[profile]]
+name = "headset"
+"""
+
+
+def test_what_a_newer_version_wrote_is_kept_and_named(file: Path) -> None:
+    opened = open_settings(written(file, NEWER), {})
+    assert opened.settings == Settings(voice=VoiceSettings(voice="amy"))
+    for name in ("[theme]", "[voice] tempo", "[kitchen] light", "[profile]"):
+        assert name in opened.note
+    save_settings(Settings(voice=VoiceSettings(voice="tiffany")), file, {})
+    assert file.read_text() == NEWER.replace("amy", "tiffany")
 
 
 NAMES = {
@@ -244,11 +313,8 @@ def test_every_way_of_writing_toml(file: Path, text: str) -> None:
         ("[voice]\nvoice = 'matthew", "TOML"),
         ("[voice]\n[voice]\n", "TOML"),
         ("x = " + "[" * 5_000, "TOML"),
-        ("colour = 'red'\n", "colour"),
         ("voice = 3\n", "outside any section: voice"),
-        ("[kitchen]\n", "[kitchen]"),
         ("[[voice]]\n", "voice"),
-        ("[voice]\ntempo = 3\n", "[voice] tempo"),
         ("[voice.voice]\na = 1\n", "[voice] voice"),
         ("[voice]\nmax_tokens = true\n", "[voice] max_tokens"),
         ("[voice]\nmax_tokens = 1.0\n", "[voice] max_tokens"),

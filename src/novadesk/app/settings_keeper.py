@@ -1,0 +1,61 @@
+"""Writes the settings that a window changes, on a thread of its own: a slow disk holds up nothing that is drawn."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from novadesk.config import Settings
+from novadesk.errors import KnownError
+from novadesk.settings_file import save_settings
+
+CLOSE_S = 2.0
+
+
+class SettingsKeeper:
+    """Keeps the settings file as the settings are. Of several that wait for the disk the last are written.
+
+    Args:
+        file: the settings file.
+        tell: takes what the person should know; called on the writing thread.
+    """
+
+    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+        self._file, self._tell = file, tell
+        self._lock = threading.Lock()
+        self._waiting: Settings | None = None
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def keep(self, settings: Settings) -> None:
+        """Have settings written, soon."""
+        with self._lock:
+            self._waiting = settings
+            if self._idle.is_set():
+                self._idle.clear()
+                threading.Thread(target=self._work, name="settings", daemon=True).start()
+
+    def close(self) -> bool:
+        """Wait until all is written, `CLOSE_S` at most; return whether it is."""
+        return self._idle.wait(CLOSE_S)
+
+    def _work(self) -> None:
+        while (settings := self._next()) is not None:
+            try:
+                aside = save_settings(settings, self._file)
+            except OSError as error:
+                why = error.strerror or "unknown"
+                self._tell(
+                    f"The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them."
+                )
+            except KnownError as error:
+                self._tell(str(error))
+            else:
+                if aside is not None:
+                    self._tell(f"The settings file was broken. It is kept as {aside.name}, beside the new one.")
+
+    def _next(self) -> Settings | None:
+        with self._lock:
+            settings, self._waiting = self._waiting, None
+            if settings is None:
+                self._idle.set()
+            return settings

@@ -1,0 +1,73 @@
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from novadesk.app.settings_keeper import SettingsKeeper
+from novadesk.config import Settings, TalkSettings
+from novadesk.settings_file import load_settings
+
+
+def keys(*names: str) -> list[Settings]:
+    return [Settings(talk=TalkSettings(key=name)) for name in names]
+
+
+def test_what_was_changed_last_is_written_and_a_slow_disk_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, begun, real, calls = threading.Event(), threading.Event(), os.fsync, []
+
+    def slow(descriptor: int) -> None:
+        calls.append(descriptor)
+        begun.set()
+        assert gate.wait(5)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    told: list[str] = []
+    keeper = SettingsKeeper(tmp_path / "settings.toml", told.append)
+    first, *rest = keys("f1", "f2", "f3", "f4")
+    keeper.keep(first)
+    assert begun.wait(5)
+    for settings in rest:
+        keeper.keep(settings)
+    gate.set()
+    assert keeper.close()
+    assert load_settings(tmp_path / "settings.toml", {}) == rest[-1]
+    assert len(calls) == 8  # the first and the last: file, folder, copy, folder
+    assert told == []
+
+
+def test_what_cannot_be_written_is_told_and_the_next_change_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    keeper = SettingsKeeper(tmp_path / "settings.toml", told.append)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    one, other = keys("f1", "f2")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        keeper.keep(one)
+        assert keeper.close()
+    assert told == [
+        "The settings cannot be written (No space left on device); they hold until NovaDesk ends. Make room for them."
+    ]
+    keeper.keep(other)
+    assert keeper.close()
+    assert load_settings(tmp_path / "settings.toml", {}) == other
+    assert len(told) == 1
+
+
+def test_a_file_that_was_broken_meanwhile_is_told_of(tmp_path: Path) -> None:
+    told: list[str] = []
+    file = tmp_path / "settings.toml"
+    file.write_text("[talk")
+    keeper = SettingsKeeper(file, told.append)
+    keeper.keep(keys("f1")[0])
+    assert keeper.close()
+    assert told == ["The settings file was broken. It is kept as settings.broken-1.toml, beside the new one."]
+    assert (tmp_path / "settings.broken-1.toml").read_text() == "[talk"
