@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         help="use a separate set of settings and conversations",
     )
     parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
+    parser.add_argument("--hidden", action="store_true", help="start in the tray, without the window in front")
     parser.set_defaults(run=_window)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
     doctor.add_argument("--json", action="store_true")
+    doctor.add_argument("--policy", action="store_true", help="print the IAM policy that Amazon Bedrock needs")
     doctor.set_defaults(run=_doctor)
 
     metrics = commands.add_parser("metrics", help="what the last 24 hours say about recovery, loading and sync")
@@ -185,6 +187,7 @@ def _add_ctl(commands: Commands) -> None:
         "stop": "silence the answer",
         "end": "end the conversation",
         "report": "write a report about the present state, with the last protocol events and no word of what was said",
+        "show": "bring the window to the front",
         "quit": "leave",
     }.items():
         actions.add_parser(name, help=words, parents=[common]).set_defaults(run=_ctl, request={"do": name})
@@ -220,9 +223,15 @@ def _ctl(parsed: argparse.Namespace) -> int:
 
 
 def _window(parsed: argparse.Namespace) -> int:
+    from novadesk.app.raising import raise_running
+    from novadesk.paths import find_folders
+
+    if raise_running(find_folders(profile=parsed.profile), hidden=parsed.hidden):
+        return OK
+
     from novadesk.app.window import run_window
 
-    return run_window(profile=parsed.profile)
+    return run_window(profile=parsed.profile, hidden=parsed.hidden)
 
 
 def _talk(parsed: argparse.Namespace) -> int:
@@ -271,8 +280,10 @@ def _devices(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from novadesk.app.doctor import run_doctor
+    from novadesk.app.doctor import print_policy, run_doctor
 
+    if parsed.policy:
+        return print_policy(profile=parsed.profile)
     return run_doctor(profile=parsed.profile, as_json=parsed.json)
 
 

@@ -88,6 +88,7 @@ class Reason(Enum):
 
     NO_DISPLAY = "desktop.no_display"
     HOTKEY_UNAVAILABLE = "desktop.hotkey_unavailable"
+    AUTOSTART_REFUSED = "desktop.autostart_refused"
 
     @property
     def layer(self) -> Layer:

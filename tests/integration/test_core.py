@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -19,8 +19,10 @@ from novadesk.audio.nullio import FileSound
 from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
 from novadesk.conversation.api import Snapshot
+from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch
+from novadesk.errors import KnownError
 from novadesk.models import BackendKind, SyncState
 from novadesk.paths import Folders, find_folders
 from novadesk.server.agentruntime_shapes import ErrorType
@@ -265,3 +267,24 @@ async def test_what_is_done_about_the_echo_reaches_the_open_conversation(rig: Ri
         assert rig.core.controller.snapshot().echo is Settings().audio.echo
         await rig.core.use_sound(AudioSettings(echo=EchoSetting.HALF_DUPLEX))
         assert rig.core.controller.snapshot().echo is EchoSetting.HALF_DUPLEX
+
+
+async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, folders: Folders) -> None:
+    other_core = CoreLock(folders.core_lock)
+    async with rig.running(folders, connect=False):
+        core = rig.core
+        assert core is not None
+        before, settings = core.controller, core._settings
+        with pytest.raises(KnownError):
+            await core.use(replace(settings, backend=replace(settings.backend, kind=BackendKind.GATEWAY)))
+        assert core.controller is before, "settings that cannot be used end nothing"
+        task = asyncio.create_task(core.use(replace(settings, backend=replace(settings.backend, model="other"))))
+        await asyncio.sleep(0)
+        task.cancel()
+        now = await rig.until(lambda now: now.model == "other" and bool(rig.calls))
+        assert core.controller is not before
+        assert [turn.text for turn in now.turns] == ["one", "two"]
+        with pytest.raises(KnownError):
+            other_core.acquire("another")
+    other_core.acquire("another")
+    other_core.release()

@@ -190,7 +190,7 @@ def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot, cl
 
 def test_wishes_reach_the_core_in_order_on_its_loop(qtbot: QtBot, core_loop: asyncio.AbstractEventLoop) -> None:
     recorded = RecordedIntents()
-    wishes = ThreadsafeIntents(core_loop, recorded)
+    wishes = ThreadsafeIntents(core_loop, lambda: recorded)
     wishes.press_talk()
     wishes.release_talk()
     wishes.set_talk_mode(TalkMode.HANDS_FREE)
@@ -224,5 +224,5 @@ def test_wishes_after_the_end_of_the_core_are_dropped() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     recorded = RecordedIntents()
-    ThreadsafeIntents(loop, recorded).quit()
+    ThreadsafeIntents(loop, lambda: recorded).quit()
     assert recorded.calls == []

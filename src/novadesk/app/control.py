@@ -25,6 +25,7 @@ class ControlHandler:
         diagnosis: what the core knows about its own health.
         upkeep: answers what is about the store.
         pull: reads what other machines wrote.
+        show: brings the window to the front, given what the desktop calls the right to do so; None without a window.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class ControlHandler:
         diagnosis: Diagnosis,
         upkeep: Upkeep,
         pull: Callable[[], Awaitable[int]],
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self._controller, self._talk, self._diagnosis, self._upkeep = controller, talk, diagnosis, upkeep
         self._pull = pull
+        self._show = show
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request.
@@ -56,6 +59,10 @@ class ControlHandler:
                 await self._controller.begin_anew(private=private)
             case {"do": "new"} if "private" not in request:
                 await self._controller.begin_anew()
+            case {"do": "show"}:
+                if self._show is None:
+                    raise KnownError(Reason.NO_DISPLAY, "This NovaDesk has no window.", "End it, and start `novadesk`.")
+                self._show(str(request.get("activation", "")))
             case {"do": "end"}:
                 await self._controller.end()
             case {"do": "pull"}:

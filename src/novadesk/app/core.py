@@ -1,14 +1,13 @@
 """One core: everything but the window, built by constructor arguments, started and stopped in order on one loop."""
 
+import asyncio
 import logging
-import os
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
+from novadesk.app.backend import make_linker, make_practice, make_setup, voice_host
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.control import ControlHandler
@@ -25,7 +24,7 @@ from novadesk.audio.client import EngineSound
 from novadesk.config import AudioSettings, Settings
 from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
-from novadesk.conversation.ports import Linker, Sound
+from novadesk.conversation.ports import Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
 from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
@@ -33,18 +32,15 @@ from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Metric
-from novadesk.errors import KnownError, Layer, Reason
-from novadesk.models import BackendKind, Conversation, check_handle
+from novadesk.errors import KnownError, Layer
+from novadesk.models import Conversation, check_handle
 from novadesk.paths import Folders
-from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
-from novadesk.protocol.session import Setup
 from novadesk.scenario import Chosen, decode
 from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
 from novadesk.store.retention import Keeping, Retention
-from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +80,7 @@ class Core(OpenShelf):
         folders: where files are.
         publish: takes every snapshot, on the core loop.
         on_quit: called when the person wants to leave.
+        on_show: brings the window to the front, see `ControlHandler`; None without a window.
     """
 
     def __init__(
@@ -93,10 +90,14 @@ class Core(OpenShelf):
         folders: Folders,
         publish: Callable[[Snapshot], None],
         on_quit: Callable[[], None],
+        on_show: Callable[[str], None] | None = None,
     ) -> None:
         self._settings, self._folders = settings, folders
-        self._publish, self._on_quit = publish, on_quit
+        self._publish, self._on_quit, self._on_show = publish, on_quit, on_show
         self._stack = AsyncExitStack()
+        self._lock = CoreLock(folders.core_lock)
+        self._started: Start
+        self._changing: asyncio.Task[None] | None = None
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
         self._begun: dict[str, str] = {}
@@ -111,6 +112,7 @@ class Core(OpenShelf):
         Raises:
             KnownError: another core holds the folder, the store cannot be opened, there is no such conversation.
         """
+        self._started = start
         try:
             await self._build(start)
         except BaseException:
@@ -119,9 +121,42 @@ class Core(OpenShelf):
         if start.connect:
             self.controller.connect()
 
+    async def use(self, settings: Settings) -> None:
+        """Use other settings at once, with a new controller, and in a new conversation where they lead elsewhere.
+
+        Raises:
+            KnownError: they cannot be used; then the old ones still are.
+        """
+        await self._settled()
+        make_linker(settings, make_practice(self._folders))  # says at once when there is no such backend
+        self._changing = asyncio.create_task(self._build_anew(settings), name="core-change")
+        await asyncio.shield(self._changing)  # who gives up on it does not leave half a core
+
+    async def _build_anew(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        fresh = settings.backend.kind is not before.backend.kind
+        again = replace(self._started, handle=None, fresh=fresh, private=False, scenario=None)
+        try:
+            await self._stack.aclose()  # but for the lock: nobody else gets the folder meanwhile
+            await self._build(again)
+        except KnownError:
+            self._settings = before
+            await self._stack.aclose()
+            await self._build(replace(again, fresh=False))
+            raise
+        finally:
+            self.controller.connect()
+
+    async def _settled(self) -> None:
+        """Wait for a change of the settings that is under way."""
+        if self._changing is not None:
+            await asyncio.gather(self._changing, return_exceptions=True)
+
     async def stop(self) -> None:
         """Stop everything in reverse order; say what could not be saved. Idempotent."""
+        await self._settled()
         await self._stack.aclose()
+        self._lock.release()
         if self._snapshot is not None and (lost := self.controller.snapshot().unsaved):
             self._snapshot = None
             put_note(Layer.STORE, lost_line(lost))
@@ -157,9 +192,7 @@ class Core(OpenShelf):
     async def _open_store(self, role: str) -> Database:
         """Take the folder for this core, open its store, and begin to look after it."""
         folders, stack = self._folders, self._stack
-        lock = CoreLock(folders.core_lock)
-        lock.acquire(role)
-        stack.callback(lock.release)
+        self._lock.acquire(role)
         database = Database(folders.database)
         await database.open()
         stack.push_async_callback(database.close)
@@ -233,12 +266,12 @@ class Core(OpenShelf):
             talk_key.start()
             self._stack.push_async_callback(talk_key.stop)
 
-        hosts = route_to(_voice_host(self._settings))
+        hosts = route_to(voice_host(self._settings))
         watch = WakeupWatch(self._on_wakeup, address=lambda: own_address(hosts))
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        handler = ControlHandler(self.controller, self.talk, self.diagnosis, self._upkeep, self.pull)
+        handler = ControlHandler(self.controller, self.talk, self.diagnosis, self._upkeep, self.pull, self._on_show)
         control = ControlServer(self._folders.control_socket, handler)
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -326,58 +359,6 @@ class Core(OpenShelf):
     def _note_store(self, words: str) -> None:
         _log.warning("the store was damaged")
         self.controller.set_extra(store_note=words)
-
-
-def make_practice(folders: Folders) -> PracticeServer:
-    """Return the practice server of a profile's folder."""
-    command = ["--home", os.environ["NOVADESK_HOME"]] if os.environ.get("NOVADESK_HOME") else []
-    command += ["--profile", folders.profile] if folders.profile else []
-    return PracticeServer(own_command(*command, "serve", "--until-stdin-closes"), folders.practice)
-
-
-def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
-    """Return the maker of links for the chosen backend.
-
-    Raises:
-        KnownError: `BAD_SETTINGS` for a backend that this version does not have.
-    """
-    match settings.backend.kind:
-        case BackendKind.PRACTICE:
-            return PracticeLinker(practice.address, settings)
-        case BackendKind.BEDROCK:
-            return BedrockLinker(settings, environment=os.environ)
-        case BackendKind.GATEWAY:
-            raise KnownError(
-                Reason.BAD_SETTINGS,
-                "This version has no gateway backend yet.",
-                "Choose practice or bedrock, in the settings or with --backend.",
-            )
-
-
-def _voice_host(settings: Settings) -> str:
-    """Return the host that links of the chosen backend lead to, as far as it is known before the first one."""
-    backend = settings.backend
-    if backend.kind is BackendKind.PRACTICE:
-        return "localhost"
-    try:
-        return urlsplit(backend.bedrock_endpoint).hostname or ""
-    except ValueError:  # the first link says what is wrong with it
-        return ""
-
-
-def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
-    """Return how a wire session opens."""
-    voice = settings.voice
-    return Setup(
-        session=SessionStart(
-            max_tokens=voice.max_tokens,
-            top_p=voice.top_p,
-            temperature=voice.temperature,
-            sensitivity=Sensitivity[voice.sensitivity.name],
-        ),
-        prompt=PromptStart(prompt_name=str(uuid.uuid4()), voice_id=voice.voice, tools=toolbox.specs()),
-        system_prompt=voice.prompt,
-    )
 
 
 def _checked(handle: str | None, clock: SystemClock) -> str | None:

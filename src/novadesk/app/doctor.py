@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from novadesk import permission
+from novadesk.app.backend import make_linker, make_practice, make_setup
 from novadesk.app.command import own_command
-from novadesk.app.core import make_linker, make_practice, make_setup
-from novadesk.app.output import put
+from novadesk.app.output import put, put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.audio.client import EngineSound
@@ -18,7 +19,7 @@ from novadesk.config import Settings
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.conversation.view import BACKEND_NAMES
 from novadesk.desktop.keychain import Keychain
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
 from novadesk.protocol.link import Accepted, Closed
@@ -58,6 +59,14 @@ def run_doctor(*, profile: str, as_json: bool) -> int:
             mark = "ok" if finding.ok else ("BAD" if finding.needed else "note")
             put(f"{mark:>4}  {finding.name}: {finding.what} {finding.advice}".rstrip())
     return 0 if healthy else 1
+
+
+def print_policy(*, profile: str) -> int:
+    """Print the IAM policy for the region and the key of the settings; return the exit code."""
+    backend = load_settings(find_folders(profile=profile).settings_file).backend
+    put(permission.policy(backend.region, backend.kms_key))
+    put_note(Layer.CREDENTIALS, permission.NOT_VERIFIED)
+    return 0
 
 
 async def _examine(folders: Folders) -> list[Finding]:

@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 os.environ.setdefault("QT_API", "pyside6")
 
@@ -18,11 +19,13 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
 from novadesk.app.heap import settled_heap
+from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
 from novadesk.app.talkkey import TalkPress, window_key
 from novadesk.chord import KeyDown, KeyUp, Origin, parse_bindings
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, TalkMode
+from novadesk.daemon import DaemonCall
 from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Wish, Wished
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
@@ -36,9 +39,16 @@ from novadesk.ui.theme import Scheme, Theme
 
 _log = logging.getLogger(__name__)
 
+_PATIENCE_S = 5.0
+_LOOKS = 20
 
-def run_window(*, profile: str) -> int:
+
+def run_window(*, profile: str, hidden: bool = False) -> int:
     """Open the window and return the exit code once it is closed.
+
+    Args:
+        profile: name of a separate set of folders.
+        hidden: begin in the tray; minimised where there is none.
 
     Raises:
         KnownError: no display, a broken settings file, another core on the same folder.
@@ -49,30 +59,32 @@ def run_window(*, profile: str) -> int:
     application.setDesktopFileName("novadesk")
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
-        return int(loop.run_until_complete(_open(profile)))
+        return int(loop.run_until_complete(_open(profile, hidden=hidden)))
 
 
-async def _open(profile: str) -> int:
+async def _open(profile: str, *, hidden: bool) -> int:
     """Run the window; say what stands in its way in a box, and to the caller."""
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, leaving.set)
-    scheme = Scheme.SYSTEM
+    scheme, folders = Scheme.SYSTEM, find_folders(profile=profile)
     use_language("")
     try:
-        folders = find_folders(profile=profile).make()
+        folders.make()
         opened = open_settings(folders.settings_file)
         use_language(opened.settings.window.language)
         scheme = Scheme[opened.settings.window.scheme.name]
         logs = start_logs(folders.log_file)
         try:
             with settled_heap(loop):
-                return await _Desktop(opened, folders, scheme, leaving).run()
+                return await _Desktop(opened, folders, scheme, leaving, hidden).run()
         finally:
             stop_logs(logs)
     except KnownError as error:
+        if error.reason is Reason.ALREADY_RUNNING and await _raise_soon(folders, hidden=hidden):
+            return 0
         await _tell(error, scheme, leaving)
         raise
 
@@ -85,6 +97,7 @@ class _Desktop:
     folders: Folders
     scheme: Scheme
     leaving: asyncio.Event
+    hidden: bool
 
     async def run(self) -> int:
         loop, leaving, settings = asyncio.get_running_loop(), self.leaving, self.opened.settings
@@ -95,7 +108,11 @@ class _Desktop:
         def leave() -> None:
             loop.call_soon_threadsafe(leaving.set)
 
-        core = Core(settings=settings, folders=self.folders, publish=bridge.publish, on_quit=leave)
+        def show(activation: str) -> None:
+            loop.call_soon_threadsafe(_show, shown, activation)
+
+        shown: list[MainWindow] = []  # empty until it is made, and after it was closed
+        core = Core(settings=settings, folders=self.folders, publish=bridge.publish, on_quit=leave, on_show=show)
 
         def tell_stall(late_s: float) -> None:
             core_loop.call_soon_threadsafe(core.diagnosis.note_window_stall, late_s)
@@ -108,7 +125,7 @@ class _Desktop:
         watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
         try:
             await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
-            intents = TalkIntents(core_loop, core.controller, core.talk)
+            intents = TalkIntents(core_loop, core)
             if self.opened.note:
                 tell(self.opened.note)
 
@@ -117,9 +134,11 @@ class _Desktop:
                 keeper.keep(settings)
 
             window = MainWindow(bridge, intents, core, settings, save, scheme=self.scheme)
-            window.show()
+            window.begin(hidden=self.hidden)
+            shown.append(window)
             watch.start()
             await leaving.wait()
+            shown.clear()
             window.finish()
         finally:
             watch.stop()
@@ -130,18 +149,35 @@ class _Desktop:
         return 0
 
 
+class Doors(Protocol):
+    """What of the core takes wishes; other settings may put others in their place."""
+
+    @property
+    def controller(self) -> Intents:
+        """Return who takes wishes."""
+        ...
+
+    @property
+    def talk(self) -> TalkPress:
+        """Return the press state."""
+        ...
+
+
 class TalkIntents(ThreadsafeIntents):
     """`Intents` of the window whose talk and mute meet every other key in the press state.
 
     Args:
         loop: the core's loop.
-        intents: takes the other wishes.
-        talk: the press state.
+        doors: the core.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, intents: Intents, talk: TalkPress) -> None:
-        super().__init__(loop, intents)
-        self._talk = talk
+    def __init__(self, loop: asyncio.AbstractEventLoop, doors: Doors) -> None:
+        super().__init__(loop, lambda: doors.controller)
+        self._doors = doors
+
+    @property
+    def _talk(self) -> TalkPress:
+        return self._doors.talk
 
     def press_talk(self) -> None:
         """Begin to talk until `release_talk`, whatever a press of the key does."""
@@ -170,6 +206,24 @@ class TalkIntents(ThreadsafeIntents):
     def lose_focus(self) -> None:
         """Take that the window sees no keys any more."""
         self._hand(self._talk.take, Lost(loss=Loss.FOCUS))
+
+
+async def _raise_soon(folders: Folders, *, hidden: bool) -> bool:
+    """Raise the window of whoever was faster by a moment; return whether there is one."""
+    for _ in range(_LOOKS):
+        found = DaemonCall(lambda: raise_running(folders, hidden=hidden), name="novadesk-raise")
+        if await found.result(deadline_s=_PATIENCE_S):
+            return True
+        await asyncio.sleep(_PATIENCE_S / _LOOKS)
+    return False
+
+
+def _show(shown: list[MainWindow], activation: str) -> None:
+    """Bring the window to the front, with the right to do so that another start was given."""
+    if activation:
+        os.environ[ACTIVATION] = activation  # where Qt looks for it
+    for window in shown:
+        window.come_forward()
 
 
 async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from novadesk import permission
 from novadesk.errors import KnownError, Reason
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def _refused(error: "ClientError") -> KnownError:
                 Reason.BAD_REQUEST, "The remote session store refuses the request.", "Report this to the makers."
             )
     if status in (401, 403):
-        return KnownError(Reason.SYNC_DENIED, "You have no access to the remote session store.", _CHECK_RIGHTS)
+        told = permission.advice(error.response.get("Error", {}).get("Message", ""), _CHECK_RIGHTS)
+        return KnownError(Reason.SYNC_DENIED, "You have no access to the remote session store.", told)
     return KnownError(Reason.UNAVAILABLE, "The remote session store has a fault of its own.", _WAIT)
 
 

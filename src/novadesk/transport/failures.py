@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from novadesk import permission
 from novadesk.errors import KnownError, Reason
 from novadesk.transport.credentials import expired
 from novadesk.transport.http2 import Fault
@@ -139,7 +140,7 @@ def translate(error: BaseException, *, profile: str = "", accepted: bool = True)
     for each in chain:
         for rule in RULES:
             if _fits(rule, each):
-                return _make(rule, profile, accepted)
+                return _make(rule, profile, accepted, _text(each))
     return _by_status(chain)
 
 
@@ -151,19 +152,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _fits(rule: Rule, error: BaseException) -> bool:
-    if isinstance(error, ServiceRefused):
-        kinds, text = {error.kind}, error.text
-    else:
-        kinds, text = {kind.__name__ for kind in type(error).__mro__}, str(error)
-    return (not rule.kind or rule.kind in kinds) and rule.text in text.lower()
+    kinds = {error.kind} if isinstance(error, ServiceRefused) else {kind.__name__ for kind in type(error).__mro__}
+    return (not rule.kind or rule.kind in kinds) and rule.text in _text(error).lower()
 
 
-def _make(rule: Rule, profile: str, accepted: bool) -> KnownError:
+def _text(error: BaseException) -> str:
+    return error.text if isinstance(error, ServiceRefused) else str(error)
+
+
+def _make(rule: Rule, profile: str, accepted: bool, text: str) -> KnownError:
     if rule.reason is Reason.CREDENTIALS_EXPIRED:
         return expired(profile)
     if rule.reason is Reason.SESSION_LIMIT and not accepted:
         return KnownError(Reason.TIMED_OUT, "The service did not begin the session in time.", _BY_ITSELF)
-    return KnownError(rule.reason, rule.what, rule.advice)
+    advice = permission.advice(text, rule.advice) if rule.reason is Reason.ACCESS_DENIED else rule.advice
+    return KnownError(rule.reason, rule.what, advice)
 
 
 def _by_status(chain: list[BaseException]) -> KnownError | None:

@@ -211,12 +211,16 @@ class ThreadsafeIntents:
 
     Args:
         loop: the core's loop; once it is closed, wishes are dropped.
-        intents: the core's own object, touched on its loop only.
+        find_intents: returns the core's own object, which is touched on its loop only.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, intents: Intents) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, find_intents: Callable[[], Intents]) -> None:
         self._loop = loop
-        self._intents = intents
+        self._find_intents = find_intents
+
+    @property
+    def _intents(self) -> Intents:
+        return self._find_intents()
 
     def press_talk(self) -> None:
         """Hand on `press_talk`."""

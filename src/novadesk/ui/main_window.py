@@ -132,6 +132,20 @@ class MainWindow(QMainWindow):
             return key or self.tr("the button")
         return self.tr("Space or {key}").format(key=key) if key else self.tr("Space")
 
+    def begin(self, *, hidden: bool = False) -> None:
+        """Show the window for the first time, or leave it where a click brings it forward."""
+        if hidden:
+            self.showMinimized()
+        else:
+            self.show()
+
+    def come_forward(self) -> None:
+        """Show the window, in front of others, wherever it was."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
     def finish(self) -> None:
         """Close the window for good, without asking anyone."""
         self._finished = True

@@ -51,9 +51,10 @@ class Doors:
         self.told = Told()
         loop = asyncio.get_running_loop()
         self.talk = TalkPress(Rules(press=press), self.told, loop.time)
-        self.window = TalkIntents(loop, cast(Any, self.told), self.talk)
+        self.controller = cast(Controller, self.told)
+        self.window = TalkIntents(loop, self)
         unused = cast(Any, None)
-        self.control = ControlHandler(cast(Controller, self.told), self.talk, unused, unused, unused)
+        self.control = ControlHandler(self.controller, self.talk, unused, unused, unused)
 
     async def words(self) -> list[str]:
         await asyncio.sleep(0)
