@@ -84,10 +84,10 @@ def test_a_mute_microphone_is_said_whenever_someone_could_be_listening(phase: Ph
 @pytest.mark.parametrize(
     ("attempt", "left", "words"),
     [
-        (1, 1.2, "Reconnecting (1st try, in 1 s)"),
-        (2, 3.0, "Reconnecting (2nd try, in 3 s)"),
-        (11, 0.2, "Reconnecting (11th try)"),
-        (23, None, "Reconnecting (23rd try)"),
+        (1, 1.2, "Reconnecting (attempt 1, in 1 s)"),
+        (2, 3.0, "Reconnecting (attempt 2, in 3 s)"),
+        (11, 0.2, "Reconnecting (attempt 11)"),
+        (23, None, "Reconnecting (attempt 23)"),
         (0, None, "Reconnecting"),
     ],
 )

@@ -71,8 +71,8 @@ def test_reconnecting_counts_down_by_itself_and_the_timer_ends(
 ) -> None:
     state = window.header.state
     window.show_snapshot(ready(conversation, phase=Phase.RECONNECTING, attempt=2, retry_in_s=1.6))
-    assert state.word.text() == "Reconnecting (2nd try, in 2 s)"
-    qtbot.waitUntil(lambda: state.word.text() == "Reconnecting (2nd try, in 1 s)")
+    assert state.word.text() == "Reconnecting (attempt 2, in 2 s)"
+    qtbot.waitUntil(lambda: state.word.text() == "Reconnecting (attempt 2, in 1 s)")
     window.show_snapshot(ready(conversation))
     assert not state._timer.isActive()
 

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QW
 
 import novadesk
 from novadesk.ui import tokens
+from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
 
@@ -14,17 +15,18 @@ class AboutDialog(QDialog):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("About NovaDesk"))
+        self.setWindowTitle(tr("About NovaDesk"))
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         name = QLabel("NovaDesk", self)
         name.setObjectName("title")
         text = QLabel(
-            self.tr(
+            tr(
                 "Version {version}\n\nVoice conversations with Amazon Nova Sonic, kept on this computer. "
                 "The practice partner runs on this computer, needs no account and is not an Amazon model.\n\n"
-                "Apache License 2.0. The practice voice uses espeak\u2011ng (GPL 3 or later) in a separate process."
-            ).format(version=novadesk.__version__),
+                "Apache License 2.0. The practice voice uses espeak\u2011ng (GPL 3 or later) in a separate process.",
+                version=novadesk.__version__,
+            ),
             self,
         )
         text.setWordWrap(True)

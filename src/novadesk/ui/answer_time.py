@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePol
 from novadesk.conversation.api import AnswerDelay, Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.i18n import decimal, tr
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import tr
 
 _INKS = ("muted", "accent", "good")
 """The palette's colours of the three parts, in order."""
@@ -29,7 +29,7 @@ class DelayPart:
 
 def answer_words(answer_s: float) -> str:
     """Return how fast the last answer came, such as "in 0.9 s"."""
-    return tr("in under 0.1 s") if answer_s < _AT_ONCE_S else tr("in {s} s").format(s=f"{answer_s:.1f}")
+    return tr("in under 0.1 s") if answer_s < _AT_ONCE_S else tr("in {s} s", s=decimal(answer_s, 1))
 
 
 def delay_parts(delay: AnswerDelay) -> tuple[DelayPart, ...]:
@@ -81,18 +81,16 @@ class AnswerTime(QPushButton):
 
     def _draw(self) -> None:
         known = self._answer_s is not None
-        words = (
-            self.tr("Answers {fast}").format(fast=answer_words(self._answer_s)) if self._answer_s is not None else ""
-        )
+        words = tr("Answers {fast}", fast=answer_words(self._answer_s)) if self._answer_s is not None else ""
         self.setText(words)
-        self.setAccessibleName(words or self.tr("Time of the last answer"))
+        self.setAccessibleName(words or tr("Time of the last answer"))
         self.setVisible(known)
         explained = known and self._delay is not None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if explained else Qt.FocusPolicy.NoFocus)
         self.setProperty("explained", explained)
         self.style().unpolish(self)
         self.style().polish(self)
-        self.setToolTip(self.tr("Show where the time goes") if explained else "")
+        self.setToolTip(tr("Show where the time goes") if explained else "")
         self.setAccessibleDescription(self.toolTip())
 
     def _on_closed(self) -> None:
@@ -107,7 +105,7 @@ class AnswerPopover(QFrame):
         self.setObjectName("popover")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        heading = QLabel(self.tr("The last answer came in {s} s").format(s=f"{whole_s:.2f}"), self)
+        heading = QLabel(tr("The last answer came in {s} s", s=decimal(whole_s, 2)), self)
         heading.setObjectName("dialogHeading")
         heading.setIndent(0)
         grid = QGridLayout()
@@ -189,4 +187,4 @@ class _Patch(QWidget):
 
 
 def _seconds(seconds: float) -> str:
-    return tr("{s} s").format(s=f"{seconds:.2f}")
+    return tr("{s} s", s=decimal(seconds, 2))

@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QToolButton, QWidget
 
 from novadesk.ui import resources, tokens
+from novadesk.ui.i18n import shortcut
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
 
@@ -46,7 +47,7 @@ class IconButton(QToolButton):
     def set_name(self, name: str) -> None:
         """Change what the button is called."""
         self.setAccessibleName(name)
-        self.setToolTip(f"{name} ({self._shortcut})" if self._shortcut else name)
+        self.setToolTip(f"{name} ({shortcut(self._shortcut)})" if self._shortcut else name)
 
     def set_icon(self, icon: str) -> None:
         """Change the icon."""

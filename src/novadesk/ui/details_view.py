@@ -7,9 +7,10 @@ from novadesk.conversation.api import MicrophoneState, Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.answer_time import answer_words, delay_words
 from novadesk.ui.controls import IconButton
+from novadesk.ui.i18n import tr, trn, written
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import counted, sync_words
+from novadesk.ui.words import sync_words
 
 _NONE = "–"
 
@@ -25,9 +26,9 @@ class DetailsView(QFrame):
         self.setObjectName("drawer")
         self._theme = theme
         self._values: dict[str, QLabel] = {}
-        title = QLabel(self.tr("Details"), self)
+        title = QLabel(tr("Details"), self)
         title.setObjectName("drawerTitle")
-        self.close_button = IconButton(theme, "close", self.tr("Close details"), shortcut="Ctrl+I", parent=self)
+        self.close_button = IconButton(theme, "close", tr("Close details"), shortcut="Ctrl+I", parent=self)
         self.close_button.clicked.connect(self.closed)
         top = QHBoxLayout()
         edge = theme.px(tokens.SPACE_4)
@@ -41,14 +42,14 @@ class DetailsView(QFrame):
         self._page.setSpacing(theme.px(tokens.SPACE_2))
         self._fill()
         self._page.addSpacing(theme.px(tokens.SPACE_3))
-        self.diagnostics = QPushButton(self.tr("Diagnostics…"))
-        self.diagnostics.setToolTip(self.tr("Numbers of the last 24 hours and the report for a fault (F12)"))
+        self.diagnostics = QPushButton(tr("Diagnostics…"))
+        self.diagnostics.setToolTip(tr("Numbers of the last 24 hours and the report for a fault ({key})", key="F12"))
         self.diagnostics.clicked.connect(self.diagnostics_wanted)
         self._page.addWidget(self.diagnostics, 0, Qt.AlignmentFlag.AlignLeft)
         self._page.addStretch(1)
         area = QScrollArea(self)
         area.setObjectName("drawerArea")
-        area.setAccessibleName(self.tr("Details"))
+        area.setAccessibleName(tr("Details"))
         area.setWidget(page)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -65,25 +66,25 @@ class DetailsView(QFrame):
         tokens_used = snapshot.tokens
         fast = snapshot.answer_s
         values = {
-            "backend": snapshot.backend_name or snapshot.backend.value,
+            "backend": tr(snapshot.backend_name) or snapshot.backend.value,
             "model": snapshot.model,
             "voice": snapshot.voice,
             "answers": answer_words(fast) if fast is not None else "",
             "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
-            "resumed": counted(snapshot.recovered_turns, "1 turn", "{n} turns") if snapshot.recovered_turns else "",
+            "resumed": trn("1 turn", "{n} turns", snapshot.recovered_turns) if snapshot.recovered_turns else "",
             "sync": sync_words(conversation) if conversation is not None else "",
-            "pending": counted(snapshot.pending_sync, "1 turn", "{n} turns") if snapshot.pending_sync else "",
-            "unsaved": counted(snapshot.unsaved, "1 turn", "{n} turns") if snapshot.unsaved else "",
-            "keyring": snapshot.keyring_note,
-            "store": snapshot.store_note,
-            "settings": snapshot.settings_note,
+            "pending": trn("1 turn", "{n} turns", snapshot.pending_sync) if snapshot.pending_sync else "",
+            "unsaved": trn("1 turn", "{n} turns", snapshot.unsaved) if snapshot.unsaved else "",
+            "keyring": tr(snapshot.keyring_note),
+            "store": tr(snapshot.store_note),
+            "settings": tr(snapshot.settings_note),
             "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
-            "device": snapshot.device_note,
+            "device": tr(snapshot.device_note),
             "input": sound_note(snapshot),
             "speaker": snapshot.speaker_name,
             "key": snapshot.hotkey.upper(),
-            "key_note": snapshot.hotkey_note,
+            "key_note": tr(snapshot.hotkey_note),
             "speech_in": _number(tokens_used.speech_in),
             "speech_out": _number(tokens_used.speech_out),
             "text_in": _number(tokens_used.text_in),
@@ -98,7 +99,7 @@ class DetailsView(QFrame):
         return "" if label.isHidden() else label.text()
 
     def _no_microphone(self, snapshot: Snapshot) -> str:
-        return self.tr("closed") if snapshot.microphone is MicrophoneState.ABSENT else ""
+        return tr("closed") if snapshot.microphone is MicrophoneState.ABSENT else ""
 
     def _set(self, name: str, value: str) -> None:
         label = self._values[name]
@@ -125,39 +126,39 @@ class DetailsView(QFrame):
     def _fill(self) -> None:
         self._titles: dict[str, QLabel] = {}
         self._group(
-            self.tr("Partner"),
-            ("backend", self.tr("Backend")),
-            ("model", self.tr("Model")),
-            ("voice", self.tr("Voice")),
-            ("answers", self.tr("Answers")),
+            tr("Partner"),
+            ("backend", tr("Backend")),
+            ("model", tr("Model")),
+            ("voice", tr("Voice")),
+            ("answers", tr("Answers")),
             ("delay", ""),
         )
         self._group(
-            self.tr("Sound"),
-            ("microphone", self.tr("Microphone")),
+            tr("Sound"),
+            ("microphone", tr("Microphone")),
             ("device", ""),
             ("input", ""),
-            ("speaker", self.tr("Speaker")),
-            ("key", self.tr("Talk key")),
+            ("speaker", tr("Speaker")),
+            ("key", tr("Talk key")),
             ("key_note", ""),
         )
         self._group(
-            self.tr("Conversation"),
-            ("label", self.tr("Label")),
-            ("resumed", self.tr("Carried over")),
-            ("sync", self.tr("Sync")),
-            ("pending", self.tr("All waiting")),
-            ("unsaved", self.tr("Not saved yet")),
+            tr("Conversation"),
+            ("label", tr("Label")),
+            ("resumed", tr("Carried over")),
+            ("sync", tr("Sync")),
+            ("pending", tr("All waiting")),
+            ("unsaved", tr("Not saved yet")),
             ("keyring", ""),
             ("store", ""),
             ("settings", ""),
         )
         self._group(
-            self.tr("Tokens since start"),
-            ("speech_in", self.tr("Speech in")),
-            ("speech_out", self.tr("Speech out")),
-            ("text_in", self.tr("Text in")),
-            ("text_out", self.tr("Text out")),
+            tr("Tokens since start"),
+            ("speech_in", tr("Speech in")),
+            ("speech_out", tr("Speech out")),
+            ("text_in", tr("Text in")),
+            ("text_out", tr("Text out")),
         )
 
     def _group(self, title: str, *rows: tuple[str, str]) -> None:
@@ -188,4 +189,4 @@ class DetailsView(QFrame):
 
 
 def _number(count: int) -> str:
-    return f"{count:,}" if count else ""
+    return written(count) if count else ""

@@ -21,9 +21,9 @@ from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import ShapeLabel
+from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
-from novadesk.ui.words import tr
 
 REFRESH_MS = 2_000
 NEWEST_EVENTS = 200

@@ -7,6 +7,7 @@ from novadesk.conversation.api import Intents, Phase, Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
+from novadesk.ui.i18n import tr
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import sync_line
@@ -76,10 +77,10 @@ class PrivateBadge(QFrame):
         self.setObjectName("privateBadge")
         shape = ShapeLabel(theme, 14, self)
         shape.set_shape("private", tokens.Tone.PLAIN)
-        self.word = QLabel(self.tr("Private"), self)
-        words = self.tr("Nothing of this conversation is written or synced. It is gone when you leave it.")
+        self.word = QLabel(tr("Private"), self)
+        words = tr("Nothing of this conversation is written or synced. It is gone when you leave it.")
         self.setToolTip(words)
-        self.setAccessibleName(self.tr("Private conversation"))
+        self.setAccessibleName(tr("Private conversation"))
         self.setAccessibleDescription(words)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         layout = QHBoxLayout(self)
@@ -133,7 +134,7 @@ class Header(QFrame):
         self.setObjectName("header")
         self._theme = theme
         self._narrow = False
-        self.sidebar = IconButton(theme, "sidebar", self.tr("Show conversations"), parent=self)
+        self.sidebar = IconButton(theme, "sidebar", tr("Show conversations"), parent=self)
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.title = ElidedLabel(self)
         self.title.setObjectName("title")
@@ -142,11 +143,9 @@ class Header(QFrame):
         self.backend = ElidedLabel(self, least_chars=0)
         self.backend.setObjectName("backend")
         self.state = StateLabel(theme, self)
-        self.end = IconButton(
-            theme, "end", self.tr("End the conversation"), shown=self.tr("End"), shortcut="Ctrl+E", parent=self
-        )
+        self.end = IconButton(theme, "end", tr("End the conversation"), shown=tr("End"), shortcut="Ctrl+E", parent=self)
         self.end.clicked.connect(intents.end_conversation)
-        self.details = IconButton(theme, "details", self.tr("Details"), shortcut="Ctrl+I", parent=self)
+        self.details = IconButton(theme, "details", tr("Details"), shortcut="Ctrl+I", parent=self)
         self.details.setCheckable(True)
         self.details.clicked.connect(self.details_wanted)
         words = QVBoxLayout()
@@ -176,13 +175,13 @@ class Header(QFrame):
     def show_snapshot(self, snapshot: Snapshot, *, late: bool = False) -> None:
         """Draw title, state, backend and sync; `late` when turns wait for sync longer than a delivery takes."""
         conversation = snapshot.conversation
-        title = (conversation.title or conversation.label) if conversation is not None else self.tr("New conversation")
+        title = (conversation.title or conversation.label) if conversation is not None else tr("New conversation")
         self.title.set_whole(title)
         self.private.show_private(conversation is not None and conversation.private)
         self.state.show_snapshot(snapshot)
         self.sync.show_snapshot(snapshot, late=late)
         self._make_room()
-        name = snapshot.backend_name
+        name = tr(snapshot.backend_name)
         self.backend.set_whole(f"· {name}" if name else "")
         resting = snapshot.phase is Phase.IDLE and bool(snapshot.turns)
         self.end.setEnabled(resting or snapshot.phase in _LIVE)

@@ -9,8 +9,9 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 
 from novadesk.models import Conversation, Found, SyncState
+from novadesk.ui.i18n import tr
 from novadesk.ui.item_models import AnyIndex, ItemRole
-from novadesk.ui.words import counted, day_name, local_time, sync_words, tr
+from novadesk.ui.words import counted, day_name, local_time, sync_words
 
 SYNC_ICONS = {
     SyncState.LOCAL: "sync-local",

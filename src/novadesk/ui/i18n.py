@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
+from PySide6.QtGui import QKeySequence
 
 from novadesk.text import Text, Value
 from novadesk.ui.resources import find_resources
@@ -48,6 +49,8 @@ def tr(text: str, note: str = "", /, **values: Value) -> str:
         note: tells two meanings of the same word apart; a literal.
         values: for the placeholders of a literal; whole numbers are grouped, others written as the language does.
     """
+    if not text:
+        return ""
     if isinstance(text, Text):
         values = {name: tr(value) if isinstance(value, Text) else value for name, value in text.values.items()} | values
         if text.many:
@@ -72,6 +75,16 @@ def written(value: float) -> str:
         return _State.locale.toString(value)
     digits = len(repr(value).partition(".")[2])
     return _State.locale.toString(value, "f", digits)
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return a number as the language writes it, with so many digits after the point."""
+    return _State.locale.toString(float(value), "f", digits)
+
+
+def shortcut(keys: str) -> str:
+    """Return keys such as "Ctrl+E" as this system and language name them."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def locale() -> QLocale:

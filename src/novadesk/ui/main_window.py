@@ -17,6 +17,7 @@ from novadesk.ui.details_view import DetailsView
 from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
@@ -26,7 +27,6 @@ from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.volume import STEP
-from novadesk.ui.words import counted
 
 _LATE_MS = 4000
 """A delivery takes a second or two; turns that wait longer are worth a word."""
@@ -129,8 +129,8 @@ class MainWindow(QMainWindow):
     def _keys(self, *, typing: bool = False) -> str:
         key = self._key.upper()
         if typing:
-            return key or self.tr("the button")
-        return self.tr("Space or {key}").format(key=key) if key else self.tr("Space")
+            return key or tr("the button")
+        return tr("Space or {key}", key=key) if key else tr("Space")
 
     def begin(self, *, hidden: bool = False) -> None:
         """Show the window for the first time, or leave it where a click brings it forward."""
@@ -166,12 +166,10 @@ class MainWindow(QMainWindow):
         box = self.question = Question(
             self.theme,
             self,
-            text=counted(self.snapshot.unsaved, "Quit and lose 1 turn?", "Quit and lose {n} turns?"),
-            detail=self.tr(
-                "They are not saved yet: the disk does not take them. NovaDesk goes on trying while it is open."
-            ),
-            do=self.tr("Quit"),
-            keep=self.tr("Stay"),
+            text=trn("Quit and lose 1 turn?", "Quit and lose {n} turns?", self.snapshot.unsaved),
+            detail=tr("They are not saved yet: the disk does not take them. NovaDesk goes on trying while it is open."),
+            do=tr("Quit"),
+            keep=tr("Stay"),
             on_do=self._intents.quit,
         )
         box.finished.connect(self._on_question_over)
@@ -333,21 +331,21 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         controls = self.panel.controls
         wishes: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("Ctrl+N", self.tr("New conversation"), self._intents.new_conversation),
-            ("Ctrl+Shift+N", self.tr("New private conversation"), self.history.begin_private),
-            ("Ctrl+E", self.tr("End the conversation"), self._intents.end_conversation),
-            ("Ctrl+M", self.tr("Mute"), controls.toggle_mute),
-            ("Ctrl+Up", self.tr("Louder"), lambda: controls.volume.step(STEP)),
-            ("Ctrl+Down", self.tr("Softer"), lambda: controls.volume.step(-STEP)),
-            ("Esc", self.tr("Stop the answer"), self._on_escape),
-            ("Ctrl+I", self.tr("Details"), self.toggle_details),
-            ("Ctrl+F", self.tr("Search conversations"), self._on_search),
-            ("Ctrl+L", self.tr("Write a message"), self.panel.composer.field.setFocus),
-            ("Ctrl+,", self.tr("Settings"), self.show_settings),
-            ("F1", self.tr("About NovaDesk"), self.show_about),
-            ("F6", self.tr("Next pane"), self.next_pane),
-            ("F12", self.tr("Diagnostics"), self.show_diagnostics),
-            ("Ctrl+Q", self.tr("Quit"), self.ask_to_quit),
+            ("Ctrl+N", tr("New conversation"), self._intents.new_conversation),
+            ("Ctrl+Shift+N", tr("New private conversation"), self.history.begin_private),
+            ("Ctrl+E", tr("End the conversation"), self._intents.end_conversation),
+            ("Ctrl+M", tr("Mute"), controls.toggle_mute),
+            ("Ctrl+Up", tr("Louder"), lambda: controls.volume.step(STEP)),
+            ("Ctrl+Down", tr("Softer"), lambda: controls.volume.step(-STEP)),
+            ("Esc", tr("Stop the answer"), self._on_escape),
+            ("Ctrl+I", tr("Details"), self.toggle_details),
+            ("Ctrl+F", tr("Search conversations"), self._on_search),
+            ("Ctrl+L", tr("Write a message"), self.panel.composer.field.setFocus),
+            ("Ctrl+,", tr("Settings"), self.show_settings),
+            ("F1", tr("About NovaDesk"), self.show_about),
+            ("F6", tr("Next pane"), self.next_pane),
+            ("F12", tr("Diagnostics"), self.show_diagnostics),
+            ("Ctrl+Q", tr("Quit"), self.ask_to_quit),
         )
         for keys, words, wish in wishes:
             action = QAction(words, self)

@@ -19,6 +19,7 @@ from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.answer_time import AnswerTime
 from novadesk.ui.controls import IconButton, ShapeLabel, TextField
+from novadesk.ui.i18n import tr
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
 from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource, loudness
@@ -47,10 +48,10 @@ class ErrorBar(QFrame):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.retry = QPushButton(self.tr("Try now"), self)
+        self.retry = QPushButton(tr("Try now"), self)
         self.retry.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.retry.clicked.connect(intents.try_now)
-        self.copy = IconButton(theme, "copy", self.tr("Copy details of the error"), parent=self)
+        self.copy = IconButton(theme, "copy", tr("Copy details of the error"), parent=self)
         self.copy.clicked.connect(self._copy)
         words = QVBoxLayout()
         words.setSpacing(theme.px(2))
@@ -76,10 +77,10 @@ class ErrorBar(QFrame):
         self.setVisible(error is not None)
         if error is None:
             return
-        self.what.setText(error.what)
-        self.advice.setText(error.advice)
+        self.what.setText(tr(error.what))
+        self.advice.setText(tr(error.advice))
         if not known:  # a count or a countdown that moves is no news
-            announce(self, f"{error.what} {error.advice}", urgent=True)
+            announce(self, f"{self.what.text()} {self.advice.text()}", urgent=True)
 
     def _copy(self) -> None:
         if self._error is not None:
@@ -107,11 +108,11 @@ class Controls(QWidget):
         self.talk.hold_ended.connect(lambda: hold.release(TalkSource.MOUSE))
         self.talk.clicked.connect(self._latch)
         self.mute = IconButton(
-            theme, "microphone", self.tr("Mute"), shown=self.tr("Mute"), below=True, shortcut="Ctrl+M", parent=self
+            theme, "microphone", tr("Mute"), shown=tr("Mute"), below=True, shortcut="Ctrl+M", parent=self
         )
         self.mute.clicked.connect(self.toggle_mute)
         self.stop = IconButton(
-            theme, "stop", self.tr("Stop the answer"), shown=self.tr("Stop"), below=True, shortcut="Esc", parent=self
+            theme, "stop", tr("Stop the answer"), shown=tr("Stop"), below=True, shortcut="Esc", parent=self
         )
         self.stop.clicked.connect(intents.stop_speaking)
         for button in (self.mute, self.stop):
@@ -150,11 +151,11 @@ class Controls(QWidget):
             snapshot.talking or (snapshot.talk_mode is TalkMode.HANDS_FREE and not self._deaf)
         )
         hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
-        name = self.tr("Talk") if hands_free else self.tr("Hold to talk")
+        name = tr("Talk") if hands_free else tr("Hold to talk")
         self.talk.setAccessibleName(name)
-        self.talk.setToolTip(self.tr("{name} ({key})").format(name=name, key=key))
+        self.talk.setToolTip(f"{name} ({key})")
         self.mute.set_icon("microphone-off" if self._muted else "microphone")
-        self.mute.setText(self.tr("Unmute") if self._muted else self.tr("Mute"))
+        self.mute.setText(tr("Unmute") if self._muted else tr("Mute"))
         self.mute.set_name(self.mute.text())
         self._modes_buttons[snapshot.talk_mode].setChecked(True)
         self.show_levels(snapshot)
@@ -189,20 +190,20 @@ class Controls(QWidget):
             self.under.style().unpolish(self.under)
             self.under.style().polish(self.under)
             if unheard:
-                announce(self, self.tr("Muted: nobody hears you"))
+                announce(self, tr("Muted: nobody hears you"))
 
     def _words_under(self, snapshot: Snapshot, key: str) -> str:
         if self._muted:
-            return self.tr("Muted: nobody hears you") if self._unheard else self.tr("Muted")
+            return tr("Muted: nobody hears you") if self._unheard else tr("Muted")
         if snapshot.microphone is MicrophoneState.ABSENT and not snapshot.sound_opening and snapshot.phase in HEARING:
-            return self.tr("No microphone")
+            return tr("No microphone")
         if self._deaf:
-            return self.tr("Not listening while it speaks")
+            return tr("Not listening while it speaks")
         if snapshot.talk_mode is TalkMode.HANDS_FREE:
             if snapshot.phase in RESTING:
-                return self.tr("Press {key}").format(key=key)
-            return self.tr("Listening") if self._heard and snapshot.phase in HEARING else self.tr("Hands-free")
-        return self.tr("Let go to send") if self._heard else self.tr("Hold {key}").format(key=key)
+                return tr("Press {key}", key=key)
+            return tr("Listening") if self._heard and snapshot.phase in HEARING else tr("Hands-free")
+        return tr("Let go to send") if self._heard else tr("Hold {key}", key=key)
 
     def _latch(self) -> None:
         if self._hold.holds(TalkSource.LATCH):
@@ -219,8 +220,8 @@ class Controls(QWidget):
         group = QButtonGroup(self)
         self._modes_buttons: dict[TalkMode, QPushButton] = {}
         words = {
-            TalkMode.HOLD: (self.tr("Hold"), self.tr("Hold to talk")),
-            TalkMode.HANDS_FREE: (self.tr("Hands-free"), self.tr("Talk hands-free")),
+            TalkMode.HOLD: (tr("Hold"), tr("Hold to talk")),
+            TalkMode.HANDS_FREE: (tr("Hands-free"), tr("Talk hands-free")),
         }
         for mode, (shown, name) in words.items():
             button = QPushButton(shown, box)
@@ -272,13 +273,13 @@ class Composer(QFrame):
         self._intents = intents
         self.field = TextField(self)
         self.field.setObjectName("field")
-        self.field.setAccessibleName(self.tr("Message"))
+        self.field.setAccessibleName(tr("Message"))
         self.field.setFrame(False)
         self.field.setMaxLength(20_000)
         self.field.returnPressed.connect(self._send)
         self.field.textChanged.connect(self._on_text)
         self.field.installEventFilter(self)
-        self.send = IconButton(theme, "send", self.tr("Send"), parent=self)
+        self.send = IconButton(theme, "send", tr("Send"), parent=self)
         self.send.setEnabled(False)
         self.send.clicked.connect(self._send)
         layout = QHBoxLayout(self)

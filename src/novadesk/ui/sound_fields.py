@@ -23,9 +23,9 @@ from novadesk.models import InputTrouble
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.i18n import tr
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import tr
 
 TEST_DEADLINE_S = 40.0
 """The core ends a test by itself after 20 s; opening and closing slow devices takes some more."""

@@ -8,22 +8,22 @@ from novadesk.conversation.api import Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import IconButton, ShapeLabel
+from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import tr
 
 
 def sound_note(snapshot: Snapshot) -> str:
     """Return what the person should know of the sound, or nothing; a bad microphone comes first."""
     if snapshot.input_note:
-        return snapshot.input_note
+        return tr(snapshot.input_note)
     if not _echoes(snapshot):
         return ""
     turns = snapshot.echo is EchoSetting.HALF_DUPLEX
     way = tr("Wear a headset or lower the volume.") if turns else tr("Wear a headset, lower the volume, or take turns.")
     if snapshot.hears_itself:
-        return tr("The assistant hears itself. {way}").format(way=way)
-    words = tr("The speaker reaches the microphone {n} dB louder than your voice. {way}")
-    return words.format(n=round(snapshot.loud_echo_db or 0.0), way=way)
+        return tr("The assistant hears itself. {way}", way=way)
+    louder = round(snapshot.loud_echo_db or 0.0)
+    return tr("The speaker reaches the microphone {n} dB louder than your voice. {way}", n=louder, way=way)
 
 
 def _echoes(snapshot: Snapshot) -> bool:
@@ -52,7 +52,7 @@ class SoundNote(QFrame):
         self.way_out = QPushButton(self)
         self.way_out.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.way_out.clicked.connect(self._go)
-        self.close_button = IconButton(theme, "close", self.tr("Close this advice"), parent=self)
+        self.close_button = IconButton(theme, "close", tr("Close this advice"), parent=self)
         self.close_button.clicked.connect(self._settle)
         layout = QHBoxLayout(self)
         edge = theme.px(tokens.SPACE_3)
@@ -71,8 +71,8 @@ class SoundNote(QFrame):
         words = "" if echo and self._settled else sound_note(snapshot)
         self.close_button.setVisible(echo)
         self._turns = echo and snapshot.echo is not EchoSetting.HALF_DUPLEX
-        self.way_out.setText(self.tr("Take turns") if self._turns else self.tr("Sound settings"))
-        why = self.tr("NovaDesk does not listen while it speaks") if self._turns else ""
+        self.way_out.setText(tr("Take turns") if self._turns else tr("Sound settings"))
+        why = tr("NovaDesk does not listen while it speaks") if self._turns else ""
         self.way_out.setToolTip(why)
         self.way_out.setAccessibleDescription(why)
         if words != self.words.text():

@@ -2,41 +2,49 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication
-
 from novadesk.config import EchoSetting
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.errors import Layer
+from novadesk.text import Text
+from novadesk.ui.i18n import tr
 from novadesk.ui.tokens import Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateLine:
-    """How a state looks and reads. `shape` names an icon; `hint` says what can be done now."""
+    """How a state looks and reads. `shape` names an icon; `hint` says what can be done now, for `tr` to fill in."""
 
     shape: str
-    word: str
+    word: Text
     tone: Tone
-    hint: str
+    hint: Text
 
 
-def _line(shape: str, word: str, tone: Tone, hint: str) -> StateLine:
+def _line(shape: str, word: Text, tone: Tone, hint: Text) -> StateLine:
     return StateLine(shape=shape, word=word, tone=tone, hint=hint)
 
 
+_OR_TYPE = Text("{talk}, or type {here}")
+_INTERRUPT = Text("{talk} to interrupt, or type {here}")
+_ADD = Text("Type to add something")
+
+
 _PHASES: dict[Phase, StateLine] = {
-    Phase.OFFLINE: _line("state-offline", "Offline", Tone.QUIET, "Type a message"),
-    Phase.IDLE: _line("state-idle", "Idle", Tone.QUIET, "{talk}, or type to begin"),
-    Phase.CONNECTING: _line("state-connecting", "Connecting", Tone.QUIET, "Connecting… type meanwhile"),
-    Phase.READY: _line("state-ready", "Ready", Tone.GOOD, "{talk}, or type {here}"),
-    Phase.LISTENING: _line("state-listening", "Listening", Tone.GOOD, "Listening… or type {here}"),
-    Phase.THINKING: _line("state-thinking", "Thinking", Tone.QUIET, "Type to add something"),
-    Phase.TOOL: _line("state-tool", "Looking something up", Tone.QUIET, "Type to add something"),
-    Phase.SPEAKING: _line("state-speaking", "Speaking", Tone.PLAIN, "{talk} to interrupt, or type {here}"),
-    Phase.INTERRUPTED: _line("state-interrupted", "Interrupted", Tone.CAUTION, "Go on, or type {here}"),
-    Phase.RENEWING: _line("state-renewing", "Renewing", Tone.GOOD, "{talk}, or type {here}"),
-    Phase.RECONNECTING: _line("state-renewing", "Reconnecting", Tone.CAUTION, "Type now, sent once reconnected"),
-    Phase.FAILED: _line("state-failed", "Stopped", Tone.BAD, "Type to try again"),
-    Phase.ENDED: _line("state-ended", "Ended", Tone.QUIET, "{talk}, or type to go on"),
+    Phase.OFFLINE: _line("state-offline", Text("Offline"), Tone.QUIET, Text("Type a message")),
+    Phase.IDLE: _line("state-idle", Text("Idle"), Tone.QUIET, Text("{talk}, or type to begin")),
+    Phase.CONNECTING: _line("state-connecting", Text("Connecting"), Tone.QUIET, Text("Connecting… type meanwhile")),
+    Phase.READY: _line("state-ready", Text("Ready"), Tone.GOOD, _OR_TYPE),
+    Phase.LISTENING: _line("state-listening", Text("Listening"), Tone.GOOD, Text("Listening… or type {here}")),
+    Phase.THINKING: _line("state-thinking", Text("Thinking"), Tone.QUIET, _ADD),
+    Phase.TOOL: _line("state-tool", Text("Looking something up"), Tone.QUIET, _ADD),
+    Phase.SPEAKING: _line("state-speaking", Text("Speaking"), Tone.PLAIN, _INTERRUPT),
+    Phase.INTERRUPTED: _line("state-interrupted", Text("Interrupted"), Tone.CAUTION, Text("Go on, or type {here}")),
+    Phase.RENEWING: _line("state-renewing", Text("Renewing"), Tone.GOOD, _OR_TYPE),
+    Phase.RECONNECTING: _line(
+        "state-renewing", Text("Reconnecting"), Tone.CAUTION, Text("Type now, sent once reconnected")
+    ),
+    Phase.FAILED: _line("state-failed", Text("Stopped"), Tone.BAD, Text("Type to try again")),
+    Phase.ENDED: _line("state-ended", Text("Ended"), Tone.QUIET, Text("{talk}, or type to go on")),
 }
 
 HEARING = frozenset(
@@ -46,15 +54,46 @@ HEARING = frozenset(
 RESTING = frozenset({Phase.IDLE, Phase.ENDED})
 _BUSY = frozenset({Phase.LISTENING, Phase.THINKING, Phase.TOOL, Phase.SPEAKING})
 
-_QUIET_MICROPHONE: dict[MicrophoneState, tuple[str, str]] = {
-    MicrophoneState.MUTED: ("state-muted", "Unmute to talk, or type {here}"),
-    MicrophoneState.ABSENT: ("state-no-microphone", "No microphone. Type {here}"),
+_QUIET_MICROPHONE: dict[MicrophoneState, tuple[str, Text, Text, Text]] = {
+    MicrophoneState.MUTED: (
+        "state-muted",
+        Text("Muted"),
+        Text("muted"),
+        Text("Unmute to talk, or type {here}"),
+    ),
+    MicrophoneState.ABSENT: (
+        "state-no-microphone",
+        Text("No microphone"),
+        Text("no microphone"),
+        Text("No microphone. Type {here}"),
+    ),
 }
+"""The shape, the word alone, the word after another one, and the hint."""
+
+LAYERS: dict[Layer, Text] = {
+    Layer.INPUT: Text("input"),
+    Layer.SETTINGS: Text("settings"),
+    Layer.AUDIO: Text("audio"),
+    Layer.NETWORK: Text("network"),
+    Layer.CREDENTIALS: Text("credentials"),
+    Layer.SERVICE: Text("service"),
+    Layer.PRACTICE: Text("practice"),
+    Layer.STORE: Text("store"),
+    Layer.SYNC: Text("sync"),
+    Layer.KEYRING: Text("keyring"),
+    Layer.CONTROL: Text("control"),
+    Layer.DESKTOP: Text("desktop"),
+}
+"""The word of each layer that an error can name."""
+
+_HERE = {"here": Text("here"), "below": Text("below")}
 
 
-_OPENING = _line("state-connecting", "Opening the microphone", Tone.QUIET, "Opening the microphone… type meanwhile")
-_RESTING = _line("state-idle", "Resting", Tone.QUIET, "Resting. {talk}, or type to go on")
-_HEARD = _line("state-listening", "Listening", Tone.GOOD, "{talk}, or type {here}")
+_OPENING = _line(
+    "state-connecting", Text("Opening the microphone"), Tone.QUIET, Text("Opening the microphone… type meanwhile")
+)
+_RESTING = _line("state-idle", Text("Resting"), Tone.QUIET, Text("Resting. {talk}, or type to go on"))
+_HEARD = _line("state-listening", Text("Listening"), Tone.GOOD, _OR_TYPE)
 
 
 def line_of(snapshot: Snapshot) -> StateLine:
@@ -76,11 +115,11 @@ def state_line(phase: Phase, microphone: MicrophoneState) -> StateLine:
         return _HEARD
     if phase not in HEARING or microphone not in _QUIET_MICROPHONE:
         return line
-    shape, hint = _QUIET_MICROPHONE[microphone]
-    word = "Muted" if microphone is MicrophoneState.MUTED else "No microphone"
+    shape, alone, after, hint = _QUIET_MICROPHONE[microphone]
     if phase in (Phase.READY, Phase.LISTENING):
-        return StateLine(shape=shape, word=word, tone=Tone.CAUTION, hint=hint)
-    return StateLine(shape=line.shape, word=f"{line.word}, {word.lower()}", tone=line.tone, hint=hint)
+        return StateLine(shape=shape, word=alone, tone=Tone.CAUTION, hint=hint)
+    word = Text("{state}, {microphone}", state=line.word, microphone=after)
+    return StateLine(shape=line.shape, word=word, tone=line.tone, hint=hint)
 
 
 def state_words(snapshot: Snapshot, retry_in_s: float | None) -> str:
@@ -92,19 +131,20 @@ def state_words(snapshot: Snapshot, retry_in_s: float | None) -> str:
     """
     word = tr(line_of(snapshot).word)
     if snapshot.phase is Phase.RECONNECTING:
-        parts = [tr("{ordinal} try").format(ordinal=_ordinal(snapshot.attempt))] if snapshot.attempt else []
+        attempt, left = snapshot.attempt, round(retry_in_s or 0)
         if retry_in_s is not None and retry_in_s >= 0.5:
-            parts.append(tr("in {seconds} s").format(seconds=round(retry_in_s)))
-        return f"{word} ({', '.join(parts)})" if parts else word
+            soon = tr("{state} (attempt {n}, in {s} s)", state=word, n=attempt, s=left)
+            return soon if attempt else tr("{state} (in {s} s)", state=word, s=left)
+        return tr("{state} (attempt {n})", state=word, n=attempt) if attempt else word
     if snapshot.phase is Phase.FAILED and snapshot.error is not None:
-        return f"{word} ({tr(snapshot.error.layer)})"
+        return f"{word} ({tr(LAYERS[Layer(snapshot.error.layer)])})"
     return word
 
 
 def empty_title(snapshot: Snapshot) -> str:
     """Return what the page without turns says above its hint."""
     if snapshot.phase in _BUSY:
-        return tr("{state}…").format(state=tr(line_of(snapshot).word))
+        return f"{tr(line_of(snapshot).word)}…"
     return tr("Private conversation") if _is_private(snapshot) else tr("Nothing said yet")
 
 
@@ -113,7 +153,8 @@ def empty_hint(snapshot: Snapshot, key: str) -> str:
     words = hint(snapshot, key, where="below")
     if not _is_private(snapshot):
         return words
-    return tr("Nothing that is said here is saved or synced. It is gone when you leave it.") + "\n" + words
+    gone = tr("Nothing that is said here is saved or synced. It is gone when you leave it.")
+    return f"{gone}\n{words}"
 
 
 def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
@@ -125,15 +166,17 @@ def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
         where: the text field, as seen from the words: "here" or "below".
     """
     line = line_of(snapshot)
+    here = tr(_HERE[where])
     hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
-    talk = tr("Just speak") if hands_free else tr("Hold {key} to talk").format(key=key)
     if not_listening(snapshot):
-        return tr("Stop to interrupt, or type {here}").format(here=tr(where))
-    if line.hint.startswith("{talk} to interrupt"):
-        talk = tr("Speak") if hands_free else tr("Hold {key}").format(key=key)
-    elif hands_free and snapshot.phase in RESTING:
-        talk = tr("Press {key}").format(key=key)
-    return tr(line.hint).format(talk=talk, here=tr(where))
+        return tr("Stop to interrupt, or type {here}", here=here)
+    if line.hint is _INTERRUPT:
+        talk = tr("Speak", "to interrupt") if hands_free else tr("Hold {key}", "to interrupt", key=key)
+    elif not hands_free:
+        talk = tr("Hold {key} to talk", key=key)
+    else:
+        talk = tr("Press {key}", key=key) if snapshot.phase in RESTING else tr("Just speak")
+    return tr(line.hint, talk=talk, here=here)
 
 
 def not_listening(snapshot: Snapshot) -> bool:
@@ -144,13 +187,3 @@ def not_listening(snapshot: Snapshot) -> bool:
 
 def _is_private(snapshot: Snapshot) -> bool:
     return snapshot.conversation is not None and snapshot.conversation.private
-
-
-def tr(text: str) -> str:
-    """Translate a word of the tables."""
-    return QCoreApplication.translate("States", text)
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

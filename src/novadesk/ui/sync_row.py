@@ -9,8 +9,8 @@ from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.controls import IconButton
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import counted
 
 _PULL_S = 3600.0
 _SAID_MS = 8000
@@ -35,11 +35,11 @@ class SyncRow(QWidget):
         self.words.setObjectName("syncWords")
         self.words.setWordWrap(True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.now = IconButton(theme, "sync-now", self.tr("Sync now"), parent=parent)
+        self.now = IconButton(theme, "sync-now", tr("Sync now"), parent=parent)
         self.now.clicked.connect(self.pull)
-        self.cancel = QPushButton(self.tr("Cancel"), self)
+        self.cancel = QPushButton(tr("Cancel"), self)
         self.cancel.setObjectName("small")
-        self.cancel.setAccessibleName(self.tr("Cancel reading from the cloud"))
+        self.cancel.setAccessibleName(tr("Cancel reading from the cloud"))
         self.cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.cancel.clicked.connect(self.stop)
         self._fading = QTimer(self)
@@ -82,17 +82,17 @@ class SyncRow(QWidget):
         question, self._question = self._question, None
         if question is not None:
             question.drop()
-            self.say(self.tr("Stopped. What is here stays."))
+            self.say(tr("Stopped. What is here stays."))
             self.now.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_pulled(self, came: int) -> None:
         self._question = None
-        self.say(counted(came, "1 new turn came in.", "{n} new turns came in.") if came else self.tr("Up to date."))
+        self.say(trn("1 new turn came in.", "{n} new turns came in.", came) if came else tr("Up to date."))
         self.done.emit()
 
     def _on_error(self, error: KnownError) -> None:
         self._question = None
-        self.say(f"{error.what} {error.advice}")
+        self.say(f"{tr(error.what)} {tr(error.advice)}")
 
     def _fade(self) -> None:
         self._said = ""
@@ -101,10 +101,10 @@ class SyncRow(QWidget):
     def _draw(self) -> None:
         words = self._said
         if self._question is not None or self._pulling is not None:
-            words = self.tr("Reading…")
+            words = tr("Reading…")
             if self._pulling is not None and self._pulling[1]:
                 done, whole = self._pulling
-                words = self.tr("Reading {done} of {whole}").format(done=f"{done:,}", whole=f"{whole:,}")
+                words = tr("Reading {done} of {whole}", done=done, whole=whole)
         self.words.setText(words)
         self.setVisible(bool(words))
         self.cancel.setVisible(self._question is not None)

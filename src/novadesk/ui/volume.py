@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolTi
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import IconButton
+from novadesk.ui.i18n import shortcut, tr
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import percent
 
@@ -92,7 +93,7 @@ class VolumeControl(QWidget):
         self._before = volume or 1.0
         self.silence = IconButton(theme, "speaker", "", parent=self)
         self.silence.clicked.connect(self.toggle)
-        self.slider = Slider(self.tr("Volume of answers"), volume, self)
+        self.slider = Slider(tr("Volume of answers"), volume, self)
         self.slider.setFixedWidth(theme.px(88))
         self.slider.valueChanged.connect(lambda _value: self._choose(self.slider.volume))
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -137,11 +138,16 @@ class VolumeControl(QWidget):
 
     def _draw(self) -> None:
         self.silence.set_icon("speaker" if self.volume else "speaker-off")
-        self.silence.set_name(self.tr("Silence answers") if self.volume else self.tr("Make answers heard"))
+        self.silence.set_name(tr("Silence answers") if self.volume else tr("Make answers heard"))
         self.slider.setAccessibleDescription(percent(self.volume))
         self.slider.setToolTip(self._words())
 
     def _words(self) -> str:
         if not self.volume:
-            return self.tr("Answers are silent")
-        return self.tr("Volume {percent} (Ctrl+Up, Ctrl+Down)").format(percent=percent(self.volume))
+            return tr("Answers are silent")
+        return tr(
+            "Volume {percent} ({louder}, {softer})",
+            percent=percent(self.volume),
+            louder=shortcut("Ctrl+Up"),
+            softer=shortcut("Ctrl+Down"),
+        )

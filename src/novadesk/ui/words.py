@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from PySide6.QtCore import QCoreApplication
-
 from novadesk.conversation.api import Snapshot
 from novadesk.models import Conversation, Role, SyncState, Turn
+from novadesk.ui.i18n import locale, tr, trn
 from novadesk.ui.tokens import Tone
 
 _WEEK = 7
@@ -30,19 +29,14 @@ class TurnMark:
     tone: Tone
 
 
-def tr(text: str) -> str:
-    """Translate a text of the window."""
-    return QCoreApplication.translate("Window", text)
-
-
 def counted(number: int, one: str, many: str) -> str:
-    """Return `one` for 1, else `many` with its `{n}` filled in."""
-    return tr(one) if number == 1 else tr(many).format(n=f"{number:,}")
+    """Return `trn(one, many, number)`."""
+    return trn(one, many, number)
 
 
 def percent(share: float) -> str:
     """Return a share of 0 to 1 as people read it."""
-    return tr("{n} %").format(n=round(share * 100))
+    return tr("{n} %", n=round(share * 100))
 
 
 def local_time(unix_ms: int) -> datetime:
@@ -57,9 +51,11 @@ def day_name(day: date, today: date) -> str:
     if day == today - timedelta(days=1):
         return tr("Yesterday")
     if day > today - timedelta(days=_WEEK):
-        return day.strftime("%A")
-    words = f"{day.day} {day.strftime('%B')}"
-    return words if day.year == today.year else f"{words} {day.year}"
+        return locale().standaloneDayName(day.isoweekday())
+    month = locale().monthName(day.month)
+    if day.year == today.year:
+        return tr("{day} {month}", "a date", day=str(day.day), month=month)
+    return tr("{day} {month} {year}", "a date", day=str(day.day), month=month, year=str(day.year))
 
 
 def sync_words(conversation: Conversation) -> str:
@@ -67,7 +63,7 @@ def sync_words(conversation: Conversation) -> str:
     if conversation.private:
         return tr("private, kept nowhere")
     if conversation.sync is SyncState.PENDING and conversation.pending:
-        return counted(conversation.pending, "1 turn waiting to sync", "{n} turns waiting to sync")
+        return trn("1 turn waiting to sync", "{n} turns waiting to sync", conversation.pending)
     return {
         SyncState.LOCAL: tr("on this computer only"),
         SyncState.PENDING: tr("waiting to sync"),
@@ -85,13 +81,13 @@ def sync_line(snapshot: Snapshot, *, late: bool) -> SyncLine | None:
     """
     note = snapshot.keyring_note
     if snapshot.unsaved:
-        words = counted(snapshot.unsaved, "1 turn not saved yet", "{n} turns not saved yet")
+        words = trn("1 turn not saved yet", "{n} turns not saved yet", snapshot.unsaved)
         return SyncLine(shape="unsaved", words=words, tone=Tone.CAUTION)
-    waiting = counted(snapshot.pending_sync, "1 turn waiting to sync", "{n} turns waiting to sync")
+    waiting = trn("1 turn waiting to sync", "{n} turns waiting to sync", snapshot.pending_sync)
     if note and snapshot.pending_sync:
-        return SyncLine(shape="sync-failed", words=f"{waiting}. {note}", tone=Tone.CAUTION)
+        return SyncLine(shape="sync-failed", words=f"{waiting}. {tr(note)}", tone=Tone.CAUTION)
     if note:
-        return SyncLine(shape="sync-failed", words=note, tone=Tone.CAUTION)
+        return SyncLine(shape="sync-failed", words=tr(note), tone=Tone.CAUTION)
     if snapshot.pending_sync and late:
         return SyncLine(shape="sync-pending", words=waiting, tone=Tone.QUIET)
     return None
