@@ -46,6 +46,15 @@ SURE_CLEAN = 0.5
 """The same, at once, where less than `CLEAN_DB` was left before: there is little to take for a voice."""
 
 CLEAN_DB = -68.0
+
+CLEAR_DB = 20.0
+SURE_FAINT = 0.85
+"""The same, where the sound lies less than `CLEAR_DB` over what was left before: it may be an answer's own remains.
+
+At `SURE_CLEAN` they stopped an answer once in seven minutes of simulated rooms, at this not once in an hour; it makes a
+stop 2 ms later at the median.
+"""
+
 DUCKED_STEPS = 15
 SURE_STEPS = 20
 """Suspicious steps that make certain where there is no speech model: 200 ms."""
@@ -151,9 +160,10 @@ class BargeInDetector:
     def _sure(self, over_db: float) -> bool:
         if self._listener is None:
             return self._hot_steps >= SURE_STEPS
-        if self._left.level_db < CLEAN_DB:
-            return self._listener.speech > SURE_CLEAN
-        return self._steps >= DUCKED_STEPS and over_db > STIR_DB and self._listener.speech > SURE
+        clean = self._left.level_db < CLEAN_DB
+        if not clean and (self._steps < DUCKED_STEPS or over_db <= STIR_DB):
+            return False
+        return self._listener.speech > (SURE_FAINT if over_db <= CLEAR_DB else SURE_CLEAN if clean else SURE)
 
     def _rest(self) -> None:
         self._stage = _Stage.QUIET

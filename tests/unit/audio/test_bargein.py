@@ -122,6 +122,21 @@ def test_where_much_was_or_may_be_left_the_answer_is_ducked_before_the_model_is_
     assert feed(detector, 0.1, 0.05, 25) == [BargeIn.CONFIRMED] * (later and not soon)
 
 
+@pytest.mark.parametrize("left", [0.0002, 0.003])
+@pytest.mark.parametrize(
+    ("times_louder", "speech", "believed"), [(6, 0.8, False), (6, 0.9, True), (20, 0.8, True), (20, 0.3, False)]
+)
+def test_what_is_hardly_louder_than_what_was_left_has_to_be_surer(
+    left: float, times_louder: float, speech: float, believed: bool
+) -> None:
+    model = Model(believes=False, speech=speech, louder_than=0.0)
+    detector = BargeInDetector(model)
+    feed(detector, 0.05, left, 1_200)
+    model.believes = True
+    heard = left * times_louder
+    assert (BargeIn.CONFIRMED in feed(detector, 2 * heard, heard, 40)) is believed
+
+
 def test_what_the_duck_makes_fainter_is_an_echo() -> None:
     model = Model(believes=False, speech=0.75, louder_than=0.0)
     detector = BargeInDetector(model)
