@@ -1,12 +1,14 @@
-"""How late a loop runs: a timer that should fire ten times a second, and what is to be said when it does not."""
+"""How late a loop runs: a timer that should fire four times a second, and what is to be said when it does not."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-EVERY_S = 0.1
-"""Time between two looks. A stall shows shorter than it was by up to this much, and one below it may not show."""
+EVERY_S = 0.25
+"""Time between two looks. A stall shows shorter than it was by up to this much, and one below it may not show.
+
+Every look wakes a processor that sleeps, all day long."""
 
 CORE_STALL_S = 0.1
 """Lateness of the core's loop that counts: three frames of the microphone wait by then."""
