@@ -3,9 +3,11 @@
 usage: python benchmarks/voice.py [--peers DIR] [--install] [--only NAME] [--quick] [--gates 1] [--json FILE]
 NovaDesk's window is measured in full, with its echo canceller on, and from outside side by side with peers from the
 package index that speak Nova Sonic: the same local server over TLS under AWS's own name, the same virtual devices, one
-after the other, each set up as its documentation recommends. They live in environments below DIR (build/peers), which
-`--install` makes. At the end NovaDesk's audio process is killed again and again. Needs root, for mounts of its own and
-the port of https. Exit code 1 when a limit is missed.
+after the other, each set up as its documentation recommends. Processor time is taken in a run of its own, without our
+probe, while idle work keeps the cores awake; what it comes to when they doze off, and pay for every waking, is told
+beside it. The peers live in environments below DIR (build/peers), which `--install` makes. At the end NovaDesk's audio
+process is killed again and again. Needs root, for mounts of its own and the port of https. Exit code 1 when a limit is
+missed.
 On a machine with other work, `chrt -r 5` in front lets all that is measured run before it.
 """
 
@@ -15,14 +17,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.sheet import Sheet, parser_of
 from benchmarks.voice_clients import ADDRESS, HOST, PEERS, PORT, World, install, novadesk, peer_running, version_of
-from benchmarks.voice_course import Found, NotHad, Plan, Theatre, go_through, quantile
+from benchmarks.voice_course import COURSE, Found, NotHad, Plan, Theatre, go_through, quantile
 from benchmarks.voice_kills import Killed, kill_again_and_again
+from benchmarks.voice_processor import SCENE, Taken, take
 from novadesk.server.runner import ServerOptions
 from tests.support.desk import Desk
 
@@ -31,7 +35,6 @@ FIRST_P50_MS = 40.0 + 15.0  # the prefill that it starts with, and what the rest
 QUIET_P99_MS, SILENT_P99_MS = 25.0, 70.0
 CPU_PERCENT, CPU_SHARE = 12.0, 0.8
 AGAIN_MS = 1_000.0
-KILLS, QUICK_KILLS = 10, 2
 OUTSIDE = (
     ("microphone → server, p50", "heard_ms", 50),
     ("microphone → server, p99", "heard_ms", 99),
@@ -45,8 +48,20 @@ OWN_COUNT = (
     ("own count: app → first sample in the callback", "start"),
     ("own count: app → end of the fade to silence", "silence"),
 )
-QUICK = Plan(pulses=6, answers=3, interruptions=3)
 OWN = "NovaDesk"
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """What everybody goes through, for the times and for the processor, and how often NovaDesk's audio is killed."""
+
+    course: Plan = COURSE
+    scene: Plan = SCENE
+    kills: int = 10
+
+
+_FEW = Plan(pulses=6, answers=3, interruptions=3)
+QUICK = Plans(_FEW, _FEW, 2)
 
 
 def figures(found: Found) -> list[float]:
@@ -85,18 +100,25 @@ def tell_side_by_side(everybody: Mapping[str, Found], sheet: Sheet) -> None:
             own = name == OWN
             gate = SILENT_P99_MS if own and (kind, percent) == ("stopped_ms", 99) else None
             sheet.row(f"{row}: {name}", figures(found)[place], gate, best if own else None)
-    best_cpu = min((found.cpu_percent for found in peers), default=None)
     for name, found in everybody.items():
-        goal = CPU_SHARE * best_cpu if name == OWN and best_cpu is not None else None
-        gate = CPU_PERCENT if name == OWN else None
-        sheet.row(f"processor, all processes: {name}", found.cpu_percent, gate, goal, unit="% of a core")
-    for name, found in everybody.items():
-        shares = ", ".join(f"{title} {share:.1f} %" for title, share in found.shares.items())
-        sheet.note(f"{name}: {shares}")
         sheet.note(
             f"{name}: {len(found.heard_ms)} of {found.asked.pulses} sounds heard, {len(found.spoken_ms)} of"
             f" {found.asked.answers} answers begun, {len(found.stopped_ms)} of {found.asked.interruptions} stopped"
         )
+
+
+def tell_processor(everybody: Mapping[str, Taken], sheet: Sheet) -> None:
+    """Print what everybody takes of the processor; NovaDesk's goal is a share of what the best peer takes."""
+    best = min((taken.awake for name, taken in everybody.items() if name != OWN), default=None)
+    for name, taken in everybody.items():
+        own = name == OWN
+        goal = CPU_SHARE * best if own and best is not None else None
+        gate = CPU_PERCENT if own else None
+        sheet.row(f"processor, all processes: {name}", taken.awake, gate, goal, unit="% of a core")
+    for name, taken in everybody.items():
+        sheet.row(f"processor, with cores that doze: {name}", taken.dozing, unit="% of a core")
+    for name, taken in everybody.items():
+        sheet.note(f"{name}: {', '.join(f'{title} {share:.1f} %' for title, share in taken.shares.items())}")
 
 
 def tell_kills(killed: Killed, sheet: Sheet) -> None:
@@ -109,43 +131,54 @@ def tell_kills(killed: Killed, sheet: Sheet) -> None:
         sheet.row(f"audio process killed → {row}, worst of {len(times_ms)}", worst_ms, AGAIN_MS)
 
 
-def measure(
-    wanted: list[str], folder: Path, peers: Path, plan: Plan, kills: int, sheet: Sheet
-) -> tuple[dict[str, Found], Killed]:
+@dataclass(slots=True)
+class Measured:
+    """What was found, by name; who is missing could not be measured."""
+
+    found: dict[str, Found] = field(default_factory=dict)
+    taken: dict[str, Taken] = field(default_factory=dict)
+    killed: Killed = field(default_factory=Killed)
+
+
+def measure(wanted: list[str], folder: Path, peers: Path, plans: Plans, sheet: Sheet) -> Measured:
     """Let everybody go through the same; what one could not give is told with its cause. Then kill NovaDesk's."""
-    everybody: dict[str, Found] = {}
-    killed = Killed()
+    measured = Measured()
     options = ServerOptions(folder=folder / "server", host=ADDRESS, port=PORT, names=(HOST,))
     with Desk() as desk, Theatre(options) as theatre:
-        for name in wanted:
+
+        def world(name: str) -> World:
             place = folder / name
             place.mkdir()
-            world = World(place, theatre.address, desk.env)
-            if name == OWN:
-                client = novadesk(world)
-            else:
-                peer = next(peer for peer in PEERS if peer.name == name)
+            return World(place, theatre.address, desk.env)
+
+        for name in wanted:
+            peer = next((peer for peer in PEERS if peer.name == name), None)
+            if peer is not None:
                 version = version_of(peer, peers)
                 if not version:
                     sheet.note(f"{name}: not measured: it is not installed below {peers} (--install does it)")
                     continue
                 sheet.note(f"{name}: {peer.package} {version}")
-                client = peer_running(world, peer, peers)
             try:
-                everybody[name] = go_through(client, theatre, desk.env, place, plan)
+                place = world(f"{name}.time")
+                client = novadesk(place) if peer is None else peer_running(place, peer, peers)
+                measured.found[name] = go_through(client, theatre, desk.env, place.folder, plans.course)
+                time.sleep(1)
+                place = world(f"{name}.processor")
+                client = novadesk(place, probed=False) if peer is None else peer_running(place, peer, peers)
+                measured.taken[name] = take(client, theatre, desk.env, place.folder, plans.scene)
             except NotHad as cause:
                 sheet.note(f"{name}: not measured: {cause}")
-                everybody |= {OWN: Found(asked=plan)} if name == OWN else {}
             time.sleep(1)
         if OWN in wanted:
-            place = folder / "killed"
-            place.mkdir()
-            world = World(place, theatre.address, desk.env)
+            place = world("killed")
             try:
-                killed = kill_again_and_again(novadesk(world), theatre, desk.env, place, kills)
+                measured.killed = kill_again_and_again(novadesk(place), theatre, desk.env, place.folder, plans.kills)
             except NotHad as cause:
                 sheet.note(f"{OWN}: kills not measured: {cause}")
-    return everybody, killed
+            measured.found.setdefault(OWN, Found(asked=plans.course))
+            measured.taken.setdefault(OWN, Taken(awake=math.nan, dozing=math.nan))
+    return measured
 
 
 def main() -> int:
@@ -165,14 +198,14 @@ def main() -> int:
             install(peer, peers)
     sheet = Sheet(chosen.gates)
     with tempfile.TemporaryDirectory(prefix="nd-voice.") as folder:
-        plan, kills = (QUICK, QUICK_KILLS) if chosen.quick else (Plan(), KILLS)
-        everybody, killed = measure(wanted, Path(folder), peers, plan, kills, sheet)
+        measured = measure(wanted, Path(folder), peers, QUICK if chosen.quick else Plans(), sheet)
     first = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
     sheet.note(f"echo canceller on; everything that is measured ran {'before all other work' if first else 'as usual'}")
-    if OWN in everybody:
-        tell_inside(everybody[OWN], sheet)
-        tell_kills(killed, sheet)
-    tell_side_by_side(everybody, sheet)
+    if OWN in measured.found:
+        tell_inside(measured.found[OWN], sheet)
+        tell_kills(measured.killed, sheet)
+    tell_side_by_side(measured.found, sheet)
+    tell_processor(measured.taken, sheet)
     return sheet.finish(chosen.json)
 
 

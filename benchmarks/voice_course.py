@@ -42,15 +42,17 @@ class Plan:
     interruptions: int = 20
 
 
+COURSE = Plan()
+
+
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """Milliseconds of each kind, and what the processes took. `inside` is NovaDesk's alone.
+    """Milliseconds of each kind.
 
     Attributes:
         heard_ms: from the virtual microphone to the server, with the time that a frame takes to fill.
         spoken_ms: from the server to the speaker's monitor.
         stopped_ms: from the server's interruption to silence at the speaker's monitor.
-        cpu_percent: of one core, all processes together; `shares` is each one's.
         wire_ms: from the callback with a frame's last sample to the server, where it came at `frames_ns`.
         before_ms: from the virtual microphone to that callback, for the frames with the begin of a pulse.
         first_ms: from the server to the callback with the first sample; likewise `quiet_ms`, to the first silent one.
@@ -60,8 +62,6 @@ class Found:
     heard_ms: list[float] = field(default_factory=list)
     spoken_ms: list[float] = field(default_factory=list)
     stopped_ms: list[float] = field(default_factory=list)
-    cpu_percent: float = math.nan
-    shares: dict[str, float] = field(default_factory=dict)
     asked: Plan = field(default_factory=Plan)
     wire_ms: list[float] = field(default_factory=list)
     frames_ns: list[int] = field(default_factory=list)
@@ -110,24 +110,12 @@ def go_through(
     """
     stage, found = theatre.stage, Found(asked=plan)
     stage.begin()
-    track = folder / "track.wav"
-    over_s = microphone_track(track, plan.pulses, rest_s=2.2 * plan.answers + 6.0 * plan.interruptions, seed=7)
     with client as running:
-        if not theatre.do(stage.hears(CONNECT_S)):
-            raise NotHad(f"no microphone frame reached the server in {CONNECT_S:.0f} s: {running.words()}")
-        time.sleep(_SETTLE_S)
+        wait_for_voice(running, theatre)
         with Tap(env, "mic_a") as microphone, Tap(env, "spk_a.monitor") as speaker:
-            room = subprocess.Popen(["paplay", "--device", "feed_a", str(track)], env=dict(env))
-            try:
-                begun, spent = time.monotonic(), running.cpu_s()
+            with in_the_room(env, folder, plan) as over_s:
                 time.sleep(over_s)
-                answered, broken_off = _perform(theatre, speaker, plan)
-                per_s = 100 / (time.monotonic() - begun)
-                found.shares = {name: per_s * took for name, took in running.cpu_s(spent).items()}
-                found.cpu_percent = sum(found.shares.values())
-            finally:
-                room.terminate()
-                room.wait()
+                answered, broken_off = perform(theatre, speaker, plan)
             time.sleep(0.3)
             found.heard_ms, arrivals_ns = heard_ms(microphone, stage)
             found.spoken_ms = [_ms(at, speaker.first_loud_ns(at, ANSWER_S + _PAUSE_S)) for at in answered]
@@ -143,20 +131,34 @@ def go_through(
     return found
 
 
+def wait_for_voice(running: Running, theatre: Theatre) -> None:
+    """Wait until a client's microphone is heard by the server, and has settled.
+
+    Raises:
+        NotHad: it did not come to a conversation.
+    """
+    if not theatre.do(theatre.stage.hears(CONNECT_S)):
+        raise NotHad(f"no microphone frame reached the server in {CONNECT_S:.0f} s: {running.words()}")
+    time.sleep(_SETTLE_S)
+
+
 @contextlib.contextmanager
-def room_noise(env: Mapping[str, str], folder: Path, seconds: float) -> Iterator[None]:
-    """Let the room alone be heard, so that no two microphone frames are alike."""
+def in_the_room(env: Mapping[str, str], folder: Path, plan: Plan, *, seed: int = 7) -> Iterator[float]:
+    """Let a plan's sounds, and the room's noise for as long as it takes, be heard; yield the sounds' seconds."""
     track = folder / "room.wav"
-    microphone_track(track, 1, rest_s=seconds, seed=8)
+    over_s = microphone_track(
+        track, plan.pulses, rest_s=2.2 * plan.answers + (LONG_S + 2.0) * plan.interruptions, seed=seed
+    )
     room = subprocess.Popen(["paplay", "--device", "feed_a", str(track)], env=dict(env))
     try:
-        yield
+        yield over_s
     finally:
         room.terminate()
         room.wait()
 
 
-def _perform(theatre: Theatre, speaker: Tap, plan: Plan) -> tuple[list[int], list[int]]:
+def perform(theatre: Theatre, speaker: Tap, plan: Plan) -> tuple[list[int], list[int]]:
+    """Give the answers and interruptions of a plan; return when each was handed to the wire, in monotonic ns."""
     stage = theatre.stage
     answered, broken_off = [], []
     for _ in range(plan.answers):
