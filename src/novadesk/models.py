@@ -4,6 +4,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
 
@@ -120,6 +121,7 @@ class Conversation:
         label: readable name such as "caring-king-275"; only a label.
         title: the person's own words, or empty.
         turns: number of stored turns.
+        begun_ms: Unix milliseconds at which the first of them ended, or 0.
         pending: stored turns not yet acknowledged remotely.
         private: kept in memory only; nothing of it is ever written or synced.
         elsewhere: first read from the remote store: begun on another computer, or here before the store was lost.
@@ -133,12 +135,87 @@ class Conversation:
     created_ms: int
     updated_ms: int
     turns: int = 0
+    begun_ms: int = 0
     pending: int = 0
     sync: SyncState = SyncState.LOCAL
     starred: bool = False
     private: bool = False
     elsewhere: bool = False
     scenario: str = ""
+
+    @property
+    def length_ms(self) -> int:
+        """Return the time from the end of the first turn to that of the last one."""
+        return max(0, self.updated_ms - self.begun_ms) if self.begun_ms else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What of the history the person wants to see; without anything, all of it.
+
+    Attributes:
+        starred: only conversations with a star.
+        backend: only conversations of this one.
+        since_ms: only conversations whose last turn, and only found turns that, ended at this Unix time or later.
+        until_ms: the same, before this Unix time.
+    """
+
+    starred: bool = False
+    backend: BackendKind | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """How many conversations are stored: all, those with a star, those of which there is a remote copy."""
+
+    conversations: int = 0
+    starred: int = 0
+    remote: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """How many conversations are older than what shall be kept.
+
+    Attributes:
+        going: may be deleted.
+        starred: are kept for their star.
+        undelivered: are kept because the remote store has not all of their turns.
+    """
+
+    going: int = 0
+    starred: int = 0
+    undelivered: int = 0
+
+
+class Format(Enum):
+    """How a conversation is written out."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    SUBTITLES = "srt"
+    TABLE = "csv"
+    PAGE = "html"
+
+    @property
+    def ending(self) -> str:
+        """Return how the names of such files end."""
+        return {Format.MARKDOWN: ".md", Format.TEXT: ".txt"}.get(self, f".{self.value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export wrote."""
+
+    target: Path
+    conversations: int
+    turns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

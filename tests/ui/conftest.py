@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,19 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.config import AudioSettings, Settings
 from novadesk.conversation.api import Devices, Metric, SoundTest, TalkMode
-from novadesk.models import BackendKind, Conversation, Found, Turn
+from novadesk.models import (
+    EVERYTHING,
+    BackendKind,
+    Conversation,
+    Due,
+    Exported,
+    Filter,
+    Format,
+    Found,
+    SyncState,
+    Totals,
+    Turn,
+)
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme
@@ -83,27 +96,50 @@ class CannedRequests:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     pulled: int = 0
     findable: list[Found] = field(default_factory=list)
+    aside: list[Conversation] = field(default_factory=list)
+    export_waits: asyncio.Event | None = None
     pull_waits: asyncio.Event | None = None
     figures: tuple[Metric, ...] = ()
     hears: tuple[SoundTest, ...] = ()
     test_over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+    async def conversations(
+        self, *, offset: int = 0, limit: int = 200, name: str = "", only: Filter = EVERYTHING
+    ) -> Sequence[Conversation]:
         self.asked.append(("conversations", offset, limit))
         if self.error is not None:
             raise self.error
-        return self.stored[offset : offset + limit]
+        found = [one for one in self.stored if name in f"{one.title} {one.label}" and (one.starred or not only.starred)]
+        return found[offset : offset + limit]
+
+    async def totals(self) -> Totals:
+        remote = sum(one.sync is not SyncState.LOCAL for one in self.stored)
+        return Totals(conversations=len(self.stored), starred=sum(one.starred for one in self.stored), remote=remote)
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         self.asked.append(("turns", handle, before, limit))
         end = len(self.spoken) if before is None else min(before, len(self.spoken))
         return self.spoken[max(0, end - limit) : end]
 
-    async def delete(self, handle: str) -> None:
-        self.asked.append(("delete", handle))
+    async def set_aside(
+        self, handles: Sequence[str] | None, *, keep_starred: bool = False, here_only: bool = False
+    ) -> Sequence[str]:
+        self.asked.append(("set_aside", handles, keep_starred, here_only))
         if self.error is not None:
             raise self.error
-        self.stored = [one for one in self.stored if one.handle != handle]
+        self.aside = [
+            one
+            for one in self.stored
+            if (handles is None or one.handle in handles) and not (keep_starred and one.starred)
+        ]
+        self.stored = [one for one in self.stored if one not in self.aside]
+        return [one.handle for one in self.aside]
+
+    async def bring_back(self, handles: Sequence[str]) -> int:
+        self.asked.append(("bring_back", tuple(handles)))
+        back = [one for one in self.aside if one.handle in handles]
+        self.stored = sorted([*self.stored, *back], key=lambda one: -one.updated_ms)
+        return len(back)
 
     async def rename(self, handle: str, title: str) -> None:
         self.asked.append(("rename", handle, title))
@@ -115,11 +151,54 @@ class CannedRequests:
         self.asked.append(("star", handle, on))
         self.stored = [replace(one, starred=on) if one.handle == handle else one for one in self.stored]
 
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
-        self.asked.append(("search", text))
+    async def search(
+        self, text: str, *, limit: int = 50, offset: int = 0, only: Filter = EVERYTHING
+    ) -> Sequence[Found]:
+        self.asked.append(("search", text, only))
         if self.error is not None:
             raise self.error
         return [found for found in self.findable if text in found.snippet][offset : offset + limit]
+
+    async def edit(self, turn_id: str, text: str | None) -> Turn:
+        self.asked.append(("edit", turn_id, text))
+        if self.error is not None:
+            raise self.error
+        return next(replace(turn, edited=text) for turn in self.spoken if turn.turn_id == turn_id)
+
+    async def document(self, handle: str, form: Format) -> str:
+        self.asked.append(("document", handle, form))
+        return "the whole of it"
+
+    async def export_name(self, handles: Sequence[str] | None, form: Format) -> str:
+        self.asked.append(("export_name", handles, form))
+        return "talk.txt" if handles is not None and len(handles) == 1 else "talks"
+
+    async def export(
+        self,
+        handles: Sequence[str] | None,
+        form: Format,
+        target: Path,
+        *,
+        replace: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Exported:
+        self.asked.append(("export", handles, form, target, replace))
+        try:
+            if self.export_waits is not None:
+                on_progress(1, 3)
+                await self.export_waits.wait()
+        except asyncio.CancelledError:
+            self.asked.append(("export cancelled",))
+            raise
+        if self.error is not None:
+            raise self.error
+        return Exported(target=target, conversations=1 if handles is None else len(handles), turns=2)
+
+    async def keep(self, days: int, *, remotely_too: bool) -> None:
+        self.asked.append(("keep", days, remotely_too))
+
+    async def due(self, days: int) -> Due:
+        return Due(going=days)
 
     async def pull(self, handle: str | None = None) -> int:
         self.asked.append(("pull", handle))

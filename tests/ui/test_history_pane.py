@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Found, SyncState
+from novadesk.models import EVERYTHING, Found, SyncState
 from novadesk.ui.history_model import TITLE_CHARS
 from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
@@ -38,7 +38,7 @@ def row_of(window: MainWindow, number: int) -> int:
 
 
 def choose(window: MainWindow, number: int) -> None:
-    window.history.list.setCurrentIndex(window.history.model.index(row_of(window, number)))
+    window.history.list.choose(row_of(window, number))
 
 
 def changes(requests: CannedRequests) -> list[tuple[object, ...]]:
@@ -164,7 +164,7 @@ def test_a_rename_that_fails_is_said_and_the_old_name_comes_back(
         async def rename(self, handle: str, title: str) -> None:
             raise LOCKED
 
-    filled.history._requests = Refused(stored=requests.stored)
+    filled.history.actions_on._requests = Refused(stored=requests.stored)
     qtbot.keyClick(filled.history.list, Qt.Key.Key_F2)
     field = editor(filled)
     assert field is not None
@@ -191,55 +191,6 @@ def test_a_star_comes_and_goes_by_key_and_menu(filled: MainWindow, qtbot: QtBot,
     qtbot.waitUntil(lambda: ("star", handle, False) in requests.asked)
 
 
-# --- delete ---
-
-
-def box_button(window: MainWindow, words: str) -> QPushButton:
-    assert window.history.question is not None
-    (button,) = [b for b in window.history.question.findChildren(QPushButton) if b.text() == words]
-    return button
-
-
-def test_delete_asks_first_and_keeping_is_the_default(
-    filled: MainWindow, qtbot: QtBot, requests: CannedRequests
-) -> None:
-    qtbot.keyClick(filled.history.list, Qt.Key.Key_Delete)
-    box = filled.history.question
-    assert box is not None
-    assert box.text() == "Delete “caring-king-1”?"
-    assert "cannot be undone" in box.informativeText()
-    assert "cloud" in box.informativeText()
-    assert box.defaultButton().text() == "Keep"
-    qtbot.keyClick(box, Qt.Key.Key_Escape)
-    drain()
-    assert filled.history.question is None
-    assert changes(requests) == []
-    assert QApplication.focusWidget() is filled.history.list
-
-
-def test_deleting_takes_the_row_away(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
-    handle = make_conversation(1).handle
-    qtbot.keyClick(filled.history.list, Qt.Key.Key_Delete)
-    qtbot.mouseClick(box_button(filled, "Delete"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: filled.history.model.find(handle) is None)
-    assert changes(requests) == [("delete", handle)]
-    drain()
-    assert filled.history.question is None
-
-
-def test_what_is_on_this_computer_only_goes_from_it_only(
-    filled: MainWindow, qtbot: QtBot, requests: CannedRequests
-) -> None:
-    requests.stored = [make_conversation(n) for n in range(3)]
-    filled.history.refresh()
-    qtbot.waitUntil(lambda: filled.history.model.conversations[1].sync is SyncState.LOCAL)
-    qtbot.keyClick(filled.history.list, Qt.Key.Key_Delete)
-    assert filled.history.question is not None
-    assert "cloud" not in filled.history.question.informativeText()
-    qtbot.mouseClick(box_button(filled, "Keep"), Qt.MouseButton.LeftButton)
-    drain()
-
-
 # --- the menu of a row ---
 
 
@@ -249,7 +200,7 @@ def test_the_menu_of_a_row_has_everything_and_its_keys(
     rows = filled.history.list
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0))
     QApplication.sendEvent(rows.viewport(), event)
-    assert list(actions(rows.menu)) == ["Open", "Rename", "Star", "Delete…"]
+    assert list(actions(rows.menu)) == ["Open", "Rename", "Star", "Export…", "Delete", "Delete here and in the cloud"]
     trigger(rows.menu, "Open")
     assert intents.take() == [("open_conversation", make_conversation(1).handle)]
     filled.show_snapshot(Snapshot(conversation=make_conversation(1), store_revision=1))
@@ -266,7 +217,7 @@ def test_the_three_dots_open_the_menu_and_not_the_conversation(
     rect = rows.visualRect(filled.history.model.index(row_of(filled, 2)))
     dots = rows._delegate.more_rect(rect).center()
     qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=dots)
-    assert "Delete…" in actions(rows.menu)
+    assert "Delete" in actions(rows.menu)
     rows.menu.close()  # type: ignore[union-attr]
     drain()
     assert intents.take() == []
@@ -282,10 +233,10 @@ def test_a_day_s_name_has_no_menu(filled: MainWindow) -> None:
 # --- search ---
 
 
-def found_in(number: int, words: str) -> Found:
-    return Found(
-        conversation=make_conversation(number), turn=make_turn(number, text=words), snippet=f"…{words}", marks=()
-    )
+def found_in(number: int, words: str, position: int = 0) -> Found:
+    made = make_conversation(number)
+    turn = make_turn(position, text=words, conversation=made.handle, turn_id=f"found {position}")
+    return Found(conversation=made, turn=turn, snippet=f"…{words}", marks=())
 
 
 def titles(window: MainWindow) -> list[str]:
@@ -293,37 +244,57 @@ def titles(window: MainWindow) -> list[str]:
     return [model.row(model.index(number)).title for number in range(model.rowCount())]
 
 
-def test_search_looks_at_names_at_once_and_at_what_was_said_when_the_person_rests(
+def test_search_looks_at_names_and_at_what_was_said_when_the_person_rests(
     filled: MainWindow, qtbot: QtBot, requests: CannedRequests, intents: RecordedIntents
 ) -> None:
     history = filled.history
-    requests.findable = [found_in(2, "low-dose aspirin for king Arthur")]
-    qtbot.keyClicks(history.search, "king")
-    assert "Said in" not in titles(filled)
-    qtbot.waitUntil(lambda: "Said in" in titles(filled))
-    assert titles(filled)[-2:] == ["Said in", "caring-king-2"]
-    assert [asked for asked in requests.asked if asked[0] == "search"] == [("search", "king")]
+    requests.findable = [found_in(2, "low-dose aspirin for king-2")]
+    qtbot.keyClicks(history.search, "king-2")
+    qtbot.waitUntil(lambda: titles(filled)[-2:] == ["Said in", "caring-king-2"])
+    qtbot.waitUntil(lambda: titles(filled)[1:] == ["caring-king-2", "Said in", "caring-king-2"])
+    assert [asked for asked in requests.asked if asked[0] == "search"] == [("search", "king-2", EVERYTHING)]
     last = history.model.index(history.model.rowCount() - 1)
     spoken = history.model.data(last, Qt.ItemDataRole.AccessibleTextRole)
-    assert spoken == "caring-king-2: …low-dose aspirin for king Arthur"
-    qtbot.mouseClick(history.list.viewport(), Qt.MouseButton.LeftButton, pos=history.list.visualRect(last).center())
-    assert intents.take() == [("open_conversation", make_conversation(2).handle)]
+    assert spoken == "caring-king-2: …low-dose aspirin for king-2"
     history.search.clear()
+    qtbot.waitUntil(lambda: len(titles(filled)) == 4)
     assert "Said in" not in titles(filled)
+
+
+def test_a_found_turn_is_opened_at_its_place(
+    filled: MainWindow, qtbot: QtBot, requests: CannedRequests, intents: RecordedIntents
+) -> None:
+    history, other = filled.history, make_conversation(2)
+    requests.spoken = [make_turn(n, conversation=other.handle) for n in range(600)]
+    requests.findable = [found_in(2, "aspirin", position=40)]
+    history.search.setText("aspirin")
+    qtbot.waitUntil(lambda: "Said in" in titles(filled))
+    last = history.model.index(history.model.rowCount() - 1)
+    qtbot.mouseClick(history.list.viewport(), Qt.MouseButton.LeftButton, pos=history.list.visualRect(last).center())
+    assert intents.take() == [("open_conversation", other.handle)]
+    view = filled.conversation
+    filled.show_snapshot(Snapshot(store_revision=1, conversation=other, turns=tuple(requests.spoken[-200:])))
+    qtbot.waitUntil(lambda: view.turns.currentIndex().isValid())
+    assert view.model.row(view.turns.currentIndex()).text == "Turn 40"
+    assert not view.turns.following
+    requests.findable = [found_in(2, "aspirin", position=550)]
+    history.search.setText("aspiri")
+    qtbot.waitUntil(lambda: history.model.found[0].turn.position == 550)
+    history.list.choose(history.model.rowCount() - 1)
+    qtbot.keyClick(history.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: view.model.row(view.turns.currentIndex()).text == "Turn 550")
+    assert intents.take() == [], "it is open already"
 
 
 def test_an_answer_to_an_older_search_shows_nothing(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     history = filled.history
     requests.findable = [found_in(2, "aspirin")]
     history.search.setText("aspirin")
-    history._typing.stop()
-    history._look()
+    history.loader._look()
     history.search.setText("a")
-    qtbot.waitUntil(lambda: ("search", "aspirin") in requests.asked)
-    drain()
+    qtbot.waitUntil(lambda: not history.loader.busy)
     assert history.model.found == []
     history.search.setText("zzz")
-    assert history.note.text() == "Looking…"
     qtbot.waitUntil(lambda: history.note.text() == "Nothing found")
 
 
@@ -335,7 +306,7 @@ def test_a_search_that_fails_says_why(filled: MainWindow, qtbot: QtBot, requests
 
 def test_what_came_from_the_cloud_is_marked(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     requests.stored = [make_conversation(0, elsewhere=True, title="Aspirin")]
-    filled.history.refresh()
+    filled.history.loader.refresh()
     model = filled.history.model
     qtbot.waitUntil(lambda: model.row(model.index(1)).below == "caring-king-0 · 2 turns · from the cloud")
 

@@ -11,7 +11,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, SyncState, Turn
-from novadesk.ui.history_model import HistoryKind, HistoryModel
+from novadesk.ui.history_model import HistoryKind, HistoryModel, marks_in
 from novadesk.ui.item_models import WINDOW_ROWS, ConversationModel, Row, RowKind
 from tests.ui.conftest import make_conversation
 
@@ -210,7 +210,7 @@ def test_notices_stay_where_they_came_up_and_collapse_in_one_place(model: Conver
     model.show(HANDLE, make_turns(0, 2), (), ("one", "two", "three"))
     assert [(row.kind, row.text) for row in rows(model)] == [
         (RowKind.TURN, "Turn 0"),
-        (RowKind.NOTICE, "two  (+1)"),
+        (RowKind.NOTICE, "two · 1 more line"),
         (RowKind.TURN, "Turn 1"),
         (RowKind.NOTICE, "three"),
     ]
@@ -287,24 +287,35 @@ def test_conversations_are_grouped_by_local_day(history: HistoryModel) -> None:
     assert not history.flags(history.index(0)) & Qt.ItemFlag.ItemIsSelectable
 
 
-def test_search_looks_at_title_and_label(history: HistoryModel) -> None:
-    history.show(
-        [make_conversation(0, title="Aspirin call"), make_conversation(1), make_conversation(2, title="Lisbon")],
-        date(2026, 3, 10),
-    )
+@pytest.mark.parametrize(
+    ("title", "search", "marks"),
+    [
+        ("Aspirin call", "CALL asp", ((0, 3), (8, 12))),
+        ("Café Größe", "cafe große", ((0, 4), (5, 10))),
+        ("Straße 5", '"strasse 5"', ((0, 6), (7, 8))),
+        ("Lisbon", "aspirin", ()),
+        ("Lisbon", "", ()),
+    ],
+)
+def test_words_of_a_search_are_marked_in_titles(title: str, search: str, marks: tuple[tuple[int, int], ...]) -> None:
+    assert marks_in(title, search) == marks
 
-    def found() -> list[str]:
-        every = [history.row(history.index(n)) for n in range(history.rowCount())]
-        return [row.title for row in every if row.kind is HistoryKind.CONVERSATION]
 
-    history.set_search("CALL asp")
-    assert found() == ["Aspirin call"]
-    history.set_search("king-1")
-    assert found() == ["caring-king-1"]
-    history.set_search("nothing")
-    assert history.rowCount() == 0
-    history.set_search("")
-    assert len(found()) == 3
+@pytest.mark.parametrize(
+    ("length_ms", "words"),
+    [
+        (0, "2 turns"),
+        (20_000, "2 turns · under a minute"),
+        (12 * 60_000, "2 turns · 12 min"),
+        (125 * 60_000, "2 turns · 2 h 5 min"),
+        (26 * 3_600_000, "2 turns · over 1 day"),
+        (80 * 3_600_000, "2 turns · over 3 days"),
+    ],
+)
+def test_a_row_says_how_long_it_was(history: HistoryModel, length_ms: int, words: str) -> None:
+    made = make_conversation(0)
+    history.show([replace(made, begun_ms=made.updated_ms - length_ms)], date(2026, 3, 10))
+    assert history.row(history.index(1)).below == words
 
 
 def test_the_open_conversation_is_marked_and_counts_live(history: HistoryModel) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QSlider, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDateEdit, QLabel, QLineEdit, QPlainTextEdit, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import (
@@ -367,13 +367,18 @@ def test_planned_text_is_muted_and_spoken_text_is_not(window: MainWindow, conver
     assert plain < 60 < muted
 
 
-def test_copy_takes_the_selection_with_its_speakers(window: MainWindow, conversation: Conversation) -> None:
+def test_copy_takes_the_selection_with_its_speakers(
+    window: MainWindow, qtbot: QtBot, conversation: Conversation
+) -> None:
     window.show_snapshot(ready(conversation, turns=make_turns(0, 3), notices=("Session renewed",)))
     turns = window.conversation.turns
-    turns.copy()
+    turns.setFocus()
+    turns.selectAll()
+    qtbot.keyClick(turns, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == "You: Turn 0\nNova: Turn 1\nYou: Turn 2"
+    turns.clearSelection()
     turns.setCurrentIndex(window.conversation.model.index(1))
-    turns.copy()
+    qtbot.keyClick(turns, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == "Turn 1"
 
 
@@ -438,7 +443,7 @@ def test_a_store_that_does_not_answer_is_said_and_asked_again(
 ) -> None:
     history = window.history
     requests.error = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Close the other program.")
-    history._again.setInterval(10)
+    history.loader._again.setInterval(10)
     window.show_snapshot(Snapshot(store_revision=1))
     qtbot.waitUntil(lambda: "locked" in history.note.text())
     requests.error = None
@@ -453,10 +458,10 @@ def test_search_without_a_hit_says_so(window: MainWindow, qtbot: QtBot, requests
     qtbot.waitUntil(lambda: window.history.model.rowCount() == 2)
     window.history.search.setFocus()
     qtbot.keyClicks(window.history.search, "zebra")
-    assert window.history.note.text() == "Looking…"
+    qtbot.waitUntil(lambda: window.history.note.text() == "Nothing found")
     qtbot.keyClick(window.history.search, Qt.Key.Key_Escape)
     assert window.history.search.text() == ""
-    assert window.history.model.rowCount() == 2
+    qtbot.waitUntil(lambda: window.history.model.rowCount() == 2)
 
 
 def test_more_of_the_history_is_loaded_at_its_end(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
@@ -475,8 +480,8 @@ def test_who_scrolls_to_the_end_while_the_list_is_loaded_gets_more_too(
     requests.stored = [make_conversation(number) for number in range(450)]
     window.show_snapshot(Snapshot(store_revision=1))
     qtbot.waitUntil(lambda: len(window.history.model.conversations) == 200)
-    window.history.refresh()
-    window.history.refresh()
+    window.history.loader.refresh()
+    window.history.loader.refresh()
     window.history.list.scrollToBottom()
     qtbot.waitUntil(lambda: len(window.history.model.conversations) == 400)
 
@@ -577,7 +582,7 @@ def test_every_control_has_a_name(window: MainWindow, qtbot: QtBot, conversation
     nameless = []
     for top in (window, window.dialog):
         for widget in top.findChildren(QWidget):
-            inner = isinstance(widget.parent(), QComboBox | QLineEdit)
+            inner = isinstance(widget.parent(), QComboBox | QLineEdit | QDateEdit)
             if isinstance(widget, kinds) and not inner and not named(widget):
                 nameless.append(widget.objectName() or type(widget).__name__)
     assert nameless == []

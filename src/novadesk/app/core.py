@@ -207,6 +207,7 @@ class Core(OpenShelf):
             unix_ms=self._clock.unix_ms,
             spare=self._open_handle,
             on_deleted=self._on_deleted,
+            on_aged=self._note_aged,
         )
         self.diagnosis = Diagnosis(
             settings=self._settings,
@@ -355,6 +356,9 @@ class Core(OpenShelf):
     def note_settings(self, words: str) -> None:
         """Show what the person should know of the settings file."""
         self.controller.set_extra(settings_note=words)
+
+    def _note_aged(self, words: str) -> None:
+        self.controller.set_extra(history_note=words)
 
     def _note_store(self, words: str) -> None:
         _log.warning("the store was damaged")

@@ -6,7 +6,6 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from enum import Enum
 from pathlib import Path
 
 from novadesk.app.export_page import page
@@ -15,37 +14,11 @@ from novadesk.app.export_table import table
 from novadesk.app.export_words import SPEAKERS, iso, mark_of, minute, name_of, second
 from novadesk.errors import KnownError, Reason
 from novadesk.files import write_through
-from novadesk.models import Conversation, Turn, counted
+from novadesk.models import Conversation, Format, Turn, counted
 
 # What begins or frames something in Markdown, wherever it stands in a line.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 _LEADING = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
-
-
-class Format(Enum):
-    """How a conversation is written out."""
-
-    JSON = "json"
-    MARKDOWN = "markdown"
-    TEXT = "text"
-    SUBTITLES = "srt"
-    TABLE = "csv"
-    PAGE = "html"
-
-    @property
-    def ending(self) -> str:
-        """Return how the names of such files end."""
-        return _ENDINGS[self]
-
-
-_ENDINGS = {
-    Format.JSON: ".json",
-    Format.MARKDOWN: ".md",
-    Format.TEXT: ".txt",
-    Format.SUBTITLES: ".srt",
-    Format.TABLE: ".csv",
-    Format.PAGE: ".html",
-}
 
 
 def render(conversation: Conversation, turns: Sequence[Turn], form: Format) -> str:
@@ -111,12 +84,14 @@ def faults_in_words(target: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise KnownError(
-            Reason.BAD_INPUT, f"The file {target} exists already.", "Name another one, or use --force to replace it."
+            Reason.BAD_INPUT,
+            f"The file {target} exists already.",
+            "Choose another name, or have it replaced (--force).",
         ) from error
     except OSError as error:
         why = error.strerror or "input/output error"
         raise KnownError(
-            Reason.BAD_INPUT, f"The file {target} cannot be written ({why}).", "Choose another place with --out."
+            Reason.BAD_INPUT, f"The file {target} cannot be written ({why}).", "Choose another place."
         ) from error
 
 

@@ -9,12 +9,10 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from novadesk.app.export import (
-    Format,
     draft_of,
     encoded,
     faults_in_words,
@@ -26,7 +24,7 @@ from novadesk.app.export_words import local
 from novadesk.daemon import DaemonCall
 from novadesk.errors import KnownError, Reason
 from novadesk.files import write_through
-from novadesk.models import Conversation, Turn
+from novadesk.models import Conversation, Exported, Format, Turn
 from novadesk.store.copies import sync_folder
 
 ALL_TURNS = 1 << 40
@@ -40,15 +38,6 @@ class Source(Protocol):
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         """Return stored turns, in order."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """What an export wrote."""
-
-    target: Path
-    conversations: int
-    turns: int
 
 
 async def export_many(
@@ -82,18 +71,18 @@ async def export_many(
     draft = _Archive(target, force=force) if target.suffix.lower() == ".zip" else _Folder(target)
     names, written, count = Names(), 0, 0
     try:
-        await _aside(draft.begin)
+        await aside(draft.begin)
         for number, conversation in enumerate(chosen):
             on_progress(number, len(chosen))
             turns = await source.turns(conversation.handle, limit=ALL_TURNS)
             if conversation.turns and not turns:
                 continue
             name = names.take(stem_of(conversation), form.ending)
-            await _aside(_adding(draft, name, conversation, turns, form))
+            await aside(_adding(draft, name, conversation, turns, form))
             written, count = written + 1, count + len(turns)
-        await _aside(draft.finish)
+        await aside(draft.finish)
     except BaseException:
-        await _aside(draft.drop)
+        await aside(draft.drop)
         raise
     on_progress(len(chosen), len(chosen))
     return Exported(target=target, conversations=written, turns=count)
@@ -105,11 +94,14 @@ def _adding(
     return lambda: draft.add(name, encoded(conversation, turns, form), conversation.updated_ms)
 
 
-async def _aside(work: Callable[[], None]) -> None:
-    """Do `work` on another thread. When the wait is cancelled it is done all the same, and nothing begins before."""
+async def aside[T](work: Callable[[], T]) -> T:
+    """Return what `work` returns, done on another thread.
+
+    When the wait is cancelled it is done all the same, and nothing begins before.
+    """
     call = DaemonCall(work, name="novadesk-export")
     try:
-        await call.result(deadline_s=_STEP_S)
+        return await call.result(deadline_s=_STEP_S)
     except asyncio.CancelledError:
         with suppress(Exception):  # The one who cancelled wants to hear of nothing else.
             await call.result(deadline_s=_STEP_S)

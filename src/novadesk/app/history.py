@@ -11,17 +11,16 @@ from typing import Any
 
 from novadesk.app import upkeep
 from novadesk.app.clock import SystemClock
-from novadesk.app.export import Format, encoded, likely_format, render, write_whole
-from novadesk.app.export_many import ALL_TURNS, Exported, export_many
+from novadesk.app.export import encoded, likely_format, render, write_whole
+from novadesk.app.export_chosen import find_chosen
+from novadesk.app.export_many import ALL_TURNS, export_many
 from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.output import put, put_row
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Found, Turn, check_handle, no_such_conversation
+from novadesk.models import Conversation, Exported, Format, Found, Turn, check_handle, no_such_conversation
 from novadesk.paths import Folders, find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-
-_PAGE = 500
 
 
 def search_turns(*, profile: str, text: str, limit: int, as_json: bool) -> int:
@@ -82,7 +81,7 @@ def export_conversations(
         check_handle(handle, SystemClock().unix_ms())
 
     async def write(archive: Conversations) -> Exported:
-        chosen = await _named(archive, handles) if handles else await _all(archive, starred=starred)
+        chosen = await find_chosen(archive, handles or None, starred=starred)
         return await export_many(archive, chosen, Format(form or "markdown"), out, force=force)
 
     written = read_store(find_folders(profile=profile), write)
@@ -96,21 +95,6 @@ def export_conversations(
 def nothing_stored() -> KnownError:
     """Return the error for a store without a conversation."""
     return KnownError(Reason.FILE_MISSING, "There is no conversation here yet.", "Hold a conversation first.")
-
-
-async def _named(archive: Conversations, handles: Sequence[str]) -> list[Conversation]:
-    found = [await archive.find(handle) for handle in dict.fromkeys(handles)]
-    known = [one for one in found if one is not None]
-    if len(known) < len(found):
-        raise no_such_conversation()
-    return known
-
-
-async def _all(archive: Conversations, *, starred: bool) -> list[Conversation]:
-    found: list[Conversation] = []
-    while page := await archive.conversations(offset=len(found), limit=_PAGE):
-        found += page
-    return [one for one in found if one.starred or not starred]
 
 
 def change(*, profile: str, request: dict[str, Any], as_json: bool) -> int:

@@ -1,14 +1,27 @@
 """The stored conversations as the running core shows and changes them; the open one is ended before it is deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from novadesk.app.clock import SystemClock
+from novadesk.app.export import render
+from novadesk.app.export_chosen import ALL_TURNS, aside, export_chosen, find_chosen, name_for
 from novadesk.app.remotecopy import RemoteCopy
 from novadesk.conversation.controller import Controller
-from novadesk.models import Conversation, Found, Turn
+from novadesk.models import (
+    EVERYTHING,
+    Conversation,
+    Due,
+    Exported,
+    Filter,
+    Format,
+    Found,
+    Totals,
+    Turn,
+)
 from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
-from novadesk.store.retention import Retention
+from novadesk.store.retention import Keeping, Retention
 
 
 class OpenShelf:
@@ -21,9 +34,15 @@ class OpenShelf:
     _remote_copy: RemoteCopy
     _retention: Retention
 
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return stored conversations, newest first."""
-        return await self._archive.conversations(offset=offset, limit=limit)
+    async def conversations(
+        self, *, offset: int = 0, limit: int = 200, name: str = "", only: Filter = EVERYTHING
+    ) -> Sequence[Conversation]:
+        """Return stored conversations, newest first: those with every word of `name` in their title or label."""
+        return await self._archive.conversations(offset=offset, limit=limit, name=name, only=only)
+
+    async def totals(self) -> Totals:
+        """Return how many conversations are stored."""
+        return await self._archive.totals()
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         """Return stored turns below position `before` (None: the newest), in order."""
@@ -85,9 +104,42 @@ class OpenShelf:
         await self._archive.star(handle, on, await self._remote_copy.name_time_ms(handle))
         self._remote_copy.changed()
 
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+    async def search(
+        self, text: str, *, limit: int = 50, offset: int = 0, only: Filter = EVERYTHING
+    ) -> Sequence[Found]:
         """Return turns with these words, those written last first."""
-        return await self._archive.search(text, limit, offset)
+        return await self._archive.search(text, limit, offset, only=only)
+
+    async def document(self, handle: str, form: Format) -> str:
+        """Return a whole stored conversation as a document."""
+        (conversation,) = await find_chosen(self._archive, (handle,))
+        turns = await self._archive.turns(handle, limit=ALL_TURNS)
+        return await aside(lambda: render(conversation, turns, form))
+
+    async def export_name(self, handles: Sequence[str] | None, form: Format) -> str:
+        """Return a good file name, with its ending, for one conversation, or for the folder of several (None: all)."""
+        return name_for(await find_chosen(self._archive, handles), form, self._clock.unix_ms())
+
+    async def export(
+        self,
+        handles: Sequence[str] | None,
+        form: Format,
+        target: Path,
+        *,
+        replace: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Exported:
+        """Write conversations (None: all) out; see `export_chosen`."""
+        chosen = await find_chosen(self._archive, handles)
+        return await export_chosen(self._archive, chosen, form, target, force=replace, on_progress=on_progress)
+
+    async def keep(self, days: int, *, remotely_too: bool) -> None:
+        """Delete conversations without a turn for so many days from now on; 0 keeps them all."""
+        self._retention.keep(Keeping(days=days, remotely_too=remotely_too))
+
+    async def due(self, days: int) -> Due:
+        """Return what would be deleted now if conversations were kept for `days`."""
+        return await self._retention.due(days)
 
     def _open_handle(self) -> str | None:
         conversation = self.controller.snapshot().conversation

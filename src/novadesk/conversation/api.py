@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Protocol
 
 from novadesk.config import AudioSettings, EchoSetting
+from novadesk.conversation.historyapi import HistoryRequests
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
-from novadesk.models import BackendKind, Conversation, Found, InputTrouble, Role, Turn
+from novadesk.models import BackendKind, Conversation, InputTrouble, Role, Turn
 
 
 class Phase(Enum):
@@ -112,6 +113,7 @@ class Snapshot:
         sound_opening: the devices are being opened; an absent microphone may still come.
         store_note: what came of a repair of the store, or what is wrong with it.
         settings_note: what the person should know of the settings file: a broken one, or one that cannot be written.
+        history_note: what was deleted for its age, or empty.
         store_revision: grows whenever the list of conversations changed on disk.
         renewals: wire sessions that took over from one before its limit, since the program started.
         reconnects: outages that are over, since the program started.
@@ -149,6 +151,7 @@ class Snapshot:
     keyring_note: str = ""
     store_note: str = ""
     settings_note: str = ""
+    history_note: str = ""
     hotkey: str = ""
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()
@@ -242,16 +245,8 @@ class SoundTest:
     trouble: InputTrouble = InputTrouble.NONE
 
 
-class Requests(Protocol):
+class Requests(HistoryRequests, Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
-
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return stored conversations, newest first."""
-        ...
-
-    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
-        """Return stored turns below position `before` (None: the newest), in order."""
-        ...
 
     async def devices(self) -> Devices:
         """Return the sound devices as they are now."""
@@ -272,22 +267,6 @@ class Requests(Protocol):
 
     async def sound_figures(self) -> Sequence[Metric]:
         """Return how the sound has done since the devices were opened; nothing while they are closed."""
-        ...
-
-    async def delete(self, handle: str) -> None:
-        """Delete a conversation, here at once and remotely later; the open one is ended first."""
-        ...
-
-    async def rename(self, handle: str, title: str) -> None:
-        """Give a conversation a title; an empty one shows its label again."""
-        ...
-
-    async def star(self, handle: str, on: bool) -> None:
-        """Mark a conversation as one to find again, or no more."""
-        ...
-
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:
-        """Return turns with these words, those written last first."""
         ...
 
     async def pull(self, handle: str | None = None) -> int:

@@ -334,6 +334,7 @@ class Record:
             self.conversation = replace(
                 conversation,
                 turns=max(conversation.turns, stored.position + 1),
+                begun_ms=conversation.begun_ms or stored.at_ms,
                 updated_ms=max(conversation.updated_ms, stored.at_ms),
             )
             self._compose()

@@ -81,7 +81,7 @@ class View:
         self.sound_opening = False
 
     def extra(self, **values: Any) -> None:
-        """Show fields that others own: pending_sync, keyring_note, store_note, settings_note, hotkey, hotkey_note."""
+        """Show fields that others own: pending_sync, hotkey, and the notes of hotkey, keyring, store and settings."""
         self._extras.update(values)
         for name in ("store_note", "settings_note"):
             if note := values.get(name):

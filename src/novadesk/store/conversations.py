@@ -5,9 +5,18 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from novadesk.errors import BugError, KnownError, Reason
-from novadesk.models import Conversation, Found, SyncState, Turn, no_such_conversation
+from novadesk.models import (
+    EVERYTHING,
+    Conversation,
+    Filter,
+    Found,
+    SyncState,
+    Totals,
+    Turn,
+    no_such_conversation,
+)
 from novadesk.protocol.history import well_formed
-from novadesk.store import deletion, outbox, search, wordindex
+from novadesk.store import deletion, filtering, outbox, search, wordindex
 from novadesk.store.database import Database
 from novadesk.store.outbox import OutboxKind
 from novadesk.store.rows import (
@@ -67,12 +76,26 @@ class Conversations:
         """Return up to `limit` turns below position `before` (None: the newest), in order."""
         return await self._database.read(lambda db: _turns(db, handle, before, limit))
 
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return conversations, newest first."""
-        query = f"{CONVERSATION_QUERY} WHERE {SHOWN} ORDER BY c.updated_ms DESC, c.number DESC LIMIT ? OFFSET ?"
-        return await self._database.read(
-            lambda db: tuple(conversation_of(row) for row in db.execute(query, (limit, offset)))
+    async def conversations(
+        self, *, offset: int = 0, limit: int = 200, name: str = "", only: Filter = EVERYTHING
+    ) -> Sequence[Conversation]:
+        """Return conversations, newest first: those with every word of `name` in their title or label."""
+        wanted, values = filtering.condition(name, only)
+        query = (
+            f"{CONVERSATION_QUERY} WHERE {wanted} ORDER BY c.updated_ms DESC, c.number DESC LIMIT :limit OFFSET :offset"
         )
+        values |= {"limit": limit, "offset": offset}
+        return await self._database.read(lambda db: tuple(conversation_of(row) for row in db.execute(query, values)))
+
+    async def totals(self) -> Totals:
+        """Return how many conversations there are."""
+        query = (
+            "SELECT count(*) AS conversations, coalesce(sum(starred), 0) AS starred, count(handles.handle) AS remote"
+            " FROM conversation c LEFT JOIN (SELECT DISTINCT handle FROM remote_session WHERE state <> 'intended')"
+            f" AS handles ON handles.handle = c.handle WHERE {SHOWN}"
+        )
+        row = await self._database.read(lambda db: db.execute(query).fetchone())
+        return Totals(conversations=row["conversations"], starred=row["starred"], remote=row["remote"])
 
     async def current(self) -> str | None:
         """Return the handle of the conversation that was open last and not ended, or None."""
@@ -97,13 +120,15 @@ class Conversations:
         """Return the number of turns not yet acknowledged remotely."""
         return await self._database.read(outbox.pending_turns)
 
-    async def search(self, text: str, limit: int = 50, offset: int = 0) -> Sequence[Found]:
+    async def search(
+        self, text: str, limit: int = 50, offset: int = 0, *, only: Filter = EVERYTHING
+    ) -> Sequence[Found]:
         """Return turns with these words, those written last first.
 
         The last word may be the beginning of one; `word*` asks for that anywhere, "some words" for just these in this
         order. Case and diacritics make no difference, and nothing that can be typed is an error.
         """
-        return await self._database.read(lambda db: search.search(db, text, limit, offset))
+        return await self._database.read(lambda db: search.search(db, text, limit, offset, only))
 
     async def rename(self, handle: str, title: str, now_ms: int) -> None:
         """Give a conversation a title; an older rename never wins over a newer one.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import BackendKind
-from novadesk.store import faults, schema, wordindex
+from novadesk.store import faults, filtering, schema, wordindex
 
 KEPT = 2
 """Recovery copies kept: the newest, and the one before in case the newest took in a fault that nobody saw."""
@@ -183,6 +183,7 @@ def connect(name: str) -> sqlite3.Connection:
                          check_same_thread=False)  # fmt: skip
     db.row_factory = sqlite3.Row
     db.text_factory = _text
+    filtering.teach(db)
     db.execute("PRAGMA foreign_keys = ON")
     return db
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from novadesk.errors import KnownError
-from novadesk.models import counted
+from novadesk.models import Due, counted
 from novadesk.store import deletion
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.deletion import DAY_MS, Old
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Retention:
         unix_ms: Unix time.
         spare: returns the handle of the open conversation, which is never too old, or None.
         on_deleted: called on the loop after something was deleted for good.
+        on_aged: called on the loop with what was deleted for its age, in words.
         first_s: time before the first look.
     """
 
@@ -60,11 +62,12 @@ class Retention:
         unix_ms: Callable[[], int],
         spare: Callable[[], str | None],
         on_deleted: Callable[[], None],
+        on_aged: Callable[[str], None] = lambda _words: None,
         first_s: float = FIRST_S,
     ) -> None:
         self._database, self._archive, self.keeping = database, archive, keeping
         self._unix_ms, self._spare, self._on_deleted = unix_ms, spare, on_deleted
-        self._first_s = first_s
+        self._on_aged, self._first_s = on_aged, first_s
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -72,8 +75,21 @@ class Retention:
         """Begin."""
         self._task = asyncio.create_task(self._run(), name="retention")
 
+    def keep(self, keeping: Keeping) -> None:
+        """Keep conversations as long as this from now on."""
+        if keeping != self.keeping:
+            self.keeping = keeping
+            self.hurry()
+
+    async def due(self, days: int) -> Due:
+        """Return what would be deleted now if conversations were kept for `days`; 0 keeps them all."""
+        if not days:
+            return Due()
+        found = await self._old(days)
+        return Due(going=len(found.handles), starred=found.starred, undelivered=found.undelivered)
+
     def hurry(self) -> None:
-        """Look now: something was set aside, or the person changed how long conversations are kept."""
+        """Look now: something was set aside."""
         self._hurry.set()
 
     async def stop(self) -> None:
@@ -103,10 +119,10 @@ class Retention:
         return max(first_ms + UNDO_MS - self._unix_ms(), 0) / 1000
 
     async def _delete_old(self, now_ms: int) -> None:
-        days, here_only, spare = self.keeping.days, not self.keeping.remotely_too, self._spare()
+        days, here_only = self.keeping.days, not self.keeping.remotely_too
         if not days:
             return
-        found: Old = await self._database.read(lambda db: deletion.old(db, now_ms - days * DAY_MS, spare))
+        found = await self._old(days)
         count = await self._archive.delete_all(found.handles, now_ms, here_only=here_only)
         if count:
             _log.info(
@@ -117,7 +133,16 @@ class Retention:
                 found.starred,
                 found.undelivered,
             )
+            went, age = (
+                Text.counted("1 conversation", "{n} conversations", count),
+                Text.counted("1 day", "{n} days", days),
+            )
+            self._on_aged(Text("{went} older than {age} deleted.", went=went, age=age))
             self._on_deleted()
+
+    async def _old(self, days: int) -> Old:
+        before_ms, spare = self._unix_ms() - days * DAY_MS, self._spare()
+        return await self._database.read(lambda db: deletion.old(db, before_ms, spare))
 
     async def _run(self) -> None:
         wait_s = self._first_s

@@ -11,6 +11,7 @@ TURN_TABLES = "turn JOIN conversation ON conversation.number = turn.conversation
 
 CONVERSATION_QUERY = """
 SELECT c.*,
+  (SELECT at_ms FROM turn WHERE turn.conversation = c.number ORDER BY position LIMIT 1) AS begun_ms,
   (SELECT count(*) FROM outbox o WHERE o.conversation = c.handle AND o.kind = 'turn') AS pending,
   EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = c.handle AND o.parked IS NOT NULL) AS parked,
   EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = c.handle) AS waiting,
@@ -78,6 +79,7 @@ def _conversation_of(row: sqlite3.Row) -> Conversation:
         created_ms=row["created_ms"],
         updated_ms=row["updated_ms"],
         turns=row["turns"],
+        begun_ms=row["begun_ms"] or 0,
         pending=row["pending"],
         sync=sync,
         starred=bool(row["starred"]),

@@ -9,12 +9,10 @@ import sqlite3
 from collections.abc import Iterator
 
 from novadesk.errors import BugError
-from novadesk.models import Found
+from novadesk.models import EVERYTHING, Filter, Found
 from novadesk.protocol.history import well_formed
+from novadesk.store.filtering import MOST_WORDS, turn_condition
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, find_conversation, turn_of
-
-MOST_WORDS = 32
-"""Words of one search that count. More would cost time and find nothing more."""
 
 _SNIPPET_WORDS = 16
 # Noncharacters of Unicode: no text that is exchanged holds them.
@@ -23,9 +21,7 @@ _PIECE = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
 _QUERY = f"""
 WITH hit AS (
   SELECT rowid AS number, snippet(turn_text, 0, '{_OPEN}', '{_CLOSE}', '…', {_SNIPPET_WORDS}) AS snippet
-  FROM turn_text WHERE turn_text MATCH ? AND rowid NOT IN (
-    SELECT number FROM turn WHERE conversation IN (SELECT number FROM conversation WHERE leaving_ms)
-  ) ORDER BY rowid DESC LIMIT ? OFFSET ?
+  FROM turn_text WHERE turn_text MATCH :query AND {{wanted}} ORDER BY rowid DESC LIMIT :limit OFFSET :offset
 )
 SELECT {TURN_COLUMNS}, hit.snippet AS snippet FROM hit JOIN ({TURN_TABLES}) ON turn.number = hit.number
 ORDER BY hit.number DESC
@@ -40,12 +36,14 @@ def make_query(text: str) -> str:
     return " ".join(pieces)
 
 
-def search(db: sqlite3.Connection, text: str, limit: int, offset: int) -> tuple[Found, ...]:
+def search(db: sqlite3.Connection, text: str, limit: int, offset: int, only: Filter = EVERYTHING) -> tuple[Found, ...]:
     """Return turns that match, those written last first."""
     if not (query := make_query(text)):
         return ()
     found, conversations = [], {}
-    for row in db.execute(_QUERY, (query, limit, offset)):
+    wanted, values = turn_condition(only)
+    values |= {"query": query, "limit": limit, "offset": offset}
+    for row in db.execute(_QUERY.format(wanted=wanted), values):
         turn = turn_of(row)
         if turn.conversation not in conversations:
             conversations[turn.conversation] = find_conversation(db, turn.conversation)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QLabel,
     QListView,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QStackedLayout,
@@ -23,18 +22,23 @@ from novadesk.models import Role, Turn
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.i18n import tr
 from novadesk.ui.item_models import ConversationModel, ItemRole, RowKind, speaker
 from novadesk.ui.theme import Theme
+from novadesk.ui.turn_actions import TurnActions
 from novadesk.ui.turn_delegate import TurnDelegate
 
 PAGE = 200
 _NEAR_PX = 24
+_PASSING_MS = 6000
 
 
 class TurnList(QListView):
     """Rows of a conversation. Stays at the newest one until the person scrolls up."""
 
     following_changed = Signal(bool)
+    menu_wanted = Signal(QPoint)
+    correction_wanted = Signal()
     older_wanted = Signal()
     newer_wanted = Signal()
 
@@ -47,7 +51,7 @@ class TurnList(QListView):
         self.setModel(model)
         self.setItemDelegate(self.delegate)
         self.setObjectName("turns")
-        self.setAccessibleName(self.tr("Conversation"))
+        self.setAccessibleName(tr("Conversation"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -55,8 +59,6 @@ class TurnList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._show_menu)
         bar = self.verticalScrollBar()
         bar.setSingleStep(theme.px(tokens.SPACE_5))
         bar.rangeChanged.connect(self._on_range_changed)
@@ -72,15 +74,15 @@ class TurnList(QListView):
         self._set_following(True)
         self.scrollToBottom()
 
-    def copy(self) -> None:
-        """Copy the selected rows, or all, with their speakers."""
-        selected = sorted(self.selectedIndexes(), key=lambda index: index.row())
-        indexes = selected or [self._turns.index(number) for number in range(self._turns.rowCount())]
-        rows = [self._turns.row(index) for index in indexes]
-        rows = [row for row in rows if row.kind is not RowKind.NOTICE]
-        named = len(rows) > 1
-        lines = [(f"{speaker(row.role)}: " if named else "") + f"{row.text}{row.faded}".strip() for row in rows]
-        QGuiApplication.clipboard().setText("\n".join(lines))
+    def go_to(self, position: int) -> bool:
+        """Show the turn at a position in the middle and select it; return whether it is in memory."""
+        number = self._turns.row_of(position)
+        if number is None:
+            return False
+        self._set_following(False)
+        self._make_current(number)
+        self.scrollTo(self._turns.index(number), QAbstractItemView.ScrollHint.PositionAtCenter)
+        return True
 
     def dataChanged(  # noqa: D102
         self,
@@ -99,8 +101,8 @@ class TurnList(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         if event.key() == Qt.Key.Key_Space:
             event.ignore()
-        elif event.matches(QKeySequence.StandardKey.Copy):
-            self.copy()
+        elif event.key() == Qt.Key.Key_F2:
+            self.correction_wanted.emit()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self._turns.toggle(self.currentIndex())
         elif event.key() == Qt.Key.Key_End and not event.modifiers():
@@ -128,7 +130,8 @@ class TurnList(QListView):
         index = self.indexAt(event.position().toPoint())
         if event.button() is Qt.MouseButton.LeftButton and index.isValid() and index == self.currentIndex():
             row = self._turns.row(index)
-            if self.delegate.on_notes(row, self.visualRect(index), event.position().toPoint().y()):
+            notes = self.delegate.on_notes(row, self.visualRect(index), event.position().toPoint().y())
+            if notes or row.kind is RowKind.NOTICE:
                 self._turns.toggle(index)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
@@ -144,15 +147,15 @@ class TurnList(QListView):
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect
             self.selectionModel().setCurrentIndex(self._turns.index(number), flags)
 
-    def _show_menu(self, where: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(self.tr("Copy"), self.copy)
-        index = self.indexAt(where)
-        if index.isValid() and self._turns.row(index).unsaid:
-            row = QPersistentModelIndex(index)
-            menu.addAction(self.tr("Show or hide what was not spoken"), lambda: self._turns.toggle(row))
-        menu.popup(self.viewport().mapToGlobal(where))
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: D102
+        index = self.currentIndex()
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            self.menu_wanted.emit(self.visualRect(index).center() if index.isValid() else event.pos())
+            return
+        under = self.indexAt(event.pos())
+        if under.isValid() and not self.selectionModel().isSelected(under):
+            self._make_current(under.row())
+        self.menu_wanted.emit(event.pos())
 
     def _laid_height(self, number: int) -> int:
         """Return the height that a row had when it was laid out; `visualRect` asks for the one it would have now."""
@@ -208,18 +211,31 @@ class ConversationView(QWidget):
         self._complete = False
         self._announced: str | None = None
         self._told: tuple[str, ...] = ()
+        self._sought: tuple[str, int] | None = None
         self.model = ConversationModel(self)
         self.turns = TurnList(theme, self.model, self)
+        self.does = TurnActions(bridge, requests, theme, self.turns, self.model)
+        self.turns.menu_wanted.connect(self.does.show_menu)
+        self.turns.correction_wanted.connect(self.does.correct)
         self.turns.older_wanted.connect(self._ask_older)
         self.turns.newer_wanted.connect(self._ask_newer)
         self.turns.following_changed.connect(self._place_latest)
         self._empty = _EmptyPage(theme, self)
-        self.latest = QPushButton(self.tr("Latest"), self)
+        self.latest = QPushButton(tr("Latest"), self)
         self.latest.setObjectName("latest")
-        self.latest.setAccessibleName(self.tr("Go to the latest turn"))
+        self.latest.setAccessibleName(tr("Go to the latest turn"))
         self.latest.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.latest.clicked.connect(self.turns.follow)
         self.latest.hide()
+        self.passing = QLabel(self)
+        self.passing.setObjectName("passing")
+        self.passing.setTextFormat(Qt.TextFormat.PlainText)
+        self.passing.hide()
+        self._fading = QTimer(self)
+        self._fading.setSingleShot(True)
+        self._fading.setInterval(_PASSING_MS)
+        self._fading.timeout.connect(self.passing.hide)
+        self.does.said.connect(self.say)
         self._stack = QStackedLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(self._empty)
@@ -233,20 +249,53 @@ class ConversationView(QWidget):
         handle = snapshot.conversation.handle if snapshot.conversation is not None else None
         if handle != self.model.handle:
             self._forget_paging()
+            if self._sought is not None and self._sought[0] != handle:
+                self._sought = None
             self._announced = snapshot.turns[-1].turn_id if snapshot.turns else None
             self._told = ()
             self.turns.follow()
         private = snapshot.conversation is not None and snapshot.conversation.private
         self.model.show(handle, snapshot.turns, snapshot.live, snapshot.notices, private=private, late=late)
+        self.does.private = private
+        self._seek()
         empty = self.model.rowCount() == 0
         self._empty.set_text(title, hint)
         self._stack.setCurrentWidget(self._empty if empty else self.turns)
         self._announce(snapshot.turns)
         self._tell(snapshot.notices)
 
+    def go_to(self, handle: str, position: int) -> None:
+        """Show a turn of the open conversation, or of one that is about to be opened."""
+        self._sought = (handle, position)
+        self._seek()
+
+    def say(self, words: str) -> None:
+        """Show a line over the turns for a while."""
+        self.passing.setText(words)
+        self.passing.show()
+        self._fading.start()
+        self._place_latest()
+        announce(self, words)
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
         super().resizeEvent(event)
         self._place_latest()
+
+    def _seek(self) -> None:
+        """Go to the turn that is sought, once its conversation is open; load the page around it."""
+        if self._sought is None or self._sought[0] != self.model.handle or not self.model.turns:
+            return
+        position = self._sought[1]
+        if self.turns.go_to(position):
+            self._sought = None
+        elif self._paging is None:
+            self._ask(position + PAGE // 2, self._on_sought)
+
+    def _on_sought(self, page: Sequence[Turn]) -> None:
+        position, self._sought = (-1 if self._sought is None else self._sought[1]), None
+        self.model.show_page(page)
+        self._complete = bool(page) and page[0].position == 0
+        self.turns.go_to(position)
 
     def _announce(self, turns: tuple[Turn, ...]) -> None:
         newest = turns[-1] if turns else None
@@ -274,6 +323,13 @@ class ConversationView(QWidget):
             (self.width() - size.width()) // 2, self.height() - size.height() - margin, size.width(), size.height()
         )
         self.latest.raise_()
+        line = self.passing.sizeHint()
+        width = min(line.width(), self.width() - 2 * margin)
+        above = size.height() + margin if self.latest.isVisible() else 0
+        self.passing.setGeometry(
+            (self.width() - width) // 2, self.height() - line.height() - margin - above, width, line.height()
+        )
+        self.passing.raise_()
 
     def _forget_paging(self) -> None:
         self._complete = False

@@ -1,8 +1,11 @@
 """The list of past conversations: how its rows are drawn, and what can be done to one of them."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import (
+    QItemSelectionModel,
+    QKeyCombination,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -42,6 +45,7 @@ from novadesk.models import Conversation, SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.controls import TextField
 from novadesk.ui.history_model import SYNC_ICONS, TITLE_CHARS, HistoryKind, HistoryModel, HistoryRow
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.item_models import ItemRole
 from novadesk.ui.theme import Theme
 
@@ -77,7 +81,7 @@ class HistoryDelegate(QStyledItemDelegate):
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:  # noqa: ARG002, D102
         editor = TextField(parent)
         editor.setObjectName("rename")
-        editor.setAccessibleName(self.tr("Title"))
+        editor.setAccessibleName(tr("Title"))
         editor.setMaxLength(TITLE_CHARS)
         row: HistoryRow = index.data(ItemRole.ROW)
         if row.conversation is not None:
@@ -142,9 +146,9 @@ class HistoryDelegate(QStyledItemDelegate):
             at = QPointF(inner.left() + room + gap, inner.top() + (title.height() - picture) / 2)
             painter.drawPixmap(at, self._picture("star-on", palette.muted, picture, painter))
         painter.setFont(title_font)
-        painter.setPen(QColor(palette.text))
         words = title.elidedText(row.title, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QPointF(inner.left(), inner.top() + title.ascent()), words)
+        at = QPointF(inner.left(), inner.top() + title.ascent())
+        self._paint_marked(painter, at, words, row.title_marks, palette.text)
         top = inner.top() + title.height() + theme.px(2)
         painter.setFont(small_font)
         painter.setPen(QColor(palette.muted))
@@ -152,21 +156,28 @@ class HistoryDelegate(QStyledItemDelegate):
         room = inner.width() - (0 if found else picture + gap)
         below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, room)
         if found:
-            self._paint_found(painter, QPointF(inner.left(), top + small.ascent()), below, row.marks)
+            self._paint_marked(painter, QPointF(inner.left(), top + small.ascent()), below, row.marks, palette.muted)
             return
         painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
         colour = palette.caution if of.sync is SyncState.FAILED else palette.muted
         at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
         painter.drawPixmap(at, self._picture(SYNC_ICONS[of.sync], colour, picture, painter))
 
-    def _paint_found(self, painter: QPainter, at: QPointF, words: str, marks: tuple[tuple[int, int], ...]) -> None:
-        """Draw a part of what was said, with the words of the search in the text colour."""
+    def _paint_marked(
+        self, painter: QPainter, at: QPointF, words: str, marks: tuple[tuple[int, int], ...], colour: str
+    ) -> None:
+        """Draw a text in which the words of the search are underlined and in the text colour."""
         palette, metrics = self._theme.palette, QFontMetricsF(painter.font())
         edges = sorted({0, len(words), *(min(edge, len(words)) for mark in marks for edge in mark)})
         for start, end in pairwise(edges):
             marked = any(first <= start < past for first, past in marks)
-            painter.setPen(QColor(palette.text if marked else palette.muted))
-            painter.drawText(QPointF(at.x() + metrics.horizontalAdvance(words[:start]), at.y()), words[start:end])
+            left, right = (at.x() + metrics.horizontalAdvance(words[:edge]) for edge in (start, end))
+            painter.setPen(QColor(palette.text if marked else colour))
+            painter.drawText(QPointF(left, at.y()), words[start:end])
+            if marked:
+                line = at.y() + metrics.underlinePos()
+                painter.setPen(QPen(QColor(palette.accent), max(1.0, metrics.lineWidth())))
+                painter.drawLine(QPointF(left, line), QPointF(right, line))
 
     @staticmethod
     def _picture(name: str, colour: str, size: int, painter: QPainter) -> QPixmap:
@@ -174,26 +185,39 @@ class HistoryDelegate(QStyledItemDelegate):
 
 
 class HistoryList(QListView):
-    """The rows of the history. Return or a click opens one; moving does not. F2 renames, Delete asks to delete."""
+    """The rows of the history. Return or a click opens one; moving does not.
+
+    Several are selected with Shift and Ctrl; what is wished for them is told with their handles.
+    """
 
     opened = Signal(str)
-    star_wanted = Signal(str, bool)
-    delete_wanted = Signal(str, str)
+    turn_wanted = Signal(str, int)
+    star_wanted = Signal(object, bool)
+    delete_wanted = Signal(object, bool)
+    export_wanted = Signal(object)
     more_wanted = Signal()
 
     def __init__(self, theme: Theme, model: HistoryModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._history = model
         self._delegate = HistoryDelegate(theme, self)
-        self._on_more = False
+        self._on_more = self._selecting = False
+        keys, key = Qt.KeyboardModifier, Qt.Key
+        self._keys: dict[int, Callable[[], None]] = {
+            QKeyCombination(key.Key_F2).toCombined(): lambda: self.rename(self.currentIndex()),
+            QKeyCombination(key.Key_Delete).toCombined(): self.delete,
+            QKeyCombination(keys.ShiftModifier, key.Key_Delete).toCombined(): lambda: self.delete(remotely=True),
+            QKeyCombination(keys.ControlModifier, key.Key_D).toCombined(): self.star,
+        }
         self.menu: QMenu | None = None
         self.setModel(model)
         self.setItemDelegate(self._delegate)
         self.setObjectName("history")
-        self.setAccessibleName(self.tr("Conversations"))
+        self.setAccessibleName(tr("Conversations"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setTabKeyNavigation(False)
@@ -203,7 +227,8 @@ class HistoryList(QListView):
         self.clicked.connect(self._on_clicked)
         model.modelAboutToBeReset.connect(self._remember)
         model.modelReset.connect(self._restore)
-        self._chosen: str | None = None
+        self._chosen: tuple[str, ...] = ()
+        self._place = 0
         theme.changed.connect(self.scheduleDelayedItemsLayout)
 
     def rename(self, index: _Index) -> None:
@@ -211,7 +236,7 @@ class HistoryList(QListView):
         if self._conversation(index) is None:
             return
         self._history.hold()
-        self.setCurrentIndex(self._history.index(index.row()))
+        self.choose(index.row())
         self.edit(self.currentIndex())
         if self.state() is not QAbstractItemView.State.EditingState:
             self._history.release()
@@ -221,44 +246,71 @@ class HistoryList(QListView):
         self._history.release()
 
     def show_menu(self, index: _Index, where: QPoint) -> None:
-        """Show what can be done to a conversation; `where` lies in the viewport."""
+        """Show what can be done to the selected conversations, or to this one; `where` lies in the viewport."""
         conversation = self._conversation(index)
         if conversation is None:
             return
-        row = self._history.row(index)
-        kept = QPersistentModelIndex(index)
+        if not self.selectionModel().isSelected(self._history.index(index.row())):
+            self.choose(index.row())
+        chosen = self.chosen()
         menu = self.menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName(tr("What to do"))
         menu.aboutToHide.connect(self._on_menu_hidden)
-        handle, starred = conversation.handle, conversation.starred
-        if not row.current:
-            menu.addAction(self.tr("Open"), lambda: self.opened.emit(handle))
-        menu.addAction(self.tr("Rename") + "\tF2", lambda: self.rename(kept))
-        words = self.tr("Remove star") if starred else self.tr("Star")
-        menu.addAction(words + "\tCtrl+D", lambda: self.star_wanted.emit(handle, not starred))
+        if len(chosen) == 1:
+            kept = QPersistentModelIndex(index)
+            if not self._history.row(index).current:
+                menu.addAction(tr("Open"), lambda: self.opened.emit(conversation.handle))
+            menu.addAction(tr("Rename") + "\tF2", lambda: self.rename(kept))
+        else:
+            menu.addAction(trn("1 conversation", "{n} conversations", len(chosen))).setEnabled(False)
+            menu.addSeparator()
+        words = tr("Remove star") if self._all_starred(chosen) else tr("Star")
+        menu.addAction(words + "\tCtrl+D", self.star)
+        menu.addAction(tr("Export…") + "\tCtrl+Shift+E", self.export)
         menu.addSeparator()
-        menu.addAction(self.tr("Delete…") + "\tDel", lambda: self.delete_wanted.emit(handle, row.title))
+        menu.addAction(tr("Delete") + "\tDel", self.delete)
+        if any(one.sync is not SyncState.LOCAL for one in chosen):
+            menu.addAction(tr("Delete here and in the cloud") + "\tShift+Del", lambda: self.delete(remotely=True))
         menu.popup(self.viewport().mapToGlobal(where))
+
+    def choose(self, number: int) -> None:
+        """Select one row and no other, whatever keys are held down."""
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.selectionModel().setCurrentIndex(self._history.index(number), flags)
+
+    def chosen(self) -> Sequence[Conversation]:
+        """Return the selected conversations, each once, in the order of the rows."""
+        rows = sorted(self.selectionModel().selectedIndexes(), key=lambda index: index.row())
+        found = [conversation for index in rows if (conversation := self._conversation(index)) is not None]
+        return list({conversation.handle: conversation for conversation in found}.values())
+
+    def star(self) -> None:
+        """Ask for a star on what is selected, or for none where each has one."""
+        if chosen := self.chosen():
+            self.star_wanted.emit([one.handle for one in chosen], not self._all_starred(chosen))
+
+    def export(self) -> None:
+        """Ask to have what is selected written out."""
+        if chosen := self.chosen():
+            self.export_wanted.emit([one.handle for one in chosen])
+
+    def delete(self, *, remotely: bool = False) -> None:
+        """Ask to have what is selected deleted."""
+        if chosen := self.chosen():
+            self.delete_wanted.emit([one.handle for one in chosen], remotely)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         if self.state() is QAbstractItemView.State.EditingState:
             return  # the Return that ends a title comes on to here
         index = self.currentIndex()
-        conversation = self._conversation(index)
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        wish = self._keys.get(event.keyCombination().toCombined())
+        if wish is not None:
+            wish()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._open(index)
         elif event.key() == Qt.Key.Key_Space:
             event.ignore()
-        elif conversation is not None and event.key() == Qt.Key.Key_F2:
-            self.rename(index)
-        elif conversation is not None and event.key() == Qt.Key.Key_Delete:
-            self.delete_wanted.emit(conversation.handle, self._history.row(index).title)
-        elif (
-            conversation is not None
-            and event.key() == Qt.Key.Key_D
-            and event.modifiers() == Qt.KeyboardModifier.ControlModifier
-        ):
-            self.star_wanted.emit(conversation.handle, not conversation.starred)
         else:
             super().keyPressEvent(event)
 
@@ -269,6 +321,9 @@ class HistoryList(QListView):
         where = event.position().toPoint()
         index = self.indexAt(where)
         self._on_more = index.isValid() and self._delegate.more_rect(self.visualRect(index)).contains(where)
+        self._selecting = bool(
+            event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        )
         super().mousePressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: D102
@@ -280,33 +335,48 @@ class HistoryList(QListView):
         super().focusInEvent(event)
         by_mouse = event.reason() is Qt.FocusReason.MouseFocusReason
         if not by_mouse and not self.selectedIndexes() and (number := self._history.first()) is not None:
-            self.setCurrentIndex(self._history.index(number))
+            self.choose(number)
 
     def _conversation(self, index: _Index) -> Conversation | None:
         return self._history.row(index).conversation if index.isValid() else None
 
+    @staticmethod
+    def _all_starred(chosen: Sequence[Conversation]) -> bool:
+        return all(one.starred for one in chosen)
+
     def _on_clicked(self, index: QModelIndex) -> None:
         if self._on_more:
             self.show_menu(index, self._delegate.more_rect(self.visualRect(index)).bottomLeft())
-        else:
+        elif not self._selecting:
             self._open(index)
 
     def _open(self, index: QModelIndex) -> None:
         conversation = self._conversation(index)
-        if conversation is not None and not self._history.row(index).current:
+        if conversation is None:
+            return
+        row = self._history.row(index)
+        if row.turn is not None:
+            self.turn_wanted.emit(conversation.handle, row.turn.position)
+        elif not row.current:
             self.opened.emit(conversation.handle)
 
     def _on_menu_hidden(self) -> None:
         self.menu = None
 
     def _remember(self) -> None:
-        conversation = self._conversation(self.currentIndex())
-        self._chosen = conversation.handle if conversation is not None else None
+        self._chosen = tuple(self._history.row(index).key for index in self.selectedIndexes())
+        self._place = max(0, self.currentIndex().row())
 
     def _restore(self) -> None:
-        number = self._history.find(self._chosen) if self._chosen is not None else None
-        if number is not None:
-            self.setCurrentIndex(self._history.index(number))
+        """Select what was selected, or the row that has come into its place."""
+        chosen = self._history.rows_of(self._chosen)
+        if not chosen and self._chosen and (near := self._history.near(self._place)) is not None:
+            chosen = (near,)
+        flags = QItemSelectionModel.SelectionFlag
+        for number in chosen:
+            self.selectionModel().select(self._history.index(number), flags.Select)
+        if chosen:
+            self.selectionModel().setCurrentIndex(self._history.index(chosen[0]), flags.NoUpdate)
 
     def _on_scrolled(self, value: int) -> None:
         if value >= self.verticalScrollBar().maximum() - self.verticalScrollBar().pageStep():

@@ -1,5 +1,6 @@
 """The rows of the history, as a list model that holds values only and knows no widget."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,10 +9,10 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 
-from novadesk.models import Conversation, Found, SyncState
-from novadesk.ui.i18n import tr
+from novadesk.models import Conversation, Found, SyncState, Turn
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.item_models import AnyIndex, ItemRole
-from novadesk.ui.words import counted, day_name, local_time, sync_words
+from novadesk.ui.words import day_name, length_words, local_time, sync_words
 
 SYNC_ICONS = {
     SyncState.LOCAL: "sync-local",
@@ -38,6 +39,7 @@ class HistoryRow:
     Attributes:
         key: tells the row from every other.
         marks: parts of `below` that the search asked for, as (first character, one past the last).
+        title_marks: the same of `title`.
     """
 
     kind: HistoryKind
@@ -47,10 +49,12 @@ class HistoryRow:
     conversation: Conversation | None = None
     current: bool = False
     marks: tuple[tuple[int, int], ...] = ()
+    title_marks: tuple[tuple[int, int], ...] = ()
+    turn: Turn | None = None
 
 
 class HistoryModel(QAbstractListModel):
-    """Conversations, newest first, grouped by local day, narrowed by a search.
+    """Conversations, newest first, grouped by local day, and the turns that a search found.
 
     `renamed` tells the handle and the new title when the person has written one.
     """
@@ -69,7 +73,7 @@ class HistoryModel(QAbstractListModel):
 
     @property
     def conversations(self) -> Sequence[Conversation]:
-        """Return the loaded conversations, newest first, whatever the search says."""
+        """Return the loaded conversations, newest first."""
         return self._conversations
 
     @property
@@ -86,23 +90,42 @@ class HistoryModel(QAbstractListModel):
         shown = (row.conversation for row in self._rows)
         return next((n for n, one in enumerate(shown) if one is not None and one.handle == handle), None)
 
+    def rows_of(self, keys: Sequence[str]) -> Sequence[int]:
+        """Return the row numbers of these keys, in order."""
+        wanted = frozenset(keys)
+        return [number for number, row in enumerate(self._rows) if row.key in wanted] if wanted else []
+
+    def near(self, place: int) -> int | None:
+        """Return the row number of the conversation at a place, else of the one below it, else above it."""
+        below, above = range(place, len(self._rows)), range(min(place, len(self._rows)) - 1, -1, -1)
+        return next((n for n in (*below, *above) if self._rows[n].conversation is not None), None)
+
     def first(self) -> int | None:
         """Return the row number of the open conversation, else of the first one shown, else None."""
         shown = [number for number, row in enumerate(self._rows) if row.conversation is not None]
         return next((number for number in shown if self._rows[number].current), shown[0] if shown else None)
 
-    def show(self, conversations: Sequence[Conversation], today: date) -> None:
-        """Replace the loaded conversations."""
-        if list(conversations) == self._conversations and today == self._today:
-            return
-        self._conversations = list(conversations)
-        self._today = today
-        self._compose()
+    def name_of(self, handle: str) -> str:
+        """Return what people call a conversation that is shown, else nothing."""
+        number = self.find(handle)
+        return "" if number is None else self._rows[number].title
 
-    def set_search(self, text: str) -> None:
-        """Show only conversations whose title or label has every word of `text`."""
-        self._search = text
-        self._compose()
+    def is_current(self, handle: str) -> bool:
+        """Return whether a conversation is the open one."""
+        return self._current is not None and self._current.handle == handle
+
+    def is_remote(self, handle: str) -> bool:
+        """Return whether there may be a copy of a conversation in the cloud."""
+        number = self.find(handle)
+        of = None if number is None else self._rows[number].conversation
+        return of is None or of.sync is not SyncState.LOCAL
+
+    def show(self, conversations: Sequence[Conversation], today: date, search: str = "") -> None:
+        """Replace the loaded conversations; words of `search` are marked in their titles."""
+        new = (list(conversations), today, search)
+        if new != (self._conversations, self._today, self._search):
+            self._conversations, self._today, self._search = new
+            self._compose()
 
     def set_current(self, conversation: Conversation | None) -> None:
         """Mark the open conversation and take its newest counts."""
@@ -175,21 +198,17 @@ class HistoryModel(QAbstractListModel):
         self._stale = self._held
         if self._held:
             return
-        words = self._search.casefold().split()
         rows: list[HistoryRow] = []
         day: date | None = None
         current = self._current
         for stored in self._conversations:
             is_current = current is not None and stored.handle == current.handle
             shown = current if is_current and current is not None else stored
-            where = f"{shown.title} {shown.label}".casefold()
-            if not all(word in where for word in words):
-                continue
             of = local_time(shown.updated_ms).date()
             if of != day:
                 day = of
                 rows.append(_heading(day_name(of, self._today)))
-            rows.append(_history_row(shown, current=is_current))
+            rows.append(_history_row(shown, current=is_current, search=self._search))
         if self._found:
             rows.append(_heading(tr("Said in")))
         for found in self._found:
@@ -202,6 +221,26 @@ class HistoryModel(QAbstractListModel):
         self.beginResetModel()
         self._rows = rows
         self.endResetModel()
+
+
+def marks_in(title: str, search: str) -> tuple[tuple[int, int], ...]:
+    """Return where words of a search are in a title, whatever their case and diacritics."""
+    folded, places = "", []
+    for place, character in enumerate(title):
+        plain = _folded(character)
+        folded += plain
+        places += [place] * len(plain)
+    marks = []
+    for word in _folded(search.translate({ord('"'): " ", ord("*"): " "})).split():
+        at = folded.find(word)
+        if at >= 0:
+            marks.append((places[at], places[at + len(word) - 1] + 1))
+    return tuple(sorted(marks))
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in plain if not unicodedata.combining(character))
 
 
 def _heading(words: str) -> HistoryRow:
@@ -218,16 +257,20 @@ def _found_row(found: Found, *, current: bool) -> HistoryRow:
         marks=found.marks,
         conversation=conversation,
         current=current,
+        turn=found.turn,
     )
 
 
-def _history_row(conversation: Conversation, *, current: bool) -> HistoryRow:
-    turns = counted(conversation.turns, "1 turn", "{n} turns") if conversation.turns else "empty"
+def _history_row(conversation: Conversation, *, current: bool, search: str) -> HistoryRow:
+    turns = trn("1 turn", "{n} turns", conversation.turns) if conversation.turns else "empty"
     parts = [conversation.label] if conversation.title else []
-    parts += [turns, *([tr("from the cloud")] if conversation.elsewhere else [])]
+    parts += [turns, *([length_words(conversation.length_ms)] if conversation.length_ms else [])]
+    parts += [tr("from the cloud")] if conversation.elsewhere else []
+    title = conversation.title or conversation.label
     return HistoryRow(
         kind=HistoryKind.CONVERSATION,
-        title=conversation.title or conversation.label,
+        title=title,
+        title_marks=marks_in(title, search),
         key=conversation.handle,
         below=" · ".join(parts),
         conversation=conversation,

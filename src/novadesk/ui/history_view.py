@@ -1,107 +1,130 @@
 """The history: past conversations by day, a search, and the way back into one of them."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
-
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
+from novadesk.config import HistorySettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
-from novadesk.errors import KnownError
-from novadesk.models import Conversation, Found, SyncState
+from novadesk.models import Conversation
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.bridge import Question as Request
 from novadesk.ui.controls import IconButton, TextField
+from novadesk.ui.filter_bar import FilterBar
+from novadesk.ui.history_actions import HistoryActions
 from novadesk.ui.history_list import HistoryList
+from novadesk.ui.history_loader import HistoryLoader
 from novadesk.ui.history_model import HistoryModel
-from novadesk.ui.question import Question
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.sync_row import SyncRow
 from novadesk.ui.theme import Theme
-
-PAGE = 200
-_AGAIN_MS = 3000
-_TYPING_MS = 200
-_FOUND = 50
-_LEAST_CHARS = 2
+from novadesk.ui.undo_bar import UndoBar
 
 
 class HistoryView(QFrame):
-    """The sidebar: new conversation, search, the list, sync and settings."""
+    """The sidebar: new conversation, search and filters, the list, what was deleted just now, sync and settings.
+
+    `turn_wanted` names a conversation and a place in it that the person wants to see; `said` brings a line about the
+    open conversation.
+    """
 
     settings_wanted = Signal()
+    turn_wanted = Signal(str, int)
     left = Signal()
+    said = Signal(str)
 
     def __init__(
         self, bridge: Bridge, intents: Intents, requests: Requests, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sidebar")
-        self._bridge = bridge
         self._intents = intents
-        self._requests = requests
         self._theme = theme
         self._revision: int | None = None
-        self._asking = False
-        self._stale = self._more = False
-        self._complete = False
+        self._open: Conversation | None = None
+        self._aged = ""
+        self.menu: QMenu | None = None
         self.model = HistoryModel(self)
         self.list = HistoryList(theme, self.model, self)
-        self.list.opened.connect(self._on_opened)
-        self.list.star_wanted.connect(self._on_star)
-        self.list.delete_wanted.connect(self.ask_to_delete)
-        self.model.renamed.connect(self._on_renamed)
-        self.list.more_wanted.connect(self._ask_more)
-        self.new = IconButton(
-            theme, "plus", self.tr("New conversation"), shown=self.tr("New"), shortcut="Ctrl+N", parent=self
-        )
-        self.new.setObjectName("wide")
-        self.new.clicked.connect(self.begin)
-        self.new_menu = IconButton(theme, "chevron", self.tr("More ways to begin"), parent=self)
-        self.new_menu.setObjectName("narrow")
-        self.new_menu.clicked.connect(self.show_new_menu)
-        self.menu: QMenu | None = None
-        self.question: Question | None = None
-        self.search = self._make_search()
-        self.settings = IconButton(theme, "settings", self.tr("Settings"), shown=self.tr("Settings"), parent=self)
-        self.settings.setObjectName("wide")
-        self.settings.clicked.connect(self.settings_wanted)
+        self.loader = HistoryLoader(bridge, requests, self.model, self)
+        self.undo = UndoBar(theme, self)
+        self.actions_on = HistoryActions(bridge, requests, self.model, theme, self.window(), self.undo)
         self.sync = SyncRow(bridge, requests, theme, self)
-        self.sync.done.connect(self.refresh)
-        self.note = QLabel(self)
+        self.filters = FilterBar(theme, self)
+        self.filters.hide()
+        self._make_buttons()
+        self.search = self._make_search()
+        self.note, self.kept = QLabel(self), QLabel(self)
         self.note.setObjectName("historyNote")
-        self.note.setWordWrap(True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._looking: Request | None = None
-        self._again = self._make_timer(_AGAIN_MS, self.refresh)
-        self._typing = self._make_timer(_TYPING_MS, self._look)
+        self.kept.setObjectName("syncWords")
+        for label in (self.note, self.kept):
+            label.setWordWrap(True)
+            label.hide()
+        self._connect()
         self._lay_out()
         theme.changed.connect(self._dress)
         self._dress()
 
+    def _make_buttons(self) -> None:
+        theme = self._theme
+        self.new = IconButton(theme, "plus", tr("New conversation"), shown=tr("New"), shortcut="Ctrl+N", parent=self)
+        self.new_menu = IconButton(theme, "chevron", tr("More ways to begin"), parent=self)
+        self.filter = IconButton(theme, "filter", tr("Filters"), shortcut="Ctrl+Shift+F", parent=self)
+        self.filter.setCheckable(True)
+        self.settings = IconButton(theme, "settings", tr("Settings"), shown=tr("Settings"), parent=self)
+        self.more = IconButton(theme, "more", tr("All conversations"), parent=self)
+        for button in (self.new, self.settings):
+            button.setObjectName("wide")
+        self.new_menu.setObjectName("narrow")
+
+    def _connect(self) -> None:
+        rows, does = self.list, self.actions_on
+        rows.opened.connect(self._on_opened)
+        rows.turn_wanted.connect(self._on_turn_wanted)
+        rows.star_wanted.connect(does.star)
+        rows.delete_wanted.connect(does.delete)
+        rows.export_wanted.connect(does.export)
+        rows.more_wanted.connect(self.loader.more)
+        self.model.renamed.connect(does.rename)
+        does.changed.connect(self.loader.renew)
+        does.said.connect(self.sync.say)
+        does.closed.connect(self._focus_list)
+        self.loader.told.connect(self._on_told)
+        self.loader.failed.connect(self._on_failed)
+        self.filters.changed.connect(self._on_looked_for)
+        self.search.textChanged.connect(self._on_looked_for)
+        self.sync.done.connect(self.loader.refresh)
+        self.new.clicked.connect(self.begin)
+        self.new_menu.clicked.connect(self.show_new_menu)
+        self.filter.toggled.connect(self._on_filter)
+        self.settings.clicked.connect(self.settings_wanted)
+        self.more.clicked.connect(self.show_more_menu)
+
     def _make_search(self) -> TextField:
         search = TextField(self)
         search.setObjectName("search")
-        search.setPlaceholderText(self.tr("Search"))
-        search.setAccessibleName(self.tr("Search conversations"))
+        search.setPlaceholderText(tr("Search"))
+        search.setAccessibleName(tr("Search conversations"))
         search.setClearButtonEnabled(True)
-        search.textChanged.connect(self._on_search)
         return search
-
-    def _make_timer(self, wait_ms: int, ring: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(wait_ms)
-        timer.timeout.connect(ring)
-        return timer
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Mark the open conversation; load anew when the disk has changed."""
+        self._open = snapshot.conversation
         self.model.set_current(snapshot.conversation)
         self.sync.show_progress(snapshot.pulling)
+        if snapshot.history_note != self._aged:
+            self._aged = snapshot.history_note
+            self.sync.say(tr(self._aged))
         if snapshot.store_revision != self._revision:
             self._revision = snapshot.store_revision
-            self.refresh()
+            self.loader.refresh()
+
+    def show_keeping(self, settings: HistorySettings) -> None:
+        """Say how long conversations are kept, when that is not for ever."""
+        days = trn("1 day", "{n} days", settings.keep_days)
+        self.kept.setText(tr("Kept for {days} after the last turn, with a star for ever", days=days))
+        self.kept.setVisible(settings.keep_days > 0)
 
     def begin(self) -> None:
         """Begin a conversation."""
@@ -115,151 +138,83 @@ class HistoryView(QFrame):
 
     def show_new_menu(self) -> None:
         """Show the ways to begin a conversation."""
-        menu = self.menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.setAccessibleName(self.tr("More ways to begin"))
-        menu.aboutToHide.connect(self._on_menu_hidden)
-        menu.addAction(self.tr("New conversation") + "\tCtrl+N", self.begin)
-        private = menu.addAction(self.tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
+        menu = self._make_menu(self.new_menu.accessibleName())
+        menu.addAction(tr("New conversation") + "\tCtrl+N", self.begin)
+        private = menu.addAction(tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
         private.setIcon(self._theme.icon("private"))
         menu.popup(self.new_menu.mapToGlobal(self.new_menu.rect().bottomLeft()))
 
-    def ask_to_delete(self, handle: str, title: str) -> None:
-        """Ask whether a conversation shall go, and delete it when the person says so."""
-        here_only = any(one.handle == handle and one.sync is SyncState.LOCAL for one in self.model.conversations)
-        box = self.question = Question(
-            self._theme,
-            self.window(),
-            text=self.tr("Delete “{title}”?").format(title=title),
-            detail=self.tr("It goes from this computer. This cannot be undone.")
-            if here_only
-            else self.tr(
-                "It goes from this computer now and from the cloud with the next sync. This cannot be undone."
-            ),
-            do=self.tr("Delete"),
-            keep=self.tr("Keep"),
-            on_do=lambda: self._change(lambda: self._requests.delete(handle)),
-        )
-        box.finished.connect(self._on_question_over)
-        box.open()
+    def show_more_menu(self) -> None:
+        """Show what can be done to all conversations."""
+        menu = self._make_menu(self.more.accessibleName())
+        menu.addAction(tr("Export all…"), lambda: self.actions_on.export(None))
+        menu.addSeparator()
+        menu.addAction(tr("Delete all…"), self.actions_on.ask_to_clear)
+        menu.popup(self.more.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
-    def refresh(self) -> None:
-        """Load the list again; asked while loading, once more afterwards."""
-        if self._asking:
-            self._stale = True
-            return
-        limit = max(PAGE, len(self.model.conversations))
-        self._ask(0, limit)
+    def show_filters(self) -> None:
+        """Open the filters, and go there."""
+        self.filter.setChecked(True)
+        self.filters.starred.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def _ask(self, offset: int, limit: int) -> None:
-        self._asking = True
+    def export_here(self) -> None:
+        """Export what is selected while the list has the focus, else the open conversation."""
+        of = self._open
+        if self.list.hasFocus() and self.list.chosen():
+            self.list.export()
+        elif of is None or not of.turns:
+            self.said.emit(tr("There is nothing to export yet."))
+        elif of.private:
+            self.said.emit(tr("A private conversation is kept nowhere. Copy it instead."))
+        else:
+            self.actions_on.export([of.handle], of.title or of.label)
 
-        def on_answer(page: Sequence[Conversation]) -> None:
-            self._asking = False
-            self._complete = len(page) < limit
-            loaded = list(self.model.conversations[:offset])
-            known = {conversation.handle for conversation in loaded}
-            self._take(loaded + [conversation for conversation in page if conversation.handle not in known])
+    def _make_menu(self, name: str) -> QMenu:
+        menu = self.menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName(name)
+        menu.aboutToHide.connect(self._on_menu_hidden)
+        return menu
 
-        def on_error(error: KnownError) -> None:
-            self._asking = False
-            if not self.model.conversations:
-                self.note.setText(f"{error.what} {error.advice}")
-                self.note.show()
-            self._again.start()
+    def _on_looked_for(self) -> None:
+        self.loader.look_for(self.search.text(), self.filters.wanted())
 
-        self._bridge.ask(
-            lambda: self._requests.conversations(offset=offset, limit=limit), on_answer, on_error, owner=self
-        )
+    def _on_filter(self, on: bool) -> None:
+        """Filters that nobody sees would hide conversations for no reason that anybody could see."""
+        self.filters.setVisible(on)
+        if not on:
+            self.filters.clear()
 
-    def _take(self, conversations: Sequence[Conversation]) -> None:
-        self.model.show(conversations, date.today())
-        self._tell()
-        if self._stale:
-            self._stale = False
-            self.refresh()
-        elif self._more:
-            self._ask_more()
-
-    def _ask_more(self) -> None:
-        """Load what follows, as soon as nothing else is being loaded: who is at the end does not scroll there again."""
-        self._more = self._asking
-        if not self._asking and not self._complete and self.model.conversations:
-            self._ask(len(self.model.conversations), PAGE)
-
-    def _tell(self) -> None:
+    def _on_told(self) -> None:
         words = ""
         if self.model.rowCount() == 0:
-            searching = bool(self.search.text().strip())
-            nothing = self.tr("Looking…") if self._looks else self.tr("Nothing found")
-            words = nothing if searching else self.tr("Your conversations will be here.")
+            nothing = tr("Looking…") if self.loader.busy else tr("Nothing found")
+            words = nothing if self.loader.searching else tr("Your conversations will be here.")
         self.note.setText(words)
         self.note.setVisible(bool(words))
 
-    def _on_search(self, text: str) -> None:
-        self.model.set_search(text)
-        if self._looking is not None:
-            self._looking.drop()
-            self._looking = None
-        if len(text.strip()) < _LEAST_CHARS:
-            self._typing.stop()
-            self.model.show_found(())
+    def _on_failed(self, words: str) -> None:
+        self._on_told()
+        if self.model.conversations:
+            self.sync.say(words)
         else:
-            self._typing.start()
-        self._tell()
-
-    @property
-    def _looks(self) -> bool:
-        return self._typing.isActive() or self._looking is not None
-
-    def _look(self) -> None:
-        """Look for the words of the search in what was said."""
-        text = self.search.text().strip()
-
-        def on_answer(found: Sequence[Found]) -> None:
-            self._looking = None
-            self.model.show_found(found)
-            self._tell()
-
-        def on_error(error: KnownError) -> None:
-            self._looking = None
-            self.model.show_found(())
-            self._tell()
-            self.sync.say(f"{error.what} {error.advice}")
-
-        self._looking = self._bridge.ask(
-            lambda: self._requests.search(text, limit=_FOUND), on_answer, on_error, owner=self
-        )
-
-    def _on_star(self, handle: str, on: bool) -> None:
-        self._change(lambda: self._requests.star(handle, on))
-
-    def _on_renamed(self, handle: str, title: str) -> None:
-        self._change(lambda: self._requests.rename(handle, title))
-
-    def _change(self, request: Callable[[], Awaitable[None]]) -> None:
-        """Ask for a change and show what came of it: the list as it is now, or the reason why it is not."""
-
-        def on_error(error: KnownError) -> None:
-            self.sync.say(f"{error.what} {error.advice}")
-            self.refresh()
-
-        def on_answer(_nothing: object) -> None:
-            self.refresh()
-            if self.model.found:
-                self._look()
-
-        self._bridge.ask(request, on_answer, on_error, owner=self)
+            self.note.setText(words)
+            self.note.show()
 
     def _on_menu_hidden(self) -> None:
         self.menu = None
 
-    def _on_question_over(self) -> None:
-        self.question = None
+    def _focus_list(self) -> None:
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_opened(self, handle: str) -> None:
         self._intents.open_conversation(handle)
+        self.left.emit()
+
+    def _on_turn_wanted(self, handle: str, position: int) -> None:
+        if not self.model.is_current(handle):
+            self._intents.open_conversation(handle)
+        self.turn_wanted.emit(handle, position)
         self.left.emit()
 
     def _dress(self) -> None:
@@ -286,17 +241,28 @@ class HistoryView(QFrame):
         ways.addWidget(self.new_menu)
         ways.addStretch(1)
         top.addLayout(ways)
-        top.addWidget(self.search)
+        looking = QHBoxLayout()
+        looking.setSpacing(theme.px(tokens.SPACE_1))
+        looking.addWidget(self.search, 1)
+        looking.addWidget(self.filter)
+        top.addLayout(looking)
+        top.addWidget(self.filters)
         layout.addLayout(top)
         layout.addWidget(self.note)
         layout.addWidget(self.list, 1)
-        under = QHBoxLayout()
+        undoing = QHBoxLayout()
+        undoing.setContentsMargins(edge, 0, edge, 0)
+        undoing.addWidget(self.undo)
+        layout.addLayout(undoing)
+        under = QVBoxLayout()
         under.setContentsMargins(edge + theme.px(tokens.SPACE_2), 0, edge, 0)
         under.addWidget(self.sync)
+        under.addWidget(self.kept)
         layout.addLayout(under)
         bottom = QHBoxLayout()
         bottom.setContentsMargins(edge, 0, edge, 0)
         bottom.addWidget(self.settings)
         bottom.addStretch(1)
         bottom.addWidget(self.sync.now)
+        bottom.addWidget(self.more)
         layout.addLayout(bottom)

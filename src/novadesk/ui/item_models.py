@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, Turn
+from novadesk.ui.i18n import trn
 from novadesk.ui.words import TurnMark, local_time, turn_mark, turn_notes
 
 WINDOW_ROWS = 1000
@@ -40,6 +41,7 @@ class Row:
         text: what was said and heard, or the notice.
         faded: text that follows `text` and has not been spoken.
         notes: small words under the text, such as "typed".
+        opens: there is more of it, to be shown or hidden.
         headed: the speaker's name is shown, being another one than before.
         mark: where the turn is, when it is not on its disk or not synced.
     """
@@ -50,7 +52,7 @@ class Row:
     role: Role | None = None
     faded: str = ""
     notes: str = ""
-    unsaid: bool = False
+    opens: bool = False
     headed: bool = True
     at_ms: int | None = None
     turn: Turn | None = None
@@ -82,6 +84,17 @@ class ConversationModel(QAbstractListModel):
     def turns(self) -> Sequence[Turn]:
         """Return the turns in memory, in order."""
         return self._turns
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Return the rows in memory, in order."""
+        return self._rows
+
+    @property
+    def last_answer(self) -> Turn | None:
+        """Return the newest turn of the assistant, wherever the person reads."""
+        newest = (turn for turn in reversed(self._tail) if turn.role is Role.ASSISTANT)
+        return next(newest, None)
 
     def row(self, index: AnyIndex) -> Row:
         """Return the row behind an index."""
@@ -137,10 +150,7 @@ class ConversationModel(QAbstractListModel):
         """Add a page of newer turns while the end is not in memory; far older ones leave it."""
         last = self._turns[-1].position if self._turns else -1
         self._turns.extend(turn for turn in newer if turn.position > last)
-        if self._tail and self._turns and self._turns[-1].position >= self._tail[0].position - 1:
-            self.attached = True
-            self._join(self._tail)
-        elif not newer:
+        if not self._reach_tail() and not newer:
             self.reattach()
         self._compose()
         if len(self._turns) > WINDOW_ROWS:
@@ -153,10 +163,29 @@ class ConversationModel(QAbstractListModel):
         self._turns = list(self._tail)
         self._compose()
 
+    def show_page(self, page: Sequence[Turn]) -> None:
+        """Hold a page from anywhere in the conversation instead of what is in memory."""
+        self._turns = list(page)
+        self.attached = False
+        self._reach_tail()
+        self._compose()
+
+    def row_of(self, position: int) -> int | None:
+        """Return the row number of the turn at a position, or None when it is not in memory."""
+        if not self._turns or not self._turns[0].position <= position <= self._turns[-1].position:
+            return None
+        turns = ((row.turn, number) for number, row in enumerate(self._rows))
+        return next((number for turn, number in turns if turn is not None and turn.position == position), None)
+
+    def replace(self, turn: Turn) -> None:
+        """Take a turn that was changed on disk."""
+        self._turns = [turn if one.turn_id == turn.turn_id else one for one in self._turns]
+        self._compose()
+
     def toggle(self, index: AnyIndex) -> None:
-        """Show or hide the part of an answer that was not spoken."""
+        """Show or hide what there is more of: what was not spoken, what was heard, other lines of the same place."""
         row = self.row(index)
-        if row.unsaid:
+        if row.opens:
             self._opened.symmetric_difference_update({row.key})
             self._compose()
 
@@ -182,6 +211,13 @@ class ConversationModel(QAbstractListModel):
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    def _reach_tail(self) -> bool:
+        """Return whether what is in memory goes on into the newest turns; then it follows them again."""
+        if self._tail and self._turns and self._turns[-1].position >= self._tail[0].position - 1:
+            self.attached = True
+            self._join(self._tail)
+        return self.attached
 
     def _join(self, tail: tuple[Turn, ...]) -> None:
         if not tail:
@@ -216,16 +252,16 @@ class ConversationModel(QAbstractListModel):
         while notices and self._turns and notices[0][0] < first - 1:
             notices.pop(0)
         if notices and self._turns and notices[0][0] < first:
-            rows.append(_take_notice(notices, notices[0][0]))
+            rows += self._take_notices(notices, notices[0][0])
         for turn in self._turns:
             mark = turn_mark(turn, private=self._private, late=self._late)
             rows.append(_turn_row(turn, mark, headed=turn.role is not last, opened=turn.turn_id in self._opened))
             last = turn.role
             if notices and notices[0][0] == turn.position:
-                rows.append(_take_notice(notices, turn.position))
+                rows += self._take_notices(notices, turn.position)
                 last = None
         if notices and self.attached:
-            rows.append(_take_notice([(notices[-1][0], text) for _, text in notices], notices[-1][0]))
+            rows += self._take_notices([(notices[-1][0], text) for _, text in notices], notices[-1][0])
             last = None
         if self.attached:
             for live in self._live:
@@ -233,6 +269,22 @@ class ConversationModel(QAbstractListModel):
                     rows.append(_live_row(live, headed=live.role is not last))
                     last = live.role
         self._apply(rows)
+
+    def _take_notices(self, notices: list[tuple[int, str]], position: int) -> list[Row]:
+        """Take the notices of one place, collapsed into a row that shows the newest, or opened."""
+        texts = []
+        while notices and notices[0][0] == position:
+            texts.append(notices.pop(0)[1])
+        key, count = f"notice {position}", len(texts)
+        if count == 1:
+            return [Row(key=key, kind=RowKind.NOTICE, text=texts[0])]
+        if key not in self._opened:
+            words = trn("{newest} · 1 more line", "{newest} · {n} more lines", count - 1, newest=texts[-1])
+            return [Row(key=key, kind=RowKind.NOTICE, text=words, opens=True)]
+        return [
+            Row(key=f"{key} {number}" if number else key, kind=RowKind.NOTICE, text=text, opens=not number)
+            for number, text in enumerate(texts)
+        ]
 
     def _apply(self, rows: list[Row]) -> None:
         old = self._rows
@@ -268,15 +320,15 @@ def spoken_row(row: Row) -> str:
 
 
 def _turn_row(turn: Turn, mark: TurnMark | None, *, headed: bool, opened: bool) -> Row:
-    heard = turn.heard_text
-    rest = turn.text[len(heard) :]
+    shown = turn.shown_text
+    rest = turn.text[len(shown) :] if turn.edited is None else f"\n{turn.text}"
     return Row(
         key=turn.turn_id,
         kind=RowKind.TURN,
         role=turn.role,
-        text=heard.rstrip() if rest and not opened else heard,
+        text=shown.rstrip() if rest and not opened else shown,
         faded=rest if opened else "",
-        unsaid=bool(rest.strip()),
+        opens=bool(rest.strip()),
         notes=turn_notes(turn, opened=opened),
         headed=headed,
         at_ms=turn.at_ms,
@@ -297,12 +349,3 @@ def _live_row(live: LiveText, *, headed: bool) -> Row:
         faded=gap + live.planned,
         headed=headed,
     )
-
-
-def _take_notice(notices: list[tuple[int, str]], position: int) -> Row:
-    """Collapse the notices of one place into a row that shows the newest."""
-    texts = []
-    while notices and notices[0][0] == position:
-        texts.append(notices.pop(0)[1])
-    more = f"  (+{len(texts) - 1})" if len(texts) > 1 else ""
-    return Row(key=f"notice {position}", kind=RowKind.NOTICE, text=texts[-1] + more)

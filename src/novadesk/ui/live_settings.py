@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
-from novadesk.config import AudioSettings, EchoSetting, Settings
+from novadesk.config import AudioSettings, EchoSetting, HistorySettings, Settings
 from novadesk.conversation.api import Intents, Requests, TalkMode
 from novadesk.errors import KnownError
 from novadesk.ui.bridge import Bridge
@@ -27,9 +27,13 @@ class LiveSettings(QObject):
         intents: takes another way to talk.
         volume: the window's slider, which changes a setting too, and follows it.
 
+    `keeping_changed` brings how long conversations are kept from now on.
+
     Attributes:
         now: the settings as they are used.
     """
+
+    keeping_changed = Signal(object)
 
     def __init__(
         self,
@@ -65,6 +69,8 @@ class LiveSettings(QObject):
         if settings.audio != before.audio:
             self._volume.set_volume(settings.audio.volume)
             self._use_sound()
+        if settings.history != before.history:
+            self._keep_history(settings.history)
 
     def keep_volume(self) -> None:
         """Write the volume of the slider."""
@@ -83,6 +89,13 @@ class LiveSettings(QObject):
         self.now = replace(self.now, audio=audio)
         with suppress(KnownError, OSError):
             self._save(self.now)
+
+    def _keep_history(self, history: HistorySettings) -> None:
+        keep = self._requests.keep
+        self._bridge.ask(
+            lambda: keep(history.keep_days, remotely_too=history.delete_remotely), _nothing, _nothing, owner=self
+        )
+        self.keeping_changed.emit(history)
 
     def _use_sound(self) -> None:
         audio = self.now.audio

@@ -83,6 +83,8 @@ class MainWindow(QMainWindow):
             parent=self,
         )
         self.panel.sound.turns_wanted.connect(self.settings.take_turns)
+        self.settings.keeping_changed.connect(self.history.show_keeping)
+        self.history.show_keeping(settings.history)
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
@@ -310,6 +312,8 @@ class MainWindow(QMainWindow):
         self.details.diagnostics_wanted.connect(self.show_diagnostics)
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
+        self.history.turn_wanted.connect(self.conversation.go_to)
+        self.history.said.connect(self.conversation.say)
         self.panel.sound.settings_wanted.connect(self.show_sound_settings)
         self.panes.folded_changed.connect(self._on_folded)
         self._order_tabs()
@@ -317,8 +321,9 @@ class MainWindow(QMainWindow):
     def _order_tabs(self) -> None:
         history, header, panel = self.history, self.header, self.panel
         controls = panel.controls
-        stops: list[QWidget] = [history.new, history.new_menu, history.search, history.list, history.settings]
-        stops += [history.sync.cancel, history.sync.now]
+        stops: list[QWidget] = [history.new, history.new_menu, history.search, history.filter]
+        stops += [*history.filters.stops, history.list, history.undo.button, history.undo.away]
+        stops += [history.sync.cancel, history.settings, history.sync.now, history.more]
         stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
         stops += [panel.errors.retry, panel.errors.copy, panel.sound.way_out, panel.sound.close_button]
         stops += [controls.mode_button(TalkMode.HOLD)]
@@ -340,6 +345,10 @@ class MainWindow(QMainWindow):
             ("Esc", tr("Stop the answer"), self._on_escape),
             ("Ctrl+I", tr("Details"), self.toggle_details),
             ("Ctrl+F", tr("Search conversations"), self._on_search),
+            ("Ctrl+Shift+F", tr("Filter conversations"), self._on_filters),
+            ("Ctrl+Shift+E", tr("Export"), self.history.export_here),
+            ("Ctrl+Z", tr("Undo the deletion"), self.history.undo.undo),
+            ("Ctrl+Shift+C", tr("Copy the last answer"), self.conversation.does.copy_last_answer),
             ("Ctrl+L", tr("Write a message"), self.panel.composer.field.setFocus),
             ("Ctrl+,", tr("Settings"), self.show_settings),
             ("F1", tr("About NovaDesk"), self.show_about),
@@ -384,6 +393,10 @@ class MainWindow(QMainWindow):
         self.panes.show_sidebar(True)
         self.history.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.history.search.selectAll()
+
+    def _on_filters(self) -> None:
+        self.panes.show_sidebar(True)
+        self.history.show_filters()
 
     def _on_escape(self) -> None:
         focus = QApplication.focusWidget()

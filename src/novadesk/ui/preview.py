@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import qasync
@@ -18,37 +18,29 @@ from novadesk.conversation.api import Snapshot
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import PreviewRequests, SilentIntents
+from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.theme import Scheme
 
-_SETTLE_S = 0.25
 
-type _Act = Callable[[MainWindow], Awaitable[QWidget]]
-
-
-async def _settle() -> None:
-    """Let answers arrive and the window be laid out."""
-    await asyncio.sleep(_SETTLE_S)
-
-
-async def _draw(out: Path, name: str, snapshot: Snapshot, act: _Act, scheme: Scheme, now_ms: int) -> None:
+async def _draw(out: Path, name: str, snapshot: Snapshot, act: Act, scheme: Scheme, now_ms: int) -> None:
     bridge = Bridge(asyncio.get_running_loop())
     requests = PreviewRequests(make_conversations(now_ms), snapshot.turns)
     window = MainWindow(bridge, SilentIntents(), requests, Settings(), lambda _settings: None, scheme=scheme)
     window.show()
     window.show_snapshot(snapshot)
     subject = await act(window)
-    await _settle()
+    await settle()
     subject.grab().save(str(out / f"{name}-{scheme.value}.png"))
     window.finish()
     bridge.close()
     window.deleteLater()
     bridge.deleteLater()
-    await _settle()
+    await settle()
 
 
-def _sized(width: int, height: int) -> _Act:
+def _sized(width: int, height: int) -> Act:
     async def act(window: MainWindow) -> QWidget:
         window.resize(width, height)
         return window
@@ -56,7 +48,7 @@ def _sized(width: int, height: int) -> _Act:
     return act
 
 
-def _dialog(show: Callable[[MainWindow], None]) -> _Act:
+def _dialog(show: Callable[[MainWindow], None]) -> Act:
     async def act(window: MainWindow) -> QWidget:
         show(window)
         return window.dialog or window
@@ -93,7 +85,7 @@ async def _diagnostics(window: MainWindow) -> QWidget:
 
 async def _sidebar(window: MainWindow) -> QWidget:
     window.resize(400, 560)
-    await _settle()
+    await settle()
     window.panes.show_sidebar(True)
     return window
 
@@ -104,7 +96,7 @@ async def _new_menu(window: MainWindow) -> QWidget:
 
 
 async def _row_menu(window: MainWindow) -> QWidget:
-    await _settle()
+    await settle()
     rows = window.history.list
     index = window.history.model.index(4)
     rows.setFocus()
@@ -115,27 +107,21 @@ async def _row_menu(window: MainWindow) -> QWidget:
 
 async def _searching(window: MainWindow) -> QWidget:
     window.history.search.setText("sm")
-    await _settle()
+    await settle()
     return window
 
 
 async def _renaming(window: MainWindow) -> QWidget:
     window.activateWindow()
-    await _settle()
+    await settle()
     window.history.list.setFocus()
     window.history.list.rename(window.history.model.index(2))
     window.history.sync.say("Stopped. What is here stays.")
     return window
 
 
-async def _deleting(window: MainWindow) -> QWidget:
-    await _settle()
-    window.history.ask_to_delete("", "Aspirin call with Dr. Smith")
-    return window.history.question or window
-
-
 async def _scrolled(window: MainWindow) -> QWidget:
-    await _settle()
+    await settle()
     turns = window.conversation.turns
     turns.verticalScrollBar().setValue(turns.verticalScrollBar().maximum() // 2)
     turns.setFocus()
@@ -150,7 +136,7 @@ async def _opened(window: MainWindow) -> QWidget:
     return window
 
 
-def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
+def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
     by_name = scenes(now_ms)
     ready = by_name["ready"]
     return {
@@ -165,7 +151,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, _Act]]:
         "row_menu": (ready, _row_menu),
         "searching": (by_name["ready"], _searching),
         "renaming": (by_name["recovered"], _renaming),
-        "deleting": (ready, _deleting),
+        **pictures_of_history(by_name),
         "wide": (by_name["speaking"], _sized(1680, 960)),
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from novadesk.config import AudioSettings
 from novadesk.conversation.api import Devices, Metric, SoundTest, TalkMode, Unit
-from novadesk.models import Conversation, Found, Turn
+from novadesk.ui.preview_history import PreviewHistory
 
 _EVENTS = (
     "   -12.84 s  connecting",
@@ -69,37 +69,8 @@ def make_sound_figures() -> tuple[Metric, ...]:
     return tuple(Metric(name=name, title=title, value=value, unit=unit, samples=1) for name, title, value, unit in rows)
 
 
-class PreviewRequests:
+class PreviewRequests(PreviewHistory):
     """Answer from hand-written values."""
-
-    def __init__(self, conversations: Sequence[Conversation], turns: Sequence[Turn]) -> None:
-        self._conversations = conversations
-        self._turns = turns
-
-    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
-        """Return the history."""
-        return self._conversations[offset : offset + limit]
-
-    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:  # noqa: ARG002
-        """Return a page of the long conversation."""
-        end = len(self._turns) if before is None else min(before, len(self._turns))
-        return self._turns[max(0, end - limit) : end]
-
-    async def delete(self, handle: str) -> None:
-        """Do nothing."""
-
-    async def rename(self, handle: str, title: str) -> None:
-        """Do nothing."""
-
-    async def star(self, handle: str, on: bool) -> None:
-        """Do nothing."""
-
-    async def search(self, text: str, *, limit: int = 50, offset: int = 0) -> Sequence[Found]:  # noqa: ARG002
-        """Return every turn."""
-        return [
-            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=((3, 12),))
-            for turn in self._turns[:limit]
-        ]
 
     async def pull(self, handle: str | None = None) -> int:  # noqa: ARG002
         """Read nothing."""

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from novadesk.conversation.api import Snapshot
+from novadesk.errors import KnownError
 from novadesk.models import Conversation, Role, SyncState, Turn
+from novadesk.text import Text
 from novadesk.ui.i18n import locale, tr, trn
 from novadesk.ui.tokens import Tone
 
 _WEEK = 7
+_HOUR = 60
+_DAY = 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,23 @@ class TurnMark:
 def counted(number: int, one: str, many: str) -> str:
     """Return `trn(one, many, number)`."""
     return trn(one, many, number)
+
+
+def length_words(length_ms: int) -> str:
+    """Return how long a conversation went on, such as "12 min"."""
+    minutes = round(length_ms / 60_000)
+    if minutes < 1:
+        return tr("under a minute")
+    if minutes < _HOUR:
+        return tr("{minutes} min", minutes=minutes)
+    if minutes < _DAY:
+        return tr("{hours} h {minutes} min", hours=minutes // _HOUR, minutes=minutes % _HOUR)
+    return trn("over 1 day", "over {n} days", round(minutes / _DAY))
+
+
+def error_words(error: KnownError) -> str:
+    """Return an error in one line: what happened and what to do."""
+    return tr(Text("{what} {advice}", what=error.what, advice=error.advice))
 
 
 def percent(share: float) -> str:
@@ -117,7 +138,9 @@ def turn_notes(turn: Turn, *, opened: bool) -> str:
         notes.append(tr("interrupted by you"))
     elif turn.interrupted:
         notes.append(tr("cut off"))
-    if turn.heard_text.strip() != turn.text.strip():
+    if turn.edited is not None:
+        notes.append(tr("corrected, hide what was heard") if opened else tr("corrected, show what was heard"))
+    elif turn.heard_text.strip() != turn.text.strip():
         notes.append(tr("hide what was not spoken") if opened else tr("show what was not spoken"))
     if turn.unconfirmed:
         notes.append(tr("not confirmed by the service"))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.app import export
-from novadesk.app.export import Format, encoded, likely_format, render, write_whole
+from novadesk.app.export import encoded, likely_format, render, write_whole
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Role, Turn
+from novadesk.models import Conversation, Format, Role, Turn
 from tests.support.store_rig import START_MS, make_conversation, make_turn
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from novadesk.app.export import Format, encoded, render
+from novadesk.app.export import encoded, render
 from novadesk.app.export_page import DARK, LIGHT
 from novadesk.app.export_subtitles import LINE_CHARS, cues
 from novadesk.app.export_table import COLUMNS, guarded
-from novadesk.models import Conversation, Role, Turn
+from novadesk.models import Conversation, Format, Role, Turn
 from tests.support.store_rig import START_MS, make_conversation, make_turn
 
 TEXTS = st.text(max_size=200)

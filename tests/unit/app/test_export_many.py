@@ -14,13 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from novadesk.app import export, export_many
-from novadesk.app.export import Format
-from novadesk.app.export_many import Exported
 from novadesk.app.export_many import export_many as write_many
 from novadesk.app.export_names import STEM_BYTES, Names, safe, stem_of
 from novadesk.cli import main
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Turn
+from novadesk.models import Conversation, Exported, Format, Turn
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database

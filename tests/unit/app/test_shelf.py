@@ -1,6 +1,7 @@
 """What the running core does around a deletion: the open conversation is ended first, and all who watch are told."""
 
 import dataclasses
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ import pytest
 
 from novadesk.app.clock import SystemClock
 from novadesk.app.shelf import OpenShelf
-from novadesk.models import Conversation
+from novadesk.errors import KnownError, Reason
+from novadesk.models import Conversation, Format
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from tests.support.store_rig import START_MS, make_conversation, make_turn
@@ -27,6 +29,7 @@ class Shelf(OpenShelf):
         self._clock = SystemClock()
         self._caretaker = self._stand_in(hurry="copies")
         self._retention = self._stand_in(hurry="retention")
+        self._retention.keep = lambda keeping: self.told.append(f"keep {keeping.days} {keeping.remotely_too}")
         self._remote_copy = self._stand_in(changed="changed")
         self.controller = cast(
             Any, SimpleNamespace(begin_anew=self._begin, snapshot=lambda: SimpleNamespace(conversation=self.open))
@@ -94,3 +97,44 @@ async def test_an_edit_has_the_screen_read_again(shelf: Shelf) -> None:
     (turn,) = await shelf.turns(shelf.made[0].handle)
     assert (await shelf.edit(turn.turn_id, "Other words")).shown_text == "Other words"
     assert shelf.told == ["changed"]
+
+
+async def test_one_is_written_as_a_file_and_several_as_a_zip(shelf: Shelf, tmp_path: Path) -> None:
+    first, second = (one.handle for one in shelf.made)
+    name = await shelf.export_name([first], Format.MARKDOWN)
+    assert name.endswith(" caring-king-275.md")
+    file, steps = tmp_path / name, []
+    written = await shelf.export([first], Format.MARKDOWN, file, on_progress=lambda *step: steps.append(step))
+    assert (written.target, written.conversations, written.turns, steps) == (file, 1, 1, [(0, 1), (1, 1)])
+    assert file.read_text() == await shelf.document(first, Format.MARKDOWN)
+    assert "Hello" in file.read_text()
+    with pytest.raises(KnownError, match="exists already"):
+        await shelf.export([second], Format.MARKDOWN, file)
+    await shelf.export([second], Format.TEXT, file, replace=True)
+    assert file.read_text() == await shelf.document(second, Format.TEXT)
+
+    assert (await shelf.export_name(None, Format.TEXT)).endswith(" Conversations")
+    packed = tmp_path / "all.zip"
+    assert (await shelf.export(None, Format.TEXT, packed)).conversations == 2
+    assert len(zipfile.ZipFile(packed).namelist()) == 2
+    assert (await shelf.export([first], Format.TEXT, tmp_path / "one.zip")).conversations == 1
+    assert len(zipfile.ZipFile(tmp_path / "one.zip").namelist()) == 1
+
+
+async def test_what_is_gone_is_not_exported(shelf: Shelf, tmp_path: Path) -> None:
+    handle = shelf.made[1].handle
+    await shelf.set_aside([handle])
+    for wish in (
+        shelf.export([shelf.made[0].handle, handle], Format.TEXT, tmp_path / "a.zip"),
+        shelf.document(handle, Format.TEXT),
+        shelf.export_name([handle], Format.TEXT),
+    ):
+        with pytest.raises(KnownError) as refused:
+            await wish
+        assert refused.value.reason is Reason.UNKNOWN_CONVERSATION
+    assert not (tmp_path / "a.zip").exists()
+
+
+async def test_how_long_conversations_are_kept_is_changed(shelf: Shelf) -> None:
+    await shelf.keep(30, remotely_too=True)
+    assert shelf.told == ["keep 30 True"]

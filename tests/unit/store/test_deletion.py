@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Conversation, SyncState, Turn
+from novadesk.models import BackendKind, Conversation, Due, SyncState, Turn
 from novadesk.store import conversations, deletion, outbox
 from novadesk.store.agentruntime import RemoteSession, RemoteStatus
 from novadesk.store.conversations import Conversations
@@ -34,6 +34,7 @@ class Rig:
         self.now_ms = START_MS
         self.open: str | None = None
         self.deleted = 0
+        self.aged: list[str] = []
         self.retention = Retention(
             database,
             self.archive,
@@ -41,6 +42,7 @@ class Rig:
             unix_ms=lambda: self.now_ms,
             spare=lambda: self.open,
             on_deleted=self._count,
+            on_aged=self.aged.append,
         )
 
     def _tell(self) -> None:
@@ -249,6 +251,21 @@ async def test_what_is_old_goes_and_what_matters_stays(rig: Rig, caplog: pytest.
     await rig.archive.set_aside([aside], rig.now_ms)
     await rig.retention.look()
     assert len(caplog.records) == 1, "nothing deleted, nothing said"
+
+
+async def test_what_would_go_is_told_before_and_what_went_after(rig: Rig) -> None:
+    for _ in range(2):
+        await rig.say("old", at_ms=START_MS - 8 * DAY_MS)
+    await rig.say("old", at_ms=START_MS - 8 * DAY_MS, star=True)
+    await rig.say("old", at_ms=START_MS - 8 * DAY_MS, delivered=False)
+    await rig.say("new")
+    assert await rig.retention.due(0) == Due()
+    assert await rig.retention.due(7) == Due(going=2, starred=1, undelivered=1)
+    assert (len(await rig.here()), rig.aged) == (5, [])
+    rig.retention.keep(Keeping(days=7))
+    await rig.retention.look()
+    assert (len(await rig.here()), rig.aged) == (3, ["2 conversations older than 7 days deleted."])
+    assert await rig.retention.due(7) == Due(starred=1, undelivered=1)
 
 
 async def test_the_remote_copies_of_what_is_old_go_too_when_that_is_wished(rig: Rig) -> None:

@@ -1,0 +1,122 @@
+"""What of the history is shown: those with a star, of a time, of a backend."""
+
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+
+from PySide6.QtCore import QDate, QLocale, QSignalBlocker, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDateEdit, QFrame, QGridLayout, QLabel, QWidget
+
+from novadesk.models import EVERYTHING, BackendKind, Filter
+from novadesk.ui import tokens
+from novadesk.ui.i18n import locale, tr
+from novadesk.ui.theme import Theme
+
+
+class Span(Enum):
+    """Which days are shown; the value of those that count back from today is how many."""
+
+    ALWAYS = 0
+    TODAY = 1
+    WEEK = 7
+    MONTH = 30
+    YEAR = 365
+    CHOSEN = -1
+
+
+class FilterBar(QFrame):
+    """The filters under the search field; `changed` brings what is wanted now."""
+
+    changed = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(tr("Filters"))
+        self.starred = QCheckBox(tr("With a &star only"), self)
+        self.when = QComboBox(self)
+        for span, words in (
+            (Span.ALWAYS, tr("Any time")),
+            (Span.TODAY, tr("Today")),
+            (Span.WEEK, tr("Last 7 days")),
+            (Span.MONTH, tr("Last 30 days")),
+            (Span.YEAR, tr("Last 365 days")),
+            (Span.CHOSEN, tr("From … to …")),
+        ):
+            self.when.addItem(words, span)
+        self.where = QComboBox(self)
+        for kind, words in (
+            (None, tr("Any backend")),
+            (BackendKind.PRACTICE, tr("Practice")),
+            (BackendKind.BEDROCK, tr("Amazon Bedrock")),
+            (BackendKind.GATEWAY, tr("Gateway")),
+        ):
+            self.where.addItem(words, kind)
+        today = QDate.currentDate()
+        self.first, self.last = QDateEdit(today.addDays(-6), self), QDateEdit(today, self)
+        self._dates = (QLabel(tr("&From"), self), self.first, QLabel(tr("&To"), self), self.last)
+        for label, field in ((self._dates[0], self.first), (self._dates[2], self.last)):
+            label.setBuddy(field)
+            field.setCalendarPopup(True)
+            field.setDisplayFormat(locale().dateFormat(QLocale.FormatType.ShortFormat))
+            field.dateChanged.connect(self._tell)
+        self.when.setAccessibleName(tr("When"))
+        self.where.setAccessibleName(tr("Backend"))
+        self.first.setAccessibleName(tr("First day"))
+        self.last.setAccessibleName(tr("Last day"))
+        self.starred.toggled.connect(self._tell)
+        for choice in (self.when, self.where):
+            choice.currentIndexChanged.connect(self._tell)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.setColumnStretch(1, 1)
+        layout.addWidget(self.starred, 0, 0, 1, 2)
+        layout.addWidget(self.when, 1, 0, 1, 2)
+        for place, widget in enumerate(self._dates):
+            layout.addWidget(widget, 2 + place // 2, place % 2)
+        layout.addWidget(self.where, 4, 0, 1, 2)
+        self.stops: tuple[QWidget, ...] = (self.starred, self.when, self.first, self.last, self.where)
+        self._show_dates()
+
+    def wanted(self) -> Filter:
+        """Return what the fields say; days are those of this computer's zone."""
+        since, until = self._days()
+        return Filter(
+            starred=self.starred.isChecked(),
+            backend=self.where.currentData(),
+            since_ms=None if since is None else _begin_ms(since),
+            until_ms=None if until is None else _begin_ms(until + timedelta(days=1)),
+        )
+
+    def clear(self) -> None:
+        """Show everything again."""
+        if self.wanted() == EVERYTHING:
+            return
+        with QSignalBlocker(self.starred), QSignalBlocker(self.when), QSignalBlocker(self.where):
+            self.starred.setChecked(False)
+            self.when.setCurrentIndex(0)
+            self.where.setCurrentIndex(0)
+        self._tell()
+
+    def _days(self) -> tuple[date | None, date | None]:
+        span = self.when.currentData()
+        if span is Span.CHOSEN:
+            first, last = _day(self.first), _day(self.last)
+            return min(first, last), max(first, last)
+        return (None, None) if span is Span.ALWAYS else (date.today() - timedelta(days=span.value - 1), None)
+
+    def _tell(self) -> None:
+        self._show_dates()
+        self.changed.emit(self.wanted())
+
+    def _show_dates(self) -> None:
+        for widget in self._dates:
+            widget.setVisible(self.when.currentData() is Span.CHOSEN)
+
+
+def _day(field: QDateEdit) -> date:
+    chosen = field.date()
+    return date(chosen.year(), chosen.month(), chosen.day())
+
+
+def _begin_ms(day: date) -> int:
+    return int(datetime.combine(day, time()).astimezone().timestamp() * 1000)
