@@ -185,7 +185,10 @@ def _add_ctl(commands: Commands) -> None:
         "mute": "send silence",
         "unmute": "send the microphone again",
         "stop": "silence the answer",
+        "pause": "take a break: nothing is sent or heard, and the conversation stays open",
+        "resume": "go on after a break",
         "end": "end the conversation",
+        "again": "begin a new conversation with the scenario of the open one",
         "report": "write a report about the present state, with the last protocol events and no word of what was said",
         "show": "bring the window to the front",
         "quit": "leave",
@@ -196,6 +199,11 @@ def _add_ctl(commands: Commands) -> None:
     talk.set_defaults(run=_ctl, request={"do": "talk"})
     new = actions.add_parser("new", help="begin a new conversation", parents=[common])
     new.add_argument("--private", action="store_true", help="write nothing of it anywhere")
+    new.add_argument("--scenario", metavar="NAME", help="begin it with this one, see `novadesk scenarios list`")
+    new.add_argument(
+        "--set", dest="values", action="append", default=[], type=argument.value, metavar="FIELD=TEXT",
+        help="fill in a field of the scenario",
+    )  # fmt: skip
     new.set_defaults(run=_ctl, request={"do": "new"})
     say = actions.add_parser("say", help="send typed text", parents=[common])
     say.add_argument("text", type=argument.words)
@@ -213,6 +221,8 @@ def _ctl(parsed: argparse.Namespace) -> int:
     request.update({name: getattr(parsed, name) for name in ("what", "text", "handle") if hasattr(parsed, name)})
     if getattr(parsed, "private", False):
         request["private"] = True
+    if getattr(parsed, "scenario", None) or getattr(parsed, "values", None):
+        request |= {"scenario": parsed.scenario, "values": dict(parsed.values)}
     answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)
     if parsed.json:
         put_row(**answer)

@@ -106,10 +106,10 @@ class Bench:
         )
         self.controller = Controller(
             settings=settings,
-            setup=lambda: Setup(
+            setup=lambda voice: Setup(
                 session=SessionStart(),
-                prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
-                system_prompt="Be kind.",
+                prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id=voice.voice),
+                system_prompt=voice.prompt,
             ),
             linker=self.linker,
             sound=self.sound,

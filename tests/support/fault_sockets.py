@@ -216,7 +216,7 @@ async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> 
         wirings = Wirings(lambda: address, settings)
         controller = Controller(
             settings=settings,
-            setup=_make_setup,
+            setup=lambda _: _make_setup(),
             linker=wirings,
             sound=FileSound(None, pace=4.0),
             archive=archive,

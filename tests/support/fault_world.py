@@ -144,7 +144,7 @@ class World:
         )
         self.controller = Controller(
             settings=settings,
-            setup=lambda: Setup(
+            setup=lambda _: Setup(
                 session=SessionStart(),
                 prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
                 system_prompt="Be kind.",

@@ -225,6 +225,10 @@ class MemoryArchive:
     async def set_current(self, handle: str | None) -> None:
         self.open = handle
 
+    async def set_scenario(self, handle: str, scenario: str) -> None:
+        if handle in self.rows:
+            self.rows[handle] = replace(self.rows[handle], scenario=scenario)
+
     async def pending(self) -> int:
         return 0
 

@@ -236,7 +236,7 @@ class Program:
         self.store = Store(disk, runtime, self.alive, self._on_synced)
         self.controller = Controller(
             settings=SETTINGS,
-            setup=lambda: Setup(
+            setup=lambda _: Setup(
                 session=SessionStart(), prompt=PromptStart(prompt_name="p", voice_id="v"), system_prompt=""
             ),
             linker=linker,

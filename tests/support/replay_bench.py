@@ -88,7 +88,7 @@ async def _replay(dump: str) -> Replayed:
 
     controller = Controller(
         settings=Settings(talk=TalkSettings(mode=TalkModeSetting.HANDS_FREE)),
-        setup=lambda: Setup(
+        setup=lambda _: Setup(
             session=SessionStart(),
             prompt=PromptStart(prompt_name="11111111-2222-4333-8444-555555555555", voice_id="matthew"),
             system_prompt="Be kind.",

@@ -12,8 +12,8 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import AudioSettings, Settings
-from novadesk.conversation.api import Devices, Metric, SoundTest, TalkMode
+from novadesk.config import AudioSettings, Settings, VoiceSettings
+from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode
 from novadesk.models import (
     EVERYTHING,
     BackendKind,
@@ -27,6 +27,7 @@ from novadesk.models import (
     Totals,
     Turn,
 )
+from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme
@@ -68,11 +69,24 @@ class RecordedIntents:
     def say(self, text: str) -> None:
         self.calls.append(("say", text))
 
-    def new_conversation(self, *, private: bool = False) -> None:
-        self.calls.append(("new_conversation", "private") if private else ("new_conversation",))
+    def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
+        given = ("private",) * private + ((scenario,) if scenario is not None else ())
+        self.calls.append(("new_conversation", *given))
+
+    def change_scenario(self, scenario: Chosen | None) -> None:
+        self.calls.append(("change_scenario", scenario))
+
+    def use_voice(self, settings: VoiceSettings) -> None:
+        self.calls.append(("use_voice", settings))
 
     def open_conversation(self, handle: str) -> None:
         self.calls.append(("open_conversation", handle))
+
+    def pause_conversation(self) -> None:
+        self.calls.append(("pause_conversation",))
+
+    def resume_conversation(self) -> None:
+        self.calls.append(("resume_conversation",))
 
     def end_conversation(self) -> None:
         self.calls.append(("end_conversation",))
@@ -99,6 +113,8 @@ class CannedRequests:
     aside: list[Conversation] = field(default_factory=list)
     export_waits: asyncio.Event | None = None
     pull_waits: asyncio.Event | None = None
+    kept: list[Scenario] = field(default_factory=list)
+    broken: tuple[str, ...] = ()
     figures: tuple[Metric, ...] = ()
     hears: tuple[SoundTest, ...] = ()
     test_over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -211,6 +227,27 @@ class CannedRequests:
         if self.error is not None:
             raise self.error
         return self.pulled
+
+    async def scenarios(self) -> ScenarioList:
+        self.asked.append(("scenarios",))
+        if self.error is not None:
+            raise self.error
+        own = {one.name: one for one in self.kept}
+        found = {one.name: one for one in BUILT_IN} | own
+        listed = tuple(sorted(found.values(), key=lambda one: one.title))
+        return ScenarioList(scenarios=listed, own=frozenset(own), broken=self.broken)
+
+    async def keep_scenario(self, scenario: Scenario, *, force: bool = False) -> None:
+        self.asked.append(("keep_scenario", scenario, force))
+        if self.error is not None:
+            raise self.error
+        self.kept = [one for one in self.kept if one.name != scenario.name] + [scenario]
+
+    async def remove_scenario(self, name: str) -> None:
+        self.asked.append(("remove_scenario", name))
+        if self.error is not None:
+            raise self.error
+        self.kept = [one for one in self.kept if one.name != name]
 
     async def metrics(self) -> Sequence[Metric]:
         self.asked.append(("metrics",))

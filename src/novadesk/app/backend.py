@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from novadesk.app.command import own_command
 from novadesk.app.practice import PracticeServer
-from novadesk.config import Settings
+from novadesk.config import Settings, VoiceSettings
 from novadesk.conversation.ports import Linker
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
@@ -54,9 +54,8 @@ def voice_host(settings: Settings) -> str:
         return ""
 
 
-def make_setup(settings: Settings, toolbox: Toolbox) -> Setup:
+def make_setup(voice: VoiceSettings, toolbox: Toolbox) -> Setup:
     """Return how a wire session opens."""
-    voice = settings.voice
     return Setup(
         session=SessionStart(
             max_tokens=voice.max_tokens,

@@ -1,7 +1,7 @@
 """What the control channel answers: `novadesk ctl` and end-to-end tests drive the running core through here."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.talkkey import TalkPress
@@ -11,9 +11,22 @@ from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.desktop.hotkeys.press import MuteWished, Wish, Wished
 from novadesk.errors import KnownError, Reason
+from novadesk.scenario import Chosen
 
 PROTOCOL = 1
 _UPKEEP = frozenset({"delete", "set_aside", "bring_back", "clear", "rename", "star", "backup", "logout"})
+
+
+class Asked(Protocol):
+    """What of the core answers requests about more than the open conversation."""
+
+    async def pull(self) -> int:
+        """Read what other machines wrote; return how many turns came in."""
+        ...
+
+    async def choose_scenario(self, name: str, values: Mapping[str, str]) -> Chosen:
+        """Return a scenario with its form filled in."""
+        ...
 
 
 class ControlHandler:
@@ -24,7 +37,7 @@ class ControlHandler:
         talk: who holds the talk key.
         diagnosis: what the core knows about its own health.
         upkeep: answers what is about the store.
-        pull: reads what other machines wrote.
+        core: answers what is about more than the open conversation.
         show: brings the window to the front, given what the desktop calls the right to do so; None without a window.
     """
 
@@ -34,12 +47,11 @@ class ControlHandler:
         talk: TalkPress,
         diagnosis: Diagnosis,
         upkeep: Upkeep,
-        pull: Callable[[], Awaitable[int]],
+        core: Asked,
         show: Callable[[str], None] | None = None,
     ) -> None:
         self._controller, self._talk, self._diagnosis, self._upkeep = controller, talk, diagnosis, upkeep
-        self._pull = pull
-        self._show = show
+        self._core, self._show = core, show
 
     async def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out a request.
@@ -55,18 +67,22 @@ class ControlHandler:
                 return {"protocol": PROTOCOL, "report": str(report), "recording": str(recording)}
             case {"do": "open", "handle": str(handle)}:
                 await self._controller.resume(handle)
-            case {"do": "new", "private": bool(private)}:
-                await self._controller.begin_anew(private=private)
-            case {"do": "new"} if "private" not in request:
-                await self._controller.begin_anew()
             case {"do": "show"}:
                 if self._show is None:
                     raise KnownError(Reason.NO_DISPLAY, "This NovaDesk has no window.", "End it, and start `novadesk`.")
                 self._show(str(request.get("activation", "")))
+            case {"do": "new"}:
+                await self._begin(request)
+            case {"do": "again"}:
+                await self._controller.begin_anew(scenario=self._controller.snapshot().scenario)
+            case {"do": "pause"}:
+                await self._controller.pause()
+            case {"do": "resume"}:
+                self._controller.resume_conversation()
             case {"do": "end"}:
                 await self._controller.end()
             case {"do": "pull"}:
-                return {"protocol": PROTOCOL, "done": True, "came": await self._pull()}
+                return {"protocol": PROTOCOL, "done": True, "came": await self._core.pull()}
             case {"do": str(what)} if what in _UPKEEP:
                 if (done := await self._upkeep.answer(request)) is None:
                     raise _senseless()
@@ -77,6 +93,15 @@ class ControlHandler:
                 raise _senseless()
         return {"protocol": PROTOCOL, "done": True}
 
+    async def _begin(self, request: Mapping[str, Any]) -> None:
+        private, name, values = request.get("private", False), request.get("scenario"), request.get("values", {})
+        known = isinstance(name, str) or (name is None and not values)
+        if not (known and isinstance(private, bool) and isinstance(values, dict)):
+            raise _senseless()
+        filled = {key: str(value) for key, value in values.items()}
+        scenario = None if name is None else await self._core.choose_scenario(name, filled)
+        await self._controller.begin_anew(private=private, scenario=scenario)
+
 
 def status(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot as `novadesk ctl status --json` prints it."""
@@ -84,9 +109,13 @@ def status(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "protocol": PROTOCOL,
         "phase": snapshot.phase.value,
+        "pause": snapshot.pause.value,
         "microphone": snapshot.microphone.value,
         "backend": snapshot.backend.value,
         "conversation": None if conversation is None else conversation.handle,
+        "scenario": None if snapshot.scenario is None else snapshot.scenario.name,
+        "voice": snapshot.voice,
+        "changing": snapshot.changing,
         "attempt": snapshot.attempt,
         "retry_in_s": None if snapshot.retry_in_s is None else round(snapshot.retry_in_s, 1),
         "error": None

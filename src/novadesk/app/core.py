@@ -16,6 +16,7 @@ from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.remotecopy import FreshArchive, RemoteCopy
+from novadesk.app.scenarioshelf import ScenarioShelf
 from novadesk.app.shelf import OpenShelf
 from novadesk.app.soundtest import sound_figures, try_sound
 from novadesk.app.talkkey import TalkKey, TalkPress
@@ -33,9 +34,9 @@ from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer
-from novadesk.models import Conversation, check_handle
+from novadesk.models import check_handle
 from novadesk.paths import Folders
-from novadesk.scenario import Chosen, decode
+from novadesk.scenario import Chosen
 from novadesk.store.caretaker import Caretaker
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -54,7 +55,7 @@ class Start:
         handle: the conversation to go on with, or None.
         fresh: begin an empty conversation.
         private: begin an empty conversation of which nothing is ever written.
-        scenario: what the first conversation is begun with, when it is an empty one.
+        scenario: what an empty conversation is begun with.
         connect: open the link at once.
         sound: takes the place of the sound engine.
         talk_key: watch the global push-to-talk key.
@@ -72,7 +73,7 @@ class Start:
     keychain: Keychain | None = None
 
 
-class Core(OpenShelf):
+class Core(OpenShelf, ScenarioShelf):
     """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
 
     Args:
@@ -100,7 +101,6 @@ class Core(OpenShelf):
         self._changing: asyncio.Task[None] | None = None
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
-        self._begun: dict[str, str] = {}
         self._engine: EngineSound | None = None
         self._upkeep: Upkeep
         self.talk: TalkPress
@@ -173,11 +173,11 @@ class Core(OpenShelf):
         rules = Rules(press=talk.press, max_talk_s=talk.max_talk_s)
         self.talk = TalkPress(rules, self.controller, self._clock.now)
         await self.controller.start(
-            handle=_checked(start.handle, self._clock), fresh=start.fresh, private=start.private
+            handle=_checked(start.handle, self._clock),
+            fresh=start.fresh,
+            private=start.private,
+            scenario=start.scenario,
         )
-        begun = self.controller.snapshot().conversation
-        if start.scenario is not None and begun is not None:
-            self._begun[begun.handle] = start.scenario.encode()
         self._stack.push_async_callback(self.controller.stop)
         self._stack.callback(self.talk.stop)
         if database.repaired is not None:
@@ -246,10 +246,10 @@ class Core(OpenShelf):
         toolbox = Toolbox(tools)
         return Controller(
             settings=settings,
-            setup=lambda: make_setup(self._settings_now(), toolbox),
+            setup=lambda voice: make_setup(voice, toolbox),
             linker=make_linker(settings, practice),
             sound=sound,
-            archive=FreshArchive(database, self._remote_copy.freshen, self._scenario_of),
+            archive=FreshArchive(database, self._remote_copy.freshen),
             clock=self._clock,
             toolbox=toolbox,
             publish=self._show,
@@ -272,7 +272,7 @@ class Core(OpenShelf):
         watch.start()
         self._stack.push_async_callback(watch.stop)
 
-        handler = ControlHandler(self.controller, self.talk, self.diagnosis, self._upkeep, self.pull, self._on_show)
+        handler = ControlHandler(self.controller, self.talk, self.diagnosis, self._upkeep, self, self._on_show)
         control = ControlServer(self._folders.control_socket, handler)
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -338,17 +338,6 @@ class Core(OpenShelf):
         else:
             self.controller.on_network_up()
         self._remote_copy.try_now()
-
-    def _settings_now(self) -> Settings:
-        """Return the settings with what the open conversation was begun with."""
-        conversation = self.controller.snapshot().conversation
-        chosen = None if conversation is None else decode(self._scenario_of(conversation))
-        if chosen is None:
-            return self._settings
-        return replace(self._settings, voice=chosen.voice_settings(self._settings.voice))
-
-    def _scenario_of(self, conversation: Conversation) -> str:
-        return conversation.scenario or self._begun.get(conversation.handle, "")
 
     def _echo_over_voice_db(self) -> float:
         return 0.0 if self._engine is None else self._engine.statistics().engine.echo_over_voice_db

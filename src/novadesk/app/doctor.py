@@ -142,7 +142,7 @@ async def _link(settings: Settings, practice: PracticeServer) -> str:
         try:
             await link.open()
             session = NovaSession(Side.CLIENT)
-            session.start(make_setup(settings, Toolbox()), loop.time())
+            session.start(make_setup(settings.voice, Toolbox()), loop.time())
             for payload in session.events_to_send():
                 await link.send(payload)
             async with asyncio.timeout(ANSWER_S):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Protocol
 
 from novadesk.config import Settings
@@ -177,22 +176,12 @@ class FreshArchive(Conversations):
     Args:
         database: open store.
         freshen: reads it, in bounded time; called with a conversation that is looked for and is not the last one.
-        scenario_of: returns what a conversation that reaches the disk was begun with.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        freshen: Callable[[Conversation], Awaitable[None]],
-        scenario_of: Callable[[Conversation], str],
-    ) -> None:
+    def __init__(self, database: Database, freshen: Callable[[Conversation], Awaitable[None]]) -> None:
         super().__init__(database)
-        self._freshen, self._scenario_of = freshen, scenario_of
+        self._freshen = freshen
         self._last: str | None = None
-
-    async def create(self, conversation: Conversation) -> None:
-        """Add an empty conversation and its outbox row; one that is there already stays as it is."""
-        await super().create(replace(conversation, scenario=self._scenario_of(conversation)))
 
     async def find(self, handle: str) -> Conversation | None:
         """Return a conversation, or None."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from novadesk.config import AudioSettings, EchoSetting
+from novadesk.config import AudioSettings, EchoSetting, VoiceSettings
 from novadesk.conversation.historyapi import HistoryRequests
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, InputTrouble, Role, Turn
+from novadesk.scenario import Chosen, Scenario
 
 
 class Phase(Enum):
@@ -31,6 +32,15 @@ class Phase(Enum):
     RECONNECTING = "reconnecting"
     FAILED = "failed"
     ENDED = "ended"
+
+
+class Pause(Enum):
+    """Whether the person takes a break. PAUSING and RESUMING last until the service has agreed."""
+
+    OFF = "off"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    RESUMING = "resuming"
 
 
 class MicrophoneState(Enum):
@@ -100,6 +110,10 @@ class Snapshot:
 
     Attributes:
         backend_name: honest words for the backend, such as "Practice partner (local)".
+        voice: of the live wire session, else of the next one.
+        scenario: what the open conversation was begun with, its form filled in, if it was a scenario.
+        in_force: what the live wire session was opened with, None without one.
+        changing: something else is wanted since, and comes with the next wire session, which is under way.
         turns: the newest turns of the open conversation, at most 200, of a private one all, in order; those that are
             not on disk are `LOCAL`.
         live: text in the making, the user's first.
@@ -124,6 +138,7 @@ class Snapshot:
     """
 
     phase: Phase = Phase.IDLE
+    pause: Pause = Pause.OFF
     microphone: MicrophoneState = MicrophoneState.ABSENT
     talk_mode: TalkMode = TalkMode.HOLD
     talking: bool = False
@@ -132,6 +147,9 @@ class Snapshot:
     backend_name: str = ""
     model: str = ""
     voice: str = ""
+    scenario: Chosen | None = None
+    in_force: VoiceSettings | None = None
+    changing: bool = False
     conversation: Conversation | None = None
     turns: tuple[Turn, ...] = ()
     live: tuple[LiveText, ...] = ()
@@ -198,12 +216,36 @@ class Intents(Protocol):
         """Send typed text as a user turn."""
         ...
 
-    def new_conversation(self, *, private: bool = False) -> None:
-        """End the open conversation and start an empty one; of a private one nothing is ever written."""
+    def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
+        """End the open conversation and start an empty one; of a private one nothing is ever written.
+
+        Args:
+            private: nothing of it is ever written.
+            scenario: what it is begun with; None for the settings alone.
+        """
+        ...
+
+    def change_scenario(self, scenario: Chosen | None) -> None:
+        """Go on in the open conversation with another scenario, or with none.
+
+        What needs a new wire session comes with the next quiet moment, see `Snapshot.changing`; all else at once.
+        """
+        ...
+
+    def use_voice(self, settings: VoiceSettings) -> None:
+        """Take another voice, other instructions, another patience, where no scenario says otherwise; as above."""
         ...
 
     def open_conversation(self, handle: str) -> None:
         """End the open conversation and resume another one with its history."""
+        ...
+
+    def pause_conversation(self) -> None:
+        """End the wire session and release the devices for a while; the conversation stays open."""
+        ...
+
+    def resume_conversation(self) -> None:
+        """Go on after a pause; so does talking or typing."""
         ...
 
     def end_conversation(self) -> None:
@@ -245,6 +287,20 @@ class SoundTest:
     trouble: InputTrouble = InputTrouble.NONE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioList:
+    """What a conversation can be begun with, by title.
+
+    Attributes:
+        own: names of those that are the person's own; the others are built in.
+        broken: names of files that hold none.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    own: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+
 class Requests(HistoryRequests, Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
 
@@ -277,6 +333,18 @@ class Requests(HistoryRequests, Protocol):
         Returns:
             The number of turns that came in.
         """
+        ...
+
+    async def scenarios(self) -> ScenarioList:
+        """Return what a conversation can be begun with."""
+        ...
+
+    async def keep_scenario(self, scenario: Scenario, *, force: bool = False) -> None:
+        """Keep a scenario; another one of that name is replaced only with `force`, a built-in one is hidden by it."""
+        ...
+
+    async def remove_scenario(self, name: str) -> None:
+        """Remove one of the person's own; a built-in one that it hid is there again."""
         ...
 
     async def metrics(self) -> Sequence[Metric]:

@@ -31,7 +31,15 @@ class KeptPointer:
     handle: str | None
 
 
-type Kept = KeptTurn | KeptPointer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptScenario:
+    """Another scenario of a conversation, on its way to the disk."""
+
+    handle: str
+    scenario: str
+
+
+type Kept = KeptTurn | KeptPointer | KeptScenario
 
 
 class Backlog:

@@ -8,41 +8,39 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from novadesk.config import EchoSetting, Settings
+from novadesk.config import EchoSetting, Settings, VoiceSettings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.alarm import Alarm
-from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, SnapshotSink, TalkMode
+from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
-from novadesk.conversation.microphone import Microphone
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
 from novadesk.conversation.promptness import Promptness
+from novadesk.conversation.publishing import Publishing
 from novadesk.conversation.record import Record, carried_line, recovered_line
+from novadesk.conversation.soundreports import SoundReports
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox
-from novadesk.conversation.uplink import SILENT_LEVEL
 from novadesk.conversation.view import View
+from novadesk.conversation.voicing import Voicing
 from novadesk.diagnostics.metrics import Meter
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Layer
-from novadesk.models import BargeIn, InputTrouble
 from novadesk.protocol.session import Setup
+from novadesk.scenario import Chosen
 
 _log = logging.getLogger(__name__)
 
-PUBLISH_S = 1 / 30
-# Least time between two snapshots that tell of sound alone (every other frame), and while nothing of it can be seen.
-LEVELS_S, QUIET_S = 0.05, 0.5
 WATCH_S = 1.0
 
 
 class Controller:
-    """Runs the open conversation; fits `Intents` and `SoundListener`.
+    """Runs the open conversation; fits `Intents`.
 
     Args:
         settings: backend, voice and talk settings.
-        setup: makes the opening of a wire session.
+        setup: makes the opening of a wire session with a voice.
         linker: makes links.
         sound: microphone and speaker.
         archive: the local truth.
@@ -60,7 +58,7 @@ class Controller:
         self,
         *,
         settings: Settings,
-        setup: Callable[[], Setup],
+        setup: Callable[[VoiceSettings], Setup],
         linker: Linker,
         sound: Sound,
         archive: Archive,
@@ -74,22 +72,23 @@ class Controller:
         recorder: Recorder | None = None,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
-        self._publish, self._on_saved, self._on_quit = publish, on_saved, on_quit
+        self._on_saved, self._on_quit = on_saved, on_quit
+        self._publishing = Publishing(clock, lambda: publish(self.snapshot()))
+        self._changed = self._publishing.changed
         self._echo_over_voice_db = echo_over_voice_db
-        self._tally, self._microphone = Tally(meter), Microphone()
-        self._record = Record(
-            archive=archive,
-            clock=clock,
-            on_changed=self._changed,
-            on_stored=self._on_stored,
-            on_trouble=lambda error: self._on_trouble(Layer.STORE, error),
-            on_shown=lambda turn_id: self._driver.downlink.stored(turn_id),
-        )
-        self._switch = SoundSwitch(sound=sound, listener=self, on_error=self._on_no_sound)
+        self._tally = Tally(meter)
+        self._record = self._make_record(archive)
         self._view = View(settings=settings, backend=linker.kind)
+        self._switch = self._make_switch()
+        self._voicing = Voicing(
+            settings=settings.voice,
+            record=self._record,
+            make=setup,
+            on_changed=lambda: self._driver.dispatch(lifecycle.OpeningChanged()),
+        )
         self._driver = Driver(
             settings=settings,
-            setup=setup,
+            opening=self._voicing.opening,
             linker=linker,
             sound=sound,
             switch=self._switch,
@@ -102,23 +101,53 @@ class Controller:
             recorder=recorder,
         )
         self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
-        self._publishing, self._levels = Alarm(self._publish_now), Alarm(self._publish_now)
-        self._published_at = float("-inf")
-        self._moving, self._gate = False, MicrophoneState.ABSENT  # since then: sound has come that can be seen
         self._watch = Alarm(self._on_watch)
+
+    def _make_switch(self) -> SoundSwitch:
+        return SoundReports(
+            sound=self._sound,
+            driver=lambda: self._driver,
+            view=self._view,
+            publishing=self._publishing,
+            clock=self._clock,
+            on_trouble=self._on_trouble,
+        ).switch
+
+    def _make_record(self, archive: Archive) -> Record:
+        return Record(
+            archive=archive,
+            clock=self._clock,
+            on_changed=self._changed,
+            on_stored=self._on_stored,
+            on_trouble=lambda error: self._on_trouble(Layer.STORE, error),
+            on_shown=lambda turn_id: self._driver.downlink.stored(turn_id),
+        )
 
     # --- life ------------------------------------------------------------------------------------
 
-    async def start(self, *, handle: str | None = None, fresh: bool = False, private: bool = False) -> None:
-        """Load the conversation: `handle`, or an empty one when `fresh` or `private`, or the one that was open last.
+    async def start(
+        self,
+        *,
+        handle: str | None = None,
+        fresh: bool = False,
+        private: bool = False,
+        scenario: Chosen | None = None,
+    ) -> None:
+        """Load the conversation: `handle`, or an empty one, or the one that was open last.
+
+        Args:
+            handle: of the conversation to go on with.
+            fresh: begin an empty one.
+            private: begin an empty one of which nothing is ever written.
+            scenario: begin an empty one with it.
 
         Raises:
             KnownError: no such conversation, or the store cannot be read.
         """
         if handle is not None:
             await self._record.load(handle)
-        elif fresh or private or not await self._record.load_current():
-            self._record.begin(self._backend, private=private)
+        elif fresh or private or scenario is not None or not await self._record.load_current():
+            self._begin(private=private, scenario=scenario)
         for part in (self._record, self._switch, self._background):
             part.start()
         self._watch.set_in(WATCH_S)
@@ -138,8 +167,8 @@ class Controller:
         await self._driver.stop()
         await self._switch.stop()
         await self._record.stop()
-        for alarm in (self._publishing, self._levels, self._watch):
-            alarm.cancel()
+        self._publishing.stop()
+        self._watch.cancel()
 
     def snapshot(self) -> Snapshot:
         """Return what there is to draw now."""
@@ -150,6 +179,9 @@ class Controller:
             downlink=self._driver.downlink,
             tally=self._tally,
             talk_over=self._driver.talk_over,
+            voicing=self._voicing,
+            in_force=self._driver.voice,
+            closing=self._driver.closing,
             now=self._clock.now(),
         )
 
@@ -238,13 +270,29 @@ class Controller:
             self._driver.downlink.stop()
             self._background.in_turn(lambda: self._driver.ask(text))
 
-    def new_conversation(self, *, private: bool = False) -> None:
+    def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """End the open conversation and start an empty one, which is never written anywhere when it is private."""
-        self._background.queue(lambda: self._begin_anew(private=private))
+        self._background.queue(lambda: self._begin_anew(private=private, scenario=scenario))
+
+    def change_scenario(self, scenario: Chosen | None) -> None:
+        """Go on in the open conversation with another scenario, or with none."""
+        self._background.in_turn(lambda: self._voicing.change(scenario))
+
+    def use_voice(self, settings: VoiceSettings) -> None:
+        """Take another voice, other instructions, another patience, where no scenario says otherwise."""
+        self._voicing.use(settings)
 
     def open_conversation(self, handle: str) -> None:
         """End the open conversation and resume another one with its history."""
         self._background.queue(lambda: self._resume(handle))
+
+    def pause_conversation(self) -> None:
+        """End the wire session and release the devices for a while; the conversation stays open."""
+        self._background.queue(self._pause)
+
+    def resume_conversation(self) -> None:
+        """Go on after a pause."""
+        self._background.in_turn(self._go_on)
 
     def end_conversation(self) -> None:
         """End the wire session and release the devices; the conversation stays in the list."""
@@ -269,9 +317,9 @@ class Controller:
         """Finish what is being written, close everything, leave."""
         self._on_quit()
 
-    async def begin_anew(self, *, private: bool = False) -> None:
+    async def begin_anew(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """Do as `new_conversation`, and return once the old one is torn down."""
-        await self._background.do(lambda: self._begin_anew(private=private))
+        await self._background.do(lambda: self._begin_anew(private=private, scenario=scenario))
 
     async def resume(self, handle: str) -> None:
         """Do as `open_conversation`, and return once it is loaded.
@@ -281,73 +329,25 @@ class Controller:
         """
         await self._background.do(lambda: self._resume(handle))
 
+    async def pause(self) -> None:
+        """Do as `pause_conversation`, and return once everything is released."""
+        await self._background.do(self._pause)
+
     async def end(self) -> None:
         """Do as `end_conversation`, and return once everything is released."""
         await self._background.do(self._end)
-
-    # --- SoundListener ---------------------------------------------------------------------------
-
-    def on_frame(self, pcm: bytes, level: float) -> None:
-        """Take 32 ms of microphone, unless it is open for a last cue only."""
-        if not self._switch.wanted:
-            return
-        now, gate = self._clock.now(), self._gate
-        seen = max(level, self._view.microphone_level) >= SILENT_LEVEL
-        self._view.microphone_level = level
-        self._driver.ear.hear(pcm, level)
-        self._driver.talk_over.heed_gate(now)
-        self._gate = self._driver.uplink.state(now)
-        self._moved(seen=seen or self._gate is not gate)
-
-    def on_played(self, generation: int, samples: int, level: float) -> None:
-        """Take the speaker's count of samples played."""
-        self._view.speaker_level = level
-        self._driver.played(generation, samples)
-        self._moved(seen=True)
-
-    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
-        """Take the devices now in use."""
-        self._view.devices(microphone, speaker, note)
-        self._microphone.opened(found=bool(microphone) and self._switch.wanted)
-        self._show_microphone()
-        self._driver.downlink.set_speaker(present=bool(speaker))
-        self._on_trouble(Layer.AUDIO, None)
-
-    def on_lost(self, error: KnownError) -> None:
-        """Take the loss of the devices, which come back by themselves; what is not played yet waits for them."""
-        self._microphone.lost()
-        self._show_microphone()
-        self._view.sound_opening = False
-        self._on_trouble(error.layer, error)
-
-    def on_barge_in(self, stage: BargeIn) -> None:
-        """Take that somebody begins to speak while an answer is played."""
-        if stage is BargeIn.CONFIRMED:
-            self._view.speaker_level = 0.0
-        self._driver.talk_over.began(stage)
-        self._changed()
-
-    def on_input(self, trouble: InputTrouble) -> None:
-        """Take what is wrong with the microphone's sound from now on; what brings none of it is no microphone."""
-        self._microphone.trouble = trouble
-        self._show_microphone()
-        self._changed()
-
-    def _show_microphone(self) -> None:
-        self._driver.uplink.present, self._view.input_note = self._microphone.present, self._microphone.note
-
-    def _on_no_sound(self, error: KnownError) -> None:
-        self._driver.downlink.set_speaker(present=False)
-        self.on_lost(error)
 
     def _on_trouble(self, layer: Layer, error: KnownError | None) -> None:
         self._view.trouble(layer, error)
         self._changed()
 
-    async def _begin_anew(self, *, private: bool) -> None:
+    async def _begin_anew(self, *, private: bool, scenario: Chosen | None) -> None:
         await self._end()
-        self._record.begin(self._backend, private=private)
+        self._begin(private=private, scenario=scenario)
         self.connect()
+
+    def _begin(self, *, private: bool, scenario: Chosen | None) -> None:
+        self._record.begin(self._backend, private=private, scenario="" if scenario is None else scenario.encode())
 
     async def _resume(self, handle: str) -> None:
         await self._record.check(handle)
@@ -356,6 +356,16 @@ class Controller:
         self._tally.loaded(self._record.load_ms)
         self._view.notice(carried_line(self._record.recovered))
         self.connect()
+
+    async def _pause(self) -> None:
+        self._driver.dispatch(lifecycle.PauseRequested())
+        if not await self._driver.settle() and self._driver.state.paused:
+            self._view.notice("The service did not confirm the pause. Nothing is sent to it any more.")
+        await self._record.settle()
+
+    def _go_on(self) -> None:
+        if self._driver.state.paused:
+            self.connect()
 
     async def _end(self) -> None:
         self._driver.dispatch(lifecycle.EndRequested())
@@ -373,24 +383,3 @@ class Controller:
         self._driver.downlink.settle(self._clock.now())
         self._driver.talk_over.look(self._echo_over_voice_db())
         self._watch.set_in(WATCH_S)
-
-    def _changed(self) -> None:
-        if not self._publishing.is_set:
-            self._publishing.set_in(PUBLISH_S)
-
-    def _moved(self, *, seen: bool) -> None:
-        """Publish with the sound that is told of: to wake up for it later costs as much as all else of a frame."""
-        self._moving = self._moving or seen
-        if self._publishing.is_set:
-            return
-        wait_s = self._published_at + (LEVELS_S if self._moving else QUIET_S) - self._clock.now()
-        if wait_s <= 0:
-            self._levels.set_in(0.0)
-        elif not self._levels.is_set:
-            self._levels.set_in(wait_s + PUBLISH_S)
-
-    def _publish_now(self) -> None:
-        self._publishing.cancel()
-        self._levels.cancel()
-        self._published_at, self._moving = self._clock.now(), False
-        self._publish(self.snapshot())

@@ -9,13 +9,11 @@ import random
 import uuid
 from collections.abc import Callable
 
-from novadesk.config import Settings
+from novadesk.config import Settings, VoiceSettings
 from novadesk.conversation import lifecycle
-from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, TalkMode
 from novadesk.conversation.downlink import Downlink, DownlinkListener
 from novadesk.conversation.ear import Ear
-from novadesk.conversation.lifecycle import Timer
 from novadesk.conversation.losses import Losses
 from novadesk.conversation.ports import Clock, Linker, Sound
 from novadesk.conversation.promptness import Promptness
@@ -26,9 +24,11 @@ from novadesk.conversation.stopping import Stopping
 from novadesk.conversation.supervisor import make_policy
 from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
+from novadesk.conversation.timers import Timers
 from novadesk.conversation.toolbox import Toolbox, ToolRuns
 from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.view import View
+from novadesk.conversation.voicing import Opening
 from novadesk.conversation.wire import WireListener
 from novadesk.conversation.wires import Wires
 from novadesk.diagnostics.recorder import Recorder
@@ -36,7 +36,6 @@ from novadesk.errors import KnownError
 from novadesk.models import Cue, Role
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.session import Setup
 from novadesk.protocol.session_events import SessionEvent, TextPlanned, ToolRequested, UserTextReceived
 from novadesk.protocol.transcript import TurnText
 
@@ -48,7 +47,7 @@ class Driver:
 
     Args:
         settings: talk settings and limits.
-        setup: makes the opening of a wire session.
+        opening: makes the opening of a wire session.
         linker: makes links.
         sound: microphone and speaker.
         switch: opens and closes them.
@@ -74,7 +73,7 @@ class Driver:
         self,
         *,
         settings: Settings,
-        setup: Callable[[], Setup],
+        opening: Callable[[], Opening],
         linker: Linker,
         sound: Sound,
         switch: SoundSwitch,
@@ -106,7 +105,7 @@ class Driver:
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
             linker=linker,
-            setup=setup,
+            opening=opening,
             clock=clock,
             listener=WireListener(
                 on_ready=self.dispatch,
@@ -117,7 +116,17 @@ class Driver:
             recorder=recorder,
             alone=self._policy.concurrent == 1,
         )
-        self._timers = {timer: Alarm(self._ringer(timer)) for timer in Timer}
+        self._timers = self._make_timers()
+
+    def _make_timers(self) -> Timers:
+        return Timers(
+            clock=self._clock,
+            policy=self._policy,
+            uplink=self.uplink,
+            downlink=self.downlink,
+            questions=self._questions,
+            dispatch=self.dispatch,
+        )
 
     def _make_downlink(self) -> Downlink:
         return Downlink(
@@ -172,17 +181,26 @@ class Driver:
         """Return whether a wire session carries the conversation now."""
         return self.state.phase in lifecycle.LIVE
 
-    async def settle(self) -> None:
-        """Return once nothing of what was dropped runs any more; tools are broken off."""
+    @property
+    def voice(self) -> VoiceSettings | None:
+        """Return what the live wire session was opened with, or None."""
+        return self._wires.voice
+
+    @property
+    def closing(self) -> bool:
+        """Return whether a wire session is being torn down."""
+        return self._wires.closing
+
+    async def settle(self) -> bool:
+        """Return once nothing of what was dropped runs, and whether the service agreed; tools are broken off."""
         await self._tools.stop()
-        await self._wires.settle()
+        return await self._wires.settle()
 
     async def stop(self) -> None:
         """Settle, and set no timer any more."""
         await self.settle()
         self.talk_over.flushed()
-        for alarm in self._timers.values():
-            alarm.cancel()
+        self._timers.stop()
 
     def want_link(self) -> None:
         """Take the person's wish to talk while no wire session is live."""
@@ -364,29 +382,12 @@ class Driver:
             case lifecycle.HoldMicrophone():
                 self.uplink.link_lost(self._wires.unwritten_from)
                 self.uplink.hold()
-            case lifecycle.WaitUntil(at=at, timer=timer):
-                self._timers[timer].cancel()
-                if at is not None:
-                    self._timers[timer].set_in(at - self._clock.now())
+            case lifecycle.WaitUntil():
+                self._timers.wait(action)
             case lifecycle.TellBack(after_s=after_s, began_at=began_at):
                 self._losses.tell_back(after_s, began_at)
             case lifecycle.Tell(message=message):
                 self._view.notice(message)
-
-    def _ringer(self, timer: Timer) -> Callable[[], None]:
-        return lambda: self.dispatch(self._due(timer))
-
-    def _due(self, timer: Timer) -> lifecycle.Event:
-        match timer:
-            case Timer.STEP:
-                return lifecycle.DeadlinePassed(jitter=random.random())
-            case Timer.RENEWAL:
-                quiet = self.uplink.quiet(self._clock.now(), self._policy.quiet_s)
-                settled = not self._questions.open and not self.downlink.owed
-                understood = self._questions.asked and not self.uplink.talking
-                return lifecycle.RenewalDue(quiet=quiet and settled, understood=understood, jitter=random.random())
-            case Timer.IDLE:
-                return lifecycle.IdleDue(quiet=self.uplink.voiceless(self._clock.now(), self._policy.quiet_s))
 
     def keep(self, text: TurnText, *, typed: bool = False) -> None:
         """Write a finished turn; what the person said aloud is a question until there is an answer."""

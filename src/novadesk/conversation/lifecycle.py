@@ -30,8 +30,10 @@ from novadesk.conversation.lifecycle_values import (
     LinkReady,
     NetworkChanged,
     NothingSaid,
+    OpeningChanged,
     OpenLink,
     OpenSound,
+    PauseRequested,
     RenewalDue,
     Resumed,
     SpeechBegan,
@@ -47,7 +49,15 @@ from novadesk.conversation.lifecycle_values import (
     UserUnderstood,
     WaitUntil,
 )
-from novadesk.conversation.renewal import arm_renewal, fall_back, renew, successor_lost, successor_ready
+from novadesk.conversation.renewal import (
+    arm_renewal,
+    fall_back,
+    outdate,
+    renew,
+    successor_lost,
+    successor_ready,
+    tell_change,
+)
 from novadesk.conversation.supervisor import Policy, Verdict, judge
 from novadesk.errors import KnownError, Reason
 
@@ -75,6 +85,8 @@ __all__ = [
     "NothingSaid",
     "OpenLink",
     "OpenSound",
+    "OpeningChanged",
+    "PauseRequested",
     "RenewalDue",
     "Resumed",
     "SpeechBegan",
@@ -127,7 +139,14 @@ def _arm_idle(now: float, policy: Policy) -> WaitUntil:
 def _start(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
     number = state.newest + 1
     lost_at = state.lost_at if state.phase is Phase.FAILED else None  # the outage goes on
-    fresh = Lifecycle(phase=Phase.CONNECTING, generation=number, newest=number, opened_at=now, lost_at=lost_at)
+    fresh = Lifecycle(
+        phase=Phase.CONNECTING,
+        generation=number,
+        newest=number,
+        opened_at=now,
+        lost_at=lost_at,
+        paused=state.paused,
+    )
     return fresh, (
         OpenSound(),
         HoldMicrophone(),
@@ -139,6 +158,19 @@ def _start(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
 
 def _end(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
     return _over(state, Phase.ENDED)
+
+
+def _pause(state: Lifecycle, _event: Event, _now: float, _policy: Policy) -> Step:
+    resting, actions = _over(state, Phase.IDLE)
+    return replace(resting, paused=True), actions
+
+
+def _reopen(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step:
+    """Begin an attempt anew that has sent what is no longer wanted."""
+    if state.retry_at is not None:
+        return state, ()
+    opening, actions = _open_next(state, now, policy)
+    return opening, (DropLink(generation=state.generation), *actions)
 
 
 def _rest(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
@@ -211,6 +243,8 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         live_at=now,
         expires_at=event.expires_at if event.expires_at is None or event.expires_at > now else None,  # a wrong clock
         refused=0,
+        outdated=False,
+        paused=False,
         error=None,
     )
     back = () if state.lost_at is None else (TellBack(after_s=now - state.lost_at, began_at=state.lost_at),)
@@ -219,6 +253,7 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         *back,
         GoLive(generation=state.generation),
         arm_renewal(live, now, policy),
+        *tell_change(state),
     )
 
 
@@ -304,6 +339,9 @@ _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Ste
     **{(phase, Resumed): _try_anew for phase in OPENING},
     **{(phase, Resumed): _woke for phase in LIVE},
     **{(phase, EndRequested): _end for phase in Phase if phase is not Phase.ENDED},
+    **{(phase, PauseRequested): _pause for phase in LIVE | OPENING},
+    **{(phase, OpeningChanged): outdate for phase in LIVE},
+    **{(phase, OpeningChanged): _reopen for phase in OPENING},
     **{(phase, LinkReady): _ready for phase in OPENING},
     **{(phase, LinkReady): successor_ready for phase in LIVE},
     **{(phase, LinkEnded): _link_ended for phase in LIVE | OPENING},

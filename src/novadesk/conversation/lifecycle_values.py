@@ -20,6 +20,16 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRequested:
+    """The person takes a break: nothing is sent or heard until they go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningChanged:
+    """What a wire session opens with is another than before: the one that there is cannot learn it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TryNowRequested:
     """The person asks not to wait."""
 
@@ -135,6 +145,8 @@ class AnswerFinished:
 type Event = (
     StartRequested
     | EndRequested
+    | PauseRequested
+    | OpeningChanged
     | TryNowRequested
     | LinkReady
     | LinkEnded
@@ -277,6 +289,8 @@ class Lifecycle:
         retry_at: monotonic time of the next try, in `RECONNECTING`.
         lost_at: monotonic time at which the link was lost, until the next one is live.
         back_from: the `lost_at` of the outage that the live link ended.
+        outdated: what wire sessions open with has changed since the live one was opened.
+        paused: the person took a break, until a wire session is live again.
         error: why the phase is `FAILED` or `RECONNECTING`.
     """
 
@@ -293,6 +307,8 @@ class Lifecycle:
     retry_at: float | None = None
     lost_at: float | None = None
     back_from: float | None = None
+    outdated: bool = False
+    paused: bool = False
     error: KnownError | None = None
 
 

@@ -182,6 +182,10 @@ class Archive(Protocol):
         """Remember which conversation is open."""
         ...
 
+    async def set_scenario(self, handle: str, scenario: str) -> None:
+        """Remember what a conversation goes on with; nothing when it is not there any more."""
+        ...
+
     async def pending(self) -> int:
         """Return the number of turns not yet acknowledged remotely."""
         ...

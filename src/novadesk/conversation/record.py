@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from novadesk.conversation.backlog import Backlog, Kept, KeptPointer, KeptTurn
+from novadesk.conversation.backlog import Backlog, Kept, KeptPointer, KeptScenario, KeptTurn
 from novadesk.conversation.label import make_label
 from novadesk.conversation.ports import Archive, Clock
 from novadesk.conversation.privacy import PrivateTurns
@@ -183,11 +183,18 @@ class Record:
         else:
             turns = await self._with_older(before.handle, turns)
         if self.conversation is before:
-            self.conversation, self._turns = found, turns
+            self.conversation = replace(found, scenario=before.scenario)  # what is on disk may be on its way there
+            self._turns = turns
             self._compose()
 
-    def begin(self, backend: BackendKind, *, private: bool = False) -> None:
-        """Begin an empty conversation; it reaches the disk with its first turn, or never when it is private."""
+    def begin(self, backend: BackendKind, *, private: bool = False, scenario: str = "") -> None:
+        """Begin an empty conversation; it reaches the disk with its first turn, or never when it is private.
+
+        Args:
+            backend: where it leads.
+            private: nothing of it may be written.
+            scenario: what it is begun with, as `scenario.Chosen.encode` writes it.
+        """
         now_ms = self._clock.unix_ms()
         conversation = Conversation(
             handle=make_handle(now_ms),
@@ -197,10 +204,21 @@ class Record:
             created_ms=now_ms,
             updated_ms=now_ms,
             private=private,
+            scenario=scenario,
         )
         self._open(conversation, ())
         self._private = PrivateTurns() if private else None
         self.recovered = 0
+        self._on_changed()
+
+    def change_scenario(self, scenario: str) -> None:
+        """Give the open conversation another scenario; what was said stays."""
+        conversation = self.conversation
+        if conversation is None:
+            return
+        self.conversation = replace(conversation, scenario=scenario)
+        if not conversation.private:
+            self._backlog.add(KeptScenario(handle=conversation.handle, scenario=scenario))
         self._on_changed()
 
     async def leave(self) -> None:
@@ -273,6 +291,10 @@ class Record:
     async def _write(self, entry: Kept) -> Turn | None:
         if isinstance(entry, KeptPointer):
             await self._set_current(entry.handle)
+            return None
+        if isinstance(entry, KeptScenario):
+            if entry.handle in self._created:  # else it comes with the first turn
+                await self._archive.set_scenario(entry.handle, entry.scenario)
             return None
         handle = entry.conversation.handle
         if handle not in self._created:

@@ -18,6 +18,7 @@ from novadesk.conversation.lifecycle_values import (
     RenewalDue,
     Step,
     Successor,
+    Tell,
     Timer,
     WaitUntil,
 )
@@ -47,12 +48,24 @@ def renew(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     return _replace_link(state, now, policy) if successor is None else hand_over(state, successor, now, policy)
 
 
+def outdate(state: Lifecycle, _event: Event, now: float, _policy: Policy) -> Step:
+    """Renew as soon as it suits; a successor that was opened with what is no longer wanted goes."""
+    drop = () if state.successor is None else (DropLink(generation=state.successor.generation),)
+    line = "The change needs a new wire session. NovaDesk moves on to it in the next quiet moment."
+    return replace(state, successor=None, refused=0, outdated=True), (
+        *drop,
+        WaitUntil(at=now, timer=Timer.RENEWAL),
+        Tell(message=line),
+    )
+
+
 def successor_ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
     """Note that the successor may take over, and look at once whether it should."""
     assert isinstance(event, LinkReady)
     if (successor := state.successor) is None or event.generation != successor.generation:
         return state, ()
-    if now < state.opened_at + policy.renew_s and not _lives_longer(event, state):  # the keys are the same ones still
+    early = now < state.opened_at + policy.renew_s and not state.outdated
+    if early and not _lives_longer(event, state):  # the keys are the same ones still
         return _give_up(state, successor, 1.0, now, policy)
     ready = replace(
         successor, opened_at=event.opened_at, ready_at=now, expires_at=event.expires_at, proven=event.proven
@@ -61,8 +74,11 @@ def successor_ready(state: Lifecycle, event: Event, now: float, policy: Policy) 
 
 
 def successor_lost(state: Lifecycle, successor: Successor, event: LinkEnded, now: float, policy: Policy) -> Step:
-    """Try another successor later: the live link is not concerned."""
-    return _give_up(state, successor, event.jitter, now, policy)
+    """Try another successor later: the live link is not concerned. Say once what keeps a change from coming."""
+    after, actions = _give_up(state, successor, event.jitter, now, policy)
+    if not state.outdated or state.refused or event.error is None:
+        return after, actions
+    return after, (*actions, Tell(message=f"The change has to wait. {event.error.what} {event.error.advice}"))
 
 
 def hand_over(state: Lifecycle, successor: Successor, now: float, policy: Policy) -> Step:
@@ -75,12 +91,19 @@ def hand_over(state: Lifecycle, successor: Successor, now: float, policy: Policy
         live_at=now,
         expires_at=successor.expires_at,
         successor=None,
+        outdated=False,
     )
     return live, (
         GoLive(generation=successor.generation),
         DropLink(generation=state.generation, goodbye=True),
         arm_renewal(live, now, policy),
+        *tell_change(state),
     )
+
+
+def tell_change(state: Lifecycle) -> tuple[Tell, ...]:
+    """Return the line that a change is in force, for a state whose next wire session goes live."""
+    return (Tell(message="The change is in force."),) if state.outdated else ()
 
 
 def fall_back(state: Lifecycle, successor: Successor, now: float, policy: Policy) -> Step:

@@ -3,15 +3,16 @@
 from collections import deque
 from typing import Any
 
-from novadesk.config import Settings
-from novadesk.conversation.api import ErrorNote, MicrophoneState, Snapshot
+from novadesk.config import Settings, VoiceSettings
+from novadesk.conversation.api import ErrorNote, MicrophoneState, Pause, Phase, Snapshot
 from novadesk.conversation.downlink import Downlink
-from novadesk.conversation.lifecycle import Lifecycle
+from novadesk.conversation.lifecycle import OPENING, Lifecycle
 from novadesk.conversation.record import Record
 from novadesk.conversation.supervisor import VERDICTS, Verdict
 from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.uplink import Uplink
+from novadesk.conversation.voicing import Voicing
 from novadesk.errors import KnownError, Layer
 from novadesk.models import BackendKind
 
@@ -34,6 +35,37 @@ def note_error(error: KnownError | None) -> ErrorNote | None:
         advice=error.advice,
         retry=VERDICTS.get(error.reason, Verdict.FAIL) is not Verdict.RENEW,
     )
+
+
+def pause_of(state: Lifecycle, *, closing: bool) -> Pause:
+    """Return how far a pause is; `closing` while the service has not agreed to the end of a wire session."""
+    if state.paused and state.phase is Phase.IDLE:
+        return Pause.PAUSING if closing else Pause.PAUSED
+    return Pause.RESUMING if state.paused and state.phase in OPENING else Pause.OFF
+
+
+def _voice_of(voicing: Voicing, in_force: VoiceSettings | None) -> dict[str, Any]:
+    """Return the fields of what wire sessions are opened with; `in_force` is what the live one was."""
+    wanted = voicing.wanted
+    return {
+        "voice": (in_force or wanted).voice,
+        "scenario": voicing.scenario,
+        "in_force": in_force,
+        "changing": in_force is not None and in_force != wanted,
+    }
+
+
+def _answers_of(downlink: Downlink) -> dict[str, Any]:
+    return {
+        "live": downlink.live(),
+        "answer_s": downlink.answer_s,
+        "answer_delay": downlink.answer_delay,
+        "tokens": downlink.tokens,
+    }
+
+
+def _costs_of(tally: Tally) -> dict[str, Any]:
+    return {"renewals": tally.renewals, "reconnects": tally.reconnects, "lost_s": tally.lost_s}
 
 
 class View:
@@ -101,12 +133,16 @@ class View:
         downlink: Downlink,
         tally: Tally,
         talk_over: TalkOver,
+        voicing: Voicing,
+        in_force: VoiceSettings | None,
+        closing: bool,
         now: float,
     ) -> Snapshot:
         """Return the snapshot of this moment."""
         microphone, (name, speaker, note) = uplink.state(now), self._devices
         return Snapshot(
             phase=state.phase,
+            pause=pause_of(state, closing=closing),
             microphone=microphone,
             talk_mode=uplink.mode,
             talking=uplink.talking,
@@ -114,10 +150,10 @@ class View:
             backend=self._backend,
             backend_name=BACKEND_NAMES[self._backend],
             model=self._settings.backend.model,
-            voice=self._settings.voice.voice,
+            **_voice_of(voicing, in_force),
             conversation=record.conversation,
             turns=record.turns,
-            live=downlink.live(),
+            **_answers_of(downlink),
             microphone_level=0.0 if microphone is MicrophoneState.ABSENT else self.microphone_level,
             speaker_level=self.speaker_level,
             microphone_name=name,
@@ -127,17 +163,12 @@ class View:
             retry_in_s=None if state.retry_at is None else max(0.0, state.retry_at - now),
             error=note_error(state.error or next(iter(self._troubles.values()), None)),
             recovered_turns=record.recovered,
-            renewals=tally.renewals,
-            reconnects=tally.reconnects,
-            lost_s=tally.lost_s,
+            **_costs_of(tally),
             notices=tuple(line for _, line in self._notices),
-            answer_s=downlink.answer_s,
-            answer_delay=downlink.answer_delay,
             input_note=self.input_note,
             hears_itself=talk_over.hears_itself,
             loud_echo_db=talk_over.loud_echo_db,
             echo=talk_over.echo,
-            tokens=downlink.tokens,
             store_revision=record.revision,
             unsaved=record.unsaved,
             **self._extras,

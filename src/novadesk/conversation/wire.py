@@ -82,7 +82,7 @@ class WireSession:
         clock: Clock,
         listener: WireListener,
         recorder: Recorder | None = None,
-        after: Collection[asyncio.Task[None]] = (),
+        after: Collection[asyncio.Task[bool]] = (),
     ) -> None:
         self.generation = generation
         self.wire_id = str(uuid.uuid4())
@@ -162,22 +162,26 @@ class WireSession:
         self._session.send_tool_result(tool_use_id, result, now)
         self._drain(now)
 
-    async def finish(self) -> None:
-        """End the wire session in order, within `FINISH_S`, then drop it."""
+    async def finish(self) -> bool:
+        """End the wire session in order, within `FINISH_S`, then drop it; return whether the service answered."""
+        answered = True
         if self._task is not None and not self._task.done() and self.takes_text:
             now = self._clock.now()
             self._session.end(now)
             self._drain(now)
-            await asyncio.wait({self._task}, timeout=FINISH_S)
+            over, _ = await asyncio.wait({self._task}, timeout=FINISH_S)
+            answered = bool(over)
         await self.drop()
+        return answered
 
-    async def drop(self) -> None:
-        """Tear everything down at once; nothing is told any more. Idempotent."""
+    async def drop(self) -> bool:
+        """Tear everything down at once; nothing is told any more. Idempotent. True: there is nothing to wait for."""
         self._dropped = True
         if self._task is not None:
             if not self._cleaning:  # a link that is being closed is closed to the end
                 self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        return True
 
     async def _run(self) -> None:
         error: KnownError | None = None

@@ -4,12 +4,13 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 
+from novadesk.config import VoiceSettings
 from novadesk.conversation.ports import Clock, Linker
 from novadesk.conversation.uplink import NEVER
+from novadesk.conversation.voicing import Opening
 from novadesk.conversation.wire import WireListener, WireSession
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.session import Setup
 
 
 class Wires:
@@ -17,7 +18,7 @@ class Wires:
 
     Args:
         linker: makes links.
-        setup: makes the opening of a wire session.
+        opening: makes the opening of a wire session.
         clock: time.
         listener: hears of every wire session that is not dropped.
         recorder: takes note of protocol events.
@@ -28,17 +29,18 @@ class Wires:
         self,
         *,
         linker: Linker,
-        setup: Callable[[], Setup],
+        opening: Callable[[], Opening],
         clock: Clock,
         listener: WireListener,
         recorder: Recorder | None,
         alone: bool,
     ) -> None:
-        self._linker, self._setup, self._clock = linker, setup, clock
+        self._linker, self._opening, self._clock = linker, opening, clock
         self._listener, self._recorder, self._alone = listener, recorder, alone
         self._open: dict[int, WireSession] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-        self._dropping: set[asyncio.Task[None]] = set()  # those of them that say no goodbye
+        self._voices: dict[int, VoiceSettings] = {}  # what each of them was opened with
+        self._closing: set[asyncio.Task[bool]] = set()
+        self._dropping: set[asyncio.Task[bool]] = set()  # those of them that say no goodbye
         self._live: WireSession | None = None
 
     @property
@@ -50,6 +52,16 @@ class Wires:
     def wire_id(self) -> str:
         """Return the id of the live wire session; without one, an id that no other has."""
         return str(uuid.uuid4()) if self._live is None else self._live.wire_id
+
+    @property
+    def voice(self) -> VoiceSettings | None:
+        """Return what the live wire session was opened with, or None."""
+        return None if self._live is None else self._voices[self._live.generation]
+
+    @property
+    def closing(self) -> bool:
+        """Return whether a wire session is being torn down."""
+        return bool(self._closing)
 
     @property
     def takes_text(self) -> bool:
@@ -66,16 +78,17 @@ class Wires:
 
         It waits for those that are being dropped, and for those that say goodbye where it would be one too many.
         """
+        opening = self._opening()
         wire = WireSession(
             generation=generation,
             linker=self._linker,
-            setup=self._setup(),
+            setup=opening.setup,
             clock=self._clock,
             listener=self._listener,
             recorder=self._recorder,
             after=tuple(self._closing if self._alone or self._live is not None else self._dropping),
         )
-        self._open[generation] = wire
+        self._open[generation], self._voices[generation] = wire, opening.voice
         wire.start()
 
     def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float) -> None:
@@ -87,6 +100,7 @@ class Wires:
         """Tear a wire session down in the background; with `goodbye` it is ended in order first."""
         if (wire := self._open.pop(generation, None)) is None:
             return
+        del self._voices[generation]
         if wire is self._live:
             self._live = None
         task = asyncio.create_task(wire.finish() if goodbye else wire.drop(), name=f"wire-{generation}-closing")
@@ -110,7 +124,10 @@ class Wires:
         assert self._live is not None
         self._live.send_tool_result(tool_use_id, result)
 
-    async def settle(self) -> None:
-        """Return once nothing is being torn down any more."""
+    async def settle(self) -> bool:
+        """Return once nothing is being torn down any more, and whether the service answered each goodbye."""
+        agreed = True
         while self._closing:
-            await asyncio.wait(set(self._closing))
+            over, _ = await asyncio.wait(set(self._closing))
+            agreed = agreed and all(task.result() for task in over)
+        return agreed

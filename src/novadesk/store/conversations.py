@@ -138,6 +138,12 @@ class Conversations:
         """
         await self._describe(handle, "title", well_formed(title), "titled_ms", now_ms)
 
+    async def set_scenario(self, handle: str, scenario: str) -> None:
+        """Remember what a conversation goes on with; nothing when it is not there any more."""
+        await self._database.run(
+            lambda db: db.execute("UPDATE conversation SET scenario = ? WHERE handle = ?", (scenario, handle))
+        )
+
     async def star(self, handle: str, on: bool, now_ms: int) -> None:
         """Star a conversation or take its star away; an older wish never wins over a newer one.
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
+from novadesk.config import VoiceSettings
 from novadesk.conversation.api import Intents, Snapshot, TalkMode
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.scenario import Chosen
 
 FRAME_MS = 34
 """Least time between two snapshots shown: at most 30 a second."""
@@ -250,13 +252,29 @@ class ThreadsafeIntents:
         """Hand on `say`."""
         self._hand(self._intents.say, text)
 
-    def new_conversation(self, *, private: bool = False) -> None:
+    def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """Hand on `new_conversation`."""
-        self._hand(lambda: self._intents.new_conversation(private=private))
+        self._hand(lambda: self._intents.new_conversation(private=private, scenario=scenario))
+
+    def change_scenario(self, scenario: Chosen | None) -> None:
+        """Hand on `change_scenario`."""
+        self._hand(self._intents.change_scenario, scenario)
+
+    def use_voice(self, settings: VoiceSettings) -> None:
+        """Hand on `use_voice`."""
+        self._hand(self._intents.use_voice, settings)
 
     def open_conversation(self, handle: str) -> None:
         """Hand on `open_conversation`."""
         self._hand(self._intents.open_conversation, handle)
+
+    def pause_conversation(self) -> None:
+        """Hand on `pause_conversation`."""
+        self._hand(self._intents.pause_conversation)
+
+    def resume_conversation(self) -> None:
+        """Hand on `resume_conversation`."""
+        self._hand(self._intents.resume_conversation)
 
     def end_conversation(self) -> None:
         """Hand on `end_conversation`."""

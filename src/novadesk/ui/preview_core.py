@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from novadesk.config import AudioSettings
-from novadesk.conversation.api import Devices, Metric, SoundTest, TalkMode, Unit
+from novadesk.config import AudioSettings, VoiceSettings
+from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode, Unit
+from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.ui.preview_history import PreviewHistory
 
 _EVENTS = (
@@ -76,6 +78,18 @@ class PreviewRequests(PreviewHistory):
         """Read nothing."""
         return 0
 
+    async def scenarios(self) -> ScenarioList:
+        """Return the built-in ones and one of the person's own."""
+        own = replace(BUILT_IN[2], name="visit-notes", title="Notes after a visit", voice="tiffany", language="en-GB")
+        found = sorted((*BUILT_IN, own), key=lambda one: one.title)
+        return ScenarioList(scenarios=tuple(found), own=frozenset({own.name}))
+
+    async def keep_scenario(self, scenario: Scenario, *, force: bool = False) -> None:
+        """Do nothing."""
+
+    async def remove_scenario(self, name: str) -> None:
+        """Do nothing."""
+
     async def metrics(self) -> Sequence[Metric]:
         """Return a bad day."""
         return make_metrics()
@@ -132,10 +146,22 @@ class SilentIntents:
     def say(self, text: str) -> None:
         """Do nothing."""
 
-    def new_conversation(self, *, private: bool = False) -> None:
+    def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
+        """Do nothing."""
+
+    def change_scenario(self, scenario: Chosen | None) -> None:
+        """Do nothing."""
+
+    def use_voice(self, settings: VoiceSettings) -> None:
         """Do nothing."""
 
     def open_conversation(self, handle: str) -> None:
+        """Do nothing."""
+
+    def pause_conversation(self) -> None:
+        """Do nothing."""
+
+    def resume_conversation(self) -> None:
         """Do nothing."""
 
     def end_conversation(self) -> None:

@@ -1,27 +1,17 @@
-"""The commands that delete, and the way back; and what a conversation is begun with on its way to the wire."""
+"""The commands that delete, and the way back."""
 
 import asyncio
-import dataclasses
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from novadesk.app.core import Core
-from novadesk.app.remotecopy import FreshArchive
 from novadesk.cli import main
-from novadesk.config import Settings
-from novadesk.conversation.api import Snapshot
 from novadesk.models import Conversation
 from novadesk.paths import find_folders
-from novadesk.scenario import Chosen
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from tests.support.store_rig import START_MS, make_conversation, make_turn
-
-TEA = Chosen(name="tea", title="Tea", prompt="Chat about tea.", voice="tina")
 
 
 class Line:
@@ -108,26 +98,3 @@ def test_where_nothing_is_there_is_nothing_to_clear(
 ) -> None:
     monkeypatch.setenv("NOVADESK_HOME", str(tmp_path / "home"))
     assert Line(capsys, []).run("clear", "--yes", "--json")[0] == 0
-
-
-@pytest.mark.parametrize("place", ["on disk", "begun now", "another"])
-def test_the_open_conversation_says_how_a_wire_session_opens(place: str) -> None:
-    made = make_conversation(scenario=TEA.encode() if place == "on disk" else "")
-    core = Core(settings=Settings(), folders=find_folders(), publish=lambda _: None, on_quit=lambda: None)
-    core.controller = cast(Any, SimpleNamespace(snapshot=lambda: Snapshot(conversation=made)))
-    core._begun = {made.handle if place == "begun now" else make_conversation().handle: TEA.encode()}
-    voice = core._settings_now().voice
-    assert voice == (Settings().voice if place == "another" else TEA.voice_settings(Settings().voice))
-
-
-async def test_what_a_conversation_was_begun_with_reaches_the_disk_with_it(tmp_path: Path) -> None:
-    async def freshen(_: Conversation) -> None:
-        raise AssertionError("nothing is resumed")
-
-    made = make_conversation()
-    async with Database(tmp_path / "novadesk.db") as database:
-        archive = FreshArchive(database, freshen, lambda one: f"scenario of {one.handle}")
-        await archive.create(made)
-        found = await Conversations(database).find(made.handle)
-    assert found is not None
-    assert found == dataclasses.replace(made, scenario=f"scenario of {made.handle}", sync=found.sync)
