@@ -6,7 +6,8 @@ no gap. There is no speaking pace: the service has no such setting.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -15,15 +16,16 @@ from tomlkit.exceptions import TOMLKitError
 
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 MAX_PROMPT_CHARS = 20_000
 MAX_FIELD_CHARS = 10_000
 MAX_FIELDS = 20
 
 LANGUAGES = {
-    "de": "German", "en": "English", "en-AU": "Australian English", "en-GB": "British English",
-    "en-IN": "Indian English", "en-US": "American English", "es": "Spanish", "fr": "French", "hi": "Hindi",
-    "it": "Italian", "pt": "Portuguese",
+    "de": Text("German"), "en": Text("English"), "en-AU": Text("Australian English"), "en-GB": Text("British English"),
+    "en-IN": Text("Indian English"), "en-US": Text("American English"), "es": Text("Spanish"), "fr": Text("French"),
+    "hi": Text("Hindi"), "it": Text("Italian"), "pt": Text("Portuguese"),
 }  # fmt: skip
 """What Nova 2 Sonic speaks (Amazon Nova 2 user guide, language support). Anything else may be written too."""
 
@@ -54,11 +56,16 @@ class Field:
     def check(self, text: str) -> str:
         """Return what is wrong with a value in one sentence, or an empty string."""
         if len(text) < self.least:
-            return f"{self.label} needs at least {self.least} characters."
+            return Text("{label} needs at least {n} characters.", label=self.label, n=self.least)
         if len(text) > self.most:
-            return f"{self.label} takes at most {self.most:,} characters; these are {len(text):,}."
+            return Text(
+                "{label} takes at most {most} characters; these are {n}.",
+                label=self.label,
+                most=self.most,
+                n=len(text),
+            )
         if not self.long and "\n" in text:
-            return f"{self.label} is one line."
+            return Text("{label} is one line.", label=self.label)
         return ""
 
 
@@ -145,6 +152,46 @@ def choose(scenario: Scenario, values: Mapping[str, str]) -> Chosen:
         sensitivity=scenario.sensitivity,
         values=clean,
     )
+
+
+def faults(scenario: Scenario) -> dict[str, Text]:
+    """Return what keeps a scenario from being kept, a sentence for each part of it, for somebody who writes it.
+
+    Parts are "title", "prompt" and "field N", N from 0.
+    """
+    found: dict[str, Text] = {}
+    names = [one.name for one in scenario.fields]
+    named = _PLACE.findall(scenario.prompt)
+    if not _is_line(scenario.title):
+        found["title"] = Text("Give it a title of one line.")
+    if not scenario.prompt.strip():
+        found["prompt"] = Text("Write what your partner is to do.")
+    elif len(scenario.prompt) > MAX_PROMPT_CHARS:
+        found["prompt"] = Text("The instructions take at most {most} characters.", most=MAX_PROMPT_CHARS)
+    elif unknown := [name for name in named if name not in names]:
+        found["prompt"] = Text("The instructions name {{{name}}}, which is no field of the form.", name=unknown[0])
+    for place, one in enumerate(scenario.fields):
+        checks = {
+            Text("The form asks for this in words: give the field a label."): _is_line(one.label),
+            Text("Its name begins with a lower-case letter; letters, digits and _ may follow."): _FIELD.fullmatch(
+                one.name
+            ),
+            Text("Another field has this name."): names.index(one.name) == place,
+            Text("It needs more characters than it takes."): one.least <= one.most,
+            Text("The instructions do not name {{{name}}} yet. Insert it.", name=one.name): one.name in named,
+        }
+        wrong = [sentence for sentence, holds in checks.items() if not holds]
+        if wrong:
+            found[f"field {place}"] = wrong[0]
+    return found
+
+
+def name_for(title: str, taken: Collection[str]) -> str:
+    """Return a name for a scenario of this title that none of `taken` is."""
+    plain = unicodedata.normalize("NFKD", title.casefold()).encode("ascii", "ignore").decode()
+    stem = "-".join(re.findall(r"[a-z0-9]+", plain))[: _MAX_NAME_CHARS - 4].strip("-") or "scenario"
+    others = (f"{stem}-{number}" for number in range(2, 1_000))
+    return next(name for name in (stem, *others) if name not in taken)
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -56,7 +56,7 @@ def test_edits_are_saved_and_the_window_goes_on_with_them(
     assert (settings.backend.kind, settings.backend.profile) == (BackendKind.BEDROCK, "work")
     assert (settings.backend.region, settings.voice.voice) == ("eu-north-1", "tiffany")
     assert settings.audio.microphone == "Alsa: Mic B"
-    assert intents.take() == [("set_talk_mode", TalkMode.HANDS_FREE)]
+    assert intents.take() == [("set_talk_mode", TalkMode.HANDS_FREE), ("use_voice", settings.voice)]
     assert window.dialog is None
     window.show_settings()
     again = window.dialog
@@ -91,7 +91,7 @@ def test_what_needs_a_restart_is_said_before_saving(dialog: SettingsDialog) -> N
     assert not dialog.note.isVisible()
     dialog.key.setText("f8")
     dialog.voice.setCurrentText("amy")
-    assert dialog.note.text() == "Used from the next start: voice, talk key."
+    assert dialog.note.text() == "Used from the next start: talk key."
     old = Settings()
     assert needs_restart(old, replace(old, talk=replace(old.talk, mode=TalkModeSetting.HANDS_FREE))) == ()
 

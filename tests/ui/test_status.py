@@ -135,7 +135,7 @@ def test_the_header_says_what_is_not_where_it_should_be(changes: dict[str, objec
 
 
 def test_turns_under_way_for_a_moment_are_no_news(window: MainWindow, qtbot: QtBot) -> None:
-    window._lateness.setInterval(1)
+    window._lateness.timer.setInterval(1)
     turns = (make_turn(0, sync=SyncState.PENDING),)
     waiting = Snapshot(conversation=make_conversation(0), turns=turns, pending_sync=1)
     window.show_snapshot(waiting)
@@ -147,7 +147,7 @@ def test_turns_under_way_for_a_moment_are_no_news(window: MainWindow, qtbot: QtB
     window.show_snapshot(replace(waiting, turns=(make_turn(0, sync=SyncState.SYNCED),), pending_sync=0))
     assert not window.header.sync.isVisible()
     assert model.row(model.index(0)).mark is None
-    assert not window._lateness.isActive()
+    assert not window._lateness.timer.isActive()
 
 
 def test_where_there_is_little_room_sync_comes_before_the_backend_s_name(window: MainWindow) -> None:

@@ -29,6 +29,7 @@ from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Layer
 from novadesk.protocol.session import Setup
 from novadesk.scenario import Chosen
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -360,7 +361,7 @@ class Controller:
     async def _pause(self) -> None:
         self._driver.dispatch(lifecycle.PauseRequested())
         if not await self._driver.settle() and self._driver.state.paused:
-            self._view.notice("The service did not confirm the pause. Nothing is sent to it any more.")
+            self._view.notice(Text("The service did not confirm the pause. Nothing is sent to it any more."))
         await self._record.settle()
 
     def _go_on(self) -> None:

@@ -23,6 +23,7 @@ from novadesk.conversation.lifecycle_values import (
     WaitUntil,
 )
 from novadesk.conversation.supervisor import Policy
+from novadesk.text import Text
 
 
 def arm_renewal(state: Lifecycle, now: float, policy: Policy) -> WaitUntil:
@@ -51,7 +52,7 @@ def renew(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
 def outdate(state: Lifecycle, _event: Event, now: float, _policy: Policy) -> Step:
     """Renew as soon as it suits; a successor that was opened with what is no longer wanted goes."""
     drop = () if state.successor is None else (DropLink(generation=state.successor.generation),)
-    line = "The change needs a new wire session. NovaDesk moves on to it in the next quiet moment."
+    line = Text("The change needs a new wire session. NovaDesk moves on to it in the next quiet moment.")
     return replace(state, successor=None, refused=0, outdated=True), (
         *drop,
         WaitUntil(at=now, timer=Timer.RENEWAL),
@@ -78,7 +79,8 @@ def successor_lost(state: Lifecycle, successor: Successor, event: LinkEnded, now
     after, actions = _give_up(state, successor, event.jitter, now, policy)
     if not state.outdated or state.refused or event.error is None:
         return after, actions
-    return after, (*actions, Tell(message=f"The change has to wait. {event.error.what} {event.error.advice}"))
+    line = Text("The change has to wait. {what} {advice}", what=event.error.what, advice=event.error.advice)
+    return after, (*actions, Tell(message=line))
 
 
 def hand_over(state: Lifecycle, successor: Successor, now: float, policy: Policy) -> Step:
@@ -103,7 +105,7 @@ def hand_over(state: Lifecycle, successor: Successor, now: float, policy: Policy
 
 def tell_change(state: Lifecycle) -> tuple[Tell, ...]:
     """Return the line that a change is in force, for a state whose next wire session goes live."""
-    return (Tell(message="The change is in force."),) if state.outdated else ()
+    return (Tell(message=Text("The change is in force.")),) if state.outdated else ()
 
 
 def fall_back(state: Lifecycle, successor: Successor, now: float, policy: Policy) -> Step:

@@ -3,21 +3,7 @@
 from urllib.parse import unquote
 
 from novadesk.server.refusal import validation
-
-_V1_VOICES = frozenset(  # Amazon Nova user guide, "Available voices"
-    "tiffany matthew amy ambre florian beatrice lorenzo greta lennart lupe carlos".split()
-)
-_V2_VOICES = frozenset(  # Amazon Nova 2 user guide, "Language support"
-    "matthew tiffany amy olivia lupe carlos ambre florian tina lennart beatrice lorenzo carolina leo arjun "
-    "kiara".split()
-)
-
-VOICES: dict[str, frozenset[str]] = {
-    "amazon.nova-sonic-v1:0": _V1_VOICES,
-    "amazon.nova-2-sonic-v1:0": _V2_VOICES,
-    "amazon.nova-2-5-sonic": _V2_VOICES,
-}
-"""Model ids and the voices of each; model cards of the Amazon Bedrock user guide."""
+from novadesk.voices import VOICES
 
 
 def parse_target(target: str) -> str | None:

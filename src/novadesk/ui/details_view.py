@@ -8,6 +8,7 @@ from novadesk.ui import tokens
 from novadesk.ui.answer_time import answer_words, delay_words
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr, trn, written
+from novadesk.ui.scenario_badge import in_force_words
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import sync_words
@@ -69,6 +70,8 @@ class DetailsView(QFrame):
             "backend": tr(snapshot.backend_name) or snapshot.backend.value,
             "model": snapshot.model,
             "voice": snapshot.voice,
+            "scenario": "" if snapshot.scenario is None else snapshot.scenario.title,
+            "in_force": in_force_words(snapshot) if snapshot.in_force is not None else "",
             "answers": answer_words(fast) if fast is not None else "",
             "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
@@ -106,11 +109,13 @@ class DetailsView(QFrame):
         if name in (
             "delay",
             "device",
+            "in_force",
             "input",
             "keyring",
             "key_note",
             "pending",
             "resumed",
+            "scenario",
             "settings",
             "store",
             "unsaved",
@@ -130,6 +135,8 @@ class DetailsView(QFrame):
             ("backend", tr("Backend")),
             ("model", tr("Model")),
             ("voice", tr("Voice")),
+            ("in_force", ""),
+            ("scenario", tr("Scenario")),
             ("answers", tr("Answers")),
             ("delay", ""),
         )

@@ -3,11 +3,13 @@
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from novadesk.conversation.api import Intents, Phase, Snapshot
+from novadesk.conversation.api import Intents, Pause, Phase, Snapshot
 from novadesk.ui import tokens
+from novadesk.ui.actions import add_actions
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import ElidedLabel, IconButton, ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.scenario_badge import ScenarioBadge
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import sync_line
@@ -132,8 +134,8 @@ class Header(QFrame):
     def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("header")
-        self._theme = theme
-        self._narrow = False
+        self._theme, self._intents = theme, intents
+        self._narrow, self._pause = False, Pause.OFF
         self.sidebar = IconButton(theme, "sidebar", tr("Show conversations"), parent=self)
         self.sidebar.clicked.connect(self.sidebar_wanted)
         self.title = ElidedLabel(self)
@@ -143,6 +145,8 @@ class Header(QFrame):
         self.backend = ElidedLabel(self, least_chars=0)
         self.backend.setObjectName("backend")
         self.state = StateLabel(theme, self)
+        self.scenario = ScenarioBadge(theme, self)
+        self.again, self.pause = self._make_ways(theme)
         self.end = IconButton(theme, "end", tr("End the conversation"), shown=tr("End"), shortcut="Ctrl+E", parent=self)
         self.end.clicked.connect(intents.end_conversation)
         self.details = IconButton(theme, "details", tr("Details"), shortcut="Ctrl+I", parent=self)
@@ -154,6 +158,7 @@ class Header(QFrame):
         above.setSpacing(theme.px(tokens.SPACE_2))
         above.addWidget(self.title)
         above.addWidget(self.private)
+        above.addWidget(self.scenario)
         above.addStretch(1)
         words.addLayout(above)
         below = QHBoxLayout()
@@ -169,8 +174,24 @@ class Header(QFrame):
         layout.setSpacing(theme.px(tokens.SPACE_1))
         layout.addWidget(self.sidebar)
         layout.addLayout(words, 1)
-        layout.addWidget(self.end)
-        layout.addWidget(self.details)
+        for button in (self.again, self.pause, self.end, self.details):
+            layout.addWidget(button)
+
+    def _make_ways(self, theme: Theme) -> tuple[IconButton, IconButton]:
+        """Return the buttons that begin again and take a break."""
+        again = IconButton(
+            theme,
+            "again",
+            tr("New conversation with the same scenario"),
+            shown=tr("Practice again"),
+            shortcut="Ctrl+R",
+            parent=self,
+        )
+        again.hide()
+        pause = IconButton(theme, "pause", tr("Pause"), shown=tr("Pause"), shortcut="Ctrl+P", parent=self)
+        pause.clicked.connect(self.toggle_pause)
+        add_actions(self, [("Ctrl+P", tr("Pause, or resume"), self.toggle_pause)])
+        return again, pause
 
     def show_snapshot(self, snapshot: Snapshot, *, late: bool = False) -> None:
         """Draw title, state, backend and sync; `late` when turns wait for sync longer than a delivery takes."""
@@ -184,12 +205,34 @@ class Header(QFrame):
         name = tr(snapshot.backend_name)
         self.backend.set_whole(f"· {name}" if name else "")
         resting = snapshot.phase is Phase.IDLE and bool(snapshot.turns)
-        self.end.setEnabled(resting or snapshot.phase in _LIVE)
+        self.end.setEnabled(resting or snapshot.phase in _LIVE or snapshot.pause is Pause.PAUSED)
+        self.scenario.show_snapshot(snapshot)
+        self._show_pause(snapshot)
+
+    def toggle_pause(self) -> None:
+        """Take a break, or go on."""
+        if self._pause in (Pause.PAUSED, Pause.PAUSING):
+            self._intents.resume_conversation()
+        elif self.pause.isEnabled():
+            self._intents.pause_conversation()
+
+    def _show_pause(self, snapshot: Snapshot) -> None:
+        """Draw the break as far as the service has agreed to it, and the way to practise again after an end."""
+        self._pause = snapshot.pause
+        paused = snapshot.pause in (Pause.PAUSED, Pause.PAUSING)
+        ended = snapshot.phase is Phase.ENDED
+        self.again.setVisible(ended and snapshot.scenario is not None)
+        self.pause.setVisible(not ended)
+        self.pause.setEnabled(paused or (snapshot.phase in _LIVE and snapshot.phase is not Phase.FAILED))
+        self.pause.set_icon("resume" if paused else "pause")
+        self.pause.setText(tr("Resume") if paused else tr("Pause"))
+        self.pause.set_name(self.pause.text())
 
     def set_narrow(self, narrow: bool) -> None:
         """Show icons only where there is no room for words, and the way to the folded sidebar."""
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        self.end.setToolButtonStyle(style)
+        for button in (self.again, self.pause, self.end):
+            button.setToolButtonStyle(style)
         self.sidebar.setVisible(narrow)
         self._narrow = narrow
         self._make_room()
@@ -197,3 +240,4 @@ class Header(QFrame):
     def _make_room(self) -> None:
         """Where there is little, what is not synced is worth more than the backend's name."""
         self.backend.setVisible(not self._narrow or self.sync.isHidden())
+        self.scenario.set_narrow(self._narrow)

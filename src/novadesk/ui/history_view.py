@@ -29,6 +29,7 @@ class HistoryView(QFrame):
 
     settings_wanted = Signal()
     turn_wanted = Signal(str, int)
+    new_menu_filling = Signal(object)
     left = Signal()
     said = Signal(str)
 
@@ -142,6 +143,8 @@ class HistoryView(QFrame):
         menu.addAction(tr("New conversation") + "\tCtrl+N", self.begin)
         private = menu.addAction(tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
         private.setIcon(self._theme.icon("private"))
+        menu.addSeparator()
+        self.new_menu_filling.emit(menu)
         menu.popup(self.new_menu.mapToGlobal(self.new_menu.rect().bottomLeft()))
 
     def show_more_menu(self) -> None:

@@ -66,6 +66,8 @@ class LiveSettings(QObject):
         before, self.now = self.now, settings
         if settings.talk.mode is not before.talk.mode:
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
+        if settings.voice != before.voice:
+            self._intents.use_voice(settings.voice)
         if settings.audio != before.audio:
             self._volume.set_volume(settings.audio.volume)
             self._use_sound()

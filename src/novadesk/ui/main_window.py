@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
 from novadesk.ui.about_dialog import AboutDialog
+from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.details_view import DetailsView
@@ -18,18 +19,17 @@ from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
 from novadesk.ui.i18n import tr, trn
+from novadesk.ui.lateness import Lateness
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
+from novadesk.ui.scenario_desk import ScenarioDesk
 from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.volume import STEP
-
-_LATE_MS = 4000
-"""A delivery takes a second or two; turns that wait longer are worth a word."""
 
 
 class MainWindow(QMainWindow):
@@ -61,11 +61,8 @@ class MainWindow(QMainWindow):
         self._key = settings.talk.key  # the key that is bound stays the same until the next start
         self._finished = False
         self._shown_key = ""
-        self._late = False
-        self._lateness = QTimer(self)
-        self._lateness.setSingleShot(True)
-        self._lateness.setInterval(_LATE_MS)
-        self._lateness.timeout.connect(self._on_late)
+        self._lateness = Lateness(self)
+        self._lateness.came.connect(self._on_late)
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
@@ -85,6 +82,7 @@ class MainWindow(QMainWindow):
         self.panel.sound.turns_wanted.connect(self.settings.take_turns)
         self.settings.keeping_changed.connect(self.history.show_keeping)
         self.history.show_keeping(settings.history)
+        self.scenarios = self._make_scenarios()
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
@@ -109,12 +107,13 @@ class MainWindow(QMainWindow):
         """Draw a snapshot."""
         self.snapshot = snapshot
         key = self._shown_key = self.talk_key
-        self._watch_sync(snapshot)
-        self.header.show_snapshot(snapshot, late=self._late)
+        self._lateness.watch(snapshot.pending_sync)
+        self.header.show_snapshot(snapshot, late=self._lateness.late)
         self.panel.show_snapshot(snapshot, key)
         empty = empty_hint(snapshot, self._keys())
-        self.conversation.show_snapshot(snapshot, empty_title(snapshot), empty, late=self._late)
+        self.conversation.show_snapshot(snapshot, empty_title(snapshot), empty, late=self._lateness.late)
         self.history.show_snapshot(snapshot)
+        self.scenarios.show_snapshot(snapshot)
         if self.details.isVisible():
             self.details.show_snapshot(snapshot)
         title = self.header.title.whole
@@ -261,16 +260,7 @@ class MainWindow(QMainWindow):
         event.ignore()
         self.ask_to_quit()
 
-    def _watch_sync(self, snapshot: Snapshot) -> None:
-        """Note since when turns wait for the remote store: what is under way for a moment is no news."""
-        if not snapshot.pending_sync:
-            self._lateness.stop()
-            self._late = False
-        elif not self._late and not self._lateness.isActive() and not self._finished:
-            self._lateness.start()
-
     def _on_late(self) -> None:
-        self._late = True
         self.show_snapshot(self.snapshot)
 
     def _talk_source(self, event: QKeyEvent) -> TalkSource | None:
@@ -318,13 +308,23 @@ class MainWindow(QMainWindow):
         self.panes.folded_changed.connect(self._on_folded)
         self._order_tabs()
 
+    def _make_scenarios(self) -> ScenarioDesk:
+        live, parts = lambda: self.settings.now, (self._bridge, self._intents, self._requests)
+        desk = ScenarioDesk(*parts, live, self.theme, self, self._on_history_left)
+        self.header.scenario.wanted.connect(desk.change)
+        self.header.again.clicked.connect(desk.begin_again)
+        self.history.new_menu_filling.connect(desk.fill)
+        desk.menu_wanted.connect(self._on_begin_with)
+        return desk
+
     def _order_tabs(self) -> None:
         history, header, panel = self.history, self.header, self.panel
         controls = panel.controls
         stops: list[QWidget] = [history.new, history.new_menu, history.search, history.filter]
         stops += [*history.filters.stops, history.list, history.undo.button, history.undo.away]
         stops += [history.sync.cancel, history.settings, history.sync.now, history.more]
-        stops += [header.sidebar, header.end, header.details, self.conversation.turns, self.conversation.latest]
+        stops += [header.sidebar, header.scenario, header.again, header.pause, header.end, header.details]
+        stops += [self.conversation.turns, self.conversation.latest]
         stops += [panel.errors.retry, panel.errors.copy, panel.sound.way_out, panel.sound.close_button]
         stops += [controls.mode_button(TalkMode.HOLD)]
         stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
@@ -335,7 +335,7 @@ class MainWindow(QMainWindow):
 
     def _make_actions(self) -> None:
         controls = self.panel.controls
-        wishes: tuple[tuple[str, str, Callable[[], object]], ...] = (
+        wishes: tuple[Wish, ...] = (
             ("Ctrl+N", tr("New conversation"), self._intents.new_conversation),
             ("Ctrl+Shift+N", tr("New private conversation"), self.history.begin_private),
             ("Ctrl+E", tr("End the conversation"), self._intents.end_conversation),
@@ -356,12 +356,7 @@ class MainWindow(QMainWindow):
             ("F12", tr("Diagnostics"), self.show_diagnostics),
             ("Ctrl+Q", tr("Quit"), self.ask_to_quit),
         )
-        for keys, words, wish in wishes:
-            action = QAction(words, self)
-            action.setShortcut(QKeySequence(keys))
-            action.setAutoRepeat(keys in ("Ctrl+Up", "Ctrl+Down"))
-            action.triggered.connect(lambda _checked=False, wish=wish: wish())
-            self.addAction(action)
+        add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))
 
     def _open(self, dialog: "SettingsDialog | AboutDialog") -> None:
         self.dialog = dialog
@@ -388,6 +383,10 @@ class MainWindow(QMainWindow):
         if self.panes.folded:
             self.panes.show_sidebar(False)
         self.panel.controls.talk.setFocus()
+
+    def _on_begin_with(self) -> None:
+        self.panes.show_sidebar(True)
+        self.history.show_new_menu()
 
     def _on_search(self) -> None:
         self.panes.show_sidebar(True)

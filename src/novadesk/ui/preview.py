@@ -19,6 +19,7 @@ from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import PreviewRequests, SilentIntents
 from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
+from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.theme import Scheme
@@ -163,6 +164,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),
         "diagnostics": (ready, _diagnostics),
         "about": (ready, _dialog(MainWindow.show_about)),
+        **scenario_pictures(ready),
     }
 
 

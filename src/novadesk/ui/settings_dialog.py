@@ -54,7 +54,6 @@ def needs_restart(old: Settings, new: Settings) -> tuple[str, ...]:
     """Return the names of the groups whose change takes effect at the next start only."""
     changes = {
         "backend": old.backend != new.backend,
-        "voice": old.voice != new.voice,
         "talk key": old.talk.key != new.talk.key,
     }
     return tuple(name for name, changed in changes.items() if changed)

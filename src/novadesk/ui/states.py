@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from novadesk.config import EchoSetting
-from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot, TalkMode
 from novadesk.errors import Layer
 from novadesk.text import Text
 from novadesk.ui.i18n import tr
@@ -89,6 +89,11 @@ LAYERS: dict[Layer, Text] = {
 _HERE = {"here": Text("here"), "below": Text("below")}
 
 
+_PAUSES: dict[Pause, StateLine] = {
+    Pause.PAUSING: _line("state-paused", Text("Pausing"), Tone.QUIET, Text("Pausing… the microphone is off")),
+    Pause.PAUSED: _line("state-paused", Text("Paused"), Tone.CAUTION, Text("Paused. {talk}, or type to go on")),
+    Pause.RESUMING: _line("state-connecting", Text("Resuming"), Tone.QUIET, Text("Resuming… type meanwhile")),
+}
 _OPENING = _line(
     "state-connecting", Text("Opening the microphone"), Tone.QUIET, Text("Opening the microphone… type meanwhile")
 )
@@ -99,6 +104,8 @@ _HEARD = _line("state-listening", Text("Listening"), Tone.GOOD, _OR_TYPE)
 def line_of(snapshot: Snapshot) -> StateLine:
     """Return how a snapshot's state looks and reads."""
     absent = snapshot.microphone is MicrophoneState.ABSENT
+    if snapshot.pause in _PAUSES:
+        return _PAUSES[snapshot.pause]
     if snapshot.phase is Phase.IDLE and snapshot.turns:
         return _RESTING
     if not (absent and snapshot.sound_opening):

@@ -1,0 +1,106 @@
+"""Pictures of scenarios and breaks, see `novadesk.ui.preview`."""
+
+from dataclasses import replace
+
+from PySide6.QtWidgets import QWidget
+
+from novadesk.config import SensitivitySetting, VoiceSettings
+from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
+from novadesk.scenario import BUILT_IN, choose
+from novadesk.ui.main_window import MainWindow
+from novadesk.ui.preview_pictures import Act, settle
+from novadesk.ui.scenario_dialog import ScenarioDialog
+from novadesk.ui.scenario_form import ScenarioForm
+
+_JOB = {
+    "title": "Site reliability engineer",
+    "company": "Example Ltd.",
+    "description": "Keeps the payment service up: on call every fourth week, Kubernetes, Postgres, a small team.",
+}
+
+
+def scenario_pictures(ready: Snapshot) -> dict[str, tuple[Snapshot, Act]]:
+    """Return what is drawn, by name; `ready` is a conversation without a scenario."""
+    chosen = choose(BUILT_IN[0], _JOB)
+    voice = VoiceSettings(voice="tiffany", sensitivity=SensitivitySetting.LOW)
+    begun = replace(ready, scenario=chosen, voice="tiffany", in_force=voice)
+    away = replace(begun, phase=Phase.IDLE, microphone=MicrophoneState.ABSENT, in_force=None)
+    return {
+        "scenario_begun": (begun, _plain),
+        "scenario_changing": (replace(begun, changing=True), _plain),
+        "scenario_ended": (replace(away, phase=Phase.ENDED), _plain),
+        "scenario_narrow": (replace(begun, changing=True), _narrow),
+        "scenario_menu": (begun, _menu),
+        "scenario_form": (ready, _form),
+        "scenario_form_wrong": (ready, _wrong_form),
+        "scenario_change": (begun, _change),
+        "scenarios": (begun, _manage),
+        "scenarios_fields": (begun, _fields),
+        "scenarios_narrow": (begun, _manage_narrow),
+        "paused": (replace(away, pause=Pause.PAUSED), _plain),
+        "pausing": (replace(away, pause=Pause.PAUSING), _plain),
+        "resuming": (replace(away, pause=Pause.RESUMING, phase=Phase.CONNECTING), _plain),
+    }
+
+
+async def _plain(window: MainWindow) -> QWidget:
+    return window
+
+
+async def _narrow(window: MainWindow) -> QWidget:
+    window.resize(400, 560)
+    return window
+
+
+async def _menu(window: MainWindow) -> QWidget:
+    window.scenarios.menu_wanted.emit()
+    await settle()
+    return window.history.menu or window
+
+
+async def _form(window: MainWindow) -> QWidget:
+    window.scenarios.choose(BUILT_IN[0])
+    form = window.scenarios.dialog
+    if isinstance(form, ScenarioForm):
+        for field in form.fields:
+            field.set_text(_JOB[field.field.name])
+    return form or window
+
+
+async def _wrong_form(window: MainWindow) -> QWidget:
+    window.scenarios.choose(BUILT_IN[0])
+    form = window.scenarios.dialog
+    if isinstance(form, ScenarioForm):
+        form.fields[0].set_text("x")
+        form.fields[2].set_text("Very long. " * 460)
+        form.begin.click()
+    return form or window
+
+
+async def _change(window: MainWindow) -> QWidget:
+    window.scenarios.change()
+    return window.scenarios.dialog or window
+
+
+async def _manage(window: MainWindow) -> QWidget:
+    window.scenarios.manage()
+    await settle()
+    return window.scenarios.dialog or window
+
+
+async def _fields(window: MainWindow) -> QWidget:
+    subject = await _manage(window)
+    if isinstance(subject, ScenarioDialog):
+        subject.duplicate()
+        subject.editor.rows.add.click()
+        subject.save()
+        await settle()
+        bar = subject.editor.verticalScrollBar()
+        bar.setValue(bar.maximum())
+    return subject
+
+
+async def _manage_narrow(window: MainWindow) -> QWidget:
+    subject = await _manage(window)
+    subject.resize(400, 560)
+    return subject

@@ -1,0 +1,128 @@
+"""One scenario as it is written: title, instructions, voice, and the form that fills the instructions."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+
+from novadesk.config import VoiceSettings
+from novadesk.scenario import MAX_PROMPT_CHARS, Field, Scenario, faults
+from novadesk.ui import tokens
+from novadesk.ui.i18n import tr
+from novadesk.ui.scenario_fields import CountedField
+from novadesk.ui.scenario_pickers import Pickers, make_form
+from novadesk.ui.scenario_rows import FieldRows
+from novadesk.ui.theme import Theme
+
+_MAX_TITLE_CHARS = 200
+
+
+class ScenarioEditor(QScrollArea):
+    """Edit a scenario; what is written need not make sense until it is kept.
+
+    Args:
+        settings: what an empty voice means.
+        model: whose voices are listed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, theme: Theme, settings: VoiceSettings, model: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dialogArea")
+        self.setAccessibleName(tr("Scenario"))
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._name = ""
+        self._filling = self._told = False
+        self.title = CountedField(theme, Field(name="title", label=tr("Title"), least=1, most=_MAX_TITLE_CHARS))
+        instructions = Field(name="prompt", label=tr("Instructions"), least=1, most=MAX_PROMPT_CHARS, long=True)
+        self.prompt = CountedField(theme, instructions, lines=9)
+        self.pickers = Pickers(theme, settings, model, self)
+        self.rows = FieldRows(theme)
+        self.rows.insert_wanted.connect(self._insert)
+        for source in (self.title.changed, self.prompt.changed, self.rows.changed):
+            source.connect(self._on_change)
+        for box in (self.pickers.voice, self.pickers.language, self.pickers.patience):
+            box.currentTextChanged.connect(self._on_change)
+        self._lay_out(theme)
+
+    @property
+    def scenario(self) -> Scenario:
+        """Return what is written."""
+        written = Scenario(name=self._name, title=self.title.text, prompt=self.prompt.whole, fields=self.rows.fields)
+        return self.pickers.put_into(written)
+
+    def show_scenario(self, scenario: Scenario) -> None:
+        """Show another scenario."""
+        self._filling = True
+        self._name = scenario.name
+        self.title.set_text(scenario.title)
+        self.prompt.set_text(scenario.prompt)
+        self.pickers.show_of(scenario)
+        self.rows.show_fields(scenario.fields)
+        self._filling = self._told = False
+        self._tell({})
+        self.verticalScrollBar().setValue(0)
+
+    def check(self) -> bool:
+        """Say what keeps the scenario from being kept, and go there; return whether nothing does."""
+        found = {part: tr(sentence) for part, sentence in faults(self.scenario).items()}
+        self._tell(found)
+        self._told = bool(found)
+        for part, widget in self._parts().items():
+            if part in found:
+                widget.setFocus()
+                self.ensureWidgetVisible(widget)
+                return False
+        return True
+
+    def _parts(self) -> dict[str, QWidget]:
+        rows = {f"field {place}": row.label for place, row in enumerate(self.rows.rows)}
+        return {"title": self.title.entry, "prompt": self.prompt.entry, **rows}
+
+    def _tell(self, found: dict[str, str]) -> None:
+        self.title.show_problem(found.get("title", ""))
+        self.prompt.show_problem(found.get("prompt", ""))
+        for place, row in enumerate(self.rows.rows):
+            row.show_problem(found.get(f"field {place}", ""))
+
+    def _on_change(self) -> None:
+        if self._filling:
+            return
+        if self._told:
+            self._tell({part: tr(sentence) for part, sentence in faults(self.scenario).items()})
+        self.changed.emit()
+
+    def _insert(self, name: str) -> None:
+        entry = self.prompt.entry
+        assert isinstance(entry, QPlainTextEdit)
+        entry.insertPlainText(f"{{{name}}}")
+        entry.setFocus()
+        self.ensureWidgetVisible(entry)
+
+    def _lay_out(self, theme: Theme) -> None:
+        page = QWidget(self)
+        page.setObjectName("dialogPage")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, theme.px(tokens.SPACE_3), 0)
+        column.setSpacing(theme.px(tokens.SPACE_3))
+        hint = QLabel(
+            tr("Write {{name}} where a field of the form goes. A line whose fields are all left empty is left out."),
+            page,
+        )
+        hint.setObjectName("dialogNote")
+        hint.setWordWrap(True)
+        heading = QLabel(tr("Form, filled in before a conversation begins"), page)
+        heading.setObjectName("dialogHeading")
+        heading.setIndent(0)
+        form = make_form(theme)
+        self.pickers.add_rows(form)
+        column.addWidget(self.title)
+        column.addWidget(self.prompt)
+        column.addWidget(hint)
+        column.addLayout(form)
+        column.addWidget(heading)
+        column.addWidget(self.rows)
+        column.addStretch(1)
+        self.setWidget(page)

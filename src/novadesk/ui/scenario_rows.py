@@ -1,0 +1,180 @@
+"""The form of a scenario as it is written: a row for each field, with its label, its name and its lengths."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.scenario import MAX_FIELD_CHARS, MAX_FIELDS, Field
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.controls import IconButton
+from novadesk.ui.i18n import tr
+from novadesk.ui.theme import Theme
+
+
+class FieldRow(QFrame):
+    """One field: what it is called, what the instructions call it, and how long it may be."""
+
+    changed = Signal()
+    insert_wanted = Signal(str)
+    removed = Signal()
+
+    def __init__(self, theme: Theme, field: Field, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("fieldRow")
+        self.label = self._line(field.label, tr("Label of the field"), tr("Label, such as Job title"))
+        self.name = self._line(field.name, tr("Name of the field in the instructions"), tr("name, such as title"))
+        self.least = self._number(theme, 0, field.least, tr("Least characters"))
+        self.most = self._number(theme, 1, field.most, tr("Most characters"))
+        self.long = QCheckBox(tr("Several lines"), self)
+        self.long.setChecked(field.long)
+        self.long.toggled.connect(self.changed)
+        self.insert = QPushButton(tr("Insert"), self)
+        self.insert.setObjectName("small")
+        self.insert.setToolTip(tr("Put the field where the cursor is in the instructions"))
+        self.insert.clicked.connect(lambda: self.insert_wanted.emit(self.name.text().strip()))
+        self.remove = IconButton(theme, "delete", tr("Remove the field"), parent=self)
+        self.remove.clicked.connect(self.removed)
+        self.problem = QLabel(self)
+        self.problem.setObjectName("fieldProblem")
+        self.problem.setWordWrap(True)
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.problem.hide()
+        self._lay_out(theme)
+
+    @property
+    def field(self) -> Field:
+        """Return the field as it is written here, whether it makes sense or not."""
+        return Field(
+            name=self.name.text().strip(),
+            label=self.label.text().strip(),
+            least=self.least.value(),
+            most=self.most.value(),
+            long=self.long.isChecked(),
+        )
+
+    def show_problem(self, sentence: str) -> None:
+        """Say what is wrong, or nothing any more."""
+        if sentence and sentence != self.problem.text():
+            announce(self, sentence)
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+
+    def _line(self, text: str, name: str, hint: str) -> QLineEdit:
+        line = QLineEdit(text, self)
+        line.setAccessibleName(name)
+        line.setToolTip(name)
+        line.setPlaceholderText(hint)
+        line.textChanged.connect(self.changed)
+        return line
+
+    def _number(self, theme: Theme, least: int, value: int, name: str) -> QSpinBox:
+        box = QSpinBox(self)
+        box.setRange(least, MAX_FIELD_CHARS)
+        box.setValue(value)
+        box.setGroupSeparatorShown(True)
+        box.setAccessibleName(name)
+        box.setToolTip(name)
+        box.setFixedWidth(theme.px(84))
+        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        box.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]  # the page scrolls
+        box.valueChanged.connect(self.changed)
+        return box
+
+    def _lay_out(self, theme: Theme) -> None:
+        above, below = QHBoxLayout(), QHBoxLayout()
+        for row in (above, below):
+            row.setSpacing(theme.px(tokens.SPACE_2))
+        above.addWidget(self.label, 3)
+        above.addWidget(self.name, 2)
+        above.addWidget(self.remove)
+        words = QLabel(tr("Characters"), self)
+        words.setObjectName("fieldCount")
+        to = QLabel(tr("to", "from one number to another"), self)
+        to.setObjectName("fieldCount")
+        for widget in (words, self.least, to, self.most, self.long):
+            below.addWidget(widget)
+        below.addStretch(1)
+        below.addWidget(self.insert)
+        layout = QVBoxLayout(self)
+        edge = theme.px(tokens.SPACE_2)
+        layout.setContentsMargins(edge, edge, edge, edge)
+        layout.setSpacing(edge)
+        layout.addLayout(above)
+        layout.addLayout(below)
+        layout.addWidget(self.problem)
+
+
+class FieldRows(QWidget):
+    """All fields of a form."""
+
+    changed = Signal()
+    insert_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.rows: list[FieldRow] = []
+        self.add = QPushButton(tr("Add a field"), self)
+        self.add.setToolTip(tr("Something to fill in before a conversation begins, such as a name"))
+        self.add.clicked.connect(self._on_add)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(theme.px(tokens.SPACE_2))
+        self._column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields as they are written."""
+        return tuple(row.field for row in self.rows)
+
+    def show_fields(self, fields: Sequence[Field]) -> None:
+        """Show other fields."""
+        for row in self.rows:
+            row.hide()
+            row.deleteLater()
+        self.rows = []
+        for field in fields:
+            self._append(field)
+
+    def _on_add(self) -> None:
+        taken = {row.field.name for row in self.rows}
+        name = next(name for name in (f"field_{number}" for number in range(1, 1_000)) if name not in taken)
+        row = self._append(Field(name=name, label=""))
+        row.label.setFocus()
+        self.changed.emit()
+
+    def _append(self, field: Field) -> FieldRow:
+        row = FieldRow(self._theme, field, self)
+        row.changed.connect(self.changed)
+        row.insert_wanted.connect(self.insert_wanted)
+        row.removed.connect(lambda: self._remove(row))
+        self._column.insertWidget(len(self.rows), row)
+        self.rows.append(row)
+        row.show()
+        self._offer_more()
+        return row
+
+    def _remove(self, row: FieldRow) -> None:
+        self.rows.remove(row)
+        row.hide()
+        row.deleteLater()
+        (self.rows[-1].label if self.rows else self.add).setFocus()
+        self._offer_more()
+        self.changed.emit()
+
+    def _offer_more(self) -> None:
+        self.add.setEnabled(len(self.rows) < MAX_FIELDS)

@@ -1,0 +1,277 @@
+"""Scenarios in the window: begin with one, its form, the list of them, a change, a break, practising again."""
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from novadesk.config import SensitivitySetting, VoiceSettings
+from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
+from novadesk.errors import KnownError, Reason
+from novadesk.models import Conversation
+from novadesk.scenario import BUILT_IN, Chosen, Field, Scenario, check, choose
+from novadesk.ui.main_window import MainWindow
+from novadesk.ui.scenario_change import ScenarioChange
+from novadesk.ui.scenario_dialog import ScenarioDialog
+from novadesk.ui.scenario_form import ScenarioForm
+from tests.ui.conftest import CannedRequests, RecordedIntents, drain
+
+JOB = next(one for one in BUILT_IN if one.name == "job-interview")
+TEA = Scenario(name="tea", title="Tea & talk", prompt="Chat about tea.", voice="tina", language="de")
+LIVE = Snapshot(phase=Phase.READY, microphone=MicrophoneState.GATED, voice="tina", in_force=VoiceSettings(voice="tina"))
+FULL = KnownError(Reason.DISK_FULL, "The disk is full.", "Make room.")
+
+
+def menu_of(window: MainWindow, qtbot: QtBot) -> QMenu:
+    qtbot.keyClick(window.panel.controls.talk, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    menu = window.history.menu
+    assert menu is not None
+    qtbot.waitUntil(lambda: bool(menu.property("scenarios")))
+    return menu
+
+
+def trigger(menu: QMenu, words: str) -> None:
+    next(action for action in menu.actions() if action.text().split("\t")[0] == words).trigger()
+    menu.close()
+
+
+def dialog_of[Kind: QWidget](window: MainWindow, kind: type[Kind]) -> Kind:
+    dialog = window.scenarios.dialog
+    assert isinstance(dialog, kind)
+    return dialog
+
+
+def test_a_scenario_without_a_form_is_begun_from_the_menu_by_keys(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, requests: CannedRequests
+) -> None:
+    requests.kept = [TEA]
+    menu = menu_of(window, qtbot)
+    texts = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
+    assert texts[2:] == [
+        "Same scenario again", "Job interview…", "Language practice…", "Notes after a meeting…", "Tea && talk",
+        "Scenarios…",
+    ]  # fmt: skip
+    trigger(menu, "Tea && talk")
+    assert intents.take() == [("new_conversation", choose(TEA, {}))]
+    requests.kept = []
+    menu = menu_of(window, qtbot)
+    qtbot.waitUntil(lambda: "Tea && talk" not in [action.text() for action in menu.actions()])
+    menu.close()
+
+
+def test_the_job_form_counts_checks_and_begins(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    window.scenarios.choose(JOB)
+    form = dialog_of(window, ScenarioForm)
+    qtbot.waitUntil(form.isActiveWindow)
+    title, company, description = form.fields
+    assert [field.label.text() for field in form.fields] == ["Job title", "Company", "Job description (optional)"]
+    assert form.focusWidget() is title.entry
+    qtbot.keyClicks(title.entry, " x ")
+    qtbot.keyClick(title.entry, Qt.Key.Key_Return)
+    assert title.problem.text() == "Job title needs at least 2 characters."
+    assert company.problem.text() == "Company needs at least 2 characters."
+    assert title.count.text() == "1 of 100"
+    qtbot.keyClicks(title.entry, "y")
+    assert title.problem.isHidden(), "gone as soon as it is mended"
+    description.set_text("x" * 5_001)
+    assert (description.count.text(), description.count.property("bad")) == ("5,001 of 5,000", True)
+    assert description.problem.text() == "Job description takes at most 5,000 characters; these are 5,001."
+    company.set_text("Example")
+    qtbot.keyClick(form, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert form.focusWidget() is description.entry
+    assert intents.take() == []
+    description.set_text("On call.\nSmall team.")
+    form.private.setChecked(True)
+    qtbot.keyClick(form, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    values = {"title": "x y", "company": "Example", "description": "On call.\nSmall team."}
+    assert intents.take() == [("new_conversation", "private", choose(JOB, values))]
+    assert window.scenarios.dialog is None
+
+
+def test_escape_begins_nothing(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    window.scenarios.choose(JOB)
+    qtbot.keyClick(dialog_of(window, ScenarioForm), Qt.Key.Key_Escape)
+    assert (window.scenarios.dialog, intents.take()) == (None, [])
+
+
+@pytest.fixture
+def managed(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> ScenarioDialog:
+    requests.kept = [TEA]
+    window.scenarios.manage()
+    dialog = dialog_of(window, ScenarioDialog)
+    qtbot.waitUntil(lambda: dialog.list.count() == 4)
+    requests.asked.clear()
+    return dialog
+
+
+def rows(dialog: ScenarioDialog) -> list[str]:
+    return [dialog.list.item(row).text() for row in range(dialog.list.count())]
+
+
+def test_a_scenario_is_written_checked_kept_and_begun(
+    managed: ScenarioDialog, qtbot: QtBot, requests: CannedRequests, window: MainWindow
+) -> None:
+    assert rows(managed) == [
+        "Job interview (built in)", "Language practice (built in)", "Notes after a meeting (built in)", "Tea & talk",
+    ]  # fmt: skip
+    assert not managed.keep.isEnabled()
+    assert not managed.delete.isEnabled(), "a built-in one stays"
+    managed.new.click()
+    editor = managed.editor
+    assert managed.focusWidget() is editor.title.entry
+    editor.title.set_text("Über Kuchen")
+    managed.keep.click()
+    assert editor.prompt.problem.text() == "Write what your partner is to do."
+    assert requests.asked == []
+    editor.prompt.set_text("Talk about {cake}.")
+    assert editor.prompt.problem.text() == "The instructions name {cake}, which is no field of the form."
+    editor.rows.add.click()
+    (row,) = editor.rows.rows
+    managed.keep.click()
+    editor.prompt.set_text("Talk about ")
+    row.name.setText("cake")
+    managed.keep.click()
+    assert row.problem.text() == "The form asks for this in words: give the field a label."
+    row.label.setText("Which cake")
+    assert row.problem.text() == "The instructions do not name {cake} yet. Insert it."
+    editor.prompt.entry.moveCursor(editor.prompt.entry.textCursor().MoveOperation.End)  # type: ignore[union-attr]
+    row.insert.click()
+    editor.pickers.voice.setCurrentText("Lennart · German")
+    editor.pickers.language.setEditText("Swabian")
+    managed.start.click()
+    written = Scenario(
+        name="uber-kuchen", title="Über Kuchen", prompt="Talk about {cake}", voice="lennart", language="Swabian",
+        fields=(Field(name="cake", label="Which cake"),),
+    )  # fmt: skip
+    qtbot.waitUntil(lambda: ("keep_scenario", written, False) in requests.asked)
+    assert check(written) is written
+    qtbot.waitUntil(lambda: isinstance(window.scenarios.dialog, ScenarioForm))
+    window.scenarios.dialog.reject()  # type: ignore[union-attr]
+
+
+def test_what_is_deleted_comes_back(managed: ScenarioDialog, qtbot: QtBot, requests: CannedRequests) -> None:
+    managed.list.setCurrentRow(3)
+    managed.delete.click()
+    qtbot.waitUntil(lambda: managed.list.count() == 3)
+    assert managed.note.text() == "“Tea & talk” is deleted."
+    managed.undo.click()
+    qtbot.waitUntil(lambda: managed.list.count() == 4)
+    assert requests.kept == [TEA]
+    assert (managed.list.currentRow(), managed.undo.isHidden()) == (3, True)
+    managed.reject()
+
+
+def test_a_copy_is_a_scenario_of_its_own_and_an_edited_built_in_one_is_kept_over_it(
+    managed: ScenarioDialog, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    managed.list.setCurrentRow(3)
+    managed.copy.click()
+    assert rows(managed)[-1] == "Tea & talk (copy) (not saved)"
+    managed.keep.click()
+    qtbot.waitUntil(lambda: len(requests.kept) == 2)
+    assert requests.kept[1] == replace(TEA, name="tea-talk-copy", title="Tea & talk (copy)")
+    qtbot.waitUntil(lambda: rows(managed)[0] == "Job interview (built in)")
+    managed.list.setCurrentRow(0)
+    managed.editor.title.set_text("My interview")
+    managed.keep.click()
+    qtbot.waitUntil(lambda: len(requests.kept) == 3)
+    assert requests.kept[2] == replace(JOB, title="My interview")
+    qtbot.waitUntil(lambda: "My interview" in rows(managed))
+    managed.reject()
+
+
+def test_what_is_written_survives_another_row_and_is_not_lost_unasked(
+    managed: ScenarioDialog, qtbot: QtBot, requests: CannedRequests, window: MainWindow
+) -> None:
+    managed.list.setCurrentRow(3)
+    managed.editor.prompt.set_text("Chat about green tea.")
+    managed.list.setCurrentRow(0)
+    assert rows(managed)[3] == "Tea & talk (not saved)"
+    managed.list.setCurrentRow(3)
+    assert managed.editor.prompt.text == "Chat about green tea."
+    requests.error = FULL
+    managed.keep.click()
+    qtbot.waitUntil(lambda: managed.note.text() == "The disk is full. Make room.")
+    managed.close()
+    assert managed.question is not None
+    assert managed.question.text() == "Close without saving 1 scenario?"
+    managed.question.defaultButton().click()
+    drain()
+    assert managed.isVisible()
+    managed.reject()
+    next(button for button in managed.question.buttons() if button.text() == "Close").click()
+    assert window.scenarios.dialog is None
+
+
+def test_files_that_hold_none_are_named(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
+    requests.broken = ("odd.toml",)
+    window.scenarios.manage()
+    dialog = dialog_of(window, ScenarioDialog)
+    qtbot.waitUntil(lambda: dialog.note.text() == "The file odd.toml holds no scenario.")
+    dialog.reject()
+
+
+def test_the_open_conversation_is_changed_alone(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
+) -> None:
+    tea = choose(TEA, {})
+    window.show_snapshot(replace(LIVE, conversation=conversation, scenario=tea))
+    assert window.header.scenario.text() == "Tea & talk"
+    assert window.header.scenario.toolTip() == "Tea & talk\nIn force: Tina, German, medium pauses"
+    window.header.scenario.click()
+    change = dialog_of(window, ScenarioChange)
+    change.pickers.patience.set_value(SensitivitySetting.LOW)
+    change.prompt.set_text("")
+    change.apply.click()
+    assert (change.prompt.problem.text(), intents.take()) == ("Instructions needs at least 1 characters.", [])
+    change.prompt.set_text(tea.prompt)
+    change.apply.click()
+    assert intents.take() == [("change_scenario", replace(tea, sensitivity=SensitivitySetting.LOW))]
+    window.show_snapshot(replace(LIVE, conversation=conversation, scenario=tea, changing=True))
+    assert window.header.scenario.text() == "Tea & talk, changing…"
+    for button, wish in (("apply", []), ("forget", [("change_scenario", None)])):
+        window.scenarios.change()
+        getattr(dialog_of(window, ScenarioChange), button).click()
+        assert intents.take() == wish
+    window.show_snapshot(replace(LIVE, conversation=conversation))
+    window.scenarios.change()
+    change = dialog_of(window, ScenarioChange)
+    change.pickers.voice.set_value("leo")
+    change.apply.click()
+    ((name, own),) = intents.take()
+    assert isinstance(own, Chosen)
+    assert (name, own.voice, own.prompt) == ("change_scenario", "leo", VoiceSettings().prompt)
+
+
+def test_practising_again_is_a_button_after_the_end(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
+) -> None:
+    tea = choose(TEA, {})
+    window.show_snapshot(replace(LIVE, conversation=conversation, scenario=tea))
+    assert window.header.again.isHidden()
+    window.show_snapshot(replace(LIVE, phase=Phase.ENDED, conversation=conversation, scenario=tea))
+    qtbot.mouseClick(window.header.again, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(window.panel.controls.talk, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    assert intents.take() == [("new_conversation", tea)] * 2
+    window.show_snapshot(replace(LIVE, phase=Phase.ENDED, conversation=conversation))
+    assert window.header.again.isHidden()
+
+
+def test_a_break_is_shown_as_far_as_the_service_has_agreed(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
+) -> None:
+    def shown(pause: Pause, phase: Phase) -> tuple[str, str, bool]:
+        window.show_snapshot(replace(LIVE, conversation=conversation, pause=pause, phase=phase))
+        return window.header.state.word.text(), window.header.pause.text(), window.header.pause.isEnabled()
+
+    assert shown(Pause.OFF, Phase.READY) == ("Ready", "Pause", True)
+    qtbot.keyClick(window.panel.controls.talk, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert shown(Pause.PAUSING, Phase.IDLE) == ("Pausing", "Resume", True)
+    assert shown(Pause.PAUSED, Phase.IDLE) == ("Paused", "Resume", True)
+    qtbot.mouseClick(window.header.pause, Qt.MouseButton.LeftButton)
+    assert shown(Pause.RESUMING, Phase.CONNECTING) == ("Resuming", "Pause", True)
+    assert shown(Pause.OFF, Phase.IDLE) == ("Idle", "Pause", False)
+    qtbot.keyClick(window.panel.controls.talk, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert intents.take() == [("pause_conversation",), ("resume_conversation",)]
