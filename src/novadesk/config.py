@@ -172,6 +172,8 @@ class WindowSettings:
         high_contrast: also where the system does not ask for it.
         font_scale: times the size of the system's font.
         reduced_motion: also where the system does not ask for it.
+        close_to_tray: closing the window leaves NovaDesk running, in the tray or minimised where there is none.
+        told_of_tray: the person was told so.
     """
 
     scheme: SchemeSetting = SchemeSetting.SYSTEM
@@ -179,6 +181,8 @@ class WindowSettings:
     high_contrast: bool = False
     font_scale: float = 1.0
     reduced_motion: bool = False
+    close_to_tray: bool = True
+    told_of_tray: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

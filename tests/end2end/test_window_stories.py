@@ -166,6 +166,7 @@ def test_a_question_typed_as_the_server_dies_is_still_answered_once(desk: Desk, 
 def test_closing_the_window_in_an_answer_loses_nothing_and_leaves_nothing(
     desk: Desk, program: Program, keys: str
 ) -> None:
+    program.settings("[window]\nclose_to_tray = false\n")
     Person(desk, program)
     with desk.recording() as speaker:
         program.ask("say", text="what can you do")

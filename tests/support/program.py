@@ -37,6 +37,8 @@ class Program:
         self.command = command or (sys.executable, "-m", "novadesk")
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
+        if not self.settings_file.exists():
+            self.settings("")  # without a file it would be a first start, and begin with the first steps
 
     def __enter__(self) -> Self:
         return self
@@ -46,8 +48,12 @@ class Program:
 
     def settings(self, text: str) -> None:
         """Write the settings file."""
-        file = find_folders(home=str(self.home)).make().settings_file
-        file.write_text(text)
+        self.settings_file.write_text(text)
+
+    @property
+    def settings_file(self) -> Path:
+        """Return the settings file, in a folder that exists."""
+        return find_folders(home=str(self.home)).make().settings_file
 
     def start(self) -> None:
         """Open the window and wait until the core answers."""

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import AudioSettings, Settings, VoiceSettings
+from novadesk.config import AudioSettings, Settings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode
 from novadesk.models import (
     EVERYTHING,
@@ -36,6 +36,10 @@ from novadesk.ui.theme import Scheme
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.qt_log_ignore(r"propagateSizeHints|support raise\(\)|grabbing the keyboard"))
+
+
+QUITS = Settings(window=WindowSettings(close_to_tray=False))
+"""Closing the window is the wish to quit."""
 
 
 class RecordedIntents:

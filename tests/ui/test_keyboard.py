@@ -13,7 +13,7 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.talk_button import TalkHold, TalkSource
-from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
+from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turns
 
 PRESS = QEvent.Type.KeyPress
@@ -124,6 +124,7 @@ def test_moving_into_a_text_field_while_space_is_held_releases(window: MainWindo
 
 
 def test_hiding_and_closing_release(window: MainWindow, intents: RecordedIntents) -> None:
+    window.settings.now = QUITS
     send(window, PRESS, Qt.Key.Key_F9)
     window.hide()
     assert intents.take() == [("press_talk",), ("release_talk",)]

@@ -14,7 +14,7 @@ from novadesk.ui import conversation_view, header, session_panel
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.states import empty_hint, empty_title, hint, state_line, state_words
 from novadesk.ui.words import sync_line
-from tests.ui.conftest import RecordedIntents, drain, make_conversation
+from tests.ui.conftest import QUITS, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
 
 FULL = ErrorNote(
@@ -196,6 +196,7 @@ def test_the_details_say_where_everything_is(window: MainWindow) -> None:
 def test_quitting_asks_only_when_turns_would_be_lost(
     window: MainWindow, qtbot: QtBot, intents: RecordedIntents
 ) -> None:
+    window.settings.now = QUITS
     window.show_snapshot(Snapshot(conversation=make_conversation(0, private=True), turns=make_turns(0, 2)))
     window.close()
     assert intents.take() == [("quit",)]  # as browsers do: a private conversation goes without a word

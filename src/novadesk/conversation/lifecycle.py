@@ -331,8 +331,7 @@ def _unanswered(state: Lifecycle, _event: Event, now: float, policy: Policy) -> 
 _REST_RULES = dict.fromkeys(_RESTING, _start)
 _TABLE: dict[tuple[Phase, type], Callable[[Lifecycle, Event, float, Policy], Step]] = {
     **{(phase, StartRequested): rule for phase, rule in _REST_RULES.items()},
-    (Phase.FAILED, TryNowRequested): _start,
-    (Phase.OFFLINE, TryNowRequested): _start,
+    **{(phase, TryNowRequested): rule for phase, rule in _REST_RULES.items()},
     (Phase.RECONNECTING, TryNowRequested): _try_now,
     **{(phase, SpeechBegan): _speak_up for phase in OPENING},
     **{(phase, NetworkChanged): _try_anew for phase in OPENING},

@@ -74,6 +74,12 @@ class LiveSettings(QObject):
         if settings.history != before.history:
             self._keep_history(settings.history)
 
+    def remember(self, settings: Settings) -> None:
+        """Write other settings; where that fails they hold until the program ends."""
+        self.now = settings
+        with suppress(KnownError, OSError):
+            self._save(settings)
+
     def keep_volume(self) -> None:
         """Write the volume of the slider."""
         self._resting.stop()
@@ -85,12 +91,9 @@ class LiveSettings(QObject):
         self._use_sound()
 
     def _keep(self, audio: AudioSettings) -> None:
-        """Write settings of sound; where that fails they hold until the program ends."""
-        if audio == self.now.audio:
-            return
-        self.now = replace(self.now, audio=audio)
-        with suppress(KnownError, OSError):
-            self._save(self.now)
+        """Write settings of sound, where they are other ones."""
+        if audio != self.now.audio:
+            self.remember(replace(self.now, audio=audio))
 
     def _keep_history(self, history: HistorySettings) -> None:
         keep = self._requests.keep

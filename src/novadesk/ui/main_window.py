@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
 from novadesk.config import Settings
-from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
+from novadesk.conversation.api import Intents, Requests, Snapshot
+from novadesk.conversation.firststeps import FirstSteps
 from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.actions import Wish, add_actions
+from novadesk.ui.background import Background
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.details_view import DetailsView
@@ -27,13 +28,16 @@ from novadesk.ui.scenario_desk import ScenarioDesk
 from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.states import empty_hint, empty_title, state_words
+from novadesk.ui.tab_order import next_pane, order_tabs
 from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.volume import STEP
+from novadesk.ui.welcome import Welcome
+from novadesk.ui.wizard import Wizard
 
 
 class MainWindow(QMainWindow):
-    """The whole window. Closing it is the wish to quit; the app ends it with `finish`.
+    """The whole window. Closing it leaves it for the tray, or is the wish to quit; the app ends it with `finish`.
 
     Args:
         bridge: brings snapshots and asks requests.
@@ -42,6 +46,8 @@ class MainWindow(QMainWindow):
         settings: as loaded at the start.
         save_settings: stores changed settings; may raise KnownError.
         scheme: light, dark, or as the system says.
+        steps: answers the first steps; None for a window without them.
+        first: begin with them; nothing is connected before they are over.
     """
 
     def __init__(
@@ -53,6 +59,8 @@ class MainWindow(QMainWindow):
         save_settings: Callable[[Settings], None],
         *,
         scheme: Scheme = Scheme.SYSTEM,
+        steps: FirstSteps | None = None,
+        first: bool = False,
     ) -> None:
         super().__init__()
         self._bridge = bridge
@@ -66,23 +74,19 @@ class MainWindow(QMainWindow):
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
-        self.dialog: SettingsDialog | AboutDialog | None = None
+        self.dialog: SettingsDialog | AboutDialog | Wizard | None = None
         self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
         self._make_parts(settings.audio.volume)
-        self.settings = LiveSettings(
-            settings,
-            save_settings,
-            bridge=bridge,
-            requests=requests,
-            intents=intents,
-            volume=self.panel.controls.volume,
-            parent=self,
-        )
-        self.panel.sound.turns_wanted.connect(self.settings.take_turns)
-        self.settings.keeping_changed.connect(self.history.show_keeping)
+        self.settings = self._make_settings(settings, save_settings)
         self.history.show_keeping(settings.history)
         self.scenarios = self._make_scenarios()
+        self.background = Background(
+            self, intents, self.theme, self.settings, quit_wanted=self.ask_to_quit, wanted=self.come_forward
+        )
+        self.welcome: Welcome | None = None
+        if steps is not None:
+            self.welcome = Welcome(self, bridge, requests, steps, intents, self.theme, settings, first=first)
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
@@ -107,6 +111,7 @@ class MainWindow(QMainWindow):
         """Draw a snapshot."""
         self.snapshot = snapshot
         key = self._shown_key = self.talk_key
+        self.background.show_snapshot(snapshot)
         self._lateness.watch(snapshot.pending_sync)
         self.header.show_snapshot(snapshot, late=self._lateness.late)
         self.panel.show_snapshot(snapshot, key)
@@ -136,9 +141,9 @@ class MainWindow(QMainWindow):
     def begin(self, *, hidden: bool = False) -> None:
         """Show the window for the first time, or leave it where a click brings it forward."""
         if hidden:
-            self.showMinimized()
+            self.background.leave_window()
         else:
-            self.show()
+            self.come_forward()
 
     def come_forward(self) -> None:
         """Show the window, in front of others, wherever it was."""
@@ -146,11 +151,19 @@ class MainWindow(QMainWindow):
         self.show()
         self.raise_()
         self.activateWindow()
+        if self.welcome is not None and self.welcome.due:
+            self.show_first_steps()
+
+    def show_first_steps(self) -> None:
+        """Walk through the first steps, for the first time or once more."""
+        if self.dialog is None and self.welcome is not None:
+            self._open(self.welcome.make(self.settings.now, self.settings.store))
 
     def finish(self) -> None:
         """Close the window for good, without asking anyone."""
         self._finished = True
         self._lateness.stop()
+        self.background.finish()
         self.settings.keep_volume()
         self.hold.release_all()
         if self.diagnostics is not None:
@@ -217,17 +230,7 @@ class MainWindow(QMainWindow):
 
     def next_pane(self) -> None:
         """Move the focus to the next pane: history, conversation, talk button, text field, details."""
-        stops = [
-            (self.history, self.history.list),
-            (self.conversation, self.conversation.turns),
-            (self.panel.controls, self.panel.controls.talk),
-            (self.panel.composer, self.panel.composer.field),
-            (self.details, self.details.close_button),
-        ]
-        stops = [(pane, stop) for pane, stop in stops if stop.isVisible()]
-        focus = QApplication.focusWidget()
-        at = next((n for n, (pane, _) in enumerate(stops) if focus and pane.isAncestorOf(focus)), -1)
-        stops[(at + 1) % len(stops)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+        next_pane(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         source = self._talk_source(event)
@@ -258,7 +261,8 @@ class MainWindow(QMainWindow):
             super().closeEvent(event)
             return
         event.ignore()
-        self.ask_to_quit()
+        if not self.background.take_close():
+            self.ask_to_quit()
 
     def _on_late(self) -> None:
         self.show_snapshot(self.snapshot)
@@ -306,7 +310,22 @@ class MainWindow(QMainWindow):
         self.history.said.connect(self.conversation.say)
         self.panel.sound.settings_wanted.connect(self.show_sound_settings)
         self.panes.folded_changed.connect(self._on_folded)
-        self._order_tabs()
+        order_tabs(self)
+
+    def _make_settings(self, settings: Settings, save: Callable[[Settings], None]) -> LiveSettings:
+        volume = self.panel.controls.volume
+        made = LiveSettings(
+            settings,
+            save,
+            bridge=self._bridge,
+            requests=self._requests,
+            intents=self._intents,
+            volume=volume,
+            parent=self,
+        )
+        self.panel.sound.turns_wanted.connect(made.take_turns)
+        made.keeping_changed.connect(self.history.show_keeping)
+        return made
 
     def _make_scenarios(self) -> ScenarioDesk:
         live, parts = lambda: self.settings.now, (self._bridge, self._intents, self._requests)
@@ -316,22 +335,6 @@ class MainWindow(QMainWindow):
         self.history.new_menu_filling.connect(desk.fill)
         desk.menu_wanted.connect(self._on_begin_with)
         return desk
-
-    def _order_tabs(self) -> None:
-        history, header, panel = self.history, self.header, self.panel
-        controls = panel.controls
-        stops: list[QWidget] = [history.new, history.new_menu, history.search, history.filter]
-        stops += [*history.filters.stops, history.list, history.undo.button, history.undo.away]
-        stops += [history.sync.cancel, history.settings, history.sync.now, history.more]
-        stops += [header.sidebar, header.scenario, header.again, header.pause, header.end, header.details]
-        stops += [self.conversation.turns, self.conversation.latest]
-        stops += [panel.errors.retry, panel.errors.copy, panel.sound.way_out, panel.sound.close_button]
-        stops += [controls.mode_button(TalkMode.HOLD)]
-        stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
-        stops += [controls.volume.silence, controls.volume.slider, controls.answers]
-        stops += [panel.composer.field, panel.composer.send, self.details.close_button, self.details.diagnostics]
-        for one, other in pairwise(stops):
-            QWidget.setTabOrder(one, other)
 
     def _make_actions(self) -> None:
         controls = self.panel.controls
@@ -352,13 +355,14 @@ class MainWindow(QMainWindow):
             ("Ctrl+L", tr("Write a message"), self.panel.composer.field.setFocus),
             ("Ctrl+,", tr("Settings"), self.show_settings),
             ("F1", tr("About NovaDesk"), self.show_about),
+            ("Shift+F1", tr("First steps"), self.show_first_steps),
             ("F6", tr("Next pane"), self.next_pane),
             ("F12", tr("Diagnostics"), self.show_diagnostics),
             ("Ctrl+Q", tr("Quit"), self.ask_to_quit),
         )
         add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))
 
-    def _open(self, dialog: "SettingsDialog | AboutDialog") -> None:
+    def _open(self, dialog: "SettingsDialog | AboutDialog | Wizard") -> None:
         self.dialog = dialog
         dialog.finished.connect(self._on_dialog_finished)
         dialog.open()

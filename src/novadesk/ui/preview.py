@@ -15,20 +15,27 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
+from novadesk.models import BackendKind
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.preview_core import PreviewRequests, SilentIntents
+from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntents
 from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
 from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.settings_dialog import SettingsDialog
 from novadesk.ui.theme import Scheme
+from novadesk.ui.wizard import Wizard
+from novadesk.ui.wizard_access import AccessPage
+from novadesk.ui.wizard_sound import MicrophonePage, SpeakerPage
+from novadesk.ui.wizard_talk import TryPage
 
 
 async def _draw(out: Path, name: str, snapshot: Snapshot, act: Act, scheme: Scheme, now_ms: int) -> None:
     bridge = Bridge(asyncio.get_running_loop())
     requests = PreviewRequests(make_conversations(now_ms), snapshot.turns)
-    window = MainWindow(bridge, SilentIntents(), requests, Settings(), lambda _settings: None, scheme=scheme)
+    window = MainWindow(
+        bridge, SilentIntents(), requests, Settings(), lambda _settings: None, scheme=scheme, steps=PreviewSteps()
+    )
     window.show()
     window.show_snapshot(snapshot)
     subject = await act(window)
@@ -82,6 +89,28 @@ async def _testing(window: MainWindow) -> QWidget:
 async def _diagnostics(window: MainWindow) -> QWidget:
     window.show_diagnostics()
     return window.diagnostics or window
+
+
+def _first_steps(page: int) -> Act:
+    async def act(window: MainWindow) -> QWidget:
+        window.show_first_steps()
+        wizard = window.dialog
+        assert isinstance(wizard, Wizard)
+        for _ in range(page):
+            wizard.skip()
+        await settle()
+        match wizard.page:
+            case AccessPage() as where:
+                where.kinds[BackendKind.BEDROCK].setChecked(True)
+                where.policy.click()
+                where.toggle()
+            case MicrophonePage() | SpeakerPage() as sound:
+                sound.toggle()
+            case TryPage() as trying:
+                trying.show_snapshot(window.snapshot)
+        return wizard
+
+    return act
 
 
 async def _sidebar(window: MainWindow) -> QWidget:
@@ -163,6 +192,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "narrow_sound": (by_name["silent_microphone"], _sized(400, 560)),
         "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),
         "diagnostics": (ready, _diagnostics),
+        **{f"first_steps_{number + 1}": (ready, _first_steps(number)) for number in range(5)},
         "about": (ready, _dialog(MainWindow.show_about)),
         **scenario_pictures(ready),
     }

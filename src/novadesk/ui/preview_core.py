@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from novadesk.config import AudioSettings, VoiceSettings
+from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, VoiceSettings
 from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode, Unit
+from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
+from novadesk.permission import policy
 from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.ui.preview_history import PreviewHistory
 
@@ -120,6 +122,52 @@ class PreviewRequests(PreviewHistory):
     async def sound_figures(self) -> Sequence[Metric]:
         """Return an ordinary minute."""
         return make_sound_figures()
+
+
+class PreviewSteps:
+    """Answer the first steps from hand-written values."""
+
+    async def try_access(self, backend: BackendSettings, tell: Callable[[AccessStep], None]) -> bool:  # noqa: ARG002
+        """Meet a permission that is missing."""
+        tell(AccessStep(name="AWS sign-in", state=StepState.DONE, what="the keys of this profile were found"))
+        tell(
+            AccessStep(
+                name="Voice",
+                state=StepState.FAILED,
+                what="This account may not use the model.",
+                advice="Ask whoever manages the account for the permission bedrock:InvokeModelWithBidirectionalStream.",
+            )
+        )
+        return False
+
+    async def policy(self, backend: BackendSettings) -> str:
+        """Return a policy."""
+        return policy(backend.region)
+
+    async def record(self, devices: AudioSettings, tell: Callable[[Recording], None]) -> float | None:  # noqa: ARG002
+        """Be in the middle of a recording."""
+        tell(Recording(stage=RecordingStage.RECORDING, level=0.07, left_s=1.4))
+        await asyncio.Event().wait()
+        return None
+
+    async def hear_itself(self, devices: AudioSettings, voice_db: float | None) -> SelfHearing:  # noqa: ARG002
+        """Hear the speaker."""
+        return SelfHearing(
+            heard=True,
+            over_noise_db=31.0,
+            advice=EchoSetting.SPEAKERS,
+            what="The microphone hears the speaker. NovaDesk takes its own voice out, so you can still cut in.",
+        )
+
+    async def use(self, settings: Settings) -> None:
+        """Do nothing."""
+
+    async def autostart(self) -> bool:
+        """Return that NovaDesk does not start with the session."""
+        return False
+
+    async def set_autostart(self, on: bool) -> None:
+        """Do nothing."""
 
 
 class SilentIntents:

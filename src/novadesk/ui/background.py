@@ -1,0 +1,115 @@
+"""NovaDesk without its window: what closing means, what the tray shows, what the desktop is told meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMainWindow
+
+from novadesk.conversation.api import Intents, Snapshot
+from novadesk.text import Text
+from novadesk.ui.i18n import tr
+from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.notices import Notice, Notices
+from novadesk.ui.question import Question
+from novadesk.ui.theme import Theme
+from novadesk.ui.tray import Tray
+
+_IN_TRAY = Notice(
+    title=Text("NovaDesk is still running"),
+    words=Text("It stays in the tray, so that the talk key works. To leave it, choose Quit in its menu there."),
+)
+
+
+class Background(QObject):
+    """Owns the tray, and decides what closing the window does.
+
+    Args:
+        window: the window.
+        intents: takes wishes of the tray.
+        theme: dresses its menu.
+        settings: the settings as they are now.
+        quit_wanted: leaves, after asking what has to be asked.
+        wanted: brings the window to the front.
+    """
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        intents: Intents,
+        theme: Theme,
+        settings: LiveSettings,
+        *,
+        quit_wanted: Callable[[], None],
+        wanted: Callable[[], None],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._theme, self._settings = window, theme, settings
+        self._quit = quit_wanted
+        self._notices = Notices()
+        self.question: Question | None = None
+        self.tray = Tray(intents, theme, quit_wanted, window)
+        self.tray.wanted.connect(wanted)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw the tray, and tell what matters while the window is not in front."""
+        self.tray.show_snapshot(snapshot)
+        notice = self._notices.look(snapshot, seen=self._window.isActiveWindow())
+        if notice is not None:
+            self.tray.tell(notice)
+            QApplication.alert(self._window)
+
+    def take_close(self) -> bool:
+        """Leave the window for the tray, or for the task bar; return False when closing means to quit."""
+        settings = self._settings.now
+        if not settings.window.close_to_tray or _session_ends():
+            return False
+        told = settings.window.told_of_tray
+        if not told:
+            self._settings.remember(replace(settings, window=replace(settings.window, told_of_tray=True)))
+        if not told and not self.tray.available:
+            self._say_once()
+            return True
+        self.leave_window()
+        if not told:
+            self.tray.tell(_IN_TRAY)
+        return True
+
+    def leave_window(self) -> None:
+        """Put the window where a click brings it forward."""
+        if self.tray.available:
+            self._window.hide()
+        else:
+            self._window.showMinimized()
+
+    def finish(self) -> None:
+        """Take the icon away."""
+        self.tray.hide()
+
+    def _say_once(self) -> None:
+        """Say where the window goes on a desktop without a tray, before it goes there."""
+        box = self.question = Question(
+            self._theme,
+            self._window,
+            text=tr("Keep NovaDesk running?"),
+            detail=tr(
+                "This desktop has no tray, so closing the window minimises it, and the talk key goes on working. "
+                "Ctrl+Q quits NovaDesk."
+            ),
+            do=tr("Quit"),
+            keep=tr("Keep it running"),
+            on_do=self._quit,
+        )
+        box.rejected.connect(self._window.showMinimized)
+        box.finished.connect(self._on_said)
+        box.open()
+
+    def _on_said(self) -> None:
+        self.question = None
+
+
+def _session_ends() -> bool:
+    """Return whether the desktop closes the windows because the person signs out."""
+    application = QGuiApplication.instance()
+    return isinstance(application, QGuiApplication) and application.isSavingSession()
