@@ -43,8 +43,8 @@ class InputTrouble(Enum):
     """What is wrong with the sound of a microphone that is open.
 
     ZEROS is exact silence of unknown cause, MUTED such silence of a device that the system says is switched off; QUIET
-    is too faint for speech; MONITOR is the sound of a speaker in the place of a microphone. One that brings nothing at
-    all is no open microphone, but the loss of the device.
+    is too faint for speech; MONITOR is the sound of a speaker in the place of a microphone; DEAD is a microphone that
+    brings nothing, not even silence, and in whose place there is no other.
     """
 
     NONE = "none"
@@ -53,6 +53,7 @@ class InputTrouble(Enum):
     QUIET = "quiet"
     CLIPPED = "clipped"
     MONITOR = "monitor"
+    DEAD = "dead"
 
 
 class Cue(Enum):

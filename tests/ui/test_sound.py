@@ -241,6 +241,13 @@ def test_a_bad_microphone_comes_before_an_echo() -> None:
     assert sound_note(Snapshot()) == ""
 
 
+def test_a_speaker_that_is_dead_is_said_with_a_way_out(window: MainWindow, conversation: Conversation) -> None:
+    why = "The speaker “Desk” takes no sound any more."
+    window.show_snapshot(ready(conversation, microphone_name="Mic", device_note=why, hears_itself=True))
+    assert window.panel.sound.words.text() == why
+    assert window.panel.sound.way_out.text() == "Sound settings"
+
+
 def test_a_bad_microphone_of_who_talks_hands_free_leads_to_the_settings(
     window: MainWindow, conversation: Conversation
 ) -> None:

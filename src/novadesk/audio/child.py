@@ -17,6 +17,9 @@ _LOG = logging.getLogger(__name__)
 START_S = 10.0
 """For the process to start, on a very busy computer; usually half a second."""
 
+OPEN_S = 3.0
+"""For devices to open and sound to flow, or to be told why it does not."""
+
 _SLICE_S = 0.5
 _END_S = 0.8
 _STDERR_BYTES = 4096

@@ -6,19 +6,21 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
-from novadesk.audio.child import START_S, Child, engine_died
+from novadesk.audio.child import OPEN_S, START_S, Child, engine_died
 from novadesk.audio.cues import sound_of
-from novadesk.audio.devices import is_title_of
+from novadesk.audio.deaddevices import DeadDevices
+from novadesk.audio.devices import Direction, is_title_of
 from novadesk.audio.formats import SAMPLE_BYTES
 from novadesk.audio.hotplug import Hotplug
+from novadesk.audio.listener import Listener
 from novadesk.audio.lister import Lister
 from novadesk.audio.route import Route
 from novadesk.audio.soundfigures import SoundStatistics
-from novadesk.audio.telling import Telling, Told
+from novadesk.audio.telling import Telling
+from novadesk.audio.trial import works_alone
 from novadesk.audio.unplayed import Unplayed
 from novadesk.audio.wire import (
     Clip,
@@ -43,31 +45,10 @@ from novadesk.models import BargeIn, Cue
 
 _LOG = logging.getLogger(__name__)
 
-OPEN_S = 3.0
 _SILENT_S = 2.0  # a running engine sends a frame every 32 ms
 _BACKOFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 _STEADY_S = 5.0
 _LATENCIES = 2_000
-
-
-class Listener(Told, Protocol):
-    """Hears from the devices, on the loop that opened them."""
-
-    def on_frame(self, pcm: bytes, level: float) -> None:
-        """Take 512 samples of s16le mono at 16 kHz."""
-        ...
-
-    def on_played(self, generation: int, samples: int, level: float) -> None:
-        """Take the count of 24 kHz samples of this generation that the speaker has played so far."""
-        ...
-
-    def on_lost(self, error: KnownError) -> None:
-        """Take the loss of the devices."""
-        ...
-
-    def on_barge_in(self, stage: BargeIn) -> None:
-        """Take that somebody begins to speak while an answer is played; CONFIRMED has paused the answer."""
-        ...
 
 
 class EngineSound:
@@ -96,8 +77,10 @@ class EngineSound:
         self._telling: Telling | None = None
         self._unplayed = Unplayed()
         self._lister = Lister(command)
+        self._dead = DeadDevices()
         self._engine = Statistics()
         self._opened: Opened | None = None
+        self._started_at = 0.0
         self._frames = 0
         self._respawns = 0
         self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
@@ -132,7 +115,7 @@ class EngineSound:
         self._latencies_ms.clear()
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._telling = Telling(listener)
-        self._hotplug = Hotplug(self, self._watch, self._microphone, self._speaker)
+        self._hotplug = Hotplug(self, self._watch, self._microphone, self._speaker, self._dead)
         self._hotplug.start()
         self._task = asyncio.create_task(self._supervise(listener, first), name="engine-sound")
         try:
@@ -172,12 +155,13 @@ class EngineSound:
         if replace(before, volume=0, cue_volume=0) == replace(settings, volume=0, cue_volume=0):
             return
         self._microphone, self._speaker = settings.microphone, settings.speaker
+        self._dead.forget()
         if self._hotplug is not None:
             self._hotplug.prefer(settings.microphone, settings.speaker)
         self.reopen()
 
     def reopen(self) -> None:
-        """Open the preferred devices anew in a new process; the one that is open goes on until that has started."""
+        """Open anew, in a new process, what is preferred and not dead; the old one goes on until that has started."""
         if self._task is not None and (self._renewal is None or self._renewal.done()):
             self._renewal = asyncio.create_task(self._renew(), name="engine-renewal")
 
@@ -230,6 +214,10 @@ class EngineSound:
             if self._child is not None:
                 self._child.send(Watch(on=on))
 
+    async def works(self, direction: Direction, title: str) -> bool:
+        """Return whether a device does anything, opened alone in a process of its own."""
+        return await works_alone(self._command, direction, title)
+
     async def devices(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the names of microphones and speakers as they are now, the default first.
 
@@ -243,8 +231,8 @@ class EngineSound:
         told: Reason | None = None
         loop = asyncio.get_running_loop()
         while True:
-            self._opened = None
-            started = loop.time()
+            self._opened, dead = None, self._dead.sides()
+            self._started_at = loop.time()
             try:
                 await self._run(listener, first)
             except KnownError as error:
@@ -262,10 +250,12 @@ class EngineSound:
             _LOG.info("the audio process is replaced (%s)%s", trouble.reason.value, _seen(trouble))
             if self._opened is not None:
                 told = None
-                attempt = 0 if loop.time() - started >= _STEADY_S else attempt
+                attempt = 0 if self._steady else attempt
             if trouble.reason is not told:
                 told = trouble.reason
                 listener.on_lost(trouble)
+            if self._dead.sides() != dead:  # another one will be opened now
+                attempt = 0
             await self._pause(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
             attempt += 1
             self._respawns += 1
@@ -305,7 +295,7 @@ class EngineSound:
                         if self._telling is not None:
                             self._telling.hear(report.trouble)
                     case Failed():
-                        raise report.error()
+                        raise self._error(report)
                     case None:
                         raise engine_died("does not answer")
         except KnownError:
@@ -352,6 +342,9 @@ class EngineSound:
                 volume=self._volume,
                 paused=self._paused,
                 watching=self._watching,
+                apart=self._dead.apart,
+                dead_microphones=self._dead.titles(Direction.MICROPHONE),
+                dead_speakers=self._dead.titles(Direction.SPEAKER),
             )
         )
         if unplayed.pcm:
@@ -359,7 +352,7 @@ class EngineSound:
         self._child = child
         report = await child.receive(OPEN_S)
         if isinstance(report, Failed):
-            raise report.error()
+            raise self._error(report)
         if not isinstance(report, Opened):
             raise KnownError(
                 Reason.DEVICE_STALLED,
@@ -375,6 +368,17 @@ class EngineSound:
         if self._telling is not None and self._hotplug is not None:
             self._telling.open_anew(report.half_duplex_note)
             self._telling.name(self._hotplug.opened(report.microphone, report.speaker, report.note))
+
+    @property
+    def _steady(self) -> bool:
+        return self._opened is not None and asyncio.get_running_loop().time() - self._started_at >= _STEADY_S
+
+    def _error(self, report: Failed) -> KnownError:
+        if self._steady:
+            self._dead.works()
+        else:
+            self._dead.failed(report, asyncio.get_running_loop().time())
+        return report.error()
 
     def _take_played(self, report: Played, listener: Listener) -> None:
         total = self._unplayed.played(report.generation, report.samples)

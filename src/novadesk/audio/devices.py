@@ -5,11 +5,14 @@ PortAudio's list is frozen when the library starts: a fresh process sees a fresh
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from novadesk.errors import KnownError, Reason
+
+SERVER_ALIASES = frozenset({"default", "pulse", "pipewire"})
+"""ALSA's names for "what the sound server likes"."""
 
 _SEPARATOR = ": "
 _WINDOWS_ORDER = ("Windows WASAPI", "Windows DirectSound", "MME", "Windows WDM-KS")
@@ -30,6 +33,13 @@ class Direction(Enum):
 
     MICROPHONE = "microphone"
     SPEAKER = "speaker"
+
+
+SILENT = {
+    Direction.MICROPHONE: "brings no sound at all",
+    Direction.SPEAKER: "takes no sound any more",
+}
+"""What is said of a device that is open and does nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,11 @@ class DeviceList:
         usable = [device for device in self.devices if device.serves(direction)]
         return next((device for device in usable if device.index == index), usable[0] if usable else None)
 
+    def alive(self, direction: Direction, dead: Collection[str]) -> Device | None:
+        """Return the default, or the first device to offer that is not among these titles, or None."""
+        offered = [title for title in self.titles(direction) if not _is_among(title, dead)]
+        return next((device for device in self.devices if device.title in offered[:1]), None)
+
     def titles(self, direction: Direction) -> tuple[str, ...]:
         """Return the names to offer, the default first, each physical device once."""
         first = self.default(direction)
@@ -99,9 +114,9 @@ class DeviceList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The device to use, and why it is not the preferred one, in words, or empty."""
+    """The device to use, or None, and why it is not the preferred one, in words, or empty."""
 
-    device: Device
+    device: Device | None
     note: str
 
 
@@ -152,35 +167,43 @@ def list_from(rows: Sequence[dict[str, object]], host_apis: Sequence[str], defau
     )
 
 
-def choose(found: DeviceList, direction: Direction, preferred: str) -> Choice:
-    """Return the preferred device, or the default with a note when the preferred one is not there now.
+def choose(found: DeviceList, direction: Direction, preferred: str, dead: Collection[str] = ()) -> Choice:
+    """Return the preferred device, or the default with a note when the preferred one is not there now, or is dead.
 
     Args:
         found: the devices.
         direction: how it will be used.
         preferred: "host API: device", or a bare device name that only one device has, or empty for the default.
+        dead: titles of devices that are known to do nothing; where there are no others, none is chosen.
 
     Raises:
         KnownError: `UNKNOWN_DEVICE` for a bare name that no device or several devices have, or for a host API that
             this system does not have; `NO_MICROPHONE` or `NO_SPEAKER` when there is none at all.
     """
-    default = found.default(direction)
     if not preferred.strip():
-        return Choice(device=_existing(default, direction), note="")
+        return _or_another(found, direction, _existing(found.default(direction), direction), dead)
     usable = [device for device in found.devices if device.serves(direction)]
     exact = [device for device in usable if device.title == preferred]
     again = [device for device in usable if _stable(device.title) == _stable(preferred)]
     bare = [device for device in usable if device.name == preferred]
     for matching in (exact, again, bare):
         if len(matching) == 1:
-            return Choice(device=matching[0], note="")
+            return _or_another(found, direction, matching[0], dead)
     if bare:
         several = ", ".join(f"“{device.title}”" for device in bare)
         raise _unknown(direction, f"Several {direction.value}s are named “{preferred}”: {several}.")
     if not preferred.startswith(tuple(f"{api}{_SEPARATOR}" for api in found.host_apis)):
         raise _unknown(direction, f"There is no {direction.value} named “{preferred}”.")
-    device = _existing(default, direction)
-    return Choice(device=device, note=not_connected(direction, preferred, device.title))
+    choice = _or_another(found, direction, _existing(found.default(direction), direction), dead)
+    if choice.device is None:
+        return choice
+    return Choice(device=choice.device, note=not_connected(direction, preferred, choice.device.title))
+
+
+def dead_choice(direction: Direction, title: str, instead: Device | None) -> Choice:
+    """Return another device in the place of one that is dead, or none."""
+    what = f"The {direction.value} “{title}” {SILENT[direction]}"
+    return Choice(device=instead, note=f"{what}; using “{instead.title}”." if instead else f"{what}.")
 
 
 def is_title_of(title: str, preferred: str) -> bool:
@@ -240,6 +263,19 @@ def _existing(device: Device | None, direction: Direction) -> Device:
     if device is None:
         raise none_of(direction)
     return device
+
+
+def _or_another(found: DeviceList, direction: Direction, device: Device, dead: Collection[str]) -> Choice:
+    if not _is_among(device.title, dead):
+        return Choice(device=device, note="")
+    return dead_choice(direction, device.title, found.alive(direction, dead))
+
+
+def _is_among(title: str, dead: Collection[str]) -> bool:
+    """Return whether a device is dead; the sound server's names all lead to the same one."""
+    if title.partition(_SEPARATOR)[2] in SERVER_ALIASES:
+        return any(known.partition(_SEPARATOR)[2] in SERVER_ALIASES for known in dead)
+    return any(is_title_of(title, known) for known in dead)
 
 
 def _unknown(direction: Direction, what: str) -> KnownError:

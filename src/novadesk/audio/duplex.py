@@ -30,7 +30,11 @@ DEVICE_HZ = 48_000
 _FRAGILE_IN_ONE = frozenset({"ALSA"})
 _CAPTURE_RING_S = 4.0
 _STAMPS = 1024
+_LONGEST_BLOCKS = 16  # in one callback
 _FLOAT = np.dtype(np.float32)  # made once: a type is looked up at every call
+
+type Meanwhile = Callable[[int, int], None]
+"""What stands for the other direction where that has no device; takes the frames of a callback and its time."""
 
 
 class CaptureSide:
@@ -154,13 +158,21 @@ class _Underflows:
         return self.count
 
 
-def open_duplex(microphone: Device, speaker: Device, generation: int) -> Duplex:
-    """Open and start both devices; one stream for both where that is sound, else two.
+def open_duplex(microphone: Device | None, speaker: Device | None, generation: int, *, apart: bool = False) -> Duplex:
+    """Open and start both devices; one stream for both where that is sound and they are not wanted `apart`, else two.
+
+    One of them may be None: silence stands for a microphone, and a speaker that nobody hears for a speaker, both called
+    back with the other device.
 
     Raises:
         OpenFailure: with which of the two is to blame.
     """
-    if microphone.host_api == speaker.host_api and speaker.host_api not in _FRAGILE_IN_ONE:
+    if microphone is None:
+        assert speaker is not None
+        return _open_speaker_alone(speaker, generation)
+    if speaker is None:
+        return _open_microphone_alone(microphone, generation)
+    if not apart and microphone.host_api == speaker.host_api and speaker.host_api not in _FRAGILE_IN_ONE:
         for channels_in, channels_out in _channel_choices(microphone, speaker):
             with contextlib.suppress(sounddevice.PortAudioError, ValueError):
                 return _open_one(microphone, speaker, channels_in, channels_out, generation)
@@ -227,6 +239,42 @@ def _open_two(microphone: Device, speaker: Device, generation: int) -> Duplex:
     )
 
 
+def _open_speaker_alone(speaker: Device, generation: int) -> Duplex:
+    def opener(device: Device, rate_hz: int, channels: int) -> Duplex:
+        capture = CaptureSide(rate_hz, 1)
+        silence = np.zeros((_LONGEST_BLOCKS * capture.block_frames, 1), np.float32)
+
+        def meanwhile(frames: int, now_ns: int) -> None:
+            capture.take(silence[:frames], now_ns)
+
+        (playout, underflows), stream, pulse = _open_playout(device, rate_hz, channels, generation, meanwhile)
+        return Duplex(
+            capture=capture, playout=playout, streams=(stream,), pulses=(pulse,), output_underflows=underflows
+        )
+
+    try:
+        return _open_side(speaker, speaker.outputs, opener)
+    except sounddevice.PortAudioError as error:
+        raise OpenFailure(microphone=False, speaker=True, cause=str(error)) from error
+
+
+def _open_microphone_alone(microphone: Device, generation: int) -> Duplex:
+    def opener(device: Device, rate_hz: int, channels: int) -> Duplex:
+        playout = Playout(rate_hz, generation)
+        unheard = np.zeros((_LONGEST_BLOCKS * round(rate_hz * CAPTURE_BLOCK_S), 1), np.float32)
+
+        def meanwhile(frames: int, now_ns: int) -> None:
+            playout.fill(unheard[:frames], now_ns)
+
+        capture, stream, pulse = _open_capture(device, rate_hz, channels, meanwhile)
+        return Duplex(capture=capture, playout=playout, streams=(stream,), pulses=(pulse,), output_underflows=int)
+
+    try:
+        return _open_side(microphone, microphone.inputs, opener)
+    except sounddevice.PortAudioError as error:
+        raise OpenFailure(microphone=True, speaker=False, cause=str(error)) from error
+
+
 def _open_side[T](device: Device, most: int, opener: Callable[[Device, int, int], T]) -> T:
     """Open one direction at the first rate and channel count that the device takes."""
     trouble: sounddevice.PortAudioError | None = None
@@ -239,11 +287,15 @@ def _open_side[T](device: Device, most: int, opener: Callable[[Device, int, int]
     raise trouble or sounddevice.PortAudioError("no channels")
 
 
-def _open_capture(device: Device, rate_hz: int, channels: int) -> tuple[CaptureSide, Any, Pulse]:
+def _open_capture(
+    device: Device, rate_hz: int, channels: int, meanwhile: Meanwhile | None = None
+) -> tuple[CaptureSide, Any, Pulse]:
     capture, pulse = CaptureSide(rate_hz, channels, CAPTURE_BLOCK_S), Pulse(CAPTURE_BLOCK_S)
 
-    def callback(indata: Any, _frames: int, _time: Any, status: Any) -> None:
+    def callback(indata: Any, frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
+        if meanwhile is not None:
+            meanwhile(frames, now_ns)
         capture.take(_in_place(indata, channels), now_ns)
         if status:
             capture.overflows += status.input_overflow
@@ -264,7 +316,7 @@ def _open_capture(device: Device, rate_hz: int, channels: int) -> tuple[CaptureS
 
 
 def _open_playout(
-    device: Device, rate_hz: int, channels: int, generation: int
+    device: Device, rate_hz: int, channels: int, generation: int, meanwhile: Meanwhile | None = None
 ) -> tuple[tuple[Playout, _Underflows], Any, Pulse]:
     playout, pulse, underflows = Playout(rate_hz, generation), Pulse(), _Underflows()
     play = _player(playout, channels)
@@ -272,6 +324,8 @@ def _open_playout(
     def callback(outdata: Any, frames: int, _time: Any, status: Any) -> None:
         now_ns = time.monotonic_ns()
         play(outdata, frames, now_ns)
+        if meanwhile is not None:
+            meanwhile(frames, now_ns)
         if status:
             underflows.count += status.output_underflow
         pulse.beat(now_ns)
@@ -297,7 +351,7 @@ def _in_place(buffer: Any, channels: int) -> NDArray[np.float32]:
 
 def _player(playout: Playout, channels: int) -> Callable[[Any, int, int], None]:
     """Return what fills a device's buffer of so many frames, at a time in monotonic nanoseconds, for the callback."""
-    heard = np.zeros((round(playout.rate_hz * BLOCK_S) * 16, 1), np.float32)
+    heard = np.zeros((round(playout.rate_hz * BLOCK_S) * _LONGEST_BLOCKS, 1), np.float32)
 
     def play(buffer: Any, frames: int, now_ns: int) -> None:
         block = _in_place(buffer, channels)

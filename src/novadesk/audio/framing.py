@@ -1,15 +1,17 @@
 """Messages as bytes, length-prefixed, for pipes.
 
-A message is one byte of kind, three of nothing, four of payload length (little endian), and the payload: numbers, then
-texts (two bytes of length each) or bytes up to the end.
+A message is one byte of kind, three of nothing, four of payload length (little endian), and the payload: numbers, the
+lengths of lists, then texts (two bytes of length each) or bytes up to the end.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+from novadesk.audio.devices import Direction
 from novadesk.audio.wire import (
     Clip,
     Command,
@@ -77,7 +79,8 @@ class _Layout:
 
     Attributes:
         numbers: fields packed by `packing`, in this order.
-        texts: fields behind them; an enum goes by the text of its value.
+        texts: fields behind them; an enum goes by the text of its value, none of it as an empty text.
+        lists: fields of several texts behind those.
         rest: field of the bytes behind the numbers, whole samples of two bytes each; empty when there are none.
     """
 
@@ -86,44 +89,36 @@ class _Layout:
     packing: struct.Struct
     numbers: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     rest: str = ""
 
     def pack(self, message: Message) -> bytes:
         """Return the payload."""
-        payload = self.packing.pack(*(getattr(message, name) for name in self.numbers))
+        lists: list[tuple[str, ...]] = [getattr(message, name) for name in self.lists]
+        payload = self.packing.pack(*(getattr(message, name) for name in self.numbers), *map(len, lists))
         if self.rest:
             return payload + bytes(getattr(message, self.rest))
-        return payload + _pack_texts(tuple(_text(getattr(message, name)) for name in self.texts))
+        texts = (_text(getattr(message, name)) for name in self.texts)
+        return payload + _pack_texts((*texts, *itertools.chain(*lists)))
 
     def unpack(self, payload: bytes) -> Any:
         """Return the message; `ValueError` or `struct.error` when the payload does not fit."""
-        values: dict[str, Any] = dict(zip(self.numbers, self.packing.unpack_from(payload), strict=True))
+        values: dict[str, Any] = dict(zip((*self.numbers, *self.lists), self.packing.unpack_from(payload), strict=True))
         end = self.packing.size
         if self.rest:
             values[self.rest] = payload[end:]
             if (len(payload) - end) % 2:
                 raise ValueError(len(payload))
         else:
-            for name, text in zip(self.texts, _unpack_texts(payload, end), strict=True):
-                values[name] = _ENUMS[name](text) if name in _ENUMS else text
+            texts = _unpack_texts(payload, end)
+            if len(texts) != len(self.texts) + sum(values[name] for name in self.lists):
+                raise ValueError(len(payload))
+            for name, text in zip(self.texts, texts, strict=False):
+                values[name] = _value(name, text)
+            listed = iter(texts[len(self.texts) :])
+            for name in self.lists:
+                values[name] = tuple(itertools.islice(listed, values[name]))
         return self.made(**values)
-
-
-class _ListedLayout(_Layout):
-    """The two lists of names: how many belong to the first, then all."""
-
-    def pack(self, message: Message) -> bytes:
-        """Return the payload."""
-        assert isinstance(message, Listed)
-        return self.packing.pack(len(message.microphones)) + _pack_texts(message.microphones + message.speakers)
-
-    def unpack(self, payload: bytes) -> Any:
-        """Return the message."""
-        (microphones,) = self.packing.unpack_from(payload)
-        names = _unpack_texts(payload, self.packing.size)
-        if microphones > len(names):
-            raise ValueError(microphones)
-        return Listed(microphones=names[:microphones], speakers=names[microphones:])
 
 
 _ENUMS: dict[str, Callable[[str], Enum]] = {
@@ -131,18 +126,28 @@ _ENUMS: dict[str, Callable[[str], Enum]] = {
     "echo": EchoSetting,
     "stage": BargeIn,
     "trouble": InputTrouble,
+    "only": Direction,
+    "dead": Direction,
 }
+_MAY_BE_NONE = frozenset({"only", "dead"})
 
 
 def _layout(
-    kind: Kind, made: Callable[..., Any], packing: str = "", numbers: str = "", texts: str = "", rest: str = ""
+    kind: Kind,
+    made: Callable[..., Any],
+    packing: str = "",
+    numbers: str = "",
+    texts: str = "",
+    lists: str = "",
+    rest: str = "",
 ) -> _Layout:
     return _Layout(
         kind=kind,
         made=made,
-        packing=struct.Struct("<" + packing),
+        packing=struct.Struct("<" + packing + "H" * len(lists.split())),
         numbers=tuple(numbers.split()),
         texts=tuple(texts.split()),
+        lists=tuple(lists.split()),
         rest=rest,
     )
 
@@ -150,7 +155,14 @@ def _layout(
 _COUNTS = [field.name for field in fields(Statistics) if field.type is int]
 _FIGURES = [field.name for field in fields(Statistics) if field.type is float]
 _LAYOUTS: dict[type, _Layout] = {
-    Open: _layout(Kind.OPEN, Open, "qf??", "generation volume paused watching", "microphone speaker echo"),
+    Open: _layout(
+        Kind.OPEN,
+        Open,
+        "qf???",
+        "generation volume paused watching apart",
+        "microphone speaker echo only",
+        "dead_microphones dead_speakers",
+    ),
     Play: _layout(Kind.PLAY, Play, "qq", "generation asked_ns", rest="pcm"),
     Flush: _layout(Kind.FLUSH, Flush, "qq", "generation asked_ns"),
     List: _layout(Kind.LIST, List),
@@ -168,8 +180,8 @@ _LAYOUTS: dict[type, _Layout] = {
     ),
     Frame: _layout(Kind.FRAME, Frame, "fq", "level captured_ns", rest="pcm"),
     Played: _layout(Kind.PLAYED, Played, "qqf", "generation samples level"),
-    Failed: _layout(Kind.FAILED, Failed, texts="reason what advice cause"),
-    Listed: _ListedLayout(kind=Kind.LISTED, made=Listed, packing=struct.Struct("<H")),
+    Failed: _layout(Kind.FAILED, Failed, texts="reason what advice cause dead device"),
+    Listed: _layout(Kind.LISTED, Listed, lists="microphones speakers"),
     Interruption: _layout(Kind.INTERRUPTION, Interruption, "qq", "generation at_ns", "stage"),
     Input: _layout(Kind.INPUT, Input, texts="trouble"),
     Statistics: _layout(Kind.STATISTICS, Statistics, f"{len(_COUNTS)}q{len(_FIGURES)}f", " ".join(_COUNTS + _FIGURES)),
@@ -230,7 +242,15 @@ def _decode(kinds: Collection[int], header: bytes, payload: bytes) -> Any:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+def _value(name: str, text: str) -> object:
+    if name in _MAY_BE_NONE and not text:
+        return None
+    return _ENUMS[name](text) if name in _ENUMS else text
 
 
 def _pack_texts(texts: tuple[str, ...]) -> bytes:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
+from novadesk.audio.deaddevices import DeadDevices
 from novadesk.audio.devices import Direction, is_title_of, not_connected
 from novadesk.audio.route import Route, Router
 from novadesk.audio.serverview import ServerView
@@ -31,8 +32,12 @@ class Host(Protocol):
         """
         ...
 
+    async def works(self, direction: Direction, title: str) -> bool:
+        """Return whether a device that is not in use does anything, opened alone."""
+        ...
+
     def reopen(self) -> None:
-        """Open the preferred devices anew."""
+        """Open the preferred devices anew, but for those that are dead."""
         ...
 
     def on_route(self, route: Route) -> None:
@@ -47,13 +52,22 @@ class Hotplug:
         host: is told, and is asked to open anew.
         command: starts the process that watches the sound server; empty where there is none.
         microphone: preferred title, or empty for the system's default. Likewise `speaker`.
+        dead: devices that are not opened; they are tried again from time to time, and when one comes.
         list_s: time between two looks where no sound server tells.
     """
 
     def __init__(
-        self, host: Host, command: Sequence[str], microphone: str, speaker: str, list_s: float = LIST_S
+        self,
+        host: Host,
+        command: Sequence[str],
+        microphone: str,
+        speaker: str,
+        dead: DeadDevices,
+        list_s: float = LIST_S,
     ) -> None:
         self._host = host
+        self._dead = dead
+        self._reviving: asyncio.Task[None] | None = None
         self._preferred = (microphone, speaker)
         self._list_s = list_s
         self._router = Router(microphone, speaker)
@@ -84,6 +98,8 @@ class Hotplug:
         ways = zip(Direction, self._preferred, self._opened, strict=True)
         self._missing = tuple(not_connected(way, wanted, title) in note for way, wanted, title in ways)
         self._router.opened(microphone, speaker, note)
+        if self._dead.sides() and self._reviving is None:
+            self._reviving = self._spawn(self._revive(), "hotplug-revive")
         return self._see()
 
     def prefer(self, microphone: str, speaker: str) -> None:
@@ -95,6 +111,9 @@ class Hotplug:
     def lost(self) -> None:
         """Take that nothing is open."""
         self._opened = None
+        if self._reviving is not None:
+            self._reviving.cancel()
+            self._reviving = None
 
     async def pause(self, seconds: float) -> None:
         """Wait, but only until a device comes; one that has come since the last time ends it at once."""
@@ -124,10 +143,22 @@ class Hotplug:
                 self._watch.move(move)
         return route
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _revive(self) -> None:
+        """Try dead devices until none is left, beside those in use, which do not notice."""
+        now = asyncio.get_running_loop().time
+        while sides := self._dead.sides():
+            await self.pause(self._dead.wait_s(now()))
+            for side in sides:
+                works = await self._host.works(*side)
+                self._dead.tried(side, now(), works=works)
+                if works:
+                    self._host.reopen()
 
     async def _look_again_and_again(self) -> None:
         while True:
@@ -143,10 +174,14 @@ class Hotplug:
             return
         if self._opened is None:
             return
-        for preferred, opened, titles, missing in zip(
-            self._preferred, self._opened, listed, self._missing, strict=True
+        for way, preferred, opened, names, missing in zip(
+            Direction, self._preferred, self._opened, listed, self._missing, strict=True
         ):
-            if preferred:
+            dead = self._dead.titles(way)
+            titles = [title for title in names if title not in dead]
+            if not opened:
+                back = bool(titles)
+            elif preferred:
                 wanted = missing or (failing and not is_title_of(opened, preferred))
                 back = wanted and any(is_title_of(title, preferred) for title in titles)
             else:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from novadesk.audio.activity import level_of_pcm
-from novadesk.audio.client import Listener
 from novadesk.audio.formats import (
     FRAME_SAMPLES,
     LISTEN_HZ,
@@ -18,6 +17,7 @@ from novadesk.audio.formats import (
     read_wav,
     to_pcm,
 )
+from novadesk.audio.listener import Listener
 from novadesk.audio.resampler import convert
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import Cue

@@ -7,21 +7,12 @@ from dataclasses import replace
 from novadesk.audio.bargein import make_detector
 from novadesk.audio.canceller import make_canceller
 from novadesk.audio.capture import FrameCutter
-from novadesk.audio.devices import (
-    Choice,
-    Device,
-    DeviceList,
-    Direction,
-    choose,
-    is_refusal,
-    list_devices,
-    no_sound,
-    not_permitted,
-)
-from novadesk.audio.duplex import BLOCK_S, Duplex, OpenFailure, open_duplex
+from novadesk.audio.devices import SILENT, Direction, list_devices
+from novadesk.audio.duplex import BLOCK_S
 from novadesk.audio.feeder import Feeder
 from novadesk.audio.formats import Samples
 from novadesk.audio.hearing import DEAF_AFTER_S, Hearing
+from novadesk.audio.opening import ALL_DEAD, STALLED_ADVICE, open_devices
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.reference import OneClock, Reference, TwoClocks
 from novadesk.audio.truth import InputTruth
@@ -32,7 +23,6 @@ from novadesk.audio.wire import (
     Input,
     Interruption,
     Open,
-    Opened,
     Play,
     Played,
     PlayOn,
@@ -42,7 +32,7 @@ from novadesk.audio.wire import (
     Watch,
 )
 from novadesk.config import EchoSetting
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import Reason
 from novadesk.models import BargeIn, InputTrouble
 
 FIRST_CALLBACK_S = 1.8
@@ -70,12 +60,8 @@ _LATE_S = 0.002  # between two looks for a callback that is late
 _STALLED_GAPS = 3  # as long as the longest wait for a callback so far
 _AWAKE_S = 0.04  # most that one turn can have waited
 
-_ALL_DEAD = "The sound device has stopped delivering sound."
-_DEAD: dict[tuple[bool, ...], str] = {
-    (True, False): "The microphone brings no sound at all.",
-    (False, True): "The speaker takes no sound any more.",
-}
-"""What is said by which of the streams are dead, microphone first."""
+_DEAD: dict[tuple[bool, ...], Direction] = {(True, False): Direction.MICROPHONE, (False, True): Direction.SPEAKER}
+"""The dead direction by which of two streams are, microphone first."""
 
 type Order = Play | Flush | Volume | PlayOn | Clip | Watch
 """What a pump that is open can be told."""
@@ -100,8 +86,7 @@ class Pump:
     def __init__(self, outbox: Outbox, wanted: Open) -> None:
         self._outbox = outbox
         canceller, note = make_canceller(wanted.echo)
-        found = list_devices()
-        self._duplex, opened = open_devices(found, wanted.microphone, wanted.speaker, wanted.generation)
+        self._duplex, opened = open_devices(list_devices(), wanted)
         half_duplex = bool(note) or wanted.echo is EchoSetting.HALF_DUPLEX
         self._opened = replace(opened, half_duplex=half_duplex, half_duplex_note=note)
         self._feeder = Feeder(self._duplex.playout)
@@ -121,7 +106,9 @@ class Pump:
         self._hearing.watching = wanted.watching
         self._truth = InputTruth(capture.rate_hz)
         self._trouble = InputTrouble.NONE
-        self._cutter = FrameCutter(capture, self._reference, self._hearing.hear, self._look)
+        self._cutter = FrameCutter(
+            capture, self._reference, self._hearing.hear, self._look if opened.microphone else len
+        )
         self._state = State.OPENING
         self._opened_ns = time.monotonic_ns()
         self._looked_ns = self._opened_ns
@@ -232,6 +219,8 @@ class Pump:
             if all(pulse.callbacks for pulse in pulses):
                 self._state = State.RUNNING
                 self._outbox.put(self._opened)
+                if not self._opened.microphone:
+                    self._outbox.put(Input(trouble=InputTrouble.DEAD))
             elif now_ns - self._opened_ns > FIRST_CALLBACK_S * 1e9:
                 silent = tuple(not pulse.callbacks for pulse in pulses)
                 self._break(f"no callback in the first {FIRST_CALLBACK_S:g} s", silent)
@@ -254,9 +243,17 @@ class Pump:
     def _break(self, cause: str, silent: tuple[bool, ...] = ()) -> None:
         """Give up; `silent` says which of the streams are dead, microphone first."""
         self._state = State.BROKEN
-        advice = "NovaDesk opens it again by itself; if that does not help, connect it again or choose another one."
+        dead = _DEAD.get(silent)
+        names = {Direction.MICROPHONE: self._opened.microphone, Direction.SPEAKER: self._opened.speaker}
         self._outbox.put(
-            Failed(reason=Reason.DEVICE_STALLED, what=_DEAD.get(silent, _ALL_DEAD), advice=advice, cause=cause)
+            Failed(
+                reason=Reason.DEVICE_STALLED,
+                what=f"The {dead.value} {SILENT[dead]}." if dead else ALL_DEAD,
+                advice=STALLED_ADVICE,
+                cause=cause,
+                dead=dead,
+                device=names[dead] if dead else "",
+            )
         )
 
     def _statistics(self) -> Statistics:
@@ -290,57 +287,3 @@ class Pump:
             erle_db=self._hearing.erle_db,
             echo_over_voice_db=self._hearing.echo_over_voice_db,
         )
-
-
-def open_devices(found: DeviceList, microphone: str, speaker: str, generation: int) -> tuple[Duplex, Opened]:
-    """Open the preferred devices, or the defaults with a note where those do not open.
-
-    Raises:
-        KnownError: see `devices.choose`; `NO_MICROPHONE`, `NO_SPEAKER` or `SOUND_SERVER_GONE` when nothing opens.
-    """
-    listening = choose(found, Direction.MICROPHONE, microphone)
-    speaking = choose(found, Direction.SPEAKER, speaker)
-    try:
-        duplex = open_duplex(listening.device, speaking.device, generation)
-    except OpenFailure as failure:
-        fallback_in = _instead(found, listening, Direction.MICROPHONE) if failure.microphone else listening
-        fallback_out = _instead(found, speaking, Direction.SPEAKER) if failure.speaker else speaking
-        if (fallback_in, fallback_out) == (listening, speaking):
-            raise _not_opened(failure, listening.device, speaking.device) from failure
-        listening, speaking = fallback_in, fallback_out
-        try:
-            duplex = open_duplex(listening.device, speaking.device, generation)
-        except OpenFailure as second:
-            raise _not_opened(second, listening.device, speaking.device) from second
-    return duplex, Opened(
-        microphone=listening.device.title,
-        speaker=speaking.device.title,
-        note=" ".join(note for note in (listening.note, speaking.note) if note),
-        capture_hz=duplex.capture.rate_hz,
-        playout_hz=duplex.playout.rate_hz,
-        capture_latency_s=duplex.capture_latency_s,
-        playout_latency_s=duplex.playout_latency_s,
-        one_clock=duplex.one_clock,
-    )
-
-
-def _instead(found: DeviceList, choice: Choice, direction: Direction) -> Choice:
-    default = found.default(direction)
-    if default is None or default.index == choice.device.index:
-        return choice
-    note = f"The {direction.value} “{choice.device.title}” does not open; using “{default.title}”."
-    return Choice(device=default, note=note)
-
-
-def _not_opened(failure: OpenFailure, microphone: Device, speaker: Device) -> KnownError:
-    if is_refusal(failure.cause):
-        return not_permitted(Direction.MICROPHONE if failure.microphone else Direction.SPEAKER)
-    if failure.microphone and failure.speaker:
-        return no_sound()
-    if failure.microphone:
-        reason, what = Reason.NO_MICROPHONE, f"The microphone “{microphone.title}” does not open"
-    else:
-        reason, what = Reason.NO_SPEAKER, f"The speaker “{speaker.title}” does not open"
-    return KnownError(
-        reason, f"{what} ({failure.cause}).", "Close other programs that use it, or choose another device in Settings."
-    )

@@ -6,10 +6,8 @@ microphone may become another microphone, or what the speaker plays.
 
 from dataclasses import dataclass, replace
 
-from novadesk.audio.devices import Direction, is_title_of, not_connected
+from novadesk.audio.devices import SERVER_ALIASES, Direction, is_title_of, not_connected
 from novadesk.audio.serverview import Move, ServerDevice, ServerView
-
-_DEFAULTS = frozenset({"default", "pulse", "pipewire"})  # ALSA's names for "what the sound server likes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +86,11 @@ class _Way:
 
     @property
     def _any_will_do(self) -> bool:
-        return self._opened.rpartition(": ")[2] in _DEFAULTS
+        return self._opened.rpartition(": ")[2] in SERVER_ALIASES
 
     @property
     def _preferred_is_open(self) -> bool:
-        return not self._preferred or is_title_of(self._opened, self._preferred)
+        return bool(self._opened) and (not self._preferred or is_title_of(self._opened, self._preferred))
 
     @property
     def _at_home(self) -> bool:
@@ -119,7 +117,7 @@ class _Way:
         back = self._home in names and (self._absent or self._home in gained)
         if back:
             self._absent = False
-        return _Step(title=self._opened, reopen=back, ask=not self._home and bool(names & gained))
+        return _Step(title=self._opened, reopen=back, ask=not (self._home and self._opened) and bool(names & gained))
 
     def _from_monitor(self, view: ServerView, pid: int) -> _Step:
         names = [device.name for device in view.of(self._direction) if not device.monitor]

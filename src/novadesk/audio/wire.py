@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from novadesk.audio.devices import Direction
 from novadesk.config import EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
@@ -16,6 +17,10 @@ class Open:
         paused: what is played of it waits for `PlayOn`, as in the process before.
         volume: of answers, 0 to 1.
         watching: whether a barge-in is looked for; see `Watch`.
+        only: the one direction to open, or None for both.
+        apart: in a stream for each direction, which tells the dead one of two.
+        dead_microphones: titles of those to use no more; where none is left, the speaker is opened alone. Likewise
+            `dead_speakers`.
     """
 
     microphone: str
@@ -25,6 +30,10 @@ class Open:
     volume: float = 1.0
     paused: bool = False
     watching: bool = True
+    only: Direction | None = None
+    apart: bool = False
+    dead_microphones: tuple[str, ...] = ()
+    dead_speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,7 @@ class Opened:
     """Sound flows.
 
     Attributes:
+        microphone: what is in use, or empty for silence in the place of a dead one. Likewise `speaker`.
         note: why these are not the devices asked for, in words, or empty.
         capture_latency_s: what PortAudio states for the microphone.
         playout_latency_s: what PortAudio states for the speaker.
@@ -137,12 +147,16 @@ class Failed:
 
     Attributes:
         cause: what the audio process has seen of it, for the log.
+        dead: the direction that does nothing while the other one works, or None.
+        device: its device.
     """
 
     reason: Reason
     what: str
     advice: str
     cause: str = ""
+    dead: Direction | None = None
+    device: str = ""
 
     def error(self) -> KnownError:
         """Return it as the error to raise or report, its cause as a note."""

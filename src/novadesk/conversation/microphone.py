@@ -13,6 +13,9 @@ NOTES: dict[InputTrouble, str] = {
     InputTrouble.MONITOR: (
         "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
     ),
+    InputTrouble.DEAD: (
+        "The microphone brings no sound, and there is no other. Connect it again; until then you can type and listen."
+    ),
 }
 """What a person is told of each trouble."""
 

@@ -7,7 +7,8 @@ from novadesk.conversation.ports import Sound, SoundListener
 from novadesk.errors import KnownError
 from novadesk.models import Cue
 
-RETRY_S = 3.0
+RETRY_S = (0.25, 0.5, 1.0, 2.0, 3.0)
+"""From one failed opening to the next: a device that did nothing is known to be dead after the second."""
 
 FAREWELL_S = 0.6
 """How long the devices stay open for a last cue: a quarter of a second, and what a device delays it by."""
@@ -72,6 +73,7 @@ class SoundSwitch:
         self._changed.set()
 
     async def _follow(self) -> None:
+        failures = 0
         while True:
             await self._wanted.wait()
             if not self._wanted.is_set():  # taken back before this task ran
@@ -82,8 +84,10 @@ class SoundSwitch:
                 await self._sound.open(self._listener)
             except KnownError as error:
                 self._on_error(error)
-                await self._change_within(RETRY_S)
+                await self._change_within(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures = failures + 1 if self._wanted.is_set() else 0
                 continue
+            failures = 0
             self._open = True
             self._say_last()
             await self._released.wait()

@@ -13,9 +13,9 @@ from novadesk.ui.theme import Theme
 
 
 def sound_note(snapshot: Snapshot) -> str:
-    """Return what the person should know of the sound, or nothing; a bad microphone comes first."""
-    if snapshot.input_note:
-        return tr(snapshot.input_note)
+    """Return what the person should know of the sound, or nothing; a bad microphone comes first, then no speaker."""
+    if note := _device_note(snapshot):
+        return tr(note)
     if not _echoes(snapshot):
         return ""
     turns = snapshot.echo is EchoSetting.HALF_DUPLEX
@@ -24,6 +24,12 @@ def sound_note(snapshot: Snapshot) -> str:
         return tr("The assistant hears itself. {way}", way=way)
     louder = round(snapshot.loud_echo_db or 0.0)
     return tr("The speaker reaches the microphone {n} dB louder than your voice. {way}", n=louder, way=way)
+
+
+def _device_note(snapshot: Snapshot) -> str:
+    if snapshot.input_note or not snapshot.microphone_name or snapshot.speaker_name:
+        return snapshot.input_note
+    return snapshot.device_note  # the speaker is dead, and there is no other
 
 
 def _echoes(snapshot: Snapshot) -> bool:
@@ -67,7 +73,7 @@ class SoundNote(QFrame):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the line, or take it away; new words are read aloud."""
         self._settled = self._settled and _echoes(snapshot)
-        echo = not snapshot.input_note
+        echo = not _device_note(snapshot)
         words = "" if echo and self._settled else sound_note(snapshot)
         self.close_button.setVisible(echo)
         self._turns = echo and snapshot.echo is not EchoSetting.HALF_DUPLEX

@@ -156,3 +156,37 @@ def test_a_stream_that_does_not_start_is_closed(world: FakePortAudio) -> None:
         open_duplex(device(), device(), 0)
     assert world.streams
     assert all(stream.closed for stream in world.streams)
+
+
+def test_devices_that_are_wanted_apart_get_a_stream_each(world: FakePortAudio) -> None:
+    assert [pulse.callbacks for pulse in open_duplex(device(), device(), 0, apart=True).pulses] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["InputStream", "OutputStream"])
+def test_one_direction_alone_calls_back_for_both(world: FakePortAudio, kind: str) -> None:
+    world.takes = lambda _kind, options: options["samplerate"] == 44_100
+    alone = (device(), None) if kind == "InputStream" else (None, device())
+    made = open_duplex(*alone, 7)
+    assert [asked for asked, rate_hz, _ in world.asked if rate_hz == 44_100] == [kind]
+    assert made.one_clock
+    assert made.playout.rate_hz == made.capture.rate_hz == 44_100
+    fill_ring(made, 0.5)
+    block, callback = np.full((441, 1), 0.25, np.float32), world.streams[0].options["callback"]
+    for _ in range(2):
+        callback(raw(block), 441, None, Status())
+    heard = np.full((882, 1), np.nan, np.float32)
+    assert made.capture.ring.read_into(heard) == made.playout.heard.available_frames == 882
+    captured, played = (0.25, 0.25) if kind == "InputStream" else (0.0, 0.5)
+    assert (heard[-1, 0], block[-1, 0]) == (captured, played)
+    assert made.capture.time_of(441) > 0
+    assert (made.pulses[0].callbacks, made.gaps()) == (2, 0)
+
+
+@pytest.mark.parametrize(("alone", "blamed"), [((device(), None), (True, False)), ((None, device()), (False, True))])
+def test_a_device_that_does_not_open_alone_is_named(
+    world: FakePortAudio, alone: tuple[Device | None, Device | None], blamed: tuple[bool, bool]
+) -> None:
+    world.takes = lambda _kind, _options: False
+    with pytest.raises(OpenFailure) as caught:
+        open_duplex(*alone, 0)
+    assert (caught.value.microphone, caught.value.speaker) == blamed

@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from novadesk.audio.deaddevices import DeadDevices
 from novadesk.audio.devices import Direction, no_sound, not_connected
 from novadesk.audio.hotplug import Hotplug
 from novadesk.audio.route import Route
+from novadesk.audio.wire import Failed
+from novadesk.errors import Reason
 
 HEADSET, LAPTOP, OTHER = "CoreAudio: Headset", "CoreAudio: Laptop", "CoreAudio: Other"
 GONE = not_connected(Direction.MICROPHONE, HEADSET, LAPTOP)
@@ -22,6 +25,8 @@ class Host:
 
     def __init__(self, *listed: str) -> None:
         self.listed = listed
+        self.dead = DeadDevices()
+        self.tried: list[str] = []
         self.silent = False
         self.looks = 0
         self.reopened = 0
@@ -34,6 +39,11 @@ class Host:
         if self.silent:
             raise no_sound()
         return self.listed, (LAPTOP,)
+
+    async def works(self, direction: Direction, title: str) -> bool:
+        self.tried.append(title)
+        self._happened.set()
+        return title in self.listed
 
     def reopen(self) -> None:
         self.reopened += 1
@@ -59,7 +69,7 @@ async def watched(
     host: Host, opened: str, note: str = "", preferred: str = HEADSET, command: tuple[str, ...] = ()
 ) -> AsyncIterator[Hotplug]:
     """Watch as with this microphone open; the speaker is the system's default and stays it."""
-    hotplug = Hotplug(host, command, preferred, "", list_s=LOOK_S)
+    hotplug = Hotplug(host, command, preferred, "", host.dead, list_s=LOOK_S)
     hotplug.start()
     hotplug.opened(opened, LAPTOP, note)
     try:
@@ -144,6 +154,18 @@ async def test_a_pause_ends_when_a_device_comes() -> None:
         hotplug.lost()
         async with asyncio.timeout(20):
             await hotplug.pause(60)
+
+
+async def test_a_dead_device_is_tried_when_one_comes() -> None:
+    host = Host(LAPTOP, HEADSET)
+    report = Failed(reason=Reason.DEVICE_STALLED, what="", advice="", dead=Direction.MICROPHONE, device=HEADSET)
+    for _ in range(2):
+        host.dead.failed(report, asyncio.get_running_loop().time())
+    command = server("ServerView()", "ServerView(devices=(device('usb'),))")
+    async with watched(host, LAPTOP, command=command):
+        await host.until(lambda: host.reopened > 0)
+    assert host.tried == [HEADSET]
+    assert host.dead.sides() == ()
 
 
 async def test_a_pause_ends_by_itself() -> None:

@@ -1,14 +1,16 @@
 """The watch over running streams, and what happens when a device does not open."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from novadesk.audio import opening
 from novadesk.audio import pump as pumping
 from novadesk.audio.canceller import NullCanceller
-from novadesk.audio.devices import Device, DeviceList
+from novadesk.audio.devices import SILENT, Device, DeviceList, Direction
 from novadesk.audio.drift import DriftEstimator
 from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.formats import Samples
@@ -72,14 +74,16 @@ class Rig:
         monkeypatch.setattr(pumping, "make_detector", lambda: self)
         monkeypatch.setattr(pumping, "make_canceller", lambda _echo: (NullCanceller(), self.note))
         monkeypatch.setattr(pumping, "list_devices", lambda: FOUND)
-        monkeypatch.setattr(pumping, "open_duplex", self.open_duplex)
+        monkeypatch.setattr(opening, "open_duplex", self.open_duplex)
 
     def put(self, *reports: Report) -> None:
         self.reports += reports
         self.told_ns += [self.now_ns] * len(reports)
 
-    def open_duplex(self, microphone: Device, speaker: Device, generation: int) -> Duplex:
-        bad_in, bad_out = ("in", microphone.name) in self.broken, ("out", speaker.name) in self.broken
+    def open_duplex(self, microphone: Device | None, speaker: Device | None, generation: int, *, apart: bool) -> Duplex:
+        bad_in = microphone is not None and ("in", microphone.name) in self.broken
+        bad_out = speaker is not None and ("out", speaker.name) in self.broken
+        self.apart = apart
         if bad_in or bad_out:
             raise OpenFailure(microphone=bad_in, speaker=bad_out, cause="Device unavailable")
         self.capture, self.playout = CaptureSide(48_000, 1), Playout(48_000, generation)
@@ -213,7 +217,10 @@ def test_a_dead_device_is_told_by_its_name_in_less_than_two_seconds(
     while not rig.told(Failed):
         rig.run(pump, 0.01, alive=True)
         assert rig.now_ns - died_ns < 2_000_000_000
-    assert [(failed.reason, failed.what) for failed in rig.told(Failed)] == [(Reason.DEVICE_STALLED, what)]
+    (failed,) = rig.told(Failed)
+    assert (failed.reason, failed.what) == (Reason.DEVICE_STALLED, what)
+    blamed = (failed.dead.value, failed.device) if failed.dead else None
+    assert blamed == (None if len(dead) > 1 else (*dead, "ALSA: Good"))
 
 
 def test_a_stream_that_ended_by_itself_is_told_at_once(rig: Rig) -> None:
@@ -472,3 +479,51 @@ def test_when_nothing_opens_the_error_names_the_device(rig: Rig, broken: set[tup
     with pytest.raises(KnownError) as caught:
         rig.pump()
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("wanted", "dead", "opened", "note"),
+    [
+        ("ALSA: Broken", ("ALSA: Broken",), "ALSA: Good", "“ALSA: Broken” {}; using “ALSA: Good”."),
+        ("", ("ALSA: Good",), "ALSA: Broken", "“ALSA: Good” {}; using “ALSA: Broken”."),
+        ("Broken", ("ALSA: Broken", "ALSA: Good"), "", "“ALSA: Broken” {}."),
+    ],
+)
+@pytest.mark.parametrize("side", Direction)
+def test_in_the_place_of_a_dead_device_another_is_opened_or_none(
+    rig: Rig, side: Direction, wanted: str, dead: tuple[str, ...], opened: str, note: str
+) -> None:
+    rig.run(rig.pump(**{side.value: wanted, f"dead_{side.value}s": dead}), 2.5, alive=True)
+    (told,) = rig.told(Opened)
+    other = Direction.SPEAKER if side is Direction.MICROPHONE else Direction.MICROPHONE
+    assert {way: getattr(told, way.value) for way in Direction} == {side: opened, other: "ALSA: Good"}
+    assert told.note == f"The {side.value} {note.format(SILENT[side])}"
+    dead_microphone = side is Direction.MICROPHONE and not opened
+    assert [news.trouble for news in rig.told(Input)] == [InputTrouble.DEAD] * dead_microphone
+
+
+@pytest.mark.parametrize("third", ["Third", None])
+def test_what_is_in_the_place_of_a_dead_device_and_does_not_open_gives_way_to_the_next(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, third: str | None
+) -> None:
+    more = [replace(GOOD, index=2 + at, name=name) for at, name in enumerate(("Bad", third)) if name]
+    monkeypatch.setattr(pumping, "list_devices", lambda: replace(FOUND, devices=(GOOD, BROKEN, *more)))
+    rig.broken = {("in", "Good"), ("in", "Bad")}
+    rig.run(rig.pump("ALSA: Broken", dead_microphones=("ALSA: Broken",)), 0.1, alive=True)
+    assert [(told.microphone, told.speaker) for told in rig.told(Opened)] == [
+        (f"ALSA: {third}" if third else "", "ALSA: Good")
+    ]
+
+
+def test_where_all_is_dead_nothing_is_opened(rig: Rig) -> None:
+    dead = ("ALSA: Good", "ALSA: Broken")
+    with pytest.raises(KnownError) as caught:
+        rig.pump(dead_microphones=dead, dead_speakers=dead)
+    assert caught.value.reason is Reason.DEVICE_STALLED
+
+
+@pytest.mark.parametrize(("only", "opened"), [(Direction.MICROPHONE, ("Good", "")), (Direction.SPEAKER, ("", "Good"))])
+def test_one_direction_is_opened_alone_when_that_is_wanted(rig: Rig, only: Direction, opened: tuple[str, str]) -> None:
+    rig.run(rig.pump("Good", "Good", only=only), 0.1, alive=True)
+    (told,) = rig.told(Opened)
+    assert (told.microphone.removeprefix("ALSA: "), told.speaker.removeprefix("ALSA: ")) == opened

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novadesk.audio.devices import Direction
 from novadesk.audio.framing import HEADER, FramingError, decode_command, decode_report, encode, payload_bytes
 from novadesk.audio.wire import (
     Clip,
@@ -35,6 +36,7 @@ RATES = st.integers(0, 2**32 - 1)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 PCM = st.binary(max_size=50).map(lambda data: data + data)
 NAME_LISTS = st.lists(NAMES, max_size=5).map(tuple)
+DIRECTIONS = st.sampled_from([None, *Direction])
 
 COMMANDS = st.one_of(
     st.builds(
@@ -46,6 +48,10 @@ COMMANDS = st.one_of(
         volume=FLOATS,
         paused=st.booleans(),
         watching=st.booleans(),
+        only=DIRECTIONS,
+        apart=st.booleans(),
+        dead_microphones=NAME_LISTS,
+        dead_speakers=NAME_LISTS,
     ),
     st.builds(Play, generation=NUMBERS, pcm=PCM, asked_ns=NUMBERS),
     st.builds(Flush, generation=NUMBERS, asked_ns=NUMBERS),
@@ -64,7 +70,9 @@ REPORTS = st.one_of(
     ),
     st.builds(Frame, level=FLOATS, captured_ns=NUMBERS, pcm=PCM),
     st.builds(Played, generation=NUMBERS, samples=NUMBERS, level=FLOATS),
-    st.builds(Failed, reason=st.sampled_from(Reason), what=NAMES, advice=NAMES, cause=NAMES),
+    st.builds(
+        Failed, reason=st.sampled_from(Reason), what=NAMES, advice=NAMES, cause=NAMES, dead=DIRECTIONS, device=NAMES
+    ),
     st.builds(Listed, microphones=NAME_LISTS, speakers=NAME_LISTS),
     st.builds(Interruption, generation=NUMBERS, stage=st.sampled_from(BargeIn), at_ns=NUMBERS),
     st.builds(Input, trouble=st.sampled_from(InputTrouble)),

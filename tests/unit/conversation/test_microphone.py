@@ -13,7 +13,7 @@ from novadesk.audio.telling import Telling
 from novadesk.audio.truth import InputTruth
 from novadesk.audio.wire import Failed
 from novadesk.conversation.api import MicrophoneState
-from novadesk.conversation.microphone import Microphone
+from novadesk.conversation.microphone import NOTES, Microphone
 from novadesk.errors import KnownError
 from novadesk.models import InputTrouble
 from tests.support.bench import Bench, story
@@ -117,6 +117,12 @@ def test_what_keeps_a_device_from_sounding_is_told_with_a_next_step(name: str, m
 
     story(work)
     assert error.advice.split()[0] in LEAVES
+
+
+def test_every_trouble_has_words_with_a_next_step() -> None:
+    assert set(NOTES) == set(InputTrouble)
+    for note in NOTES.values():
+        assert not note or note.split(". ")[1].split()[0] in LEAVES
 
 
 def test_no_two_of_them_are_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -284,6 +284,21 @@ def test_devices_wanted_for_no_time_at_all_are_not_left_open() -> None:
     run_virtually(work())
 
 
+def test_devices_that_fail_are_tried_soon_at_first_and_then_seldom() -> None:
+    async def work() -> None:
+        sound, loop = MemorySound(), asyncio.get_running_loop()
+        sound.fail = KnownError(Reason.DEVICE_STALLED, "Nothing.", "Wait.")
+        failed_at: list[float] = []
+        switch = SoundSwitch(sound=sound, listener=Bench().controller, on_error=lambda _: failed_at.append(loop.time()))
+        switch.start()
+        switch.set(wanted=True)
+        await asyncio.sleep(13)
+        await switch.stop()
+        assert failed_at == [0.0, 0.25, 0.75, 1.75, 3.75, 6.75, 9.75, 12.75]
+
+    run_virtually(work())
+
+
 def test_a_service_that_accepts_and_drops_at_once_is_not_hammered() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
