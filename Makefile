@@ -35,9 +35,11 @@ package:
 	@bash scripts/setup.sh package
 	@$(PY) packaging/build.py
 
-# The pictures of docs/images, taken of the real program on the private desktop.
+# Every page in light, dark and high contrast at 100 % and 200 %, in build/pages; and the pictures of docs/images, taken
+# of the real program on the private desktop.
 screenshots:
 	@bash scripts/setup.sh test
+	@$(PY) scripts/pages.py
 	@$(PY) scripts/screenshots.py
 
 # Bring resources/i18n up to date with the code; see docs/translating.md.

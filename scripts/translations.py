@@ -21,6 +21,19 @@ ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ROOT / "resources" / "i18n"
 CONTEXT = "NovaDesk"
 
+COMMAND_LINE = (
+    "src/novadesk/cli.py",
+    "src/novadesk/server/",
+    *(
+        f"src/novadesk/app/{name}.py"
+        for name in ("argument", "doctor", "history_commands", "metrics", "output", "serve", "talk")
+    ),
+    "src/novadesk/audio/formats.py",
+    "src/novadesk/audio/nullio.py",
+    "src/novadesk/ui/preview",
+)
+"""What never reaches the window: the command line and the server speak English."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Message:
@@ -58,7 +71,8 @@ def find_all(root: Path = ROOT) -> list[Found]:
     found: list[Found] = []
     for file in sorted((root / "src").rglob("*.py")):
         path = file.relative_to(root).as_posix()
-        found += find_texts(path, file.read_text(encoding="utf-8"))
+        if not path.startswith(COMMAND_LINE):
+            found += find_texts(path, file.read_text(encoding="utf-8"))
     return found
 
 
@@ -148,7 +162,7 @@ def _singles(path: str, parts: Sequence[ast.expr], note: str) -> Iterator[Found]
         if isinstance(part, ast.IfExp):
             yield from _singles(path, (part.body, part.orelse), note)
         elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-            if any(letter.isalpha() for letter in _without_holes(part.value)):
+            if note or any(letter.isalpha() for letter in _without_holes(part.value)):
                 yield Found(path, part.lineno, Message(part.value, note))
         elif _is_made(part):
             yield Found(path, part.lineno, None)

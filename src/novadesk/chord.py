@@ -111,14 +111,16 @@ def parse_chord(text: str) -> Chord:
         if key in _CLICKS:
             raise KnownError(
                 Reason.BAD_SETTINGS,
-                f"“{text}” is pressed in every program all the time, so it cannot be a talk key.",
+                "“{text}” is pressed in every program all the time, so it cannot be a talk key.",
                 "Give another button, such as mouse_back, mouse_forward or mouse_middle.",
+                text=text,
             )
         if not _is_key(key):
             raise KnownError(
                 Reason.BAD_SETTINGS,
-                f"“{text}” is not a key that NovaDesk knows.",
+                "“{text}” is not a key that NovaDesk knows.",
                 "Give a name such as f9, right_ctrl, mouse_back or ctrl+space.",
+                text=text,
             )
     return Chord(keys=keys)
 
@@ -145,8 +147,9 @@ def parse_bindings(talk: str, mute: str = "") -> tuple[Binding, ...]:
         if any(set(chord.keys) == set(other.keys) for other in chords[Action.TALK]):
             raise KnownError(
                 Reason.BAD_SETTINGS,
-                f"The key “{chord}” cannot both talk and mute.",
+                "The key “{key}” cannot both talk and mute.",
                 "Choose another key for one of them.",
+                key=str(chord),
             )
     return tuple(Binding(chord=chord, action=action) for action, named in chords.items() for chord in named)
 

@@ -244,11 +244,14 @@ def check_settings(settings: Settings, file: Path) -> Settings:
     if not _REGION.fullmatch(settings.backend.region):
         raise KnownError(
             Reason.BAD_REGION,
-            f"“{settings.backend.region}” is not an AWS region.",
+            "“{region}” is not an AWS region.",
             "Set AWS_REGION or [backend] region to a name such as us-east-1.",
+            region=settings.backend.region,
         )
     if not settings.backend.model.strip():
-        raise KnownError(Reason.BAD_MODEL, "No model id is set.", f"Set [backend] model, for example {DEFAULT_MODEL}.")
+        raise KnownError(
+            Reason.BAD_MODEL, "No model id is set.", "Set [backend] model, for example {model}.", model=DEFAULT_MODEL
+        )
     checks = {
         "[voice] temperature must be between 0 and 1": 0 <= settings.voice.temperature <= 1,
         "[voice] top_p must be between 0 and 1": 0 <= settings.voice.top_p <= 1,
@@ -278,6 +281,8 @@ def bad_file(file: Path, why: str) -> KnownError:
     """Return the error for a settings file that makes no sense."""
     return KnownError(
         Reason.BAD_SETTINGS,
-        f"The settings file {file} {why}.",
+        "The settings file {file} {why}.",
         "Mend that line, or move the file away to start afresh.",
+        file=str(file),
+        why=why,
     )

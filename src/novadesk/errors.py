@@ -117,6 +117,11 @@ class KnownError(Exception):
         """Return the layer to name."""
         return self.reason.layer
 
+    @property
+    def whole(self) -> Text:
+        """Return what happened and what to do, for a line that shows both."""
+        return Text.joined(self.what, self.advice)
+
 
 class BugError(Exception):
     """A fault of NovaDesk itself: recorded with its traceback and reported."""

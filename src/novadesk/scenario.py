@@ -141,7 +141,9 @@ def choose(scenario: Scenario, values: Mapping[str, str]) -> Chosen:
         KnownError: `BAD_INPUT` with the first thing that is wrong with the values.
     """
     if wrong := problems(scenario, values):
-        raise KnownError(Reason.BAD_INPUT, next(iter(wrong.values())), f"Fill in the form of “{scenario.title}”.")
+        raise KnownError(
+            Reason.BAD_INPUT, next(iter(wrong.values())), "Fill in the form of “{title}”.", title=scenario.title
+        )
     clean = {one.name: values.get(one.name, "").strip() for one in scenario.fields}
     return Chosen(
         name=scenario.name,
@@ -298,7 +300,9 @@ def _typed(
 
 
 def _bad(rule: str) -> KnownError:
-    return KnownError(Reason.BAD_INPUT, f"That is no scenario: {rule}.", "Mend it, or begin with a built-in one.")
+    return KnownError(
+        Reason.BAD_INPUT, "That is no scenario: {rule}.", "Mend it, or begin with a built-in one.", rule=rule
+    )
 
 
 BUILT_IN: tuple[Scenario, ...] = (

@@ -219,7 +219,11 @@ def _foreign(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str | i
             yield section, name, type(plain)(text)
         except ValueError as error:
             raise KnownError(
-                Reason.BAD_SETTINGS, f"{variable} is “{text}”, which is not a number.", f"Set {variable} to a number."
+                Reason.BAD_SETTINGS,
+                "{variable} is “{text}”, which is not a number.",
+                "Set {variable} to a number.",
+                variable=variable,
+                text=text,
             ) from error
 
 

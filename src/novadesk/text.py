@@ -1,10 +1,14 @@
 """What people read: an English sentence that remembers how it was made, so that the window can say it otherwise."""
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Self
 
 type Value = str | int | float
+
+_PACKED = "\x1ftext"
+"""No sentence begins with a separator of units."""
 
 
 class Text(str):
@@ -44,6 +48,20 @@ class Text(str):
         return cls._make(one, many, one if n == 1 else many, values | {"n": n})
 
     @classmethod
+    def joined(cls, *parts: str) -> Self:
+        """Return sentences one after the other; empty ones are left out."""
+        values = {f"part{number}": part for number, part in enumerate(part for part in parts if part)}
+        return cls(" ".join(f"{{{name}}}" for name in values), **values)
+
+    def with_values(self, **values: Value) -> Self:
+        """Return the sentence with its placeholders filled in, for one that was chosen among several.
+
+        Raises:
+            KeyError: a placeholder has no value.
+        """
+        return type(self)(self.template, **values)
+
+    @classmethod
     def _make(cls, template: str, many: str, used: str, values: Mapping[str, Value]) -> Self:
         text = super().__new__(
             cls, used.format(**{name: written(value) for name, value in values.items()}) if values else used
@@ -58,7 +76,33 @@ class Text(str):
 
 def written(value: Value) -> str:
     """Return a value as English sentences write it."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def packed(text: str) -> str:
+    """Return a text for the way to another process, from which `unpacked` makes it again."""
+    if not isinstance(text, Text):
+        return text
+    values = {name: packed(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    return _PACKED + json.dumps([str(text), text.template, text.many, values])
+
+
+def unpacked(text: str) -> str:
+    """Return what was given to `packed`.
+
+    Raises:
+        ValueError: it begins like something packed and is not.
+    """
+    if not text.startswith(_PACKED):
+        return text
+    try:
+        whole, template, many, values = json.loads(text[len(_PACKED) :])
+        found = {str(name): unpacked(value) if isinstance(value, str) else value for name, value in values.items()}
+    except (TypeError, AttributeError) as error:
+        raise ValueError("what is packed is no text") from error
+    return _copied(Text, str(whole), str(template), str(many), found)
 
 
 def _copied(kind: type[Text], whole: str, template: str, many: str, values: Mapping[str, Value]) -> Text:

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from novadesk.errors import KnownError, Reason
-from novadesk.text import Text
+from novadesk.text import Text, packed, unpacked
 
 
 def test_text_reads_as_english_and_remembers_its_template() -> None:
@@ -42,3 +42,21 @@ def test_known_error_fills_both_sentences() -> None:
     assert isinstance(error.what, Text)
     assert isinstance(error.advice, Text)
     assert error.advice.template == "Make {file}."
+
+
+def test_a_text_comes_whole_out_of_another_process() -> None:
+    inner = Text("no reason given")
+    text = Text("{host} refused ({why}) {n} times.", host="a\x1fb", why=inner, n=2)
+    again = unpacked(packed(text))
+    assert isinstance(again, Text)
+    assert (again, again.template, again.values) == (text, text.template, text.values)
+    assert isinstance(again.values["why"], Text)
+    assert unpacked(packed("a plain one")) == "a plain one"
+    with pytest.raises(ValueError, match="no text"):
+        unpacked(packed(text)[:5] + "3")
+
+
+def test_joined_sentences_leave_out_the_empty_ones() -> None:
+    text = Text.joined(Text("One {n}.", n=1), "", Text("Two."))
+    assert text == "One 1. Two."
+    assert [getattr(part, "template", "") for part in text.values.values()] == ["One {n}.", "Two."]

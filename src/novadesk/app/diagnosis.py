@@ -238,8 +238,9 @@ def _write_all(folder: Path, texts: dict[Path, str]) -> None:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise KnownError(
             Reason.DISK_FULL if full else Reason.STORE_LOCKED,
-            f"The report cannot be written ({error.strerror}).",
+            "The report cannot be written ({why}).",
             "Free some space, or make the state folder writable for you.",
+            why=str(error.strerror),
         ) from error
 
 

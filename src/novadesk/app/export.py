@@ -85,13 +85,18 @@ def faults_in_words(target: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise KnownError(
             Reason.BAD_INPUT,
-            f"The file {target} exists already.",
+            "The file {file} exists already.",
             "Choose another name, or have it replaced (--force).",
+            file=str(target),
         ) from error
     except OSError as error:
         why = error.strerror or "input/output error"
         raise KnownError(
-            Reason.BAD_INPUT, f"The file {target} cannot be written ({why}).", "Choose another place."
+            Reason.BAD_INPUT,
+            "The file {file} cannot be written ({why}).",
+            "Choose another place.",
+            file=str(target),
+            why=why,
         ) from error
 
 

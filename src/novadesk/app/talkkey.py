@@ -33,6 +33,7 @@ from novadesk.desktop.hotkeys.press import (
     step,
 )
 from novadesk.errors import KnownError
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +42,11 @@ FIND_S = 5.0
 _RESTING = frozenset({Phase.IDLE, Phase.OFFLINE, Phase.FAILED, Phase.ENDED})
 
 _LOST_WORDS = {
-    Loss.LISTENER: "Talking stopped: NovaDesk no longer hears the key.",
-    Loss.PORTAL: "Talking stopped: the desktop no longer tells of the key.",
-    Loss.LOCK: "Talking stopped when the screen was locked.",
-    Loss.SLEEP: "Talking stopped when the computer slept.",
-    Loss.DEVICES: "Talking stopped: this is another microphone. Press again to go on.",
+    Loss.LISTENER: Text("Talking stopped: NovaDesk no longer hears the key."),
+    Loss.PORTAL: Text("Talking stopped: the desktop no longer tells of the key."),
+    Loss.LOCK: Text("Talking stopped when the screen was locked."),
+    Loss.SLEEP: Text("Talking stopped when the computer slept."),
+    Loss.DEVICES: Text("Talking stopped: this is another microphone. Press again to go on."),
 }
 
 
@@ -155,7 +156,9 @@ class TalkPress:
             case End(why=why):
                 self._talker.release_talk()
                 if why is Why.TOO_LONG:
-                    words = f"Talking stopped after {_minutes(self._rules.max_talk_s)}. Press again to go on."
+                    words = Text(
+                        "Talking stopped after {time}. Press again to go on.", time=_minutes(self._rules.max_talk_s)
+                    )
                     self._talker.notice(words)
                 elif isinstance(event, Lost) and event.loss in _LOST_WORDS:
                     self._talker.notice(_LOST_WORDS[event.loss])
@@ -229,9 +232,11 @@ class TalkKey:
             find = DaemonCall(lambda: self._choose(bindings), name="talk-key")
             self._backend = await find.result(deadline_s=FIND_S)
         except TimeoutError:
-            self._take(Standing(note=f"The desktop did not let NovaDesk watch a key in time. {LADDER}"))
+            self._take(
+                Standing(note=Text.joined(Text("The desktop did not let NovaDesk watch a key in time."), LADDER))
+            )
         except KnownError as error:
-            self._take(Standing(note=str(error)))
+            self._take(Standing(note=error.whole))
         else:
             self._backend.start(hand_over)
 
@@ -305,6 +310,7 @@ def window_key(name: str, *, bare: bool = False) -> Key:
     return Key(name=name, origin=Origin.WINDOW, bare=bare)
 
 
-def _minutes(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{minutes} minutes"
+def _minutes(seconds: float) -> Text:
+    if seconds < 90:
+        return Text.counted("1 second", "{n} seconds", round(seconds))
+    return Text.counted("1 minute", "{n} minutes", round(seconds / 60))

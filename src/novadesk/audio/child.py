@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from novadesk.audio.framing import HEADER, FramingError, decode_report, encode, payload_bytes
 from novadesk.audio.wire import Command, Report
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Child:
                 creationflags=_CREATION_FLAGS,
             )
         except OSError as error:
-            raise engine_died("does not start") from error
+            raise engine_died(Text("The audio process does not start.")) from error
         return cls(process)
 
     @property
@@ -88,7 +89,7 @@ class Child:
             except TimeoutError:
                 continue
             except (asyncio.IncompleteReadError, FramingError, OSError) as error:
-                raise engine_died("has stopped") from error
+                raise engine_died(Text("The audio process has stopped.")) from error
         return None
 
     def kill(self) -> None:
@@ -149,10 +150,10 @@ class Child:
                 _LOG.debug("engine: %s", line)
 
 
-def engine_died(what: str) -> KnownError:
+def engine_died(what: Text) -> KnownError:
     """Return the error of an audio process that is not there."""
     return KnownError(
         Reason.ENGINE_DIED,
-        f"The audio process {what}.",
+        what,
         "NovaDesk starts it again by itself; if that does not help, start NovaDesk again.",
     )

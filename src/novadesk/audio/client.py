@@ -42,6 +42,7 @@ from novadesk.audio.wire import (
 from novadesk.config import AudioSettings
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import BargeIn, Cue
+from novadesk.text import Text
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class EngineSound:
         try:
             await asyncio.wait((self._task, first), return_when=asyncio.FIRST_COMPLETED)
             if not first.done():
-                raise engine_died("was ended while it started")
+                raise engine_died(Text("The audio process was ended while it started."))
             first.result()
         except BaseException:
             await self.close()
@@ -239,7 +240,7 @@ class EngineSound:
                 trouble = error
             except Exception:
                 _LOG.exception("the audio client has failed")
-                trouble = engine_died("could not be followed")
+                trouble = engine_died(Text("The audio process could not be followed."))
             if not first.done():
                 first.set_exception(trouble)
                 return
@@ -270,7 +271,7 @@ class EngineSound:
         child = spare or await Child.start(self._command)
         try:
             if spare is None and not isinstance(await child.receive(START_S), Ready):
-                raise engine_died("does not start in time")
+                raise engine_died(Text("The audio process does not start in time."))
             await self._open_on(child)
             if not first.done():
                 first.set_result(None)
@@ -297,7 +298,7 @@ class EngineSound:
                     case Failed():
                         raise self._error(report)
                     case None:
-                        raise engine_died("does not answer")
+                        raise engine_died(Text("The audio process does not answer."))
         except KnownError:
             child.kill()
             raise

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 SERVER_ALIASES = frozenset({"default", "pulse", "pipewire"})
 """ALSA's names for "what the sound server likes"."""
@@ -36,10 +37,22 @@ class Direction(Enum):
 
 
 SILENT = {
-    Direction.MICROPHONE: "brings no sound at all",
-    Direction.SPEAKER: "takes no sound any more",
+    Direction.MICROPHONE: Text("The microphone brings no sound at all."),
+    Direction.SPEAKER: Text("The speaker takes no sound any more."),
 }
 """What is said of a device that is open and does nothing."""
+
+_SILENT_NAMED = {
+    Direction.MICROPHONE: (
+        Text("The microphone “{device}” brings no sound at all."),
+        Text("The microphone “{device}” brings no sound at all; using “{other}”."),
+    ),
+    Direction.SPEAKER: (
+        Text("The speaker “{device}” takes no sound any more."),
+        Text("The speaker “{device}” takes no sound any more; using “{other}”."),
+    ),
+}
+"""The same of one by its name, without another in its place and with one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +204,15 @@ def choose(found: DeviceList, direction: Direction, preferred: str, dead: Collec
             return _or_another(found, direction, matching[0], dead)
     if bare:
         several = ", ".join(f"“{device.title}”" for device in bare)
-        raise _unknown(direction, f"Several {direction.value}s are named “{preferred}”: {several}.")
+        template = Text("Several microphones are named “{name}”: {several}.")
+        if direction is Direction.SPEAKER:
+            template = Text("Several speakers are named “{name}”: {several}.")
+        raise _unknown(direction, template.with_values(name=preferred, several=several))
     if not preferred.startswith(tuple(f"{api}{_SEPARATOR}" for api in found.host_apis)):
-        raise _unknown(direction, f"There is no {direction.value} named “{preferred}”.")
+        template = Text("There is no microphone named “{name}”.")
+        if direction is Direction.SPEAKER:
+            template = Text("There is no speaker named “{name}”.")
+        raise _unknown(direction, template.with_values(name=preferred))
     choice = _or_another(found, direction, _existing(found.default(direction), direction), dead)
     if choice.device is None:
         return choice
@@ -202,8 +221,10 @@ def choose(found: DeviceList, direction: Direction, preferred: str, dead: Collec
 
 def dead_choice(direction: Direction, title: str, instead: Device | None) -> Choice:
     """Return another device in the place of one that is dead, or none."""
-    what = f"The {direction.value} “{title}” {SILENT[direction]}"
-    return Choice(device=instead, note=f"{what}; using “{instead.title}”." if instead else f"{what}.")
+    alone, replaced = _SILENT_NAMED[direction]
+    if instead is None:
+        return Choice(device=None, note=alone.with_values(device=title))
+    return Choice(device=instead, note=replaced.with_values(device=title, other=instead.title))
 
 
 def is_title_of(title: str, preferred: str) -> bool:
@@ -213,7 +234,9 @@ def is_title_of(title: str, preferred: str) -> bool:
 
 def not_connected(direction: Direction, preferred: str, instead: str) -> str:
     """Return in words that the chosen device is not there now."""
-    return f"The {direction.value} “{preferred}” is not connected; using “{instead}”."
+    if direction is Direction.MICROPHONE:
+        return Text("The microphone “{device}” is not connected; using “{other}”.", device=preferred, other=instead)
+    return Text("The speaker “{device}” is not connected; using “{other}”.", device=preferred, other=instead)
 
 
 def is_refusal(cause: str) -> bool:
@@ -227,8 +250,11 @@ def not_permitted(direction: Direction) -> KnownError:
     reason = Reason.NO_MICROPHONE if direction is Direction.MICROPHONE else Reason.NO_SPEAKER
     return KnownError(
         reason,
-        f"NovaDesk is not permitted to use the {direction.value}.",
-        f"Allow it in {where}, then try again." if where else "Allow it in the system's settings, then try again.",
+        "NovaDesk is not permitted to use the microphone."
+        if direction is Direction.MICROPHONE
+        else "NovaDesk is not permitted to use the speaker.",
+        "Allow it in {where}, then try again." if where else "Allow it in the system's settings, then try again.",
+        where=where or "",
     )
 
 
@@ -243,20 +269,20 @@ def no_library() -> KnownError:
 
 def no_sound() -> KnownError:
     """Return the error of a system without any sound device."""
-    server = (
-        "Start the sound server (PulseAudio or PipeWire)" if sys.platform == "linux" else "Check the sound settings"
-    )
     return KnownError(
         Reason.SOUND_SERVER_GONE,
         "There is no sound on this system: no device and no sound server answers.",
-        f"{server}, then try again.",
+        "Start the sound server (PulseAudio or PipeWire), then try again."
+        if sys.platform == "linux"
+        else "Check the sound settings, then try again.",
     )
 
 
 def none_of(direction: Direction) -> KnownError:
     """Return the error of a system without a device of this direction."""
-    reason = Reason.NO_MICROPHONE if direction is Direction.MICROPHONE else Reason.NO_SPEAKER
-    return KnownError(reason, f"There is no {direction.value}.", f"Connect a {direction.value}, then try again.")
+    if direction is Direction.MICROPHONE:
+        return KnownError(Reason.NO_MICROPHONE, "There is no microphone.", "Connect a microphone, then try again.")
+    return KnownError(Reason.NO_SPEAKER, "There is no speaker.", "Connect a speaker, then try again.")
 
 
 def _existing(device: Device | None, direction: Direction) -> Device:
@@ -278,11 +304,12 @@ def _is_among(title: str, dead: Collection[str]) -> bool:
     return any(is_title_of(title, known) for known in dead)
 
 
-def _unknown(direction: Direction, what: str) -> KnownError:
+def _unknown(direction: Direction, what: Text) -> KnownError:
     return KnownError(
         Reason.UNKNOWN_DEVICE,
         what,
-        f"Run `novadesk devices` and set [audio] {direction.value} to a name from its list.",
+        "Run `novadesk devices` and set [audio] {setting} to a name from its list.",
+        setting=direction.value,
     )
 
 

@@ -37,6 +37,7 @@ from novadesk.audio.wire import (
 from novadesk.config import EchoSetting
 from novadesk.errors import Reason
 from novadesk.models import BargeIn, InputTrouble
+from novadesk.text import packed, unpacked
 
 HEADER = struct.Struct("<BxxxI")
 MAX_PAYLOAD_BYTES = 16_000_000
@@ -244,13 +245,15 @@ def _decode(kinds: Collection[int], header: bytes, payload: bytes) -> Any:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return str(value.value) if isinstance(value, Enum) else str(value)
+    if isinstance(value, Enum):
+        return str(value.value)
+    return packed(value if isinstance(value, str) else str(value))
 
 
 def _value(name: str, text: str) -> object:
     if name in _MAY_BE_NONE and not text:
         return None
-    return _ENUMS[name](text) if name in _ENUMS else text
+    return _ENUMS[name](text) if name in _ENUMS else unpacked(text)
 
 
 def _pack_texts(texts: tuple[str, ...]) -> bytes:

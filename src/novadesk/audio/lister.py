@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from novadesk.audio.child import START_S, Child, engine_died
 from novadesk.audio.wire import Failed, List, Listed
+from novadesk.text import Text
 
 type Names = tuple[tuple[str, ...], tuple[str, ...]]
 """Of microphones and of speakers, the default first."""
@@ -49,7 +50,7 @@ class Lister:
                 report = await child.receive(START_S)
                 match report:
                     case None:
-                        raise engine_died("does not answer")
+                        raise engine_died(Text("The audio process does not answer."))
                     case Listed():
                         return report.microphones, report.speakers
                     case Failed():

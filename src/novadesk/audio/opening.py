@@ -15,10 +15,13 @@ from novadesk.audio.devices import (
 from novadesk.audio.duplex import Duplex, OpenFailure, open_duplex
 from novadesk.audio.wire import Open, Opened
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
-STALLED_ADVICE = "NovaDesk opens it again by itself; if that does not help, connect it again or choose another one."
+STALLED_ADVICE = Text(
+    "NovaDesk opens it again by itself; if that does not help, connect it again or choose another one."
+)
 
-ALL_DEAD = "The sound device has stopped delivering sound."
+ALL_DEAD = Text("The sound device has stopped delivering sound.")
 
 _NOT_WANTED = Choice(device=None, note="")
 
@@ -50,7 +53,7 @@ def open_devices(found: DeviceList, wanted: Open) -> tuple[Duplex, Opened]:
     return duplex, Opened(
         microphone=_title(listening),
         speaker=_title(speaking),
-        note=" ".join(note for note in (listening.note, speaking.note) if note),
+        note=Text.joined(listening.note, speaking.note),
         capture_hz=duplex.capture.rate_hz,
         playout_hz=duplex.playout.rate_hz,
         capture_latency_s=duplex.capture_latency_s,
@@ -75,7 +78,10 @@ def _instead(found: DeviceList, choice: Choice, direction: Direction, dead: Sequ
     default = found.default(direction)
     if default is None or default.title == title:
         return choice
-    return Choice(device=default, note=f"The {direction.value} “{title}” does not open; using “{default.title}”.")
+    template = Text("The microphone “{device}” does not open; using “{other}”.")
+    if direction is Direction.SPEAKER:
+        template = Text("The speaker “{device}” does not open; using “{other}”.")
+    return Choice(device=default, note=template.with_values(device=title, other=default.title))
 
 
 def _not_opened(failure: OpenFailure, listening: Choice, speaking: Choice) -> KnownError:
@@ -83,12 +89,14 @@ def _not_opened(failure: OpenFailure, listening: Choice, speaking: Choice) -> Kn
         return not_permitted(Direction.MICROPHONE if failure.microphone else Direction.SPEAKER)
     if failure.microphone and failure.speaker:
         return no_sound()
-    if failure.microphone:
-        reason, what = Reason.NO_MICROPHONE, f"The microphone “{_title(listening)}” does not open"
-    else:
-        reason, what = Reason.NO_SPEAKER, f"The speaker “{_title(speaking)}” does not open"
     return KnownError(
-        reason, f"{what} ({failure.cause}).", "Close other programs that use it, or choose another device in Settings."
+        Reason.NO_MICROPHONE if failure.microphone else Reason.NO_SPEAKER,
+        "The microphone “{device}” does not open ({cause})."
+        if failure.microphone
+        else "The speaker “{device}” does not open ({cause}).",
+        "Close other programs that use it, or choose another device in Settings.",
+        device=_title(listening if failure.microphone else speaking),
+        cause=failure.cause,
     )
 
 

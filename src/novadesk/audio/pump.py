@@ -248,7 +248,7 @@ class Pump:
         self._outbox.put(
             Failed(
                 reason=Reason.DEVICE_STALLED,
-                what=f"The {dead.value} {SILENT[dead]}." if dead else ALL_DEAD,
+                what=SILENT[dead] if dead else ALL_DEAD,
                 advice=STALLED_ADVICE,
                 cause=cause,
                 dead=dead,

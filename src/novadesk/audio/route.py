@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from novadesk.audio.devices import SERVER_ALIASES, Direction, is_title_of, not_connected
 from novadesk.audio.serverview import Move, ServerDevice, ServerView
+from novadesk.text import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,6 @@ class _Way:
     def _towards_home(self, device: ServerDevice, names: set[str], pid: int) -> _Step:
         """Judge the stream of the preferred device."""
         self._home = self._home or device.name
-        word = self._direction.value
         if device.name == self._home:
             self._absent = False
             return self.still()
@@ -107,7 +107,9 @@ class _Way:
             return _Step(title=device.title, note=not_connected(self._direction, self._opened, device.title))
         if self._absent:
             return _Step(title=self._opened, move=self._move(pid, self._home))
-        note = f"The {word} was changed to “{device.title}” in the system's sound settings."
+        note = Text("The microphone was changed to “{device}” in the system's sound settings.", device=device.title)
+        if self._direction is Direction.SPEAKER:
+            note = Text("The speaker was changed to “{device}” in the system's sound settings.", device=device.title)
         return _Step(title=device.title, note=note)
 
     def _elsewhere(self, names: set[str], gained: frozenset[str]) -> _Step:
@@ -124,7 +126,9 @@ class _Way:
         for name in (self._home if self._at_home else "", self._default, *names):
             if name in names:
                 return _Step(move=self._move(pid, name), deaf=True, title=self._opened)
-        return _Step(deaf=True, note="There is no microphone: the sound system offers only what the speaker plays.")
+        return _Step(
+            deaf=True, note=Text("There is no microphone: the sound system offers only what the speaker plays.")
+        )
 
     def _move(self, pid: int, name: str) -> Move:
         return Move(direction=self._direction, pid=pid, device=name)
@@ -170,7 +174,7 @@ class Router:
             deaf=steps[0].deaf,
             microphone=steps[0].title,
             speaker=steps[1].title,
-            note=" ".join(note for note in (self._note, *(step.note for step in steps)) if note),
+            note=Text.joined(self._note, *(step.note for step in steps)),
             gained=bool(gained),
             reopen=any(step.reopen for step in steps),
             ask=any(step.ask for step in steps),

@@ -101,7 +101,7 @@ class Controller:
             on_changed=self._changed,
             recorder=recorder,
         )
-        self._background = Background(on_error=lambda error: self._view.notice(str(error)), on_done=self._changed)
+        self._background = Background(on_error=lambda error: self._view.notice(error.whole), on_done=self._changed)
         self._watch = Alarm(self._on_watch)
 
     def _make_switch(self) -> SoundSwitch:
@@ -233,7 +233,7 @@ class Controller:
             return
         if self._driver.state.phase is Phase.LISTENING and self._driver.uplink.silent:
             if self._driver.uplink.mode is TalkMode.HOLD and not self._driver.uplink.muted:
-                self._view.notice("Nothing heard. Hold the talk button while you speak.")
+                self._view.notice(Text("Nothing heard. Hold the talk button while you speak."))
             self._driver.dispatch(lifecycle.NothingSaid())
             return
         if self._driver.state.phase is Phase.LISTENING or not self._driver.live:

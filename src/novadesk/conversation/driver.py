@@ -38,6 +38,7 @@ from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.session_events import SessionEvent, TextPlanned, ToolRequested, UserTextReceived
 from novadesk.protocol.transcript import TurnText
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -358,7 +359,7 @@ class Driver:
 
     def _lose_questions(self) -> None:
         if self._questions.link_lost():
-            self._view.notice("A question was not answered. Please ask it again.")
+            self._view.notice(Text("A question was not answered. Please ask it again."))
 
     def _perform(self, action: lifecycle.Action, before: lifecycle.Lifecycle) -> None:
         match action:

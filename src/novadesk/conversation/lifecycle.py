@@ -60,6 +60,7 @@ from novadesk.conversation.renewal import (
 )
 from novadesk.conversation.supervisor import Policy, Verdict, judge
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 __all__ = [
     "LIVE",
@@ -179,7 +180,7 @@ def _rest(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         return state, (WaitUntil(at=now + policy.look_s, timer=Timer.IDLE),)
     resting, actions = _over(state, Phase.IDLE)
     minutes = max(1, round(policy.idle_s / 60))
-    line = f"Resting after {minutes} min without a turn. The conversation goes on when you talk."
+    line = Text("Resting after {n} min without a turn. The conversation goes on when you talk.", n=minutes)
     return resting, (*actions, Tell(message=line))
 
 

@@ -4,6 +4,7 @@ from novadesk.conversation.record import Record, carried_line
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.view import View
+from novadesk.text import Text
 
 
 class Losses:
@@ -27,14 +28,14 @@ class Losses:
     def tell_back(self, after_s: float, began_at: float) -> None:
         """Say in one line that an outage is over, what was kept, and what was not."""
         self._tally.came_back(after_s, began_at)
-        line = f"Back after {max(1, round(after_s))} s."
+        parts: list[str] = [Text("Back after {s} s.", s=max(1, round(after_s)))]
         conversation = self._record.conversation
         if conversation is not None and (turns := max(conversation.turns, len(self._record.turns))):
-            line += f" {carried_line(turns)}"
+            parts.append(carried_line(turns))
         lost = self._newly_lost()  # a line that tells of a loss stays, whatever becomes of the link
-        self._view.notice(f"{line} {lost}".rstrip(), about=None if lost else began_at)
+        self._view.notice(Text.joined(*parts, lost), about=None if lost else began_at)
 
     def _newly_lost(self) -> str:
         """Return in words what was lost of the person's speech since this was asked last, or an empty text."""
         lost_s = self._tally.lost(self._uplink.lost_frames)
-        return f"{lost_s:.1f} s of what you said were lost." if lost_s else ""
+        return Text("{s} s of what you said were lost.", s=f"{lost_s:.1f}") if lost_s else ""

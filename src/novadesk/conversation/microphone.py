@@ -1,16 +1,19 @@
 """Whether there is a microphone, and what is wrong with it, in words. Pure."""
 
 from novadesk.models import InputTrouble
+from novadesk.text import Text
 
 NOTES: dict[InputTrouble, str] = {
     InputTrouble.NONE: "",
-    InputTrouble.ZEROS: (
+    InputTrouble.ZEROS: Text(
         "The microphone sends exact silence. Look for a switch on it, or choose another one in Settings."
     ),
-    InputTrouble.MUTED: "The microphone is switched off. Unmute it with its own switch, or in the system's settings.",
-    InputTrouble.QUIET: "The microphone is very quiet. Speak closer to it, or raise its level in the system.",
-    InputTrouble.CLIPPED: "The microphone is too loud and distorts. Lower its level in the system's settings.",
-    InputTrouble.MONITOR: (
+    InputTrouble.MUTED: Text(
+        "The microphone is switched off. Unmute it with its own switch, or in the system's settings."
+    ),
+    InputTrouble.QUIET: Text("The microphone is very quiet. Speak closer to it, or raise its level in the system."),
+    InputTrouble.CLIPPED: Text("The microphone is too loud and distorts. Lower its level in the system's settings."),
+    InputTrouble.MONITOR: Text(
         "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
     ),
     InputTrouble.DEAD: (

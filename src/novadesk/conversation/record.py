@@ -13,11 +13,12 @@ from novadesk.conversation.label import make_label
 from novadesk.conversation.ports import Archive, Clock
 from novadesk.conversation.privacy import PrivateTurns
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn, counted, make_handle, no_such_conversation
+from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn, make_handle, no_such_conversation
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.limits import DEFAULT
 from novadesk.protocol.transcript import TurnText
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -27,22 +28,22 @@ _WIRE_ROLES = {Role.USER: WireRole.USER, Role.ASSISTANT: WireRole.ASSISTANT}
 
 def recovered_line(turns: int) -> str:
     """Return what the person reads after a start that found the conversation of last time."""
-    return f"Recovered {counted(turns, 'turn')} from last time."
+    return Text.counted("Recovered 1 turn from last time.", "Recovered {n} turns from last time.", turns)
 
 
 def remade_line(turns: int) -> str:
     """Return what the person reads when the remote copy of a conversation had gone and is made again."""
-    return f"Recovered {counted(turns, 'turn')}."
+    return Text.counted("Recovered 1 turn.", "Recovered {n} turns.", turns)
 
 
 def carried_line(turns: int) -> str:
     """Return what the person reads when a conversation goes on with what was said before."""
-    return f"{counted(turns, 'turn')} carried over."
+    return Text.counted("1 turn carried over.", "{n} turns carried over.", turns)
 
 
 def lost_line(turns: int) -> str:
     """Return what the person reads when the program ends with turns that the disk never took."""
-    return f"{counted(turns, 'turn')} could not be saved."
+    return Text.counted("1 turn could not be saved.", "{n} turns could not be saved.", turns)
 
 
 class Record:
@@ -325,8 +326,8 @@ class Record:
         for turn in self._waiting():
             self._on_shown(turn.turn_id)
         if error is not None and (count := self.unsaved):
-            kept = f"{counted(count, 'turn')} {'is' if count == 1 else 'are'} not saved yet."
-            error = KnownError(error.reason, f"{error.what} {kept}", error.advice)
+            kept = Text.counted("1 turn is not saved yet.", "{n} turns are not saved yet.", count)
+            error = KnownError(error.reason, Text("{what} {kept}", what=error.what, kept=kept), error.advice)
         self._on_trouble(error)
         self._on_changed()
 

@@ -8,6 +8,7 @@ from novadesk.conversation.ear import Ear
 from novadesk.conversation.ports import Clock
 from novadesk.conversation.questions import Questions
 from novadesk.conversation.uplink import Uplink
+from novadesk.text import Text
 
 LATE_S = 5.0
 """How long after a stop the words may still come that were said before it."""
@@ -58,7 +59,7 @@ class Stopping:
         elif phase in _AWAY and not self._uplink.talking:
             questions, spoken = self._questions.forgo(), self._uplink.forget()
             if questions or spoken:
-                self._notice("What you asked is not asked again.")
+                self._notice(Text("What you asked is not asked again."))
 
     def talks_anew(self) -> bool:
         """Return whether words that are understood now were said after the stop: their answer is wanted."""

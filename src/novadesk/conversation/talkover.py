@@ -12,14 +12,14 @@ from novadesk.conversation.ports import Clock
 from novadesk.conversation.selfhearing import SelfHearing
 from novadesk.conversation.uplink import Uplink
 from novadesk.models import BargeIn
+from novadesk.text import Text
 
 _VOICED_S = 0.1
-_TAKES_TURNS = "You take turns now: NovaDesk does not listen while it speaks."
-_HEARS_ITSELF = "NovaDesk seems to hear its own voice."
+_TAKES_TURNS = Text("You take turns now: NovaDesk does not listen while it speaks.")
 _ADVICE = {
-    EchoSetting.SPEAKERS: f"{_HEARS_ITSELF} Use a headset, or turn the volume down.",
-    EchoSetting.HEADSET: f"{_HEARS_ITSELF} Use a headset, or choose Speakers in Settings.",
-    EchoSetting.HALF_DUPLEX: f"{_HEARS_ITSELF} Turn the volume down, or use a headset.",
+    EchoSetting.SPEAKERS: Text("NovaDesk seems to hear its own voice. Use a headset, or turn the volume down."),
+    EchoSetting.HEADSET: Text("NovaDesk seems to hear its own voice. Use a headset, or choose Speakers in Settings."),
+    EchoSetting.HALF_DUPLEX: Text("NovaDesk seems to hear its own voice. Turn the volume down, or use a headset."),
 }
 
 
@@ -81,8 +81,11 @@ class TalkOver:
         """Take how much louder the echo is than the voice, 0 while unknown; about once a second."""
         if self._level.look(echo_over_voice_db):
             self._notice(
-                f"The speaker reaches the microphone {echo_over_voice_db:.0f} dB louder than your voice. "
-                "Turn the volume down, or use a headset."
+                Text(
+                    "The speaker reaches the microphone {n} dB louder than your voice. "
+                    "Turn the volume down, or use a headset.",
+                    n=round(echo_over_voice_db),
+                )
             )
 
     def heed_gate(self, now: float) -> None:

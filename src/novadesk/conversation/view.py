@@ -15,11 +15,12 @@ from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.voicing import Voicing
 from novadesk.errors import KnownError, Layer
 from novadesk.models import BackendKind
+from novadesk.text import Text
 
 BACKEND_NAMES = {
-    BackendKind.PRACTICE: "Practice partner (local)",
-    BackendKind.BEDROCK: "Amazon Bedrock",
-    BackendKind.GATEWAY: "Gateway",
+    BackendKind.PRACTICE: Text("Practice partner (local)"),
+    BackendKind.BEDROCK: Text("Amazon Bedrock"),
+    BackendKind.GATEWAY: Text("Gateway"),
 }
 _NOTICES = 8
 

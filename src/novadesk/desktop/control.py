@@ -43,8 +43,9 @@ def send(path: Path, request: dict[str, Any], deadline_s: float = 5.0) -> dict[s
     except TimeoutError as error:
         raise KnownError(
             Reason.TIMED_OUT,
-            f"NovaDesk did not answer within {deadline_s:g} seconds.",
+            "NovaDesk did not answer within {s} seconds.",
             "Try again; if it stays so, end NovaDesk and start it anew.",
+            s=deadline_s,
         ) from error
     except OSError as error:
         raise refused("The connection to the running NovaDesk broke.") from error
@@ -80,8 +81,9 @@ def check_private(folder: Path) -> None:
     ):
         raise KnownError(
             Reason.CONTROL_REFUSED,
-            f"The folder {folder} is not private to you.",
-            f"Remove {folder}, or give it to yourself with mode 0700.",
+            "The folder {folder} is not private to you.",
+            "Remove {folder}, or give it to yourself with mode 0700.",
+            folder=str(folder),
         )
 
 

@@ -90,11 +90,14 @@ class CoreLock:
 
     def _taken(self) -> KnownError:
         holder = self.holder()
-        who = f" (process {holder.pid}, {holder.role})" if holder else ""
         return KnownError(
             Reason.ALREADY_RUNNING,
-            f"NovaDesk is already running here{who}.",
+            "NovaDesk is already running here (process {pid}, {role})."
+            if holder
+            else "NovaDesk is already running here.",
             "Use that one, end it, or give another --profile.",
+            pid=str(holder.pid) if holder else "",
+            role=holder.role if holder else "",
         )
 
 

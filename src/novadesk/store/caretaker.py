@@ -107,7 +107,7 @@ class Caretaker:
         elif health is Health.DAMAGED:
             _log.error("the store is damaged")
             repair.mark_suspect(self._database.file)
-            self._on_note(str(faults.damaged(self._database.file)))
+            self._on_note(faults.damaged(self._database.file).whole)
 
     async def _run(self) -> None:
         wait_s = self._first_s

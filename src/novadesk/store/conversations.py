@@ -164,8 +164,9 @@ class Conversations:
         if words is not None and not 0 < len(words) <= MAX_EDIT_CHARS:
             raise KnownError(
                 Reason.BAD_INPUT,
-                f"A turn needs words, {MAX_EDIT_CHARS:,} characters of them at most.",
+                "A turn needs words, {n} characters of them at most.",
                 "Write some, or take its own words back.",
+                n=MAX_EDIT_CHARS,
             )
         return await self._database.run(lambda db: _edit(db, turn_id, words))
 

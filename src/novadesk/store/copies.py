@@ -128,7 +128,11 @@ def copy_store(source: Path, target: Path, stop: threading.Event | None = None) 
         os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise KnownError(
-            Reason.BAD_INPUT, f"The copy {target} cannot be made: {error.strerror}.", "Name another file."
+            Reason.BAD_INPUT,
+            "The copy {file} cannot be made: {why}.",
+            "Name another file.",
+            file=str(target),
+            why=str(error.strerror),
         ) from error
     try:
         with reading(source) as original, closing(connect(str(target))) as copy:

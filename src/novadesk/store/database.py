@@ -341,8 +341,9 @@ def _check(db: sqlite3.Connection, file: Path, *, all_of_it: bool, thoroughly: b
     if schema.version(db) > schema.NEWEST:
         raise KnownError(
             Reason.STORE_BROKEN,
-            f"The store {file} was written by a newer NovaDesk.",
+            "The store {file} was written by a newer NovaDesk.",
             "Update NovaDesk; the file has not been touched.",
+            file=str(file),
         )
     if all_of_it:
         read_all(db, thoroughly=thoroughly)

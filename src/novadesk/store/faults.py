@@ -42,16 +42,18 @@ def describe(error: Exception, file: Path) -> KnownError | None:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return KnownError(
             Reason.STORE_LOCKED,
-            f"Another program is holding the store {file}.",
+            "Another program is holding the store {file}.",
             "Close the other program that has the file open; NovaDesk tries again.",
+            file=str(file),
         )
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(file)):
         return disk_full(file)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
         return KnownError(
             Reason.STORE_LOCKED,
-            f"The store {file} cannot be read or written.",
+            "The store {file} cannot be read or written.",
             "Look after the disk and the permissions of its folder; NovaDesk tries again.",
+            file=str(file),
         )
     return None
 
@@ -62,8 +64,10 @@ def describe_os(error: OSError, file: Path) -> KnownError:
         return disk_full(file)
     return KnownError(
         Reason.STORE_LOCKED,
-        f"The store {file} cannot be opened: {error.strerror}.",
+        "The store {file} cannot be opened: {why}.",
         "Make the folder writable for you, or free some space, and start again.",
+        file=str(file),
+        why=str(error.strerror),
     )
 
 
@@ -71,15 +75,19 @@ def damaged(file: Path) -> KnownError:
     """Return the error for a file that is not whole."""
     return KnownError(
         Reason.STORE_BROKEN,
-        f"The store {file} is damaged.",
+        "The store {file} is damaged.",
         "Start NovaDesk again: it sets the damaged file aside and brings back what it can.",
+        file=str(file),
     )
 
 
 def disk_full(file: Path) -> KnownError:
     """Return the error for a disk without room."""
     return KnownError(
-        Reason.DISK_FULL, f"The disk that holds {file} is full.", "Free some space; NovaDesk tries again."
+        Reason.DISK_FULL,
+        "The disk that holds {file} is full.",
+        "Free some space; NovaDesk tries again.",
+        file=str(file),
     )
 
 

@@ -11,13 +11,14 @@ from typing import Protocol
 
 from novadesk.errors import KnownError, Reason
 from novadesk.store.database import Database
+from novadesk.text import Text
 
 _MAX_GENERATIONS = 24
 """Sessions of one chain kept in an entry: a Windows keyring entry holds 1,280 characters, an id takes 42, the resume
 secret 43."""
 
 _SECRET = "secret"
-_FOR_THIS_RUN = "NovaDesk remembers its remote sessions for this run only, and looks them up again next time."
+_FOR_THIS_RUN = Text("NovaDesk remembers its remote sessions for this run only, and looks them up again next time.")
 
 
 class Keychain(Protocol):
@@ -73,7 +74,7 @@ class Registry:
         self._resting_until = 0.0
         self._known: dict[str, dict[int, str]] = {}
         self._kept: dict[str, _Entry] = {}
-        self._note = f"There is no keyring. {_FOR_THIS_RUN}" if keychain is None else ""
+        self._note = Text.joined(Text("There is no keyring."), _FOR_THIS_RUN) if keychain is None else ""
 
     @property
     def note(self) -> str:
@@ -187,7 +188,7 @@ class Registry:
     def _rest(self, error: KnownError | TimeoutError) -> None:
         self._resting_until = self._now() + self._rest_s
         known = error if isinstance(error, KnownError) else _no_answer()
-        self._note = f"{known.what} {known.advice} {_FOR_THIS_RUN}"
+        self._note = Text.joined(known.what, known.advice, _FOR_THIS_RUN)
 
 
 def _no_answer() -> KnownError:

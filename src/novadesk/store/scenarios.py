@@ -61,8 +61,9 @@ class Scenarios:
         if not force and (scenario.name in _BUILT_IN or self.is_own(scenario.name)):
             raise KnownError(
                 Reason.BAD_INPUT,
-                f"There is a scenario {scenario.name} already.",
+                "There is a scenario {name} already.",
                 "Give yours another name, or use --force to take its place.",
+                name=scenario.name,
             )
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,14 +108,20 @@ def read(file: Path) -> Scenario:
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise KnownError(Reason.BAD_INPUT, f"The file {file} is too large for a scenario.", "Choose another one.")
+            raise KnownError(
+                Reason.BAD_INPUT, "The file {file} is too large for a scenario.", "Choose another one.", file=str(file)
+            )
         return from_toml(content.decode(), file.stem)
     except FileNotFoundError as error:
-        raise KnownError(Reason.FILE_MISSING, f"There is no file {file}.", "Name another one.") from error
+        raise KnownError(
+            Reason.FILE_MISSING, "There is no file {file}.", "Name another one.", file=str(file)
+        ) from error
     except OSError as error:
         raise _unusable(file, error) from error
     except UnicodeDecodeError as error:
-        raise KnownError(Reason.BAD_INPUT, f"The file {file} is not UTF-8.", "Save it as UTF-8.") from error
+        raise KnownError(
+            Reason.BAD_INPUT, "The file {file} is not UTF-8.", "Save it as UTF-8.", file=str(file)
+        ) from error
 
 
 def _unknown() -> KnownError:
@@ -125,4 +132,6 @@ def _unknown() -> KnownError:
 
 def _unusable(file: Path, error: OSError) -> KnownError:
     why = error.strerror or "input/output error"
-    return KnownError(Reason.BAD_INPUT, f"The file {file} cannot be used ({why}).", "Make it usable for you.")
+    return KnownError(
+        Reason.BAD_INPUT, "The file {file} cannot be used ({why}).", "Make it usable for you.", file=str(file), why=why
+    )

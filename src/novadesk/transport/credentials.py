@@ -73,8 +73,9 @@ class ProfileCredentials:
         except TimeoutError as error:
             raise KnownError(
                 Reason.TIMED_OUT,
-                f"The AWS keys were not found within {self._deadline_s:g} seconds.",
+                "The AWS keys were not found within {s} seconds.",
                 "Check the network, or the program that your profile gets its keys from.",
+                s=self._deadline_s,
             ) from error
 
     def _find(self) -> FrozenCredentials:
@@ -105,7 +106,10 @@ def expired(profile: str) -> KnownError:
     """Return the error for keys that are over."""
     name = f" --profile {profile}" if profile else ""
     return KnownError(
-        Reason.CREDENTIALS_EXPIRED, "The AWS keys have expired.", f"Run `aws sso login{name}`, or renew the keys."
+        Reason.CREDENTIALS_EXPIRED,
+        "The AWS keys have expired.",
+        "Run `aws sso login{name}`, or renew the keys.",
+        name=name,
     )
 
 
@@ -135,8 +139,9 @@ def _translate(error: Exception, profile: str) -> KnownError:
     if kind == "ProfileNotFound":
         return KnownError(
             Reason.NO_CREDENTIALS,
-            f"There is no AWS profile named “{profile}”." if profile else "The AWS profile in use does not exist.",
+            "There is no AWS profile named “{profile}”." if profile else "The AWS profile in use does not exist.",
             "Run `aws configure list-profiles` to see the names, then set AWS_PROFILE or [backend] profile.",
+            profile=profile,
         )
     if kind in _NETWORK:
         return KnownError(
@@ -153,8 +158,10 @@ def _translate(error: Exception, profile: str) -> KnownError:
         )
     return KnownError(
         Reason.NO_CREDENTIALS,
-        f"The AWS keys could not be had ({service_code or kind}).",
-        f"Check them with `aws sts get-caller-identity{name}`.",
+        "The AWS keys could not be had ({code}).",
+        "Check them with `aws sts get-caller-identity{name}`.",
+        code=service_code or kind,
+        name=name,
     )
 
 

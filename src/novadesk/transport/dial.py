@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from novadesk.daemon import DaemonCall
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.text import Text
 from novadesk.transport.endpoint import Endpoint
 from novadesk.transport.proxy import Proxy, open_tunnel
 from novadesk.transport.trust import Trust, no_http2, refusal
@@ -67,8 +68,10 @@ async def dial(endpoint: Endpoint, *, trust: Trust | None, proxy: Proxy | None, 
     except TimeoutError as error:
         raise KnownError(
             Reason.TIMED_OUT,
-            f"{endpoint.host} did not answer within {deadline_s:g} seconds.",
+            "{host} did not answer within {s} seconds.",
             "Check the network; NovaDesk tries again by itself.",
+            host=endpoint.host,
+            s=deadline_s,
         ) from error
 
 
@@ -78,7 +81,7 @@ async def _connect(host: str, port: int) -> Wire:
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), name="novadesk-names"
         ).result(deadline_s=60.0)
     except (socket.gaierror, UnicodeError) as error:
-        raise unreachable(host, "its name is not known") from error
+        raise unreachable(host, Text("its name is not known")) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     return await _race(host, addresses, port)
 
@@ -103,7 +106,7 @@ async def _race(host: str, addresses: Iterable[str], port: int) -> Wire:
     finally:
         await _abandon(running)
     if not isinstance(cause, OSError):
-        raise unreachable(host, "it has no address") from cause
+        raise unreachable(host, Text("it has no address")) from cause
     raise unreachable(host, _why(cause)) from cause
 
 
@@ -129,20 +132,24 @@ async def _encrypt(wire: Wire, host: str, context: ssl.SSLContext | None) -> Non
     except ssl.SSLError as error:
         raise refusal(host, error) from error
     except OSError as error:
-        raise unreachable(host, "it broke off the encrypted connection") from error
+        raise unreachable(host, Text("it broke off the encrypted connection")) from error
 
 
 def unreachable(host: str, why: str) -> KnownError:
     """Return the error for a host that cannot be connected to."""
     return KnownError(
-        Reason.UNREACHABLE, f"{host} cannot be reached: {why}.", "Check the network; NovaDesk tries again by itself."
+        Reason.UNREACHABLE,
+        "{host} cannot be reached: {why}.",
+        "Check the network; NovaDesk tries again by itself.",
+        host=host,
+        why=why,
     )
 
 
 def _why(error: OSError) -> str:
     return {
-        errno.ECONNREFUSED: "nothing answers there",
-        errno.ENETUNREACH: "this computer is offline",
-        errno.EHOSTUNREACH: "there is no way to it",
-        errno.ETIMEDOUT: "it does not answer",
-    }.get(error.errno or 0, "the connection failed")
+        errno.ECONNREFUSED: Text("nothing answers there"),
+        errno.ENETUNREACH: Text("this computer is offline"),
+        errno.EHOSTUNREACH: Text("there is no way to it"),
+        errno.ETIMEDOUT: Text("it does not answer"),
+    }.get(error.errno or 0, Text("the connection failed"))

@@ -183,7 +183,10 @@ def _by_status(chain: list[BaseException]) -> KnownError | None:
     if 400 <= refused.status < 500:
         return KnownError(
             Reason.BAD_REQUEST,
-            f"The service refuses the request (status {refused.status}).",
+            "The service refuses the request (status {status}).",
             "Check the endpoint, model and region in the settings.",
+            status=str(refused.status),
         )
-    return KnownError(Reason.UNAVAILABLE, f"The service failed (status {refused.status}).", _BY_ITSELF)
+    return KnownError(
+        Reason.UNAVAILABLE, "The service failed (status {status}).", _BY_ITSELF, status=str(refused.status)
+    )

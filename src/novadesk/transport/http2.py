@@ -21,6 +21,7 @@ import h2.exceptions
 import h2.settings
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 from novadesk.transport.dial import Wire
 from novadesk.transport.goaway import Goaway, GoawayFilter
 
@@ -209,19 +210,19 @@ class Exchange:
         try:
             await work
         except h2.exceptions.ProtocolError as error:
-            self._fail(_lost("the server broke the rules of HTTP/2"), error)
+            self._fail(_lost(Text("The connection was lost: the server broke the rules of HTTP/2.")), error)
         except OSError as error:
-            self._fail(_lost("the network broke it"), error)
+            self._fail(_lost(Text("The connection was lost: the network broke it.")), error)
         except Exception as error:
             _log.exception("An HTTP/2 exchange met a fault of our own.")
-            self._fail(_lost("NovaDesk made a mistake"), error)
+            self._fail(_lost(Text("The connection was lost: NovaDesk made a mistake.")), error)
 
     async def _read_all(self) -> None:
         goaways = GoawayFilter()
         while not self.over:
             data = await self._wire.reader.read(_READ_BYTES)
             if not data:
-                self._fail(_lost("the server closed it"))
+                self._fail(_lost(Text("The connection was lost: the server closed it.")))
                 return
             self._heard_at = asyncio.get_running_loop().time()
             frames, announcements = goaways.feed(data)
@@ -246,13 +247,15 @@ class Exchange:
             case h2.events.StreamEnded():
                 self._end()
             case h2.events.StreamReset(error_code=code):
-                self._fail(_lost(f"the server reset it, {_name(code)}"))
+                self._fail(_lost(Text("The connection was lost: the server reset it, {code}.", code=_name(code))))
             case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
                 self._room.set()
 
     def _take_goaway(self, announcement: Goaway) -> None:
         if announcement.last_stream_id < self._stream_id:
-            self._fail(_lost(f"the server went away, {_name(announcement.code)}"))
+            self._fail(
+                _lost(Text("The connection was lost: the server went away, {code}.", code=_name(announcement.code)))
+            )
 
     async def _write_all(self, body: AsyncIterable[bytes]) -> None:
         async for part in body:
@@ -286,7 +289,7 @@ class Exchange:
             self._flush()
             await asyncio.sleep(self._timing.ping_answer_s)
             if self._heard_at == heard_at:
-                self._fail(_lost("the server gives no sign of life"))
+                self._fail(_lost(Text("The connection was lost: the server gives no sign of life.")))
 
     def _give_back(self, window_bytes: int) -> None:
         if window_bytes and not self.over:
@@ -299,11 +302,11 @@ class Exchange:
         if data and not writer.transport.is_closing():
             writer.write(data)
             if writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
-                self._fail(_lost("the server does not read"))
+                self._fail(_lost(Text("The connection was lost: the server does not read.")))
 
     def _end(self) -> None:
         if not self._response.done():
-            self._fail(_lost("the server ended it without an answer"))
+            self._fail(_lost(Text("The connection was lost: the server ended it without an answer.")))
         elif not self.over:
             self._ended = True
             self._wake()
@@ -326,13 +329,13 @@ class Exchange:
             self._tasks.append(asyncio.create_task(self._guard(close(flush=False)), name="http2-body"))
 
 
-def _lost(how: str) -> KnownError:
-    return KnownError(Reason.LINK_LOST, f"The connection was lost: {how}.", "NovaDesk connects again by itself.")
+def _lost(what: Text) -> KnownError:
+    return KnownError(Reason.LINK_LOST, what, "NovaDesk connects again by itself.")
 
 
 def _timed_out(seconds: float) -> KnownError:
     return KnownError(
-        Reason.TIMED_OUT, f"The service did not answer within {seconds:g} seconds.", "NovaDesk tries again by itself."
+        Reason.TIMED_OUT, "The service did not answer within {s} seconds.", "NovaDesk tries again by itself.", s=seconds
     )
 
 

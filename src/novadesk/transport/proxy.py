@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 from novadesk.transport.endpoint import Endpoint, is_loopback
 
 _MAX_ANSWER_BYTES = 16_384
@@ -58,22 +59,30 @@ async def open_tunnel(
         await writer.drain()
         answer = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
-        raise _refused(proxy, "closed the connection without an answer") from error
+        raise _refused(Text("The proxy {proxy} closed the connection without an answer.", proxy=proxy.host)) from error
     except asyncio.LimitOverrunError as error:
-        raise _refused(proxy, "answered with something that is not HTTP") from error
+        raise _refused(Text("The proxy {proxy} answered with something that is not HTTP.", proxy=proxy.host)) from error
     except OSError as error:
-        raise _refused(proxy, "broke the connection") from error
+        raise _refused(Text("The proxy {proxy} broke the connection.", proxy=proxy.host)) from error
     status = _status(answer)
     if status == 407:
         raise KnownError(
             Reason.PROXY_REFUSED,
-            f"The proxy {proxy.host} wants a name and password.",
+            "The proxy {host} wants a name and password.",
             "Put them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.",
+            host=proxy.host,
         )
     if status is None:
-        raise _refused(proxy, "answered with something that is not HTTP")
+        raise _refused(Text("The proxy {proxy} answered with something that is not HTTP.", proxy=proxy.host))
     if not 200 <= status < 300:
-        raise _refused(proxy, f"does not connect to {endpoint.host} (status {status})")
+        raise _refused(
+            Text(
+                "The proxy {proxy} does not connect to {host} (status {status}).",
+                proxy=proxy.host,
+                host=endpoint.host,
+                status=str(status),
+            )
+        )
 
 
 def _status(answer: bytes) -> int | None:
@@ -126,9 +135,9 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
     return environment.get(name) or environment.get(name.upper()) or ""
 
 
-def _refused(proxy: Proxy, how: str) -> KnownError:
+def _refused(what: Text) -> KnownError:
     return KnownError(
         Reason.PROXY_REFUSED,
-        f"The proxy {proxy.host} {how}.",
+        what,
         "Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ def _make_context(ca_bundle: str) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             raise KnownError(
                 Reason.TLS_REFUSED,
-                f"The certificate bundle {ca_bundle} is missing or holds no certificate.",
+                "The certificate bundle {file} is missing or holds no certificate.",
                 "Set AWS_CA_BUNDLE or [backend] ca_bundle to a PEM file, or leave it empty.",
+                file=str(ca_bundle),
             ) from error
     return context
 
@@ -49,18 +51,22 @@ def _make_context(ca_bundle: str) -> ssl.SSLContext:
 def refusal(host: str, error: ssl.SSLError) -> KnownError:
     """Return the error for a TLS handshake that failed, naming the problem with the certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        problem = (error.verify_message or "it cannot be verified").rstrip(".")
+        problem = error.verify_message.rstrip(".") if error.verify_message else Text("it cannot be verified")
         return KnownError(
             Reason.TLS_REFUSED,
-            f"The certificate of {host} is not trusted: {problem}.",
+            "The certificate of {host} is not trusted: {why}.",
             "If your network inspects traffic, set AWS_CA_BUNDLE to its certificate; otherwise check the clock.",
+            host=host,
+            why=problem,
         )
     if error.reason and "NO_APPLICATION_PROTOCOL" in error.reason:
         return no_http2(host)
     return KnownError(
         Reason.TLS_REFUSED,
-        f"{host} refused the encrypted connection ({error.reason or 'no reason given'}).",
+        "{host} refused the encrypted connection ({why}).",
         "Check the address, and whether a proxy or firewall stands in between.",
+        host=host,
+        why=error.reason or Text("no reason given"),
     )
 
 
@@ -68,6 +74,7 @@ def no_http2(host: str) -> KnownError:
     """Return the error for a server that does not agree on HTTP/2."""
     return KnownError(
         Reason.TLS_REFUSED,
-        f"{host} does not speak HTTP/2, which live speech needs.",
+        "{host} does not speak HTTP/2, which live speech needs.",
         "Check the address; a proxy that inspects traffic must let HTTP/2 through.",
+        host=host,
     )

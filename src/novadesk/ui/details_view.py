@@ -187,6 +187,7 @@ class DetailsView(QFrame):
             key.setObjectName("drawerKey")
             key.setBuddy(value)
             key.setFixedWidth(self._theme.px(96))
+            key.setWordWrap(True)
             self._titles[name] = key
             line = QHBoxLayout()
             line.setSpacing(self._theme.px(tokens.SPACE_2))

@@ -71,7 +71,8 @@ def trn(one: str, many: str, n: int, /, **values: Value) -> str:
 
 def written(value: float) -> str:
     """Return a number as the language writes it: whole ones in groups, others with the digits they have."""
-    if isinstance(value, int):
+    if isinstance(value, int) or value.is_integer():
+        value = int(value)
         return _State.locale.toString(value)
     digits = len(repr(value).partition(".")[2])
     return _State.locale.toString(value, "f", digits)

@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         self._lateness = Lateness(self)
         self._lateness.came.connect(self._on_late)
         self.snapshot = Snapshot()
-        self.theme = Theme(scheme, self)
+        self.theme = Theme(scheme, self, window=settings.window)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
         self.dialog: SettingsDialog | AboutDialog | Wizard | None = None
         self.question: Question | None = None

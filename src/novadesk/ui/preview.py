@@ -1,6 +1,7 @@
 """Draw every state of the window to PNG files: `python -m novadesk.ui.preview OUT_DIR [NAME…]`.
 
-NOVADESK_PREVIEW_FONT_PX sets the size of the system's font, such as 26 for 200 %; NOVADESK_CONTRAST=high the palette.
+NOVADESK_PREVIEW_FONT_PX sets the size of the system's font, such as 26 for 200 %; NOVADESK_CONTRAST=high the palette;
+NOVADESK_LANGUAGE the language, such as "de" or "pseudo".
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.models import BackendKind
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntents
 from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
@@ -220,6 +222,7 @@ def main(arguments: list[str]) -> int:
         font = app.font()
         font.setPixelSize(int(size))
         app.setFont(font)
+    use_language(os.environ.get("NOVADESK_LANGUAGE", "en"))
     with qasync.QEventLoop(app) as loop:
         loop.run_until_complete(_draw_all(out, set(arguments[1:]), int(time.time() * 1000)))
     return 0

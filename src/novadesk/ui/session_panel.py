@@ -117,7 +117,6 @@ class Controls(QWidget):
         self.stop.clicked.connect(intents.stop_speaking)
         for button in (self.mute, self.stop):
             button.setObjectName("round")
-            button.setFixedWidth(theme.px(72))
         self.under = QLabel(self)
         self.under.setObjectName("talkHint")
         self.under.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -240,6 +239,10 @@ class Controls(QWidget):
         return self._modes_buttons[mode]
 
     def _lay_out(self) -> None:
+        words = (tr("Mute"), tr("Unmute"), tr("Stop"))
+        width = max(self.fontMetrics().horizontalAdvance(word) for word in words) + self._theme.px(tokens.SPACE_5)
+        for button in (self.mute, self.stop):  # one width, so that nothing moves when a word changes
+            button.setFixedWidth(max(width, self._theme.px(72)))
         middle = QHBoxLayout()
         middle.setSpacing(self._theme.px(tokens.SPACE_4))
         for widget in (self.mute, self.talk, self.stop):

@@ -14,6 +14,8 @@ from novadesk.ui.theme import Theme
 _RING = 9
 _QUIET_DB = -54.0
 _LOUD_DB = -12.0
+_HEARD = 0.3
+"""From this share of a full ring on there is more than the noise of a room."""
 
 
 class TalkSource(Enum):
@@ -98,10 +100,15 @@ class TalkButton(QAbstractButton):
 
     def set_state(self, *, active: bool, crossed: bool, microphone: float, speaker: float) -> None:
         """Show whether we are heard, whether the microphone is off, and both levels (0 to 1 RMS)."""
-        state = (active, crossed, round(loudness(microphone), 2), round(loudness(speaker), 2))
+        levels = (self._drawn(loudness(microphone)), self._drawn(loudness(speaker)))
+        state = (active, crossed, *levels)
         if state != (self._active, self._crossed, self._microphone, self._speaker):
             self._active, self._crossed, self._microphone, self._speaker = state
             self.update()
+
+    def _drawn(self, level: float) -> float:
+        """Return how much of the ring is drawn; with less motion, all of it while something is to be heard."""
+        return float(level >= _HEARD) if self._theme.still else round(level, 2)
 
     def sizeHint(self) -> QSize:  # noqa: D102
         edge = self._theme.px(tokens.TALK_BUTTON + 2 * _RING + 4)

@@ -1,6 +1,6 @@
 """The look in force: palette, scale, fonts and style sheet; follows the system unless told otherwise.
 
-High contrast is the system's to ask for; NOVADESK_CONTRAST=high asks for it where the system cannot.
+High contrast and less motion are the system's to ask for; the settings ask for them too, and NOVADESK_CONTRAST=high.
 """
 
 import dataclasses
@@ -11,10 +11,18 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from novadesk.config import WindowSettings
 from novadesk.ui import resources, tokens
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone
 
 _KNOB_BORDER = 2
+_EFFECTS = (
+    Qt.UIEffect.UI_AnimateMenu,
+    Qt.UIEffect.UI_FadeMenu,
+    Qt.UIEffect.UI_AnimateCombo,
+    Qt.UIEffect.UI_AnimateTooltip,
+    Qt.UIEffect.UI_FadeTooltip,
+)
 
 
 class Scheme(Enum):
@@ -26,13 +34,29 @@ class Scheme(Enum):
 
 
 class Theme(QObject):
-    """Hold the palette and dress widgets in it. `changed` asks painted widgets and icons to renew themselves."""
+    """Hold the palette and dress widgets in it. `changed` asks painted widgets and icons to renew themselves.
+
+    Args:
+        scheme: light, dark, or as the system says.
+        window: what else the settings say of the look.
+
+    Attributes:
+        palette: the colours in force.
+        scale: times the usual lengths; that of the settings holds from the start on.
+        still: nothing may move or blink that only decorates.
+    """
 
     changed = Signal()
 
-    def __init__(self, scheme: Scheme = Scheme.SYSTEM, parent: QObject | None = None) -> None:
+    def __init__(
+        self, scheme: Scheme = Scheme.SYSTEM, parent: QObject | None = None, *, window: WindowSettings | None = None
+    ) -> None:
         super().__init__(parent)
         self._scheme = scheme
+        self._window = window or WindowSettings()
+        self._font_scale = self._window.font_scale
+        self._blink_ms = QApplication.cursorFlashTime()
+        self.still = False
         self._dressed: list[QWidget] = []
         self.palette: Palette = LIGHT
         self.scale = 1.0
@@ -43,11 +67,17 @@ class Theme(QObject):
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self.renew)
         hints.accessibility().contrastPreferenceChanged.connect(self.renew)
+        hints.accessibility().motionPreferenceChanged.connect(self.renew)
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Use one palette whatever the system says, or follow the system."""
         self._scheme = scheme
         self.renew()
+
+    def use(self, window: WindowSettings) -> None:
+        """Look as other settings say; another size of the font is for the next start."""
+        self._window = window
+        self.set_scheme(Scheme[window.scheme.name])
 
     def renew(self) -> None:
         """Read scheme and font size of the system again and dress everything anew."""
@@ -86,11 +116,15 @@ class Theme(QObject):
         dark = self._scheme is Scheme.DARK or (
             self._scheme is Scheme.SYSTEM and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
         )
-        if wants_contrast():
+        if self._window.high_contrast or wants_contrast():
             self.palette = DARK_CONTRAST if dark else LIGHT_CONTRAST
         else:
             self.palette = DARK if dark else LIGHT
-        self.scale = max(1.0, QFontInfo(QApplication.font()).pixelSize() / tokens.FONT_BASE)
+        self.scale = max(1.0, QFontInfo(QApplication.font()).pixelSize() / tokens.FONT_BASE) * self._font_scale
+        self.still = self._window.reduced_motion or wants_stillness()
+        QApplication.setCursorFlashTime(0 if self.still else self._blink_ms)
+        for effect in _EFFECTS if self.still else ():
+            QApplication.setEffectEnabled(effect, False)
 
     def _dress(self, widget: QWidget) -> None:
         widget.setPalette(_qt_palette(self.palette))
@@ -149,6 +183,12 @@ def wants_contrast() -> bool:
     hints = QGuiApplication.styleHints()
     preferred = hints.accessibility().contrastPreference() is Qt.ContrastPreference.HighContrast
     return preferred or os.environ.get("NOVADESK_CONTRAST") == "high"
+
+
+def wants_stillness() -> bool:
+    """Return whether the person asks the system for less motion."""
+    hints = QGuiApplication.styleHints()
+    return hints.accessibility().motionPreference() is Qt.MotionPreference.ReducedMotion
 
 
 def _qt_palette(palette: Palette) -> QPalette:

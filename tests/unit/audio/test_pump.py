@@ -10,7 +10,7 @@ import pytest
 from novadesk.audio import opening
 from novadesk.audio import pump as pumping
 from novadesk.audio.canceller import NullCanceller
-from novadesk.audio.devices import SILENT, Device, DeviceList, Direction
+from novadesk.audio.devices import Device, DeviceList, Direction
 from novadesk.audio.drift import DriftEstimator
 from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
 from novadesk.audio.formats import Samples
@@ -497,7 +497,8 @@ def test_in_the_place_of_a_dead_device_another_is_opened_or_none(
     (told,) = rig.told(Opened)
     other = Direction.SPEAKER if side is Direction.MICROPHONE else Direction.MICROPHONE
     assert {way: getattr(told, way.value) for way in Direction} == {side: opened, other: "ALSA: Good"}
-    assert told.note == f"The {side.value} {note.format(SILENT[side])}"
+    silent = {Direction.MICROPHONE: "brings no sound at all", Direction.SPEAKER: "takes no sound any more"}
+    assert told.note == f"The {side.value} {note.format(silent[side])}"
     dead_microphone = side is Direction.MICROPHONE and not opened
     assert [news.trouble for news in rig.told(Input)] == [InputTrouble.DEAD] * dead_microphone
 

@@ -9,11 +9,12 @@ from typing import Protocol
 from novadesk.chord import Action, Binding, KeyDown, KeyUp, OtherDown
 from novadesk.desktop.hotkeys.press import Lost
 from novadesk.errors import KnownError
+from novadesk.text import Text
 
 COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
 """What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
 
-LADDER = (
+LADDER = Text(
     "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "
     "settings."
 )
@@ -96,4 +97,4 @@ def choose_backend(
     except KnownError as error:
         return NoHotkey(f"{error.what} {error.advice}")
     except ImportError:
-        return NoHotkey(f"Global keys cannot be watched on this system. {LADDER}")
+        return NoHotkey(Text.joined(Text("Global keys cannot be watched on this system."), LADDER))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from novadesk.chord import Binding
 from novadesk.desktop.hotkeys.pynput_listener import PynputHotkey
+from novadesk.text import Text
 
-_NO_CONSENT = (
+_NO_CONSENT = Text(
     "macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy & Security, "
     "Accessibility and Input Monitoring, then start it anew."
 )

@@ -17,6 +17,7 @@ from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
 from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -28,15 +29,19 @@ _REGISTRY = "org.freedesktop.host.portal.Registry"
 _MOST_RETURNS = 3  # of a portal that ends again and again; each may ask the person anew
 
 _WORDS = {Action.TALK: "Talk to NovaDesk", Action.MUTE: "Mute NovaDesk while held"}
-_UNSAID = "a key of the desktop’s settings"
-_ASKING = "The desktop asks which key to use: answer in its window."
-_DENIED = f"The desktop was told not to give NovaDesk a key. {LADDER}"
-_ODD = f"The desktop gives no key and does not say why. {LADDER}"
-_NOTHING_BOUND = f"The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings. {LADDER}"
-_NO_TALK = f"The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings. {LADDER}"
-_NO_MUTE = "The desktop has bound no key to mute: choose one for NovaDesk in its keyboard settings."
-_CLOSED = f"The desktop no longer gives NovaDesk its key. {LADDER}"
-_GONE = f"The desktop's portal has ended, and the talk key with it. {LADDER}"
+_UNSAID = Text("a key of the desktop’s settings")
+_ASKING = Text("The desktop asks which key to use: answer in its window.")
+_DENIED = Text.joined(Text("The desktop was told not to give NovaDesk a key."), LADDER)
+_ODD = Text.joined(Text("The desktop gives no key and does not say why."), LADDER)
+_NOTHING_BOUND = Text.joined(
+    Text("The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings."), LADDER
+)
+_NO_TALK = Text.joined(
+    Text("The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings."), LADDER
+)
+_NO_MUTE = Text("The desktop has bound no key to mute: choose one for NovaDesk in its keyboard settings.")
+_CLOSED = Text.joined(Text("The desktop no longer gives NovaDesk its key."), LADDER)
+_GONE = Text.joined(Text("The desktop's portal has ended, and the talk key with it."), LADDER)
 
 # Names of keys as xkbcommon has them, for the XDG shortcuts specification.
 _KEYSYMS = {

@@ -9,6 +9,7 @@ from novadesk.chord import Binding, KeyWatch, is_button
 from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +134,11 @@ class PynputHotkey:
     def _died(self) -> None:
         with self._lock:
             self._say(Lost(loss=Loss.LISTENER))
-            self._say(Standing(note=f"NovaDesk no longer hears the keys of the desktop. Start it anew. {LADDER}"))
+            self._say(
+                Standing(
+                    note=Text.joined(Text("NovaDesk no longer hears the keys of the desktop. Start it anew."), LADDER)
+                )
+            )
 
     def _say(self, news: News) -> None:
         if self._tell is None:
@@ -160,6 +165,7 @@ def _mortal(kind: Any, on_end: Callable[[], None]) -> Any:
 def _unreported(name: str) -> frozenset[str]:
     raise KnownError(
         Reason.HOTKEY_UNAVAILABLE,
-        f"This system does not report the key “{name}” to other programs.",
+        "This system does not report the key “{name}” to other programs.",
         "Choose another push-to-talk key, such as f9.",
+        name=name,
     )

@@ -1,0 +1,4352 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de" sourcelanguage="en">
+<context>
+    <name>NovaDesk</name>
+    <message>
+        <source>&amp;Backend</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>&amp;Dienst</translation>
+    </message>
+    <message>
+        <source>&amp;Instructions</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>An&amp;weisungen</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>Mode&amp;ll</translation>
+    </message>
+    <message>
+        <source>&amp;Region</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>&amp;Region</translation>
+    </message>
+    <message>
+        <source>&amp;Speaker</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_sound.py</extracomment>
+        <translation>Lautspre&amp;cher</translation>
+    </message>
+    <message>
+        <source>&amp;Try them</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>&amp;Ausprobieren</translation>
+    </message>
+    <message>
+        <source>&amp;Voice</source>
+        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <translation>Stimm&amp;e</translation>
+    </message>
+    <message numerus="yes">
+        <source>1 new turn came in.</source>
+        <comment>{n} new turns came in.</comment>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>
+            <numerusform>1 neuer Beitrag ist da.</numerusform>
+            <numerusform>{n} neue Beiträge sind da.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn</source>
+        <comment>{n} turns</comment>
+        <extracomment>ui/details_view.py ui/history_model.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag</numerusform>
+            <numerusform>{n} Beiträge</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn not saved yet</source>
+        <comment>{n} turns not saved yet</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag noch nicht gespeichert</numerusform>
+            <numerusform>{n} Beiträge noch nicht gespeichert</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn waiting to sync</source>
+        <comment>{n} turns waiting to sync</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag noch nicht abgeglichen</numerusform>
+            <numerusform>{n} Beiträge noch nicht abgeglichen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>A quota of the remote session store is used up.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Ein Kontingent des entfernten Sitzungsspeichers ist aufgebraucht.</translation>
+    </message>
+    <message>
+        <source>A rule of the account forbids {names}. Ask whoever manages it to take that out.</source>
+        <extracomment>permission.py</extracomment>
+        <translation>Eine Regel des Kontos verbietet {names}. Wer das Konto verwaltet, kann sie entfernen.</translation>
+    </message>
+    <message>
+        <source>AWS &amp;profile</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>AWS-&amp;Profil</translation>
+    </message>
+    <message>
+        <source>AWS cannot be reached to renew the keys.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>AWS ist nicht erreichbar, um die Schlüssel zu erneuern.</translation>
+    </message>
+    <message>
+        <source>AWS does not let this profile take on its role.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>AWS lässt dieses Profil seine Rolle nicht annehmen.</translation>
+    </message>
+    <message>
+        <source>AWS refuses these keys.</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>AWS weist diese Schlüssel zurück.</translation>
+    </message>
+    <message>
+        <source>About NovaDesk</source>
+        <extracomment>ui/about_dialog.py ui/main_window.py</extracomment>
+        <translation>Über NovaDesk</translation>
+    </message>
+    <message>
+        <source>Alert: {bound} · {measured}</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Warnung: {bound} · {measured}</translation>
+    </message>
+    <message>
+        <source>All waiting</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Noch wartend</translation>
+    </message>
+    <message>
+        <source>Allow it in the system&apos;s settings, then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>In den Systemeinstellungen erlauben, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Amazon Bedrock</source>
+        <extracomment>conversation/view.py ui/filter_bar.py ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>Amazon Bedrock</translation>
+    </message>
+    <message>
+        <source>Another NovaDesk answers on the control socket.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>Am Steuerkanal antwortet ein anderes NovaDesk.</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Antworten</translation>
+    </message>
+    <message>
+        <source>Answers are silent</source>
+        <extracomment>ui/volume.py</extracomment>
+        <translation>Antworten sind stumm</translation>
+    </message>
+    <message>
+        <source>Answers {fast}</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Antwortet {fast}</translation>
+    </message>
+    <message>
+        <source>Ask whoever manages the account for the permission sts:AssumeRole.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Wer das Konto verwaltet, kann das Recht sts:AssumeRole geben.</translation>
+    </message>
+    <message>
+        <source>Ask whoever manages the account for the permission {names}.</source>
+        <extracomment>permission.py</extracomment>
+        <translation>Wer das Konto verwaltet, kann das Recht {names} geben.</translation>
+    </message>
+    <message>
+        <source>Backend</source>
+        <extracomment>ui/details_view.py ui/filter_bar.py</extracomment>
+        <translation>Dienst</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <extracomment>ui/correct_dialog.py ui/export_dialog.py ui/sync_row.py</extracomment>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Cancel reading from the cloud</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Lesen aus der Cloud abbrechen</translation>
+    </message>
+    <message>
+        <source>Carried over</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Übernommen</translation>
+    </message>
+    <message>
+        <source>Check AWS_PROFILE and the keys of that profile.</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>AWS_PROFILE und die Schlüssel dieses Profils prüfen.</translation>
+    </message>
+    <message>
+        <source>Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>HTTPS_PROXY prüfen oder die Adresse in NO_PROXY eintragen, um direkt zu verbinden.</translation>
+    </message>
+    <message>
+        <source>Check HTTPS_PROXY.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>HTTPS_PROXY prüfen.</translation>
+    </message>
+    <message>
+        <source>Check the address, and whether a proxy or firewall stands in between.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>Die Adresse prüfen, und ob ein Proxy oder eine Firewall dazwischensteht.</translation>
+    </message>
+    <message>
+        <source>Check the address; a proxy that inspects traffic must let HTTP/2 through.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>Die Adresse prüfen; ein Proxy, der mitliest, muss HTTP/2 durchlassen.</translation>
+    </message>
+    <message>
+        <source>Check the endpoint, model and region in the settings.</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>Endpunkt, Modell und Region in den Einstellungen prüfen.</translation>
+    </message>
+    <message>
+        <source>Check the network, or the program that your profile gets its keys from.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Das Netz prüfen oder das Programm, von dem das Profil seine Schlüssel bekommt.</translation>
+    </message>
+    <message>
+        <source>Check the network; NovaDesk tries again by itself.</source>
+        <extracomment>transport/credentials.py transport/dial.py</extracomment>
+        <translation>Das Netz prüfen; NovaDesk versucht es von selbst wieder.</translation>
+    </message>
+    <message>
+        <source>Choose a faster disk.</source>
+        <extracomment>app/export_many.py</extracomment>
+        <translation>Einen schnelleren Datenträger wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another device in Settings, or connect this one again.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>In den Einstellungen ein anderes Gerät wählen oder dieses wieder anschließen.</translation>
+    </message>
+    <message>
+        <source>Choose another key for one of them.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Für eines davon eine andere Taste wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another one.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Eine andere wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another push-to-talk key, such as f9.</source>
+        <extracomment>desktop/hotkeys/pynput_listener.py</extracomment>
+        <translation>Eine andere Sprechtaste wählen, etwa f9.</translation>
+    </message>
+    <message>
+        <source>Choose others.</source>
+        <extracomment>app/export_many.py</extracomment>
+        <translation>Andere wählen.</translation>
+    </message>
+    <message>
+        <source>Choose practice or bedrock, in the settings or with --backend.</source>
+        <extracomment>app/backend.py</extracomment>
+        <translation>In den Einstellungen oder mit --backend practice oder bedrock wählen.</translation>
+    </message>
+    <message>
+        <source>Choose “Unlock keyring” to make one, or create a default keyring in the desktop&apos;s password program.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Mit „Schlüsselbund entsperren“ einen anlegen, oder im Passwortprogramm des Systems einen Standard-Schlüsselbund anlegen.</translation>
+    </message>
+    <message>
+        <source>Close details</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Details schließen</translation>
+    </message>
+    <message>
+        <source>Close other programs and try again.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Andere Programme schließen und noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use it, or choose another device in Settings.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Andere Programme schließen, die es benutzen, oder in den Einstellungen ein anderes Gerät wählen.</translation>
+    </message>
+    <message>
+        <source>Close the other program that has the file open; NovaDesk tries again.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Das andere Programm schließen, das die Datei offen hält; NovaDesk versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Close this advice</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Hinweis schließen</translation>
+    </message>
+    <message>
+        <source>Connect again.</source>
+        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <translation>Neu verbinden.</translation>
+    </message>
+    <message>
+        <source>Connecting</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Verbindet</translation>
+    </message>
+    <message>
+        <source>Connecting… type meanwhile</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Verbindet … schreiben geht schon</translation>
+    </message>
+    <message>
+        <source>Conversation</source>
+        <extracomment>ui/conversation_view.py ui/details_view.py</extracomment>
+        <translation>Gespräch</translation>
+    </message>
+    <message>
+        <source>Conversations</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Gespräche</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Kopieren</translation>
+    </message>
+    <message>
+        <source>Copy details of the error</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Einzelheiten des Fehlers kopieren</translation>
+    </message>
+    <message>
+        <source>Copy report</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Bericht kopieren</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Löschen</translation>
+    </message>
+    <message>
+        <source>Details</source>
+        <extracomment>ui/details_view.py ui/header.py ui/main_window.py</extracomment>
+        <translation>Details</translation>
+    </message>
+    <message>
+        <source>Diagnostics</source>
+        <extracomment>ui/diagnostics_view.py ui/main_window.py</extracomment>
+        <translation>Diagnose</translation>
+    </message>
+    <message>
+        <source>Diagnostics…</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Diagnose …</translation>
+    </message>
+    <message>
+        <source>End</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation>Beenden</translation>
+    </message>
+    <message>
+        <source>End it, and start `novadesk`.</source>
+        <extracomment>app/control.py</extracomment>
+        <translation>Beenden und `novadesk` starten.</translation>
+    </message>
+    <message>
+        <source>End the conversation</source>
+        <extracomment>ui/header.py ui/main_window.py ui/tray.py</extracomment>
+        <translation>Gespräch beenden</translation>
+    </message>
+    <message>
+        <source>Ended</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Beendet</translation>
+    </message>
+    <message>
+        <source>Free some space, or make the state folder writable for you.</source>
+        <extracomment>app/diagnosis.py</extracomment>
+        <translation>Platz schaffen oder den Zustandsordner beschreibbar machen.</translation>
+    </message>
+    <message>
+        <source>Free some space; NovaDesk tries again.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Platz schaffen; NovaDesk versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Gateway</source>
+        <extracomment>conversation/view.py ui/filter_bar.py ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>Gateway</translation>
+    </message>
+    <message>
+        <source>Give a name such as f9, right_ctrl, mouse_back or ctrl+space.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Einen Namen angeben wie f9, right_ctrl, mouse_back oder ctrl+space.</translation>
+    </message>
+    <message>
+        <source>Give another button, such as mouse_back, mouse_forward or mouse_middle.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Eine andere Maustaste angeben, etwa mouse_back, mouse_forward oder mouse_middle.</translation>
+    </message>
+    <message>
+        <source>Give yours another name, or use --force to take its place.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Dem eigenen einen anderen Namen geben oder mit --force ersetzen.</translation>
+    </message>
+    <message>
+        <source>Go on, or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Weitersprechen oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>Go to the latest turn</source>
+        <extracomment>ui/conversation_view.py</extracomment>
+        <translation>Zum neuesten Beitrag</translation>
+    </message>
+    <message>
+        <source>Hands-free</source>
+        <extracomment>ui/session_panel.py ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <translation>Freisprechen</translation>
+    </message>
+    <message>
+        <source>Hardly to be heard. Move closer, or raise the microphone&apos;s level in the system.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Kaum zu hören. Näher herangehen oder den Pegel des Mikrofons im System erhöhen.</translation>
+    </message>
+    <message>
+        <source>Headset</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Headset</translation>
+    </message>
+    <message>
+        <source>Hold</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Halten</translation>
+    </message>
+    <message>
+        <source>Hold a conversation first.</source>
+        <extracomment>app/history.py app/upkeep.py</extracomment>
+        <translation>Zuerst ein Gespräch führen.</translation>
+    </message>
+    <message>
+        <source>Hold to talk</source>
+        <extracomment>ui/session_panel.py ui/settings_dialog.py</extracomment>
+        <translation>Zum Sprechen halten</translation>
+    </message>
+    <message>
+        <source>Hold {key}</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>{key} halten</translation>
+    </message>
+    <message>
+        <source>Hold {key}</source>
+        <comment>to interrupt</comment>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{key} halten</translation>
+    </message>
+    <message>
+        <source>Hold {key} to talk</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{key} halten zum Sprechen</translation>
+    </message>
+    <message>
+        <source>I &amp;hear NovaDesk with</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Ic&amp;h höre NovaDesk über</translation>
+    </message>
+    <message>
+        <source>I hear NovaDesk with: {name}</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Ich höre NovaDesk über: {name}</translation>
+    </message>
+    <message>
+        <source>Idle</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Wartet</translation>
+    </message>
+    <message>
+        <source>If your network inspects traffic, set AWS_CA_BUNDLE to its certificate; otherwise check the clock.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>Liest das Netz mit, AWS_CA_BUNDLE auf dessen Zertifikat setzen; sonst die Uhr prüfen.</translation>
+    </message>
+    <message>
+        <source>Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>PortAudio installieren (unter Debian: libportaudio2) und NovaDesk neu starten.</translation>
+    </message>
+    <message>
+        <source>Interrupted</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Unterbrochen</translation>
+    </message>
+    <message>
+        <source>It connects again by itself.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Die Verbindung kommt von selbst wieder.</translation>
+    </message>
+    <message>
+        <source>It may have been deleted.</source>
+        <extracomment>store/conversations.py</extracomment>
+        <translation>Vielleicht wurde es gelöscht.</translation>
+    </message>
+    <message>
+        <source>It tries again.</source>
+        <extracomment>conversation/wire.py</extracomment>
+        <translation>Es versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Just speak</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Einfach sprechen</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>Behalten</translation>
+    </message>
+    <message>
+        <source>Label</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Kennwort</translation>
+    </message>
+    <message>
+        <source>Last 24 hours</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Letzte 24 Stunden</translation>
+    </message>
+    <message>
+        <source>Latest</source>
+        <extracomment>ui/conversation_view.py</extracomment>
+        <translation>Neueste</translation>
+    </message>
+    <message>
+        <source>Let go to send</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Loslassen zum Senden</translation>
+    </message>
+    <message>
+        <source>Listening</source>
+        <extracomment>ui/session_panel.py ui/states.py</extracomment>
+        <translation>Hört zu</translation>
+    </message>
+    <message>
+        <source>Listening… or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Hört zu … oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>Long (2 s)</source>
+        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <translation>Lang (2 s)</translation>
+    </message>
+    <message>
+        <source>Look after the disk and the permissions of its folder; NovaDesk tries again.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Den Datenträger und die Rechte des Ordners prüfen; NovaDesk versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Look for a window that asks for the keyring&apos;s password.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Nach einem Fenster sehen, das nach dem Passwort des Schlüsselbunds fragt.</translation>
+    </message>
+    <message>
+        <source>Look into its log file.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>In seine Protokolldatei sehen.</translation>
+    </message>
+    <message>
+        <source>Looking something up</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Sieht etwas nach</translation>
+    </message>
+    <message>
+        <source>Looking…</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Sucht …</translation>
+    </message>
+    <message>
+        <source>Louder</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Lauter</translation>
+    </message>
+    <message>
+        <source>Make answers heard</source>
+        <extracomment>ui/volume.py</extracomment>
+        <translation>Antworten hörbar machen</translation>
+    </message>
+    <message>
+        <source>Make it usable for you.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Zugänglich machen.</translation>
+    </message>
+    <message>
+        <source>Make sure that this NovaDesk and the running one are one version.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Dieses NovaDesk und das laufende müssen dieselbe Version haben.</translation>
+    </message>
+    <message>
+        <source>Make the folder writable for you, or free some space, and start again.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Den Ordner beschreibbar machen oder Platz schaffen und neu starten.</translation>
+    </message>
+    <message>
+        <source>Making the report…</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Der Bericht entsteht …</translation>
+    </message>
+    <message>
+        <source>Medium (1.75 s)</source>
+        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <translation>Mittel (1,75 s)</translation>
+    </message>
+    <message>
+        <source>Mend it, or begin with a built-in one.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>Berichtigen oder mit einem mitgelieferten beginnen.</translation>
+    </message>
+    <message>
+        <source>Mend that line, or move the file away to start afresh.</source>
+        <extracomment>config.py</extracomment>
+        <translation>Diese Zeile berichtigen oder die Datei wegräumen, um neu anzufangen.</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <extracomment>ui/session_panel.py ui/wizard_talk.py</extracomment>
+        <translation>Nachricht</translation>
+    </message>
+    <message>
+        <source>Micr&amp;ophone</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Mikr&amp;ofon</translation>
+    </message>
+    <message>
+        <source>Microphone</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Mikrofon</translation>
+    </message>
+    <message>
+        <source>Microphone level</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Mikrofonpegel</translation>
+    </message>
+    <message>
+        <source>Mo&amp;de</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Mo&amp;dus</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Modell</translation>
+    </message>
+    <message>
+        <source>More ways to begin</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Anders beginnen</translation>
+    </message>
+    <message>
+        <source>Mute</source>
+        <extracomment>ui/main_window.py ui/session_panel.py</extracomment>
+        <translation>Stumm</translation>
+    </message>
+    <message>
+        <source>Muted</source>
+        <extracomment>ui/session_panel.py ui/states.py</extracomment>
+        <translation>Stumm</translation>
+    </message>
+    <message>
+        <source>Muted: nobody hears you</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Stumm: Niemand hört Sie</translation>
+    </message>
+    <message>
+        <source>Name a file on a faster disk.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>Eine Datei auf einem schnelleren Datenträger angeben.</translation>
+    </message>
+    <message>
+        <source>Name another file.</source>
+        <extracomment>store/copies.py</extracomment>
+        <translation>Eine andere Datei angeben.</translation>
+    </message>
+    <message>
+        <source>Name another one.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Eine andere angeben.</translation>
+    </message>
+    <message>
+        <source>New</source>
+        <extracomment>ui/history_view.py ui/scenario_dialog.py</extracomment>
+        <translation>Neu</translation>
+    </message>
+    <message>
+        <source>New conversation</source>
+        <extracomment>ui/header.py ui/history_view.py ui/main_window.py</extracomment>
+        <translation>Neues Gespräch</translation>
+    </message>
+    <message>
+        <source>New private conversation</source>
+        <extracomment>ui/history_view.py ui/main_window.py</extracomment>
+        <translation>Neues privates Gespräch</translation>
+    </message>
+    <message>
+        <source>Next pane</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Nächster Bereich</translation>
+    </message>
+    <message>
+        <source>No microphone</source>
+        <extracomment>ui/session_panel.py ui/states.py</extracomment>
+        <translation>Kein Mikrofon</translation>
+    </message>
+    <message>
+        <source>No microphone. Type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Kein Mikrofon. {here} schreiben</translation>
+    </message>
+    <message>
+        <source>No model id is set.</source>
+        <extracomment>config.py transport/bedrock.py</extracomment>
+        <translation>Es ist kein Modell angegeben.</translation>
+    </message>
+    <message>
+        <source>Not listening while it speaks</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Hört beim Sprechen nicht zu</translation>
+    </message>
+    <message>
+        <source>Not saved yet</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Nicht gespeichert</translation>
+    </message>
+    <message>
+        <source>Nothing found</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Nichts gefunden</translation>
+    </message>
+    <message>
+        <source>Nothing has passed yet.</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Noch ist nichts gelaufen.</translation>
+    </message>
+    <message>
+        <source>Nothing of this conversation is written or synced. It is gone when you leave it.</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation>Nichts aus diesem Gespräch wird gespeichert oder abgeglichen. Es ist weg, sobald Sie es verlassen.</translation>
+    </message>
+    <message>
+        <source>Nothing said yet</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Noch nichts gesagt</translation>
+    </message>
+    <message>
+        <source>Nothing that is said here is saved or synced. It is gone when you leave it.</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Was hier gesagt wird, wird nicht gespeichert und nicht abgeglichen. Es ist weg, sobald Sie das Gespräch verlassen.</translation>
+    </message>
+    <message>
+        <source>Nothing to do: NovaDesk tries again by itself, and the conversation is safe on this computer.</source>
+        <extracomment>store/delivery.py</extracomment>
+        <translation>Nichts zu tun: NovaDesk versucht es von selbst wieder, und das Gespräch ist auf diesem Computer sicher.</translation>
+    </message>
+    <message>
+        <source>NovaDesk connects again by itself.</source>
+        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <translation>NovaDesk verbindet von selbst wieder.</translation>
+    </message>
+    <message>
+        <source>NovaDesk does not know that request.</source>
+        <extracomment>app/control.py</extracomment>
+        <translation>NovaDesk kennt diese Anfrage nicht.</translation>
+    </message>
+    <message>
+        <source>NovaDesk does not listen while it speaks</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>NovaDesk hört nicht zu, während es spricht</translation>
+    </message>
+    <message>
+        <source>NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>NovaDesk hört nicht zu, während es spricht. Anhalten mit Stopp oder der Sprechtaste.</translation>
+    </message>
+    <message>
+        <source>NovaDesk failed over this request.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>NovaDesk ist an dieser Anfrage gescheitert.</translation>
+    </message>
+    <message>
+        <source>NovaDesk is closing.</source>
+        <extracomment>ui/bridge.py</extracomment>
+        <translation>NovaDesk wird beendet.</translation>
+    </message>
+    <message>
+        <source>NovaDesk is not running.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>NovaDesk läuft nicht.</translation>
+    </message>
+    <message>
+        <source>NovaDesk lost the connection by its own fault.</source>
+        <extracomment>conversation/wire.py transport/bedrock.py</extracomment>
+        <translation>NovaDesk hat die Verbindung durch eigenen Fehler verloren.</translation>
+    </message>
+    <message>
+        <source>NovaDesk opens the next one.</source>
+        <extracomment>conversation/wire.py transport/bedrock.py</extracomment>
+        <translation>NovaDesk öffnet die nächste.</translation>
+    </message>
+    <message>
+        <source>NovaDesk starts it again by itself; if that does not help, start NovaDesk again.</source>
+        <extracomment>audio/child.py</extracomment>
+        <translation>NovaDesk startet ihn von selbst wieder; hilft das nicht, NovaDesk neu starten.</translation>
+    </message>
+    <message>
+        <source>NovaDesk took too long over this request.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>NovaDesk hat für diese Anfrage zu lange gebraucht.</translation>
+    </message>
+    <message>
+        <source>NovaDesk took too long to answer.</source>
+        <extracomment>ui/bridge.py</extracomment>
+        <translation>NovaDesk hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
+        <source>NovaDesk tries again by itself.</source>
+        <extracomment>conversation/lifecycle.py transport/bedrock.py transport/http2.py</extracomment>
+        <translation>NovaDesk versucht es von selbst wieder.</translation>
+    </message>
+    <message>
+        <source>NovaDesk tries again.</source>
+        <extracomment>conversation/wire.py transport/sdk.py</extracomment>
+        <translation>NovaDesk versucht es wieder.</translation>
+    </message>
+    <message>
+        <source>Numbers of the last 24 hours and the report for a fault ({key})</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Zahlen der letzten 24 Stunden und der Fehlerbericht ({key})</translation>
+    </message>
+    <message>
+        <source>Offline</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Offline</translation>
+    </message>
+    <message>
+        <source>Only your own can be removed.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Nur eigene lassen sich entfernen.</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Öffnen</translation>
+    </message>
+    <message>
+        <source>Opening the devices…</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Öffnet die Geräte …</translation>
+    </message>
+    <message>
+        <source>Opening the microphone</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Öffnet das Mikrofon</translation>
+    </message>
+    <message>
+        <source>Opening the microphone… type meanwhile</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Öffnet das Mikrofon … schreiben geht schon</translation>
+    </message>
+    <message>
+        <source>Partner</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Gegenüber</translation>
+    </message>
+    <message>
+        <source>Pause that &amp;ends a turn</source>
+        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <translation>&amp;Pause bis zum Senden</translation>
+    </message>
+    <message>
+        <source>Practice partner on this computer</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Übungspartner auf diesem Computer</translation>
+    </message>
+    <message>
+        <source>Press {key}</source>
+        <extracomment>ui/session_panel.py ui/states.py</extracomment>
+        <translation>{key} drücken</translation>
+    </message>
+    <message>
+        <source>Private</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation>Privat</translation>
+    </message>
+    <message>
+        <source>Private conversation</source>
+        <extracomment>ui/header.py ui/states.py</extracomment>
+        <translation>Privates Gespräch</translation>
+    </message>
+    <message>
+        <source>Protocol events</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Protokollereignisse</translation>
+    </message>
+    <message>
+        <source>Put them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>In HTTPS_PROXY als http://NAME:PASSWORT@RECHNER:PORT eintragen.</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <extracomment>ui/background.py ui/main_window.py</extracomment>
+        <translation>Beenden</translation>
+    </message>
+    <message numerus="yes">
+        <source>Quit and lose 1 turn?</source>
+        <comment>Quit and lose {n} turns?</comment>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>
+            <numerusform>Beenden und 1 Beitrag verlieren?</numerusform>
+            <numerusform>Beenden und {n} Beiträge verlieren?</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Reading {done} of {whole}</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Liest {done} von {whole}</translation>
+    </message>
+    <message>
+        <source>Reading…</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Liest …</translation>
+    </message>
+    <message>
+        <source>Ready</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Bereit</translation>
+    </message>
+    <message>
+        <source>Reconnecting</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Verbindet neu</translation>
+    </message>
+    <message>
+        <source>Remove star</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Stern entfernen</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Umbenennen</translation>
+    </message>
+    <message>
+        <source>Renewing</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Erneuert</translation>
+    </message>
+    <message>
+        <source>Report this to the makers.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Bitte den Herstellern melden.</translation>
+    </message>
+    <message>
+        <source>Resting</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Ruht</translation>
+    </message>
+    <message>
+        <source>Resting. {talk}, or type to go on</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Ruht. {talk} oder schreiben, um fortzufahren</translation>
+    </message>
+    <message>
+        <source>Run `aws configure list-profiles` to see the names, then set AWS_PROFILE or [backend] profile.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>`aws configure list-profiles` zeigt die Namen; dann AWS_PROFILE oder [backend] profile setzen.</translation>
+    </message>
+    <message>
+        <source>Run `aws configure sso` or `aws configure`, or set AWS_PROFILE.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>`aws configure sso` oder `aws configure` ausführen oder AWS_PROFILE setzen.</translation>
+    </message>
+    <message>
+        <source>Run `novadesk history list` to see the ids.</source>
+        <extracomment>models.py</extracomment>
+        <translation>`novadesk history list` zeigt die Kennungen.</translation>
+    </message>
+    <message>
+        <source>Run `novadesk history list` to see those that are.</source>
+        <extracomment>models.py</extracomment>
+        <translation>`novadesk history list` zeigt die vorhandenen.</translation>
+    </message>
+    <message>
+        <source>Run `novadesk scenarios list` to see those that are.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>`novadesk scenarios list` zeigt die vorhandenen.</translation>
+    </message>
+    <message>
+        <source>Run `novadesk serve` to see why; `novadesk doctor` checks its parts.</source>
+        <extracomment>app/practice.py</extracomment>
+        <translation>`novadesk serve` zeigt den Grund; `novadesk doctor` prüft die Teile.</translation>
+    </message>
+    <message>
+        <source>Run `novadesk talk --in question.wav --out answer.wav` instead, or set DISPLAY.</source>
+        <extracomment>app/window.py</extracomment>
+        <translation>Stattdessen `novadesk talk --in frage.wav --out antwort.wav` ausführen oder DISPLAY setzen.</translation>
+    </message>
+    <message>
+        <source>Run the command as that user.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Den Befehl unter diesem Benutzer ausführen.</translation>
+    </message>
+    <message>
+        <source>Said in</source>
+        <extracomment>ui/history_model.py</extracomment>
+        <translation>Gesagt in</translation>
+    </message>
+    <message>
+        <source>Save it as UTF-8.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Als UTF-8 speichern.</translation>
+    </message>
+    <message>
+        <source>Say something: {microphone} is open.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Sagen Sie etwas: {microphone} ist offen.</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Suchen</translation>
+    </message>
+    <message>
+        <source>Search conversations</source>
+        <extracomment>ui/history_view.py ui/main_window.py</extracomment>
+        <translation>Gespräche durchsuchen</translation>
+    </message>
+    <message>
+        <source>See `novadesk ctl --help`.</source>
+        <extracomment>app/control.py</extracomment>
+        <translation>Siehe `novadesk ctl --help`.</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Senden</translation>
+    </message>
+    <message>
+        <source>Send a shorter text.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Einen kürzeren Text senden.</translation>
+    </message>
+    <message>
+        <source>Set AWS_CA_BUNDLE or [backend] ca_bundle to a PEM file, or leave it empty.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>AWS_CA_BUNDLE oder [backend] ca_bundle auf eine PEM-Datei setzen oder leer lassen.</translation>
+    </message>
+    <message>
+        <source>Set AWS_ENDPOINT_URL_BEDROCK_RUNTIME or [backend] bedrock_endpoint to https://HOST, or leave it empty.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>AWS_ENDPOINT_URL_BEDROCK_RUNTIME oder [backend] bedrock_endpoint auf https://RECHNER setzen oder leer lassen.</translation>
+    </message>
+    <message>
+        <source>Set AWS_REGION or [backend] region to a name such as us-east-1.</source>
+        <extracomment>config.py</extracomment>
+        <translation>AWS_REGION oder [backend] region auf einen Namen wie us-east-1 setzen.</translation>
+    </message>
+    <message>
+        <source>Set [backend] ca_bundle to your organisation&apos;s certificates.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>[backend] ca_bundle auf die Zertifikate der eigenen Organisation setzen.</translation>
+    </message>
+    <message>
+        <source>Set [backend] kms_key to the full ARN of a key that you may use, or to nothing.</source>
+        <extracomment>store/agentruntime.py</extracomment>
+        <translation>[backend] kms_key auf den vollen ARN eines erlaubten Schlüssels setzen oder leeren.</translation>
+    </message>
+    <message>
+        <source>Set [backend] model.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>[backend] model setzen.</translation>
+    </message>
+    <message>
+        <source>Set it to http://HOST:PORT, or unset it.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Auf http://RECHNER:PORT setzen oder entfernen.</translation>
+    </message>
+    <message>
+        <source>Set up a keyring and try again.</source>
+        <extracomment>store/registry.py</extracomment>
+        <translation>Einen Schlüsselbund einrichten und noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <extracomment>ui/history_view.py ui/main_window.py ui/settings_dialog.py</extracomment>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Several microphones are named “{name}”: {several}.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Mehrere Mikrofone heißen „{name}“: {several}.</translation>
+    </message>
+    <message>
+        <source>Several speakers are named “{name}”: {several}.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Mehrere Lautsprecher heißen „{name}“: {several}.</translation>
+    </message>
+    <message>
+        <source>Short (1.5 s)</source>
+        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <translation>Kurz (1,5 s)</translation>
+    </message>
+    <message>
+        <source>Show conversations</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation>Gespräche anzeigen</translation>
+    </message>
+    <message>
+        <source>&amp;As</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>&amp;Als</translation>
+    </message>
+    <message>
+        <source>&amp;Back</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Begin</source>
+        <extracomment>ui/scenario_form.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Begin with it</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Change</source>
+        <extracomment>ui/scenario_change.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Copy the IAM policy</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Done</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Format</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>&amp;Format</translation>
+    </message>
+    <message>
+        <source>&amp;From</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>&amp;Von</translation>
+    </message>
+    <message>
+        <source>&amp;Language</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Microphone</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Next</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Play a sentence and listen</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Private: nothing of the conversation is kept</source>
+        <extracomment>ui/scenario_form.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Record 4 seconds and play them</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Save</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Start NovaDesk with this computer, in the tray</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Stop</source>
+        <extracomment>ui/wizard_access.py ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Talk</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;Test access</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;To</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>&amp;Bis</translation>
+    </message>
+    <message>
+        <source>&amp;Undo</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>1 conversation</source>
+        <comment>{n} conversations</comment>
+        <extracomment>store/retention.py ui/export_dialog.py ui/history_actions.py ui/history_list.py</extracomment>
+        <translation>
+            <numerusform>1 Gespräch</numerusform>
+            <numerusform>{n} Gespräche</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 conversation brought back.</source>
+        <comment>{n} conversations brought back.</comment>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>
+            <numerusform>1 Gespräch zurückgeholt.</numerusform>
+            <numerusform>{n} Gespräche zurückgeholt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 day</source>
+        <comment>{n} days</comment>
+        <extracomment>store/retention.py ui/history_view.py</extracomment>
+        <translation>
+            <numerusform>1 Tag</numerusform>
+            <numerusform>{n} Tage</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 minute</source>
+        <comment>{n} minutes</comment>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>
+            <numerusform>1 Minute</numerusform>
+            <numerusform>{n} Minuten</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 second</source>
+        <comment>{n} seconds</comment>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>
+            <numerusform>1 Sekunde</numerusform>
+            <numerusform>{n} Sekunden</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn carried over.</source>
+        <comment>{n} turns carried over.</comment>
+        <extracomment>conversation/record.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag übernommen.</numerusform>
+            <numerusform>{n} Beiträge übernommen.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn could not be saved.</source>
+        <comment>{n} turns could not be saved.</comment>
+        <extracomment>conversation/record.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag ließ sich nicht speichern.</numerusform>
+            <numerusform>{n} Beiträge ließen sich nicht speichern.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 turn is not saved yet.</source>
+        <comment>{n} turns are not saved yet.</comment>
+        <extracomment>conversation/record.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag ist noch nicht gespeichert.</numerusform>
+            <numerusform>{n} Beiträge sind noch nicht gespeichert.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>A folder with a file for each</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Ein Ordner mit einer Datei für jedes</translation>
+    </message>
+    <message>
+        <source>A key such as F9 or right_ctrl. It works while other programs are in front.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A private conversation is kept nowhere. Copy it instead.</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Ein privates Gespräch wird nirgends aufbewahrt. Kopieren Sie es stattdessen.</translation>
+    </message>
+    <message>
+        <source>A question was not answered. Please ask it again.</source>
+        <extracomment>conversation/driver.py</extracomment>
+        <translation>Eine Frage blieb ohne Antwort. Bitte noch einmal stellen.</translation>
+    </message>
+    <message>
+        <source>A simple voice on this computer, to try everything.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A turn needs words, {n} characters of them at most.</source>
+        <extracomment>store/conversations.py</extracomment>
+        <translation>Ein Beitrag braucht Worte, höchstens {n} Zeichen.</translation>
+    </message>
+    <message>
+        <source>AWS sign-in</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Add a field</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Address of the gateway</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Address, such as https://voice.example.com</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>All conversations</source>
+        <extracomment>ui/history_actions.py ui/history_view.py</extracomment>
+        <translation>Alle Gespräche</translation>
+    </message>
+    <message>
+        <source>Allow it in {where}, then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Unter {where} erlauben, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Amazon Nova Sonic, with your own AWS account.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>American English</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Another field has this name.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Another program is holding the store {file}.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Ein anderes Programm hält den Speicher {file} fest.</translation>
+    </message>
+    <message>
+        <source>Any backend</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Jeder Dienst</translation>
+    </message>
+    <message>
+        <source>Any time</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Jederzeit</translation>
+    </message>
+    <message>
+        <source>As in the &amp;settings</source>
+        <extracomment>ui/scenario_change.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As in the settings</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>As in the settings ({value})</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Australian English</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Back after {s} s.</source>
+        <extracomment>conversation/losses.py</extracomment>
+        <translation>Nach {s} s wieder da.</translation>
+    </message>
+    <message>
+        <source>Be quiet for a moment…</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Begin with a scenario</source>
+        <extracomment>ui/scenario_desk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>British English</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Calling…</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Can NovaDesk hear you?</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Can you hear NovaDesk?</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Characters</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check network and endpoint.</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check network and endpoint; conversations stay on this computer until then.</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the sound settings, then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Die Toneinstellungen prüfen, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Check them with `aws sts get-caller-identity{name}`.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Mit `aws sts get-caller-identity{name}` prüfen.</translation>
+    </message>
+    <message>
+        <source>Choose a place…</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Ort wählen …</translation>
+    </message>
+    <message>
+        <source>Choose another name, or have it replaced (--force).</source>
+        <extracomment>app/export.py</extracomment>
+        <translation>Einen anderen Namen wählen oder ersetzen lassen (--force).</translation>
+    </message>
+    <message>
+        <source>Choose another one, or connect it again.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another place.</source>
+        <extracomment>app/export.py</extracomment>
+        <translation>Einen anderen Ort wählen.</translation>
+    </message>
+    <message>
+        <source>Choose where the new folder goes</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Ort für den neuen Ordner wählen</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <extracomment>ui/export_dialog.py ui/scenario_dialog.py ui/wizard.py</extracomment>
+        <translation>Schließen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Close without saving 1 scenario?</source>
+        <comment>Close without saving {n} scenarios?</comment>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+            <numerusform></numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Comes with a later version: nothing can be connected to yet.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Connect a microphone, then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Ein Mikrofon anschließen, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Connect a speaker, then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Einen Lautsprecher anschließen, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Connecting…</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copied.</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Kopiert.</translation>
+    </message>
+    <message>
+        <source>Copied. {caution}</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy the last answer</source>
+        <extracomment>ui/main_window.py ui/tray.py ui/turn_actions.py</extracomment>
+        <translation>Letzte Antwort kopieren</translation>
+    </message>
+    <message>
+        <source>Copy the whole conversation</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Ganzes Gespräch kopieren</translation>
+    </message>
+    <message>
+        <source>Correct what was heard</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Gehörtes berichtigen</translation>
+    </message>
+    <message>
+        <source>Correct…</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Berichtigen …</translation>
+    </message>
+    <message>
+        <source>Could you hear yourself? Then go on.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Delete all</source>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>Alle löschen</translation>
+    </message>
+    <message>
+        <source>Delete all conversations</source>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>Alle Gespräche löschen</translation>
+    </message>
+    <message>
+        <source>Delete all…</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Alle löschen …</translation>
+    </message>
+    <message>
+        <source>Delete here and in the cloud</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Hier und in der Cloud löschen</translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete the one conversation?</source>
+        <comment>Delete all {n} conversations?</comment>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>
+            <numerusform>Das eine Gespräch löschen?</numerusform>
+            <numerusform>Alle {n} Gespräche löschen?</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Delete the one copy in the &amp;cloud too</source>
+        <comment>Delete the {n} copies in the &amp;cloud too</comment>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>
+            <numerusform>Auch die Kopie in der &amp;Cloud löschen</numerusform>
+            <numerusform>Auch die {n} Kopien in der &amp;Cloud löschen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Delete the scenario</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Duplicate the scenario</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>English</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <extracomment>ui/export_dialog.py ui/main_window.py</extracomment>
+        <translation>Exportieren</translation>
+    </message>
+    <message>
+        <source>Export all…</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Alle exportieren …</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Exportieren …</translation>
+    </message>
+    <message>
+        <source>Fill in the form of “{title}”.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>Das Formular von „{title}“ ausfüllen.</translation>
+    </message>
+    <message>
+        <source>Filter conversations</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Gespräche filtern</translation>
+    </message>
+    <message>
+        <source>Filters</source>
+        <extracomment>ui/filter_bar.py ui/history_view.py</extracomment>
+        <translation>Filter</translation>
+    </message>
+    <message>
+        <source>First day</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Erster Tag</translation>
+    </message>
+    <message>
+        <source>First steps</source>
+        <extracomment>ui/main_window.py ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>For notes and wikis.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Für Notizen und Wikis.</translation>
+    </message>
+    <message>
+        <source>For players, with times from the beginning; where a turn began is estimated.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Für Abspielprogramme, mit Zeiten ab dem Anfang; der Beginn eines Beitrags ist geschätzt.</translation>
+    </message>
+    <message>
+        <source>For programs, with everything that is known of a turn.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Für Programme, mit allem, was von einem Beitrag bekannt ist.</translation>
+    </message>
+    <message>
+        <source>For reading anywhere.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Überall zu lesen.</translation>
+    </message>
+    <message>
+        <source>For spreadsheets, a row for each turn.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Für Tabellen, eine Zeile je Beitrag.</translation>
+    </message>
+    <message>
+        <source>Form, filled in before a conversation begins</source>
+        <extracomment>ui/scenario_editor.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>French</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>From … to …</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Von … bis …</translation>
+    </message>
+    <message>
+        <source>German</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give it a title of one line.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Global keys cannot be watched on this system.</source>
+        <extracomment>desktop/hotkeys/base.py</extracomment>
+        <translation>Dieses System lässt keine Taste für alle Programme zu.</translation>
+    </message>
+    <message>
+        <source>Heard was: “{text}”</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Gehört wurde: „{text}“</translation>
+    </message>
+    <message>
+        <source>Hide this line; the deletion stays</source>
+        <extracomment>ui/undo_bar.py</extracomment>
+        <translation>Diese Zeile ausblenden; gelöscht bleibt gelöscht</translation>
+    </message>
+    <message>
+        <source>Hindi</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Hold a key</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Hold to &amp;talk</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How do you want to talk?</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In force: {voice}, {language}, {pauses}</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In force: {voice}, {pauses}</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Indian English</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Insert</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Instructions</source>
+        <extracomment>ui/scenario_change.py ui/scenario_editor.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It does not work yet. See below what to do.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>It is connected again, with 1 turn carried over.</source>
+        <comment>It is connected again, with {n} turns carried over.</comment>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+            <numerusform></numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>It is connected again.</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is too late to bring that back.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>Das lässt sich nicht mehr zurückholen.</translation>
+    </message>
+    <message>
+        <source>It needs more characters than it takes.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It stays in the tray, so that the talk key works. To leave it, choose Quit in its menu there.</source>
+        <extracomment>ui/background.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It works.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It works. You are ready.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Italian</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its name begins with a lower-case letter; letters, digits and _ may follow.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>JSON (.json)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>JSON (.json)</translation>
+    </message>
+    <message>
+        <source>Keep NovaDesk running?</source>
+        <extracomment>ui/background.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Keep it running</source>
+        <extracomment>ui/background.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>Keep the one with a &amp;star</source>
+        <comment>Keep the {n} with a &amp;star</comment>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>
+            <numerusform>Das eine mit &amp;Stern behalten</numerusform>
+            <numerusform>Die {n} mit &amp;Stern behalten</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Kept for {days} after the last turn, with a star for ever</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Aufbewahrt bis {days} nach dem letzten Beitrag, mit Stern für immer</translation>
+    </message>
+    <message>
+        <source>Label of the field</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Label, such as Job title</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Last 30 days</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Letzte 30 Tage</translation>
+    </message>
+    <message>
+        <source>Last 365 days</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Letzte 365 Tage</translation>
+    </message>
+    <message>
+        <source>Last 7 days</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Letzte 7 Tage</translation>
+    </message>
+    <message>
+        <source>Last day</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Letzter Tag</translation>
+    </message>
+    <message>
+        <source>Least characters</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Listening for the sentence</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Look whether the disk answers.</source>
+        <extracomment>app/scenarioshelf.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Markdown (.md)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Markdown (.md)</translation>
+    </message>
+    <message>
+        <source>Most characters</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Mute the microphone</source>
+        <extracomment>ui/tray.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Name of the field in the instructions</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>New conversation with the same scenario</source>
+        <extracomment>ui/header.py ui/scenario_desk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>New scenario</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing heard. Hold the talk button while you speak.</source>
+        <extracomment>conversation/controller.py</extracomment>
+        <translation>Nichts gehört. Beim Sprechen den Sprechknopf halten.</translation>
+    </message>
+    <message>
+        <source>Nova</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk did not answer within {s} seconds.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>NovaDesk hat nicht innerhalb von {s} Sekunden geantwortet.</translation>
+    </message>
+    <message>
+        <source>NovaDesk hears you all the time in a conversation.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk is already running here (process {pid}, {role}).</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>NovaDesk läuft hier schon (Prozess {pid}, {role}).</translation>
+    </message>
+    <message>
+        <source>NovaDesk is already running here.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>NovaDesk läuft hier schon.</translation>
+    </message>
+    <message>
+        <source>NovaDesk is back</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk is not permitted to use the microphone.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>NovaDesk darf das Mikrofon nicht benutzen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk is not permitted to use the speaker.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>NovaDesk darf den Lautsprecher nicht benutzen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk is still running</source>
+        <extracomment>ui/background.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk needs you</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk no longer hears the keys of the desktop. Start it anew.</source>
+        <extracomment>desktop/hotkeys/pynput_listener.py</extracomment>
+        <translation>NovaDesk hört die Tasten des Systems nicht mehr. Neu starten.</translation>
+    </message>
+    <message>
+        <source>NovaDesk opens it again by itself; if that does not help, connect it again or choose another one.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>NovaDesk öffnet es von selbst wieder; hilft das nicht, neu anschließen oder ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk remembers its remote sessions for this run only, and looks them up again next time.</source>
+        <extracomment>store/registry.py</extracomment>
+        <translation>NovaDesk merkt sich die entfernten Sitzungen nur bis zum Beenden und sucht sie beim nächsten Mal neu.</translation>
+    </message>
+    <message>
+        <source>NovaDesk says a sentence and listens for it, to find out whether your microphone hears your speaker. The microphone is open for that long.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NovaDesk seems to hear its own voice. Turn the volume down, or use a headset.</source>
+        <extracomment>conversation/talkover.py</extracomment>
+        <translation>NovaDesk scheint die eigene Stimme zu hören. Leiser stellen oder ein Headset benutzen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk seems to hear its own voice. Use a headset, or choose Speakers in Settings.</source>
+        <extracomment>conversation/talkover.py</extracomment>
+        <translation>NovaDesk scheint die eigene Stimme zu hören. Ein Headset benutzen oder in den Einstellungen Lautsprecher wählen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk seems to hear its own voice. Use a headset, or turn the volume down.</source>
+        <extracomment>conversation/talkover.py</extracomment>
+        <translation>NovaDesk scheint die eigene Stimme zu hören. Ein Headset benutzen oder leiser stellen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk: {state}</source>
+        <extracomment>ui/tray.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>One page that needs no network, to read, print or send.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Eine Seite ohne Netzbedarf, zum Lesen, Drucken oder Senden.</translation>
+    </message>
+    <message>
+        <source>One zip file</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Eine Zip-Datei</translation>
+    </message>
+    <message>
+        <source>Opening the microphone…</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Own voice and instructions</source>
+        <extracomment>ui/scenario_change.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Parts</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause, or resume</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Paused. {talk}, or type to go on</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pausing</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pausing… the microphone is off</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Portuguese</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Practice</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Übung</translation>
+    </message>
+    <message>
+        <source>Practice again</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Practice partner</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Practice partner (local)</source>
+        <extracomment>conversation/view.py</extracomment>
+        <translation>Übungspartner (lokal)</translation>
+    </message>
+    <message>
+        <source>Progress of the export</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Fortschritt des Exports</translation>
+    </message>
+    <message>
+        <source>Progress of the recording</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Put the field where the cursor is in the instructions</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Quit NovaDesk</source>
+        <extracomment>ui/tray.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>Recovered 1 turn from last time.</source>
+        <comment>Recovered {n} turns from last time.</comment>
+        <extracomment>conversation/record.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag vom letzten Mal gerettet.</numerusform>
+            <numerusform>{n} Beiträge vom letzten Mal gerettet.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Recovered 1 turn.</source>
+        <comment>Recovered {n} turns.</comment>
+        <extracomment>conversation/record.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag gerettet.</numerusform>
+            <numerusform>{n} Beiträge gerettet.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Remove the field</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Remove {folder}, or give it to yourself with mode 0700.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>{folder} entfernen oder sich mit den Rechten 0700 geben.</translation>
+    </message>
+    <message>
+        <source>Resting after {n} min without a turn. The conversation goes on when you talk.</source>
+        <extracomment>conversation/lifecycle.py</extracomment>
+        <translation>Ruht nach {n} min ohne Beitrag. Das Gespräch geht weiter, sobald Sie sprechen.</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <extracomment>ui/header.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Resuming</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Resuming… type meanwhile</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Return</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Eingabetaste</translation>
+    </message>
+    <message>
+        <source>Run `aws sso login{name}`, or renew the keys.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>`aws sso login{name}` ausführen oder die Schlüssel erneuern.</translation>
+    </message>
+    <message>
+        <source>Run `make setup`, or install novadesk[practice].</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Run `novadesk devices` and set [audio] {setting} to a name from its list.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>`novadesk devices` ausführen und [audio] {setting} auf einen Namen aus der Liste setzen.</translation>
+    </message>
+    <message>
+        <source>Same scenario again</source>
+        <extracomment>ui/scenario_desk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Speichern</translation>
+    </message>
+    <message>
+        <source>Save as</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Speichern als</translation>
+    </message>
+    <message>
+        <source>Say hello</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Say something and watch the bar. The microphone is open only while you see this page.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Scenario</source>
+        <extracomment>ui/details_view.py ui/scenario_editor.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Scenarios</source>
+        <extracomment>ui/scenario_desk.py ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Scenarios…</source>
+        <extracomment>ui/scenario_desk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Session store</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Set [backend] model, for example {model}.</source>
+        <extracomment>config.py</extracomment>
+        <translation>[backend] model setzen, zum Beispiel {model}.</translation>
+    </message>
+    <message>
+        <source>Set {variable} to a number.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>{variable} auf eine Zahl setzen.</translation>
+    </message>
+    <message>
+        <source>Several lines</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show NovaDesk</source>
+        <extracomment>ui/tray.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Im Ordner zeigen</translation>
+    </message>
+    <message>
+        <source>Show or hide the rest</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Rest zeigen oder verbergen</translation>
+    </message>
+    <message>
+        <source>Show where the time goes</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Zeigen, wo die Zeit bleibt</translation>
+    </message>
+    <message>
+        <source>Sign in again, for example with `aws sso login`.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Neu anmelden, zum Beispiel mit `aws sso login`.</translation>
+    </message>
+    <message>
+        <source>Sign in to AWS.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Bei AWS anmelden.</translation>
+    </message>
+    <message>
+        <source>Silence answers</source>
+        <extracomment>ui/volume.py</extracomment>
+        <translation>Antworten stummschalten</translation>
+    </message>
+    <message>
+        <source>Sk&amp;ip</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Softer</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Leiser</translation>
+    </message>
+    <message>
+        <source>Something to fill in before a conversation begins, such as a name</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Sound</source>
+        <extracomment>ui/details_view.py ui/settings_dialog.py</extracomment>
+        <translation>Ton</translation>
+    </message>
+    <message>
+        <source>Sound settings</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Ton einstellen</translation>
+    </message>
+    <message>
+        <source>Sound since the devices were opened</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Ton, seit die Geräte offen sind</translation>
+    </message>
+    <message>
+        <source>Space</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Leertaste</translation>
+    </message>
+    <message>
+        <source>Space or {key}</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Leertaste oder {key}</translation>
+    </message>
+    <message>
+        <source>Spanish</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Speak</source>
+        <comment>to interrupt</comment>
+        <extracomment>ui/states.py</extracomment>
+        <translation>sprechen</translation>
+    </message>
+    <message>
+        <source>Speak now: everything is recorded for four seconds.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Speaker</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Lautsprecher</translation>
+    </message>
+    <message>
+        <source>Speakers</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Lautsprecher</translation>
+    </message>
+    <message>
+        <source>Speakers, taking turns</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Lautsprecher, abwechselnd</translation>
+    </message>
+    <message>
+        <source>Speaking</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Spricht</translation>
+    </message>
+    <message>
+        <source>Speech in</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Sprache ein</translation>
+    </message>
+    <message>
+        <source>Speech out</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Sprache aus</translation>
+    </message>
+    <message>
+        <source>Star</source>
+        <extracomment>ui/history_list.py</extracomment>
+        <translation>Mit Stern merken</translation>
+    </message>
+    <message>
+        <source>Start NovaDesk again.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>NovaDesk neu starten.</translation>
+    </message>
+    <message>
+        <source>Start NovaDesk again: it sets the damaged file aside and brings back what it can.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>NovaDesk neu starten: Es legt die beschädigte Datei beiseite und holt zurück, was geht.</translation>
+    </message>
+    <message>
+        <source>Start NovaDesk anew.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>NovaDesk neu starten.</translation>
+    </message>
+    <message>
+        <source>Start it again to go on.</source>
+        <extracomment>ui/bridge.py</extracomment>
+        <translation>Zum Fortfahren neu starten.</translation>
+    </message>
+    <message>
+        <source>Start it with `novadesk`.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Mit `novadesk` starten.</translation>
+    </message>
+    <message>
+        <source>Start the conversation</source>
+        <extracomment>ui/tray.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start the desktop&apos;s keyring service; until then conversations are found again on this computer only.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Den Schlüsselbunddienst des Systems starten; bis dahin finden sich Gespräche nur auf diesem Computer wieder.</translation>
+    </message>
+    <message>
+        <source>Start the sound server (PulseAudio or PipeWire), then try again.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Den Tonserver (PulseAudio oder PipeWire) starten, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Stay</source>
+        <extracomment>ui/main_window.py ui/scenario_dialog.py</extracomment>
+        <translation>Bleiben</translation>
+    </message>
+    <message>
+        <source>Step {n} of {all}</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Step {n} of {all}: {title}</source>
+        <extracomment>ui/wizard.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <extracomment>ui/session_panel.py ui/sound_fields.py</extracomment>
+        <translation>Stopp</translation>
+    </message>
+    <message>
+        <source>Stop the answer</source>
+        <extracomment>ui/main_window.py ui/session_panel.py</extracomment>
+        <translation>Antwort anhalten</translation>
+    </message>
+    <message>
+        <source>Stop the test</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Test beenden</translation>
+    </message>
+    <message>
+        <source>Stop to interrupt, or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Mit Stopp unterbrechen oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>Stopped.</source>
+        <extracomment>ui/wizard_access.py ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Stopped. Nothing was kept.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Stopped. What is here stays.</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Angehalten. Was da ist, bleibt.</translation>
+    </message>
+    <message>
+        <source>Subtitles (.srt)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Untertitel (.srt)</translation>
+    </message>
+    <message>
+        <source>Sync</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Abgleich</translation>
+    </message>
+    <message>
+        <source>Sync now</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Jetzt abgleichen</translation>
+    </message>
+    <message>
+        <source>System default</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_sound.py</extracomment>
+        <translation>Wie im System</translation>
+    </message>
+    <message>
+        <source>Table (.csv)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Tabelle (.csv)</translation>
+    </message>
+    <message>
+        <source>Take it back</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Take the correction back</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Berichtigung zurücknehmen</translation>
+    </message>
+    <message>
+        <source>Take turns</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Abwechseln</translation>
+    </message>
+    <message>
+        <source>Talk</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Sprechen</translation>
+    </message>
+    <message>
+        <source>Talk &amp;key</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <translation>Sprech&amp;taste</translation>
+    </message>
+    <message>
+        <source>Talk hands-free</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Freisprechen</translation>
+    </message>
+    <message>
+        <source>Talk key</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Sprechtaste</translation>
+    </message>
+    <message>
+        <source>Talking</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Sprechen</translation>
+    </message>
+    <message>
+        <source>Talking stopped after {time}. Press again to go on.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen nach {time} beendet. Zum Fortfahren neu drücken.</translation>
+    </message>
+    <message>
+        <source>Talking stopped when the computer slept.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen beendet, als der Computer schlief.</translation>
+    </message>
+    <message>
+        <source>Talking stopped when the screen was locked.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen beendet, als der Bildschirm gesperrt wurde.</translation>
+    </message>
+    <message>
+        <source>Talking stopped: NovaDesk no longer hears the key.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen beendet: NovaDesk hört die Taste nicht mehr.</translation>
+    </message>
+    <message>
+        <source>Talking stopped: the desktop no longer tells of the key.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen beendet: Das System meldet die Taste nicht mehr.</translation>
+    </message>
+    <message>
+        <source>Talking stopped: this is another microphone. Press again to go on.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Sprechen beendet: Das ist ein anderes Mikrofon. Zum Fortfahren neu drücken.</translation>
+    </message>
+    <message>
+        <source>Test</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Test</translation>
+    </message>
+    <message>
+        <source>Test microphone and speaker</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Mikrofon und Lautsprecher testen</translation>
+    </message>
+    <message>
+        <source>Text (.txt)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Text (.txt)</translation>
+    </message>
+    <message>
+        <source>Text in</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Text ein</translation>
+    </message>
+    <message>
+        <source>Text out</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Text aus</translation>
+    </message>
+    <message>
+        <source>That is a built-in scenario.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Das ist ein mitgeliefertes Szenario.</translation>
+    </message>
+    <message>
+        <source>That is no scenario: {rule}.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>Das ist kein Szenario: {rule}.</translation>
+    </message>
+    <message>
+        <source>That is not a conversation id of NovaDesk.</source>
+        <extracomment>models.py</extracomment>
+        <translation>Das ist keine Gesprächskennung von NovaDesk.</translation>
+    </message>
+    <message>
+        <source>The AWS keys could not be had ({code}).</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Die AWS-Schlüssel waren nicht zu bekommen ({code}).</translation>
+    </message>
+    <message>
+        <source>The AWS keys have expired.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Die AWS-Schlüssel sind abgelaufen.</translation>
+    </message>
+    <message>
+        <source>The AWS keys were not found within {s} seconds.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Die AWS-Schlüssel fanden sich nicht innerhalb von {s} Sekunden.</translation>
+    </message>
+    <message>
+        <source>The AWS library took too long to load.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Die AWS-Bibliothek hat zu lange zum Laden gebraucht.</translation>
+    </message>
+    <message>
+        <source>The AWS profile in use does not exist.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Das benutzte AWS-Profil gibt es nicht.</translation>
+    </message>
+    <message>
+        <source>The address in HTTPS_PROXY is not one of an HTTP proxy.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Die Adresse in HTTPS_PROXY ist nicht die eines HTTP-Proxys.</translation>
+    </message>
+    <message>
+        <source>The answer was cut off</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The assistant hears itself. {way}</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Der Assistent hört sich selbst. {way}</translation>
+    </message>
+    <message>
+        <source>The audio process could not be followed.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Dem Tonprozess war nicht zu folgen.</translation>
+    </message>
+    <message>
+        <source>The audio process does not answer.</source>
+        <extracomment>audio/client.py audio/lister.py</extracomment>
+        <translation>Der Tonprozess antwortet nicht.</translation>
+    </message>
+    <message>
+        <source>The audio process does not start in time.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Der Tonprozess startet nicht rechtzeitig.</translation>
+    </message>
+    <message>
+        <source>The audio process does not start.</source>
+        <extracomment>audio/child.py</extracomment>
+        <translation>Der Tonprozess startet nicht.</translation>
+    </message>
+    <message>
+        <source>The audio process has stopped.</source>
+        <extracomment>audio/child.py</extracomment>
+        <translation>Der Tonprozess ist stehen geblieben.</translation>
+    </message>
+    <message>
+        <source>The audio process was ended while it started.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Der Tonprozess wurde beim Starten beendet.</translation>
+    </message>
+    <message>
+        <source>The backup takes too long.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>Die Sicherung dauert zu lange.</translation>
+    </message>
+    <message>
+        <source>The certificate bundle {file} is missing or holds no certificate.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>Die Zertifikatsdatei {file} fehlt oder enthält kein Zertifikat.</translation>
+    </message>
+    <message>
+        <source>The certificate of {host} is not trusted: {why}.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>Dem Zertifikat von {host} wird nicht vertraut: {why}.</translation>
+    </message>
+    <message>
+        <source>The change has to wait. {what} {advice}</source>
+        <extracomment>conversation/renewal.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The change is in force.</source>
+        <extracomment>conversation/renewal.py ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The change needs a new wire session. NovaDesk moves on to it in the next quiet moment.</source>
+        <extracomment>conversation/renewal.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The connection did not come about in time.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Die Verbindung kam nicht rechtzeitig zustande.</translation>
+    </message>
+    <message>
+        <source>The connection is closed.</source>
+        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <translation>Die Verbindung ist geschlossen.</translation>
+    </message>
+    <message>
+        <source>The connection was lost. NovaDesk connects again by itself.</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The connection was lost: NovaDesk made a mistake.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: NovaDesk hat einen Fehler gemacht.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the network broke it.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Das Netz hat sie unterbrochen.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server broke the rules of HTTP/2.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server hat die Regeln von HTTP/2 verletzt.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server closed it.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server hat sie geschlossen.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server does not read.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server liest nicht.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server ended it without an answer.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server hat sie ohne Antwort beendet.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server gives no sign of life.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server gibt kein Lebenszeichen.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server reset it, {code}.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server hat sie zurückgesetzt, {code}.</translation>
+    </message>
+    <message>
+        <source>The connection was lost: the server went away, {code}.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Die Verbindung ging verloren: Der Server ist weggegangen, {code}.</translation>
+    </message>
+    <message>
+        <source>The conversation has stopped.</source>
+        <extracomment>ui/notices.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The copy {file} cannot be made: {why}.</source>
+        <extracomment>store/copies.py</extracomment>
+        <translation>Die Kopie {file} lässt sich nicht anlegen: {why}.</translation>
+    </message>
+    <message>
+        <source>The correction is shown, searched and exported here. The assistant still knows what it heard.</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Die Berichtigung wird hier gezeigt, durchsucht und exportiert. Der Assistent kennt weiter, was er gehört hat.</translation>
+    </message>
+    <message>
+        <source>The desktop asks which key to use: answer in its window.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Das System fragt nach der Taste: in seinem Fenster antworten.</translation>
+    </message>
+    <message>
+        <source>The desktop did not let NovaDesk watch a key in time.</source>
+        <extracomment>app/talkkey.py</extracomment>
+        <translation>Das System hat NovaDesk nicht rechtzeitig eine Taste gegeben.</translation>
+    </message>
+    <message>
+        <source>The desktop gives no key and does not say why.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Das System gibt keine Taste und nennt keinen Grund.</translation>
+    </message>
+    <message>
+        <source>The desktop has bound no key to mute: choose one for NovaDesk in its keyboard settings.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Zum Stummschalten ist keine Taste belegt: in den Tastatureinstellungen des Systems eine für NovaDesk wählen.</translation>
+    </message>
+    <message>
+        <source>The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Zum Sprechen ist keine Taste belegt: in den Tastatureinstellungen des Systems eine für NovaDesk wählen.</translation>
+    </message>
+    <message>
+        <source>The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Noch ist keine Taste belegt: in den Tastatureinstellungen des Systems eine für NovaDesk wählen.</translation>
+    </message>
+    <message>
+        <source>The desktop has no keyring yet.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Das System hat noch keinen Schlüsselbund.</translation>
+    </message>
+    <message>
+        <source>The desktop no longer gives NovaDesk its key.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Das System gibt NovaDesk seine Taste nicht mehr.</translation>
+    </message>
+    <message>
+        <source>The desktop was told not to give NovaDesk a key.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Dem System wurde gesagt, NovaDesk keine Taste zu geben.</translation>
+    </message>
+    <message>
+        <source>The desktop&apos;s portal has ended, and the talk key with it.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Das Portal des Systems wurde beendet und mit ihm die Sprechtaste.</translation>
+    </message>
+    <message>
+        <source>The devices are closed.</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Die Geräte sind geschlossen.</translation>
+    </message>
+    <message>
+        <source>The disk that holds {file} is full.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Der Datenträger mit {file} ist voll.</translation>
+    </message>
+    <message>
+        <source>The end of your turn</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Ende Ihres Beitrags</translation>
+    </message>
+    <message>
+        <source>The export takes too long.</source>
+        <extracomment>app/export_many.py</extracomment>
+        <translation>Der Export dauert zu lange.</translation>
+    </message>
+    <message>
+        <source>The file {file} cannot be used ({why}).</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Die Datei {file} ist nicht zu gebrauchen ({why}).</translation>
+    </message>
+    <message>
+        <source>The file {file} cannot be written ({why}).</source>
+        <extracomment>app/export.py</extracomment>
+        <translation>Die Datei {file} lässt sich nicht schreiben ({why}).</translation>
+    </message>
+    <message>
+        <source>The file {file} exists already.</source>
+        <extracomment>app/export.py</extracomment>
+        <translation>Die Datei {file} gibt es schon.</translation>
+    </message>
+    <message>
+        <source>The file {file} is not UTF-8.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Die Datei {file} ist nicht UTF-8.</translation>
+    </message>
+    <message>
+        <source>The file {file} is too large for a scenario.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Die Datei {file} ist zu groß für ein Szenario.</translation>
+    </message>
+    <message>
+        <source>The file {name} holds no scenario.</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {folder} is not private to you.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Der Ordner {folder} ist nicht nur für Sie zugänglich.</translation>
+    </message>
+    <message>
+        <source>The form asks for this in words: give the field a label.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The instructions do not name {{{name}}} yet. Insert it.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The instructions name {{{name}}}, which is no field of the form.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The instructions take at most {most} characters.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The key “{key}” cannot both talk and mute.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Die Taste „{key}“ kann nicht sprechen und zugleich stummschalten.</translation>
+    </message>
+    <message>
+        <source>The keyring does not answer.</source>
+        <extracomment>desktop/keychain.py store/registry.py</extracomment>
+        <translation>Der Schlüsselbund antwortet nicht.</translation>
+    </message>
+    <message>
+        <source>The keyring does not let NovaDesk in.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Der Schlüsselbund lässt NovaDesk nicht zu.</translation>
+    </message>
+    <message>
+        <source>The keyring is locked.</source>
+        <extracomment>desktop/keychain.py</extracomment>
+        <translation>Der Schlüsselbund ist gesperrt.</translation>
+    </message>
+    <message>
+        <source>The last answer came in {s} s</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Die letzte Antwort kam in {s} s</translation>
+    </message>
+    <message>
+        <source>The microphone brings no sound at all.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Das Mikrofon bringt gar keinen Ton.</translation>
+    </message>
+    <message>
+        <source>The microphone does not hear the speaker. Your voice can be passed on as it is.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The microphone hears only you; your voice is passed on as it is.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon hört nur Sie; Ihre Stimme geht unverändert weiter.</translation>
+    </message>
+    <message>
+        <source>The microphone hears the speaker. NovaDesk takes its own voice out, so you can still cut in.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon hört sie mit; NovaDesk rechnet die eigene Stimme heraus, Sie können also unterbrechen.</translation>
+    </message>
+    <message>
+        <source>The microphone hears you: {microphone}.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon hört Sie: {microphone}.</translation>
+    </message>
+    <message>
+        <source>The microphone is closed.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon ist geschlossen.</translation>
+    </message>
+    <message>
+        <source>The microphone is switched off. Unmute it with its own switch, or in the system&apos;s settings.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon ist ausgeschaltet. Am Gerät oder in den Systemeinstellungen einschalten.</translation>
+    </message>
+    <message>
+        <source>The microphone is switched off. Unmute it, there or in the system&apos;s settings.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon ist ausgeschaltet. Am Gerät oder in den Systemeinstellungen einschalten.</translation>
+    </message>
+    <message>
+        <source>The microphone is too loud and distorts. Lower its level in the system&apos;s settings.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon ist zu laut und verzerrt. Den Pegel in den Systemeinstellungen senken.</translation>
+    </message>
+    <message>
+        <source>The microphone is very quiet. Speak closer to it, or raise its level in the system.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon ist sehr leise. Näher sprechen oder den Pegel im System erhöhen.</translation>
+    </message>
+    <message>
+        <source>The microphone sends exact silence. Look for a mute switch on it, then try again.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The microphone sends exact silence. Look for a mute switch on it.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon sendet völlige Stille. Hat es einen Stummschalter?</translation>
+    </message>
+    <message>
+        <source>The microphone sends exact silence. Look for a switch on it, or choose another one in Settings.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon sendet völlige Stille. Hat es einen Schalter? Sonst in den Einstellungen ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>The microphone sends nothing.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The microphone was changed to “{device}” in the system&apos;s sound settings.</source>
+        <extracomment>audio/route.py</extracomment>
+        <translation>Das Mikrofon wurde in den Systemeinstellungen auf „{device}“ umgestellt.</translation>
+    </message>
+    <message>
+        <source>The microphone “{device}” does not open ({cause}).</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Das Mikrofon „{device}“ öffnet sich nicht ({cause}).</translation>
+    </message>
+    <message>
+        <source>The microphone “{device}” does not open; using “{other}”.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Das Mikrofon „{device}“ öffnet sich nicht; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
+        <source>The microphone “{device}” is not connected; using “{other}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Das Mikrofon „{device}“ ist nicht angeschlossen; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
+        <source>The model</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Das Modell</translation>
+    </message>
+    <message>
+        <source>The practice partner gave no usable address.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Der Übungspartner hat keine brauchbare Adresse genannt.</translation>
+    </message>
+    <message>
+        <source>The practice partner&apos;s parts are not installed: {parts}.</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The practice server did not start.</source>
+        <extracomment>app/practice.py</extracomment>
+        <translation>Der Übungspartner ist nicht gestartet.</translation>
+    </message>
+    <message>
+        <source>The proxy refuses the connection.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der Proxy weist die Verbindung ab.</translation>
+    </message>
+    <message>
+        <source>The proxy {host} wants a name and password.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Der Proxy {host} verlangt Name und Passwort.</translation>
+    </message>
+    <message>
+        <source>The proxy {proxy} answered with something that is not HTTP.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Der Proxy {proxy} hat mit etwas geantwortet, das nicht HTTP ist.</translation>
+    </message>
+    <message>
+        <source>The proxy {proxy} broke the connection.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Der Proxy {proxy} hat die Verbindung unterbrochen.</translation>
+    </message>
+    <message>
+        <source>The proxy {proxy} closed the connection without an answer.</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Der Proxy {proxy} hat die Verbindung ohne Antwort geschlossen.</translation>
+    </message>
+    <message>
+        <source>The proxy {proxy} does not connect to {host} (status {status}).</source>
+        <extracomment>transport/proxy.py</extracomment>
+        <translation>Der Proxy {proxy} verbindet nicht mit {host} (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The remote session store asks to slow down.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher bittet um weniger Anfragen.</translation>
+    </message>
+    <message>
+        <source>The remote session store has a fault of its own.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher hat selbst eine Störung.</translation>
+    </message>
+    <message>
+        <source>The remote session store keeps refusing a step.</source>
+        <extracomment>store/delivery.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher weist einen Schritt immer wieder zurück.</translation>
+    </message>
+    <message>
+        <source>The remote session store refuses the encryption key.</source>
+        <extracomment>store/agentruntime.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher weist den Schlüssel zur Verschlüsselung zurück.</translation>
+    </message>
+    <message>
+        <source>The remote session store refuses the request.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher weist die Anfrage zurück.</translation>
+    </message>
+    <message>
+        <source>The remote session store shows a certificate that is not trusted.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher zeigt ein Zertifikat, dem nicht vertraut wird.</translation>
+    </message>
+    <message>
+        <source>The remote session store takes too long to answer.</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The remote session store would refuse the request.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Der entfernte Sitzungsspeicher würde die Anfrage zurückweisen.</translation>
+    </message>
+    <message>
+        <source>The report cannot be written ({why}).</source>
+        <extracomment>app/diagnosis.py</extracomment>
+        <translation>Der Bericht lässt sich nicht schreiben ({why}).</translation>
+    </message>
+    <message>
+        <source>The report is in the clipboard. Read it before you send it.</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Der Bericht liegt in der Zwischenablage. Vor dem Senden lesen.</translation>
+    </message>
+    <message>
+        <source>The request is too long for the control channel.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Die Anfrage ist zu lang für den Steuerkanal.</translation>
+    </message>
+    <message>
+        <source>The running NovaDesk belongs to another user.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Das laufende NovaDesk gehört einem anderen Benutzer.</translation>
+    </message>
+    <message>
+        <source>The scenarios could not be read in time.</source>
+        <extracomment>app/scenarioshelf.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The service answered without a stream.</source>
+        <extracomment>transport/sdk.py</extracomment>
+        <translation>Der Dienst hat ohne Datenstrom geantwortet.</translation>
+    </message>
+    <message>
+        <source>The service did not answer in time.</source>
+        <extracomment>app/talkcourse.py conversation/lifecycle.py</extracomment>
+        <translation>Der Dienst hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
+        <source>The service did not answer within {s} seconds.</source>
+        <extracomment>transport/http2.py</extracomment>
+        <translation>Der Dienst hat nicht innerhalb von {s} Sekunden geantwortet.</translation>
+    </message>
+    <message>
+        <source>The service did not answer.</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The service did not begin the session in time.</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>Der Dienst hat die Sitzung nicht rechtzeitig begonnen.</translation>
+    </message>
+    <message>
+        <source>The service did not confirm the pause. Nothing is sent to it any more.</source>
+        <extracomment>conversation/controller.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The service does not take the audio in time.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Der Dienst nimmt den Ton nicht rechtzeitig ab.</translation>
+    </message>
+    <message>
+        <source>The service ended the session.</source>
+        <extracomment>conversation/wire.py transport/bedrock.py</extracomment>
+        <translation>Der Dienst hat die Sitzung beendet.</translation>
+    </message>
+    <message>
+        <source>The service failed (status {status}).</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>Der Dienst ist gescheitert (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The service limits this account&apos;s requests.</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>Der Dienst begrenzt die Anfragen dieses Kontos.</translation>
+    </message>
+    <message>
+        <source>The service refuses the request (status {status}).</source>
+        <extracomment>transport/failures.py</extracomment>
+        <translation>Der Dienst weist die Anfrage zurück (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The service sent events in an impossible order.</source>
+        <extracomment>conversation/wire.py</extracomment>
+        <translation>Der Dienst hat Ereignisse in unmöglicher Reihenfolge gesendet.</translation>
+    </message>
+    <message>
+        <source>The service waits whether you go on. A shorter pause can be set in Settings.</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Der Dienst wartet, ob Sie weitersprechen. Die Pause lässt sich in den Einstellungen verkürzen.</translation>
+    </message>
+    <message>
+        <source>The settings file {file} {why}.</source>
+        <extracomment>config.py</extracomment>
+        <translation>Die Einstellungsdatei {file} {why}.</translation>
+    </message>
+    <message>
+        <source>The sound device does not open in time.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Das Tongerät öffnet sich nicht rechtzeitig.</translation>
+    </message>
+    <message>
+        <source>The sound device has stopped delivering sound.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Das Tongerät liefert keinen Ton mehr.</translation>
+    </message>
+    <message>
+        <source>The sound library PortAudio is missing.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Die Tonbibliothek PortAudio fehlt.</translation>
+    </message>
+    <message>
+        <source>The speaker does not play.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The speaker drowns your voice in the microphone. Turn it down, use a headset, or take turns.</source>
+        <extracomment>app/soundcheck.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The speaker reaches the microphone {n} dB louder than your voice. Turn the volume down, or use a headset.</source>
+        <extracomment>conversation/talkover.py</extracomment>
+        <translation>Der Lautsprecher kommt {n} dB lauter im Mikrofon an als Ihre Stimme. Leiser stellen oder ein Headset benutzen.</translation>
+    </message>
+    <message>
+        <source>The speaker reaches the microphone {n} dB louder than your voice. {way}</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Der Lautsprecher kommt {n} dB lauter im Mikrofon an als Ihre Stimme. {way}</translation>
+    </message>
+    <message>
+        <source>The speaker takes no sound any more.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Der Lautsprecher nimmt keinen Ton mehr an.</translation>
+    </message>
+    <message>
+        <source>The speaker was changed to “{device}” in the system&apos;s sound settings.</source>
+        <extracomment>audio/route.py</extracomment>
+        <translation>Der Lautsprecher wurde in den Systemeinstellungen auf „{device}“ umgestellt.</translation>
+    </message>
+    <message>
+        <source>The speaker “{device}” does not open ({cause}).</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Der Lautsprecher „{device}“ öffnet sich nicht ({cause}).</translation>
+    </message>
+    <message>
+        <source>The speaker “{device}” does not open; using “{other}”.</source>
+        <extracomment>audio/pump.py</extracomment>
+        <translation>Der Lautsprecher „{device}“ öffnet sich nicht; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
+        <source>The speaker “{device}” is not connected; using “{other}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Der Lautsprecher „{device}“ ist nicht angeschlossen; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
+        <source>The store is closed.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>Der Speicher ist geschlossen.</translation>
+    </message>
+    <message>
+        <source>The store {file} cannot be opened: {why}.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Der Speicher {file} lässt sich nicht öffnen: {why}.</translation>
+    </message>
+    <message>
+        <source>The store {file} cannot be read or written.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Der Speicher {file} lässt sich nicht lesen oder schreiben.</translation>
+    </message>
+    <message>
+        <source>The store {file} is damaged.</source>
+        <extracomment>store/faults.py</extracomment>
+        <translation>Der Speicher {file} ist beschädigt.</translation>
+    </message>
+    <message>
+        <source>The store {file} was written by a newer NovaDesk.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>Der Speicher {file} stammt von einem neueren NovaDesk.</translation>
+    </message>
+    <message>
+        <source>The system gives the speaker&apos;s own sound in place of a microphone. Connect the microphone, or choose another.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das System gibt statt eines Mikrofons den Ton des Lautsprechers. Das Mikrofon anschließen oder ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>The system&apos;s certificates took too long to read.</source>
+        <extracomment>transport/bedrock.py</extracomment>
+        <translation>Die Zertifikate des Systems zu lesen hat zu lange gedauert.</translation>
+    </message>
+    <message>
+        <source>The test is over; the microphone is closed.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Der Test ist vorbei, das Mikrofon geschlossen.</translation>
+    </message>
+    <message>
+        <source>There are no AWS credentials.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Es gibt keine AWS-Anmeldung.</translation>
+    </message>
+    <message>
+        <source>There are no AWS keys on this computer.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Auf diesem Computer gibt es keine AWS-Schlüssel.</translation>
+    </message>
+    <message>
+        <source>There is a scenario {name} already.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Ein Szenario {name} gibt es schon.</translation>
+    </message>
+    <message>
+        <source>There is no AWS profile named “{profile}”.</source>
+        <extracomment>transport/credentials.py</extracomment>
+        <translation>Es gibt kein AWS-Profil namens „{profile}“.</translation>
+    </message>
+    <message>
+        <source>There is no answer to copy yet.</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Noch gibt es keine Antwort zu kopieren.</translation>
+    </message>
+    <message>
+        <source>There is no conversation here yet.</source>
+        <extracomment>app/history.py</extracomment>
+        <translation>Hier gibt es noch kein Gespräch.</translation>
+    </message>
+    <message>
+        <source>There is no conversation to delete.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>Es gibt kein Gespräch zu löschen.</translation>
+    </message>
+    <message>
+        <source>There is no conversation to export.</source>
+        <extracomment>app/export_many.py ui/history_actions.py</extracomment>
+        <translation>Es gibt kein Gespräch zu exportieren.</translation>
+    </message>
+    <message>
+        <source>There is no display to open a window on.</source>
+        <extracomment>app/window.py</extracomment>
+        <translation>Es gibt keinen Bildschirm für ein Fenster.</translation>
+    </message>
+    <message>
+        <source>There is no file {file}.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Es gibt keine Datei {file}.</translation>
+    </message>
+    <message>
+        <source>There is no keyring.</source>
+        <extracomment>store/registry.py</extracomment>
+        <translation>Es gibt keinen Schlüsselbund.</translation>
+    </message>
+    <message>
+        <source>There is no microphone named “{name}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Es gibt kein Mikrofon namens „{name}“.</translation>
+    </message>
+    <message>
+        <source>There is no microphone.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Es gibt kein Mikrofon.</translation>
+    </message>
+    <message>
+        <source>There is no microphone: the sound system offers only what the speaker plays.</source>
+        <extracomment>audio/route.py</extracomment>
+        <translation>Es gibt kein Mikrofon: Das System bietet nur an, was der Lautsprecher spielt.</translation>
+    </message>
+    <message>
+        <source>There is no sound on this system: no device and no sound server answers.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Auf diesem System gibt es keinen Ton: Weder ein Gerät noch ein Tonserver antwortet.</translation>
+    </message>
+    <message>
+        <source>There is no speaker named “{name}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Es gibt keinen Lautsprecher namens „{name}“.</translation>
+    </message>
+    <message>
+        <source>There is no speaker.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Es gibt keinen Lautsprecher.</translation>
+    </message>
+    <message>
+        <source>There is no such conversation here.</source>
+        <extracomment>models.py</extracomment>
+        <translation>Dieses Gespräch gibt es hier nicht.</translation>
+    </message>
+    <message>
+        <source>There is no such scenario.</source>
+        <extracomment>store/scenarios.py</extracomment>
+        <translation>Dieses Szenario gibt es nicht.</translation>
+    </message>
+    <message>
+        <source>There is no such turn here.</source>
+        <extracomment>store/conversations.py</extracomment>
+        <translation>Diesen Beitrag gibt es hier nicht.</translation>
+    </message>
+    <message>
+        <source>There is nothing to back up yet.</source>
+        <extracomment>app/upkeep.py</extracomment>
+        <translation>Noch gibt es nichts zu sichern.</translation>
+    </message>
+    <message>
+        <source>There is nothing to export yet.</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Noch gibt es nichts zu exportieren.</translation>
+    </message>
+    <message>
+        <source>There was no voice in it. Move closer, or choose another microphone.</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There was nothing to delete.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>Es gab nichts zu löschen.</translation>
+    </message>
+    <message>
+        <source>They are not saved yet: the disk does not take them. NovaDesk goes on trying while it is open.</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Sie sind noch nicht gespeichert, weil der Datenträger sie nicht annimmt. NovaDesk versucht es weiter, solange es offen ist.</translation>
+    </message>
+    <message>
+        <source>They go from this computer. You can undo that for a short while.</source>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>Sie verschwinden von diesem Computer. Das lässt sich kurze Zeit rückgängig machen.</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Denkt nach</translation>
+    </message>
+    <message>
+        <source>This NovaDesk has no window.</source>
+        <extracomment>app/control.py</extracomment>
+        <translation>Dieses NovaDesk hat kein Fenster.</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Dieser Computer</translation>
+    </message>
+    <message>
+        <source>This conversation alone is changed. A change comes with a new wire session in the next quiet moment; what was said goes along.</source>
+        <extracomment>ui/scenario_change.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This desktop has no tray, so closing the window minimises it, and the talk key goes on working. Ctrl+Q quits NovaDesk.</source>
+        <extracomment>ui/background.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is a real conversation, and it goes on in the window afterwards.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is how you sound…</source>
+        <extracomment>ui/wizard_sound.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This is the sound of a speaker, not of a microphone. Choose another one.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das ist der Ton eines Lautsprechers, nicht der eines Mikrofons. Bitte ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>This policy was written from AWS&apos;s documentation. It has not been tried against a live account.</source>
+        <extracomment>permission.py</extracomment>
+        <translation>Diese Richtlinie stammt aus der Dokumentation von AWS. An einem echten Konto wurde sie nicht erprobt.</translation>
+    </message>
+    <message>
+        <source>This system does not report the key “{name}” to other programs.</source>
+        <extracomment>desktop/hotkeys/pynput_listener.py</extracomment>
+        <translation>Dieses System meldet die Taste „{name}“ anderen Programmen nicht.</translation>
+    </message>
+    <message>
+        <source>This version has no gateway backend yet.</source>
+        <extracomment>app/backend.py</extracomment>
+        <translation>Diese Version kennt noch kein Gateway.</translation>
+    </message>
+    <message>
+        <source>Time of the last answer</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Dauer bis zur letzten Antwort</translation>
+    </message>
+    <message>
+        <source>Title</source>
+        <extracomment>ui/history_list.py ui/scenario_editor.py</extracomment>
+        <translation>Titel</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <extracomment>ui/filter_bar.py ui/words.py</extracomment>
+        <translation>Heute</translation>
+    </message>
+    <message>
+        <source>Tokens since start</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Tokens seit dem Start</translation>
+    </message>
+    <message>
+        <source>Too loud: it clips. Move away, or lower the microphone&apos;s level in the system.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Zu laut, es übersteuert. Weiter weg gehen oder den Pegel des Mikrofons im System senken.</translation>
+    </message>
+    <message>
+        <source>Try again in a moment.</source>
+        <extracomment>ui/bridge.py</extracomment>
+        <translation>Gleich noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Try again.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>Noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Try again; if it stays so, end NovaDesk and start it anew.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>Noch einmal versuchen; bleibt es so, NovaDesk beenden und neu starten.</translation>
+    </message>
+    <message>
+        <source>Try now</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Jetzt versuchen</translation>
+    </message>
+    <message>
+        <source>Type a message</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Nachricht schreiben</translation>
+    </message>
+    <message>
+        <source>Type now, sent once reconnected</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Schreiben; gesendet wird nach dem Verbinden</translation>
+    </message>
+    <message>
+        <source>Type to add something</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Schreiben, um etwas hinzuzufügen</translation>
+    </message>
+    <message>
+        <source>Type to try again</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Schreiben, um es neu zu versuchen</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <extracomment>ui/undo_bar.py</extracomment>
+        <translation>Rückgängig</translation>
+    </message>
+    <message>
+        <source>Undo (Ctrl+Z)</source>
+        <extracomment>ui/undo_bar.py</extracomment>
+        <translation>Rückgängig (Strg+Z)</translation>
+    </message>
+    <message>
+        <source>Undo the deletion</source>
+        <extracomment>ui/main_window.py ui/undo_bar.py</extracomment>
+        <translation>Löschen rückgängig machen</translation>
+    </message>
+    <message>
+        <source>Unlock it and try again.</source>
+        <extracomment>desktop/keychain.py store/registry.py</extracomment>
+        <translation>Entsperren und noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Unmute</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Stumm aus</translation>
+    </message>
+    <message>
+        <source>Unmute to talk, or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Stummschaltung aufheben oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>Until the answer&apos;s first sound arrived.</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Bis der erste Ton der Antwort da war.</translation>
+    </message>
+    <message>
+        <source>Until the speaker played it.</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>Bis der Lautsprecher ihn spielte.</translation>
+    </message>
+    <message>
+        <source>Up to date.</source>
+        <extracomment>ui/sync_row.py</extracomment>
+        <translation>Alles aktuell.</translation>
+    </message>
+    <message>
+        <source>Update NovaDesk; the file has not been touched.</source>
+        <extracomment>store/database.py</extracomment>
+        <translation>NovaDesk aktualisieren; die Datei ist unverändert.</translation>
+    </message>
+    <message>
+        <source>Use that one, end it, or give another --profile.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>Jenes benutzen, es beenden oder ein anderes --profile angeben.</translation>
+    </message>
+    <message>
+        <source>Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop&apos;s settings.</source>
+        <extracomment>desktop/hotkeys/base.py</extracomment>
+        <translation>Die Taste im Fenster oder den Sprechknopf benutzen oder `novadesk ctl talk toggle` im System auf eine Taste legen.</translation>
+    </message>
+    <message>
+        <source>Used from the next start: {names}.</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Gilt ab dem nächsten Start: {names}.</translation>
+    </message>
+    <message>
+        <source>Version {version}
+
+Voice conversations with Amazon Nova Sonic, kept on this computer. The practice partner runs on this computer, needs no account and is not an Amazon model.
+
+Apache License 2.0. The practice voice uses espeak‑ng (GPL 3 or later) in a separate process.</source>
+        <extracomment>ui/about_dialog.py</extracomment>
+        <translation>Version {version}
+
+Gespräche mit Amazon Nova Sonic, auf diesem Computer aufbewahrt. Der Übungspartner läuft auf diesem Computer, braucht kein Konto und ist kein Modell von Amazon.
+
+Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in einem eigenen Prozess.</translation>
+    </message>
+    <message>
+        <source>Version, settings, numbers and events, without secrets and without what was said</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Version, Einstellungen, Zahlen und Ereignisse, ohne Geheimnisse und ohne Gesagtes</translation>
+    </message>
+    <message>
+        <source>Voice</source>
+        <extracomment>app/access.py ui/details_view.py ui/settings_dialog.py</extracomment>
+        <translation>Stimme</translation>
+    </message>
+    <message>
+        <source>Voice and instructions of this conversation</source>
+        <extracomment>ui/scenario_change.py ui/scenario_desk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Voice and instructions: {words}</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Volume of &amp;answers</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Lautstärke der &amp;Antworten</translation>
+    </message>
+    <message>
+        <source>Volume of &amp;cues</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Lautstärke der &amp;Signale</translation>
+    </message>
+    <message>
+        <source>Volume of answers</source>
+        <extracomment>ui/settings_dialog.py ui/volume.py</extracomment>
+        <translation>Lautstärke der Antworten</translation>
+    </message>
+    <message>
+        <source>Volume of cues</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Lautstärke der Signale</translation>
+    </message>
+    <message>
+        <source>Volume {percent} ({louder}, {softer})</source>
+        <extracomment>ui/volume.py</extracomment>
+        <translation>Lautstärke {percent} ({louder}, {softer})</translation>
+    </message>
+    <message>
+        <source>Wear a headset or lower the volume.</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Ein Headset aufsetzen oder leiser stellen.</translation>
+    </message>
+    <message>
+        <source>Wear a headset, lower the volume, or take turns.</source>
+        <extracomment>ui/sound_note.py</extracomment>
+        <translation>Ein Headset aufsetzen, leiser stellen oder abwechselnd sprechen.</translation>
+    </message>
+    <message>
+        <source>Web page (.html)</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Webseite (.html)</translation>
+    </message>
+    <message>
+        <source>What to do</source>
+        <extracomment>ui/history_list.py ui/turn_actions.py</extracomment>
+        <translation>Was möglich ist</translation>
+    </message>
+    <message>
+        <source>What was said is not recorded: texts and audio appear as lengths.</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Gesagtes wird nicht aufgezeichnet: Texte und Ton erscheinen nur als Längen.</translation>
+    </message>
+    <message>
+        <source>What you &amp;said</source>
+        <extracomment>ui/correct_dialog.py</extracomment>
+        <translation>Was Sie &amp;sagten</translation>
+    </message>
+    <message>
+        <source>What you asked is not asked again.</source>
+        <extracomment>conversation/stopping.py</extracomment>
+        <translation>Ihre Frage wird nicht noch einmal gestellt.</translation>
+    </message>
+    <message>
+        <source>What you wrote since is lost.</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Whatever is spoken</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>When</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Wann</translation>
+    </message>
+    <message>
+        <source>Where do you want to talk?</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Where to talk</source>
+        <extracomment>ui/settings_dialog.py</extracomment>
+        <translation>Wohin die Stimme geht</translation>
+    </message>
+    <message>
+        <source>With a &amp;star only</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Nur mit &amp;Stern</translation>
+    </message>
+    <message>
+        <source>With a key NovaDesk hears you only while you hold it. Space always works in the window.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Without a title</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Write a message</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>Nachricht schreiben</translation>
+    </message>
+    <message>
+        <source>Write some, or take its own words back.</source>
+        <extracomment>store/conversations.py</extracomment>
+        <translation>Etwas schreiben oder die ursprünglichen Worte zurückholen.</translation>
+    </message>
+    <message>
+        <source>Write what your partner is to do.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Write {{name}} where a field of the form goes. A line whose fields are all left empty is left out.</source>
+        <extracomment>ui/scenario_editor.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Writing {done} of {whole}</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>Schreibt {done} von {whole}</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>Gestern</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>You can change this at any time. The practice partner needs no account and no network.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>You decide when NovaDesk hears you.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>You have no access to the remote session store.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Kein Zugang zum entfernten Sitzungsspeicher.</translation>
+    </message>
+    <message>
+        <source>You take turns now: NovaDesk does not listen while it speaks.</source>
+        <extracomment>conversation/talkover.py</extracomment>
+        <translation>Ab jetzt abwechselnd: NovaDesk hört nicht zu, während es spricht.</translation>
+    </message>
+    <message>
+        <source>Your AWS credentials have expired.</source>
+        <extracomment>store/agentfault.py</extracomment>
+        <translation>Die AWS-Anmeldung ist abgelaufen.</translation>
+    </message>
+    <message>
+        <source>Your conversations will be here.</source>
+        <extracomment>ui/history_view.py</extracomment>
+        <translation>Hier erscheinen Ihre Gespräche.</translation>
+    </message>
+    <message>
+        <source>a key of the desktop’s settings</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>eine Taste aus den Systemeinstellungen</translation>
+    </message>
+    <message>
+        <source>alert {bound} · {measured}</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Warnung {bound} · {measured}</translation>
+    </message>
+    <message>
+        <source>answered</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>answered in {s} s</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>audio</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Ton</translation>
+    </message>
+    <message>
+        <source>below</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>unten</translation>
+    </message>
+    <message>
+        <source>closed</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>geschlossen</translation>
+    </message>
+    <message>
+        <source>control</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Steuerung</translation>
+    </message>
+    <message>
+        <source>corrected, hide what was heard</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>berichtigt, Gehörtes verbergen</translation>
+    </message>
+    <message>
+        <source>corrected, show what was heard</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>berichtigt, Gehörtes zeigen</translation>
+    </message>
+    <message>
+        <source>credentials</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Anmeldung</translation>
+    </message>
+    <message>
+        <source>cut off</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>abgeschnitten</translation>
+    </message>
+    <message>
+        <source>default</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <translation>Standard</translation>
+    </message>
+    <message>
+        <source>desktop</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Arbeitsplatz</translation>
+    </message>
+    <message>
+        <source>from the cloud</source>
+        <extracomment>ui/history_model.py</extracomment>
+        <translation>aus der Cloud</translation>
+    </message>
+    <message>
+        <source>here</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>hier</translation>
+    </message>
+    <message>
+        <source>hide what was not spoken</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>nicht Gesprochenes verbergen</translation>
+    </message>
+    <message>
+        <source>in under 0.1 s</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>in weniger als 0,1 s</translation>
+    </message>
+    <message>
+        <source>in {s} s</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>in {s} s</translation>
+    </message>
+    <message>
+        <source>input</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Eingabe</translation>
+    </message>
+    <message>
+        <source>interrupted by you</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>von Ihnen unterbrochen</translation>
+    </message>
+    <message>
+        <source>it broke off the encrypted connection</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>es hat die verschlüsselte Verbindung abgebrochen</translation>
+    </message>
+    <message>
+        <source>it cannot be verified</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>es lässt sich nicht prüfen</translation>
+    </message>
+    <message>
+        <source>it does not answer</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>es antwortet nicht</translation>
+    </message>
+    <message>
+        <source>it has no address</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>es hat keine Adresse</translation>
+    </message>
+    <message>
+        <source>its name is not known</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>sein Name ist nicht bekannt</translation>
+    </message>
+    <message>
+        <source>keyring</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Schlüsselbund</translation>
+    </message>
+    <message>
+        <source>long pauses</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy &amp; Security, Accessibility and Input Monitoring, then start it anew.</source>
+        <extracomment>desktop/hotkeys/macos.py</extracomment>
+        <translation>macOS zeigt NovaDesk Tasten nur mit Erlaubnis: unter Systemeinstellungen, Datenschutz &amp; Sicherheit, Bedienungshilfen und Eingabeüberwachung erlauben, dann neu starten.</translation>
+    </message>
+    <message>
+        <source>medium pauses</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>muted</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>stumm</translation>
+    </message>
+    <message>
+        <source>name, such as title</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>network</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Netz</translation>
+    </message>
+    <message>
+        <source>no microphone</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>kein Mikrofon</translation>
+    </message>
+    <message>
+        <source>no reason given</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>ohne Angabe von Gründen</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <extracomment>ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <translation>keine</translation>
+    </message>
+    <message>
+        <source>not confirmed by the service</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>vom Dienst nicht bestätigt</translation>
+    </message>
+    <message>
+        <source>not saved yet</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>noch nicht gespeichert</translation>
+    </message>
+    <message>
+        <source>not synced</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>nicht abgeglichen</translation>
+    </message>
+    <message>
+        <source>nothing answers there</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>dort antwortet nichts</translation>
+    </message>
+    <message>
+        <source>on this computer only</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>nur auf diesem Computer</translation>
+    </message>
+    <message numerus="yes">
+        <source>over 1 day</source>
+        <comment>over {n} days</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>
+            <numerusform>über 1 Tag</numerusform>
+            <numerusform>über {n} Tage</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>practice</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Übungspartner</translation>
+    </message>
+    <message>
+        <source>private, kept nowhere</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>privat, nirgends aufbewahrt</translation>
+    </message>
+    <message>
+        <source>recogniser, voice and voice activity are installed</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>service</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Dienst</translation>
+    </message>
+    <message>
+        <source>settings</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>short pauses</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>show what was not spoken</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>nicht Gesprochenes zeigen</translation>
+    </message>
+    <message>
+        <source>store</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Speicher</translation>
+    </message>
+    <message>
+        <source>sync</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Abgleich</translation>
+    </message>
+    <message>
+        <source>synced</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>abgeglichen</translation>
+    </message>
+    <message>
+        <source>the button</source>
+        <extracomment>ui/main_window.py</extracomment>
+        <translation>den Knopf</translation>
+    </message>
+    <message>
+        <source>the connection failed</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>die Verbindung kam nicht zustande</translation>
+    </message>
+    <message>
+        <source>the keys of this profile were found</source>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>the session store answers, 1 session</source>
+        <comment>the session store answers, {n} sessions</comment>
+        <extracomment>app/access.py</extracomment>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+            <numerusform></numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>there is no way to it</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>es führt kein Weg dorthin</translation>
+    </message>
+    <message>
+        <source>this computer is offline</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>dieser Computer ist offline</translation>
+    </message>
+    <message>
+        <source>to</source>
+        <comment>from one number to another</comment>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>typed</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>geschrieben</translation>
+    </message>
+    <message>
+        <source>under a minute</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>unter einer Minute</translation>
+    </message>
+    <message>
+        <source>waiting to sync</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>wartet auf den Abgleich</translation>
+    </message>
+    <message>
+        <source>{day} {month}</source>
+        <comment>a date</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{day}. {month}</translation>
+    </message>
+    <message>
+        <source>{day} {month} {year}</source>
+        <comment>a date</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{day}. {month} {year}</translation>
+    </message>
+    <message>
+        <source>{host} cannot be reached: {why}.</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>{host} ist nicht erreichbar: {why}.</translation>
+    </message>
+    <message>
+        <source>{host} did not answer within {s} seconds.</source>
+        <extracomment>transport/dial.py</extracomment>
+        <translation>{host} hat nicht innerhalb von {s} Sekunden geantwortet.</translation>
+    </message>
+    <message>
+        <source>{host} does not speak HTTP/2, which live speech needs.</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>{host} spricht kein HTTP/2, das Sprache in Echtzeit braucht.</translation>
+    </message>
+    <message>
+        <source>{host} refused the encrypted connection ({why}).</source>
+        <extracomment>transport/trust.py</extracomment>
+        <translation>{host} hat die verschlüsselte Verbindung abgewiesen ({why}).</translation>
+    </message>
+    <message>
+        <source>{hours} h {minutes} min</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{hours} h {minutes} min</translation>
+    </message>
+    <message>
+        <source>{label} (optional)</source>
+        <extracomment>ui/scenario_fields.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{label} is one line.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{label} needs at least {n} characters.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{label} takes at most {most} characters; these are {n}.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{minutes} min</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{minutes} min</translation>
+    </message>
+    <message>
+        <source>{name}, changing…</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name}: trying…</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message numerus="yes">
+        <source>{newest} · 1 more line</source>
+        <comment>{newest} · {n} more lines</comment>
+        <extracomment>ui/item_models.py</extracomment>
+        <translation>
+            <numerusform>{newest} · 1 weitere Zeile</numerusform>
+            <numerusform>{newest} · {n} weitere Zeilen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{n} measured</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>{n} gemessen</translation>
+    </message>
+    <message>
+        <source>{n} of {most}</source>
+        <extracomment>ui/scenario_fields.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{state} (attempt {n})</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{state} (Versuch {n})</translation>
+    </message>
+    <message>
+        <source>{state} (attempt {n}, in {s} s)</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{state} (Versuch {n}, in {s} s)</translation>
+    </message>
+    <message>
+        <source>{state} (in {s} s)</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{state} (in {s} s)</translation>
+    </message>
+    <message>
+        <source>{s} s</source>
+        <extracomment>ui/answer_time.py</extracomment>
+        <translation>{s} s</translation>
+    </message>
+    <message>
+        <source>{s} s of what you said were lost.</source>
+        <extracomment>conversation/losses.py</extracomment>
+        <translation>{s} s des Gesagten gingen verloren.</translation>
+    </message>
+    <message>
+        <source>{talk} to interrupt, or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Zum Unterbrechen {talk} oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>{talk}, or type to begin</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{talk} oder schreiben, um zu beginnen</translation>
+    </message>
+    <message>
+        <source>{talk}, or type to go on</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{talk} oder schreiben, um fortzufahren</translation>
+    </message>
+    <message>
+        <source>{talk}, or type {here}</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{talk} oder {here} schreiben</translation>
+    </message>
+    <message>
+        <source>{title} (built in)</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{title} (copy)</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{title} (not saved)</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{variable} is “{text}”, which is not a number.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>{variable} ist „{text}“ und damit keine Zahl.</translation>
+    </message>
+    <message>
+        <source>{voice}, from the next wire session on</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{went} older than {age} deleted.</source>
+        <extracomment>store/retention.py</extracomment>
+        <translation>{went} älter als {age} gelöscht.</translation>
+    </message>
+    <message>
+        <source>{what} deleted here. Copies in the cloud stay.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>{what} hier gelöscht. Kopien in der Cloud bleiben.</translation>
+    </message>
+    <message>
+        <source>{what} deleted, here and in the cloud.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>{what} gelöscht, hier und in der Cloud.</translation>
+    </message>
+    <message>
+        <source>{what} deleted.</source>
+        <extracomment>ui/history_actions.py</extracomment>
+        <translation>{what} gelöscht.</translation>
+    </message>
+    <message>
+        <source>{what} written to {place}.</source>
+        <extracomment>ui/export_dialog.py</extracomment>
+        <translation>{what} nach {place} geschrieben.</translation>
+    </message>
+    <message>
+        <source>{words} Control Z undoes it.</source>
+        <extracomment>ui/undo_bar.py</extracomment>
+        <translation>{words} Steuerung Z macht es rückgängig.</translation>
+    </message>
+    <message>
+        <source>“{region}” is not an AWS region.</source>
+        <extracomment>config.py</extracomment>
+        <translation>„{region}“ ist keine AWS-Region.</translation>
+    </message>
+    <message>
+        <source>“{text}” is not a key that NovaDesk knows.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>„{text}“ ist keine Taste, die NovaDesk kennt.</translation>
+    </message>
+    <message>
+        <source>“{text}” is pressed in every program all the time, so it cannot be a talk key.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>„{text}“ wird in jedem Programm ständig gedrückt und taugt nicht als Sprechtaste.</translation>
+    </message>
+    <message>
+        <source>“{title}” is deleted.</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>“{title}” is saved.</source>
+        <extracomment>ui/scenario_dialog.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>… or type a message</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+</TS>

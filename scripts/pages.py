@@ -1,0 +1,79 @@
+"""Draw every page of the window in every look: light, dark, high contrast of both, at 100 % and 200 %.
+
+    python scripts/pages.py [--language de] [--out build/pages] [NAME…]
+
+Each look gets a folder of pictures and one contact sheet, `LOOK.png`, with all of them side by side.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+
+ROOT = Path(__file__).resolve().parents[1]
+FONT_PX = 13
+PERCENTS = (100, 200)
+CONTRASTS = ("", "high")
+SCHEMES = ("light", "dark")
+COLUMNS, WIDTH, HEIGHT, GAP, WORDS = 5, 560, 400, 12, 20
+
+
+def draw(folder: Path, *, contrast: str, percent: int, language: str, names: Sequence[str]) -> None:
+    """Draw the pages of one look in a process of its own, for Qt has one font and one language.
+
+    Raises:
+        CalledProcessError: a page cannot be drawn.
+    """
+    env = os.environ | {"NOVADESK_PREVIEW_FONT_PX": str(FONT_PX * percent // 100), "NOVADESK_LANGUAGE": language}
+    env["NOVADESK_CONTRAST"] = contrast
+    command = [sys.executable, "-m", "novadesk.ui.preview", str(folder), *names]
+    subprocess.run(command, env=env, cwd=ROOT, check=True)
+
+
+def sheet(pictures: Sequence[Path]) -> QImage:
+    """Return pictures side by side, each with its name."""
+    rows = -(-len(pictures) // COLUMNS)
+    whole = QImage(COLUMNS * (WIDTH + GAP) + GAP, rows * (HEIGHT + WORDS + GAP) + GAP, QImage.Format.Format_RGB32)
+    whole.fill(QColor("#808080"))
+    painter = QPainter(whole)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.setPen(QColor("#FFFFFF"))
+    for number, file in enumerate(pictures):
+        left = GAP + number % COLUMNS * (WIDTH + GAP)
+        top = GAP + number // COLUMNS * (HEIGHT + WORDS + GAP)
+        picture = QImage(str(file))
+        fits = picture.size().scaled(WIDTH, HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
+        painter.drawText(left, top + WORDS - 6, file.stem)
+        painter.drawImage(QRect(left, top + WORDS, fits.width(), fits.height()), picture)
+    painter.end()
+    return whole
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw every look; return the exit code."""
+    parser = argparse.ArgumentParser(description="Draw every page of the window in every look.")
+    parser.add_argument("names", nargs="*", help="only these pages")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "pages")
+    chosen = parser.parse_args(arguments)
+    _application = QGuiApplication(["pages"])
+    for contrast in CONTRASTS:
+        for percent in PERCENTS:
+            look = "-".join(part for part in (chosen.language, contrast and "contrast", str(percent)) if part)
+            folder = chosen.out / look
+            draw(folder, contrast=contrast, percent=percent, language=chosen.language, names=chosen.names)
+            for scheme in SCHEMES:
+                sheet(sorted(folder.glob(f"*-{scheme}.png"))).save(str(chosen.out / f"{look}-{scheme}.png"))
+            sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
