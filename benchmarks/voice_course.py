@@ -147,7 +147,7 @@ def in_the_room(env: Mapping[str, str], folder: Path, plan: Plan, *, seed: int =
     """Let a plan's sounds, and the room's noise for as long as it takes, be heard; yield the sounds' seconds."""
     track = folder / "room.wav"
     over_s = microphone_track(
-        track, plan.pulses, rest_s=2.2 * plan.answers + (LONG_S + 2.0) * plan.interruptions, seed=seed
+        track, plan.pulses, rest_s=(LONG_S + 2.0) * (plan.answers + plan.interruptions), seed=seed
     )
     room = subprocess.Popen(["paplay", "--device", "feed_a", str(track)], env=dict(env))
     try:

@@ -90,7 +90,7 @@ def test_all_gates_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     sheet = Sheet()
     tell_inside(good(), sheet)
     tell_side_by_side({"peer": good(), OWN: good()}, sheet)
-    tell_processor({"peer": Taken(awake=8.0, dozing=9.0), OWN: Taken(awake=8.0, dozing=13.0)}, sheet)
+    tell_processor({"peer": Taken(awake=[8.0], dozing=9.0), OWN: Taken(awake=[13.0, 8.0], dozing=13.0)}, sheet)
     assert sheet.finish(None) == 0
     lines = capsys.readouterr().out.splitlines()
     assert sum(" ok" in line for line in lines) == 6
@@ -120,7 +120,9 @@ def test_a_gate_that_is_not_kept_or_not_measured_is_missed(kind: str, row: str, 
 def test_processor_time_is_judged_against_the_gate_and_the_best_peer(awake: float, missed: bool, reached: bool) -> None:
     sheet = Sheet()
     everybody = {"a": 10.0, "b": 30.0, OWN: awake}
-    tell_processor({name: Taken(awake=percent, dozing=2 * percent) for name, percent in everybody.items()}, sheet)
+    tell_processor(
+        {name: Taken(awake=[2 * percent, percent], dozing=2 * percent) for name, percent in everybody.items()}, sheet
+    )
     (row,) = [figure for figure in sheet.figures if figure.gate_ms is not None]
     assert (row.name, row.goal_ms) == (f"processor, all processes: {OWN}", 8.0)
     assert (row.missed, row.goal_verdict == "reached") == (missed, reached)
