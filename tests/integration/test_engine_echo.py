@@ -34,6 +34,7 @@ ANSWER = (
 class Ear:
     frames: list[bytes] = field(default_factory=list)
     played: int = 0
+    level: float = 0.0
     stages: list[BargeIn] = field(default_factory=list)
     play_on: Callable[[], None] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,7 +44,7 @@ class Ear:
         self.changed.set()
 
     def on_played(self, generation: int, samples: int, level: float) -> None:
-        self.played = samples
+        self.played, self.level = samples, level
         self.changed.set()
 
     def on_opened(self, microphone: str, speaker: str, note: str) -> None:
@@ -154,11 +155,13 @@ async def test_who_speaks_into_an_answer_pauses_it_and_it_plays_on_where_it_was(
         ear.play_on = None
         ear.stages.clear()
         await ear.until(lambda: BargeIn.CONFIRMED in ear.stages)
+        await ear.until(lambda: not ear.level)  # what was played before the silence is counted
         await until(lambda: not speaker.samples[-2_400:].any())
         held = ear.played
         await speaking
         assert ear.played == held
         assert not speaker.samples[-2_400:].any()
+        ear.play_on = lambda: sound.play_on(0)  # what is taken for a voice when there is none any more
         sound.play_on(0)
         await ear.until(lambda: ear.played > held + 12_000)
         await until(lambda: sounds(speaker))
