@@ -60,7 +60,11 @@ sound is in the virtual microphone to the server's receipt of the frame with its
 to fill is in it), from the server's handing an answer to the wire to its first sample at the speaker's monitor, from
 the server's interruption to the last sample there. The recorder adds the same few milliseconds to everybody. Each is
 set up as its documentation recommends; NovaDesk is its window, with the picture drawn, the peers are programs at a
-terminal. A percentile is the nearest rank: the 99th of less than a hundred is the worst."""
+terminal. A percentile is the nearest rank: the 99th of less than a hundred is the worst.
+
+Processor time is taken without our probe, in a conversation of about half a minute, the least of three rounds: the
+machine is a guest, and what its host does beside it makes the same work up to half as dear again. Idle work keeps the
+cores awake, as they are on a computer in use; with cores that doze off, every waking is paid for as well."""
 
 ECHO_TITLES = {"echo": "Simulated rooms"}
 ECHO_COMMANDS = {"echo": ("echo.py",)}
