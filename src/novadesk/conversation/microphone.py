@@ -16,7 +16,7 @@ NOTES: dict[InputTrouble, str] = {
     InputTrouble.MONITOR: Text(
         "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
     ),
-    InputTrouble.DEAD: (
+    InputTrouble.DEAD: Text(
         "The microphone brings no sound, and there is no other. Connect it again; until then you can type and listen."
     ),
 }

@@ -50,6 +50,7 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
         InputTrouble.MUTED: tr("The microphone is switched off. Unmute it, there or in the system's settings."),
         InputTrouble.QUIET: tr("Hardly to be heard. Move closer, or raise the microphone's level in the system."),
         InputTrouble.CLIPPED: tr("Too loud: it clips. Move away, or lower the microphone's level in the system."),
+        InputTrouble.DEAD: tr("The microphone brings no sound at all."),
         InputTrouble.MONITOR: tr("This is the sound of a speaker, not of a microphone. Choose another one."),
     }.get(test.trouble)
     if words is not None:
