@@ -14,7 +14,7 @@ from novadesk.ui.scenario_form import ScenarioForm
 
 _JOB = {
     "title": "Site reliability engineer",
-    "company": "Example Ltd.",
+    "company": "Example",
     "description": "Keeps the payment service up: on call every fourth week, Kubernetes, Postgres, a small team.",
 }
 

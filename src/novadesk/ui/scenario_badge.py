@@ -1,11 +1,12 @@
 """Names what the open conversation was begun with, and opens the way to change it."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from novadesk.config import SensitivitySetting
 from novadesk.conversation.api import Snapshot
 from novadesk.scenario import LANGUAGES
+from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
@@ -53,6 +54,8 @@ class ScenarioBadge(QToolButton):
         self._changing = snapshot.changing
 
     def _dress(self) -> None:
+        edge = self._theme.px(tokens.SPACE_4)
+        self.setIconSize(QSize(edge, edge))
         self.setIcon(self._theme.icon("scenario"))
 
 

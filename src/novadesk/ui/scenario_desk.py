@@ -62,7 +62,8 @@ class ScenarioDesk(QObject):
         again = menu.addAction(tr("Same scenario again") + "\tCtrl+R", self.begin_again)
         again.setEnabled(self._snapshot.scenario is not None)
         menu.addSeparator()
-        end = menu.addAction(tr("Scenarios…") + "\tCtrl+Shift+B", self.manage)
+        end = menu.addSeparator()
+        menu.addAction(tr("Scenarios…") + "\tCtrl+Shift+B", self.manage)
 
         def put(found: ScenarioList) -> None:
             known = found == self._found and bool(menu.property("scenarios"))

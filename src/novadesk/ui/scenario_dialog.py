@@ -32,6 +32,7 @@ from novadesk.ui.scenario_editor import ScenarioEditor
 from novadesk.ui.theme import Theme
 
 _WIDE = 620
+_SIDE = 240
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class ScenarioDialog(QDialog):
         self.list = QListWidget(self)
         self.list.setObjectName("scenarioList")
         self.list.setAccessibleName(tr("Scenarios"))
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._on_row)
         self.new = IconButton(theme, "plus", tr("New scenario"), shown=tr("New"), parent=self)
         self.new.clicked.connect(self.write_new)
@@ -199,7 +201,8 @@ class ScenarioDialog(QDialog):
         wide = event.size().width() >= self._theme.px(_WIDE)
         self._body.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
         self._side.setMaximumHeight(16_777_215 if wide else self._theme.px(150))
-        self._side.setMaximumWidth(self._theme.px(240) if wide else 16_777_215)
+        self._side.setMinimumWidth(self._theme.px(_SIDE) if wide else 0)
+        self._side.setMaximumWidth(self._theme.px(_SIDE) if wide else 16_777_215)
 
     @property
     def _current(self) -> _Entry | None:

@@ -1,6 +1,7 @@
 """One scenario as it is written: title, instructions, voice, and the form that fills the instructions."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from novadesk.config import VoiceSettings
@@ -13,6 +14,7 @@ from novadesk.ui.scenario_rows import FieldRows
 from novadesk.ui.theme import Theme
 
 _MAX_TITLE_CHARS = 200
+_WIDE = 500
 
 
 class ScenarioEditor(QScrollArea):
@@ -33,7 +35,7 @@ class ScenarioEditor(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._name = ""
+        self._theme, self._name = theme, ""
         self._filling = self._told = False
         self.title = CountedField(theme, Field(name="title", label=tr("Title"), least=1, most=_MAX_TITLE_CHARS))
         instructions = Field(name="prompt", label=tr("Instructions"), least=1, most=MAX_PROMPT_CHARS, long=True)
@@ -77,6 +79,10 @@ class ScenarioEditor(QScrollArea):
                 return False
         return True
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        self.rows.set_narrow(event.size().width() < self._theme.px(_WIDE))
+        super().resizeEvent(event)
+
     def _parts(self) -> dict[str, QWidget]:
         rows = {f"field {place}": row.label for place, row in enumerate(self.rows.rows)}
         return {"title": self.title.entry, "prompt": self.prompt.entry, **rows}
@@ -108,7 +114,7 @@ class ScenarioEditor(QScrollArea):
         column.setContentsMargins(0, 0, theme.px(tokens.SPACE_3), 0)
         column.setSpacing(theme.px(tokens.SPACE_3))
         hint = QLabel(
-            tr("Write {{name}} where a field of the form goes. A line whose fields are all left empty is left out."),
+            tr("Write {name} where a field of the form goes. A line whose fields are all left empty is left out."),
             page,
         )
         hint.setObjectName("dialogNote")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -72,6 +72,12 @@ class FieldRow(QFrame):
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Put one thing under the other where there is no room beside it."""
+        way = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        self._names.setDirection(way)
+        self._below.setDirection(way)
+
     def _line(self, text: str, name: str, hint: str) -> QLineEdit:
         line = QLineEdit(text, self)
         line.setAccessibleName(name)
@@ -85,6 +91,7 @@ class FieldRow(QFrame):
         box.setRange(least, MAX_FIELD_CHARS)
         box.setValue(value)
         box.setGroupSeparatorShown(True)
+        box.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box.setAccessibleName(name)
         box.setToolTip(name)
         box.setFixedWidth(theme.px(84))
@@ -94,20 +101,24 @@ class FieldRow(QFrame):
         return box
 
     def _lay_out(self, theme: Theme) -> None:
-        above, below = QHBoxLayout(), QHBoxLayout()
-        for row in (above, below):
-            row.setSpacing(theme.px(tokens.SPACE_2))
-        above.addWidget(self.label, 3)
-        above.addWidget(self.name, 2)
-        above.addWidget(self.remove)
         words = QLabel(tr("Characters"), self)
-        words.setObjectName("fieldCount")
         to = QLabel(tr("to", "from one number to another"), self)
-        to.setObjectName("fieldCount")
-        for widget in (words, self.least, to, self.most, self.long):
-            below.addWidget(widget)
-        below.addStretch(1)
-        below.addWidget(self.insert)
+        for label in (words, to):
+            label.setObjectName("fieldCount")
+        names = self._names = _row(theme, self.label, self.name)
+        names.setStretch(0, 3)
+        names.setStretch(1, 2)
+        lengths = _row(theme, words, self.least, to, self.most)
+        lengths.addStretch(1)
+        ways = _row(theme, self.long)
+        ways.addStretch(1)
+        ways.addWidget(self.insert)
+        below = self._below = _row(theme)
+        below.addLayout(lengths)
+        below.addLayout(ways, 1)
+        above = _row(theme)
+        above.addLayout(names, 1)
+        above.addWidget(self.remove, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         edge = theme.px(tokens.SPACE_2)
         layout.setContentsMargins(edge, edge, edge, edge)
@@ -127,6 +138,7 @@ class FieldRows(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.rows: list[FieldRow] = []
+        self._narrow = False
         self.add = QPushButton(tr("Add a field"), self)
         self.add.setToolTip(tr("Something to fill in before a conversation begins, such as a name"))
         self.add.clicked.connect(self._on_add)
@@ -150,6 +162,12 @@ class FieldRows(QWidget):
         for field in fields:
             self._append(field)
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Say whether there is little room."""
+        self._narrow = narrow
+        for row in self.rows:
+            row.set_narrow(narrow)
+
     def _on_add(self) -> None:
         taken = {row.field.name for row in self.rows}
         name = next(name for name in (f"field_{number}" for number in range(1, 1_000)) if name not in taken)
@@ -159,6 +177,7 @@ class FieldRows(QWidget):
 
     def _append(self, field: Field) -> FieldRow:
         row = FieldRow(self._theme, field, self)
+        row.set_narrow(self._narrow)
         row.changed.connect(self.changed)
         row.insert_wanted.connect(self.insert_wanted)
         row.removed.connect(lambda: self._remove(row))
@@ -178,3 +197,11 @@ class FieldRows(QWidget):
 
     def _offer_more(self) -> None:
         self.add.setEnabled(len(self.rows) < MAX_FIELDS)
+
+
+def _row(theme: Theme, *widgets: QWidget) -> QBoxLayout:
+    row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+    row.setSpacing(theme.px(tokens.SPACE_2))
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

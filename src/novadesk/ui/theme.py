@@ -147,6 +147,7 @@ class Theme(QObject):
         values["groove"] = palette.line if seen else palette.outline
         values |= knobs(self.scale)
         kind = "dark" if palette.dark else "light"
+        values["tick"] = (resources.find_resources() / "icons" / f"tick-{kind}.svg").as_posix()
         values["chevron"] = (resources.find_resources() / "icons" / f"chevron-{kind}.svg").as_posix()
         lengths = {
             "space_1": tokens.SPACE_1,
