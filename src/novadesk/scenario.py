@@ -56,7 +56,9 @@ class Field:
     def check(self, text: str) -> str:
         """Return what is wrong with a value in one sentence, or an empty string."""
         if len(text) < self.least:
-            return Text("{label} needs at least {n} characters.", label=self.label, n=self.least)
+            return Text.counted(
+                "{label} must not be empty.", "{label} needs at least {n} characters.", self.least, label=self.label
+            )
         if len(text) > self.most:
             return Text(
                 "{label} takes at most {most} characters; these are {n}.",

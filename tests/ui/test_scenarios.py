@@ -225,7 +225,7 @@ def test_the_open_conversation_is_changed_alone(
     change.pickers.patience.set_value(SensitivitySetting.LOW)
     change.prompt.set_text("")
     change.apply.click()
-    assert (change.prompt.problem.text(), intents.take()) == ("Instructions needs at least 1 characters.", [])
+    assert (change.prompt.problem.text(), intents.take()) == ("Instructions must not be empty.", [])
     change.prompt.set_text(tea.prompt)
     change.apply.click()
     assert intents.take() == [("change_scenario", replace(tea, sensitivity=SensitivitySetting.LOW))]
