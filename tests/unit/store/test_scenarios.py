@@ -160,3 +160,15 @@ async def test_a_conversation_remembers_what_it_was_begun_with(tmp_path: Path) -
         found = await archive.find(made.handle)
         assert found is not None
         assert found.scenario == made.scenario
+
+
+async def test_a_conversation_goes_on_with_another_one_and_one_that_is_gone_is_left_alone(tmp_path: Path) -> None:
+    changed, other = make_conversation(scenario='{"name": "tea"}'), make_conversation(scenario='{"name": "milk"}')
+    async with Database(tmp_path / "novadesk.db") as database:
+        archive = Conversations(database)
+        for one in (changed, other):
+            await archive.create(one)
+        await archive.set_scenario(changed.handle, '{"name": "coffee"}')
+        await archive.set_scenario("session_1790000000009_gonegonegone", "{}")
+        found = [await archive.find(one.handle) for one in (changed, other)]
+    assert [one.scenario for one in found if one is not None] == ['{"name": "coffee"}', '{"name": "milk"}']
