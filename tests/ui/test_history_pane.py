@@ -277,6 +277,11 @@ def test_a_found_turn_is_opened_at_its_place(
     qtbot.waitUntil(lambda: view.turns.currentIndex().isValid())
     assert view.model.row(view.turns.currentIndex()).text == "Turn 40"
     assert not view.turns.following
+    found = view.model.row(view.turns.currentIndex())
+    assert view.turns.delegate._found(found) == []
+    view.turns.delegate.mark(other.handle, 40, "40 turn")
+    assert [(part.start, part.length) for part in view.turns.delegate._found(found)] == [(0, 4), (5, 2)]
+    assert view.turns.delegate._found(view.model.rows[0]) == []
     requests.findable = [found_in(2, "aspirin", position=550)]
     history.search.setText("aspiri")
     qtbot.waitUntil(lambda: history.model.found[0].turn.position == 550)

@@ -11,8 +11,9 @@ from PySide6.QtTest import QAbstractItemModelTester
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, SyncState, Turn
-from novadesk.ui.history_model import HistoryKind, HistoryModel, marks_in
+from novadesk.ui.history_model import HistoryKind, HistoryModel
 from novadesk.ui.item_models import WINDOW_ROWS, ConversationModel, Row, RowKind
+from novadesk.ui.marking import marks_in
 from tests.ui.conftest import make_conversation
 
 HANDLE = "session_1760000000000_abcdefghij"
@@ -106,6 +107,13 @@ def test_growing_live_never_holds_more_than_two_windows(model: ConversationModel
     for newest in range(200, 3 * WINDOW_ROWS, 50):
         model.show(HANDLE, make_turns(max(0, newest - 200), newest))
         assert model.rowCount() <= 2 * WINDOW_ROWS
+
+
+def test_nothing_of_a_private_conversation_leaves_the_memory(model: ConversationModel) -> None:
+    model.show(HANDLE, make_turns(0, 2 * WINDOW_ROWS + 1), private=True)
+    assert model.turns[0].position == 0
+    model.show(HANDLE, make_turns(0, 2 * WINDOW_ROWS + 2))
+    assert model.turns[0].position > 0
 
 
 def test_paging_up_and_down_walks_the_whole_and_keeps_order(model: ConversationModel) -> None:
@@ -294,6 +302,7 @@ def test_conversations_are_grouped_by_local_day(history: HistoryModel) -> None:
         ("Café Größe", "cafe große", ((0, 4), (5, 10))),
         ("Straße 5", '"strasse 5"', ((0, 6), (7, 8))),
         ("Lisbon", "aspirin", ()),
+        ("tea for two, teas", "tea", ((0, 3), (13, 16))),
         ("Lisbon", "", ()),
     ],
 )

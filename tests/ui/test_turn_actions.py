@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from novadesk.conversation.api import LiveText, Snapshot
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Format, Role, SyncState
+from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.item_models import Row
 from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import CannedRequests, drain
@@ -19,11 +20,12 @@ from tests.ui.test_item_models import make_turn, make_turns
 
 
 @pytest.fixture
-def talking(window: MainWindow, requests: CannedRequests, conversation: Conversation) -> MainWindow:
+def talking(window: MainWindow, requests: CannedRequests, conversation: Conversation, qtbot: QtBot) -> MainWindow:
     """Return the window with four turns, the focus on them."""
     requests.spoken = list(make_turns(0, 4))
     window.show_snapshot(Snapshot(conversation=conversation, turns=tuple(requests.spoken)))
     window.conversation.turns.setFocus()
+    qtbot.waitUntil(lambda: ("conversations", 0, 200) in requests.asked)
     requests.asked.clear()
     return window
 
@@ -154,6 +156,21 @@ def test_lines_of_one_place_are_opened_by_key_and_by_click(
 
 
 # --- pages from anywhere ---
+
+
+def test_a_turn_is_found_while_another_page_is_on_its_way(
+    talking: MainWindow, qtbot: QtBot, requests: CannedRequests, conversation: Conversation
+) -> None:
+    requests.spoken = list(make_turns(0, 900))
+    view = talking.conversation
+    talking.show_snapshot(Snapshot(conversation=conversation, turns=tuple(requests.spoken[-200:])))
+    view._ask_older()
+    view.go_to(conversation.handle, 40)
+    qtbot.waitUntil(lambda: view.turns.currentIndex().isValid() and row_at(view).text == "Turn 40")
+
+
+def row_at(view: ConversationView) -> Row:
+    return view.model.row(view.turns.currentIndex())
 
 
 def test_a_page_from_the_middle_goes_on_both_ways(talking: MainWindow, conversation: Conversation) -> None:

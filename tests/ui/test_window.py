@@ -20,6 +20,7 @@ from novadesk.conversation.api import (
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Role, SyncState
 from novadesk.ui import tokens
+from novadesk.ui.conversation_view import PAGE
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme
 from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
@@ -285,10 +286,10 @@ def test_older_turns_come_when_the_top_is_near_and_what_is_read_stays(
     turns.doItemsLayout()
     turns.verticalScrollBar().setValue(turns.verticalScrollBar().pageStep() // 4)
     read = turns.indexAt(QPoint(200, 10)).data()
-    qtbot.waitUntil(lambda: window.conversation.model.turns[0].position == 300)
+    qtbot.waitUntil(lambda: window.conversation.model.turns[0].position == 500 - PAGE)
     turns.doItemsLayout()
     assert turns.indexAt(QPoint(200, 10)).data() == read
-    assert ("turns", conversation.handle, 500, 200) in requests.asked
+    assert ("turns", conversation.handle, 500, PAGE) in requests.asked
 
 
 def test_pages_for_a_conversation_left_meanwhile_are_dropped(

@@ -28,7 +28,9 @@ from novadesk.ui.theme import Theme
 from novadesk.ui.turn_actions import TurnActions
 from novadesk.ui.turn_delegate import TurnDelegate
 
-PAGE = 200
+PAGE = 60
+"""Turns loaded at once: so many are measured and laid out within a frame or two."""
+
 _NEAR_PX = 24
 _PASSING_MS = 6000
 
@@ -264,9 +266,11 @@ class ConversationView(QWidget):
         self._announce(snapshot.turns)
         self._tell(snapshot.notices)
 
-    def go_to(self, handle: str, position: int) -> None:
-        """Show a turn of the open conversation, or of one that is about to be opened."""
+    def go_to(self, handle: str, position: int, search: str = "") -> None:
+        """Show a turn of the open conversation, or of one that is about to be opened; mark words of a search in it."""
+        self._forget_paging()
         self._sought = (handle, position)
+        self.turns.delegate.mark(handle, position, search)
         self._seek()
 
     def say(self, words: str) -> None:
@@ -308,7 +312,7 @@ class ConversationView(QWidget):
     def _tell(self, notices: tuple[str, ...]) -> None:
         """Have passing lines read aloud once, such as how much was recovered."""
         if notices and (notices[-1:] != self._told[-1:] or len(notices) > len(self._told)):
-            announce(self.turns, notices[-1])
+            announce(self.turns, tr(notices[-1]))
         self._told = notices
 
     def _dress(self) -> None:

@@ -1,6 +1,5 @@
 """The rows of the history, as a list model that holds values only and knows no widget."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,6 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 from novadesk.models import Conversation, Found, SyncState, Turn
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.item_models import AnyIndex, ItemRole
+from novadesk.ui.marking import marks_in
 from novadesk.ui.words import day_name, length_words, local_time, sync_words
 
 SYNC_ICONS = {
@@ -165,11 +165,11 @@ class HistoryModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             if row.conversation is None:
                 return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
-            starred = ", starred" if row.conversation.starred else ""
-            open_now = ", open" if row.current else ""
             if row.kind is HistoryKind.FOUND:
                 return f"{row.title}: {row.below}"
-            return f"{row.title}, {row.below}, {sync_words(row.conversation)}{starred}{open_now}"
+            told = [row.title, row.below, sync_words(row.conversation)]
+            told += [tr("starred")] if row.conversation.starred else []
+            return ", ".join([*told, *([tr("open", "the conversation that is shown")] if row.current else [])])
         return None
 
     def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: D102
@@ -223,26 +223,6 @@ class HistoryModel(QAbstractListModel):
         self.endResetModel()
 
 
-def marks_in(title: str, search: str) -> tuple[tuple[int, int], ...]:
-    """Return where words of a search are in a title, whatever their case and diacritics."""
-    folded, places = "", []
-    for place, character in enumerate(title):
-        plain = _folded(character)
-        folded += plain
-        places += [place] * len(plain)
-    marks = []
-    for word in _folded(search.translate({ord('"'): " ", ord("*"): " "})).split():
-        at = folded.find(word)
-        if at >= 0:
-            marks.append((places[at], places[at + len(word) - 1] + 1))
-    return tuple(sorted(marks))
-
-
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in plain if not unicodedata.combining(character))
-
-
 def _heading(words: str) -> HistoryRow:
     return HistoryRow(kind=HistoryKind.DAY, title=words, key=words)
 
@@ -262,7 +242,11 @@ def _found_row(found: Found, *, current: bool) -> HistoryRow:
 
 
 def _history_row(conversation: Conversation, *, current: bool, search: str) -> HistoryRow:
-    turns = trn("1 turn", "{n} turns", conversation.turns) if conversation.turns else "empty"
+    turns = (
+        trn("1 turn", "{n} turns", conversation.turns)
+        if conversation.turns
+        else tr("empty", "a conversation without turns")
+    )
     parts = [conversation.label] if conversation.title else []
     parts += [turns, *([length_words(conversation.length_ms)] if conversation.length_ms else [])]
     parts += [tr("from the cloud")] if conversation.elsewhere else []

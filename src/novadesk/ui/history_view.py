@@ -23,13 +23,13 @@ from novadesk.ui.undo_bar import UndoBar
 class HistoryView(QFrame):
     """The sidebar: new conversation, search and filters, the list, what was deleted just now, sync and settings.
 
-    `turn_wanted` names a conversation and a place in it that the person wants to see; `said` brings a line about the
-    open conversation.
+    `turn_wanted` names a conversation, a place in it that the person wants to see, and what was looked for; `said`
+    brings a line about the open conversation.
     """
 
     settings_wanted = Signal()
-    turn_wanted = Signal(str, int)
     new_menu_filling = Signal(object)
+    turn_wanted = Signal(str, int, str)
     left = Signal()
     said = Signal(str)
 
@@ -217,7 +217,7 @@ class HistoryView(QFrame):
     def _on_turn_wanted(self, handle: str, position: int) -> None:
         if not self.model.is_current(handle):
             self._intents.open_conversation(handle)
-        self.turn_wanted.emit(handle, position)
+        self.turn_wanted.emit(handle, position, self.search.text())
         self.left.emit()
 
     def _dress(self) -> None:

@@ -9,13 +9,14 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, Turn
-from novadesk.ui.i18n import trn
+from novadesk.ui.i18n import tr, trn
 from novadesk.ui.words import TurnMark, local_time, turn_mark, turn_notes
 
-WINDOW_ROWS = 1000
+WINDOW_ROWS = 500
 """Turns held in memory; older and newer ones are paged from the store. Live growth may reach twice as many."""
 
 type AnyIndex = QModelIndex | QPersistentModelIndex
+type _Made = tuple[Turn, tuple[bool, bool, bool, bool], "Row"]
 
 
 class ItemRole(IntEnum):
@@ -61,7 +62,7 @@ class Row:
 
 def speaker(role: Role | None) -> str:
     """Return the name of a speaker."""
-    return {Role.USER: "You", Role.ASSISTANT: "Nova", None: ""}[role]
+    return {Role.USER: tr("You"), Role.ASSISTANT: tr("Nova"), None: ""}[role]
 
 
 class ConversationModel(QAbstractListModel):
@@ -76,6 +77,7 @@ class ConversationModel(QAbstractListModel):
         self._notices: tuple[str, ...] = ()
         self._anchors: list[tuple[int, str]] = []
         self._opened: set[str] = set()
+        self._made: dict[str, _Made] = {}
         self._private = self._late = False
         self.handle: str | None = None
         self.attached = True
@@ -228,7 +230,7 @@ class ConversationModel(QAbstractListModel):
         if kept and kept[-1].position != first - 1:
             kept = []
         self._turns = kept + list(tail)
-        if len(self._turns) > 2 * WINDOW_ROWS:
+        if len(self._turns) > 2 * WINDOW_ROWS and not self._private:  # nobody could page those of a private one
             del self._turns[:-WINDOW_ROWS]
 
     def _anchor(self, notices: tuple[str, ...]) -> None:
@@ -253,13 +255,19 @@ class ConversationModel(QAbstractListModel):
             notices.pop(0)
         if notices and self._turns and notices[0][0] < first:
             rows += self._take_notices(notices, notices[0][0])
+        made: dict[str, _Made] = {}
         for turn in self._turns:
-            mark = turn_mark(turn, private=self._private, late=self._late)
-            rows.append(_turn_row(turn, mark, headed=turn.role is not last, opened=turn.turn_id in self._opened))
+            look = (turn.role is not last, turn.turn_id in self._opened, self._private, self._late)
+            known = self._made.get(turn.turn_id)
+            if known is None or known[0] is not turn or known[1] != look:
+                known = (turn, look, _turn_row(turn, *look))
+            made[turn.turn_id] = known
+            rows.append(known[2])
             last = turn.role
             if notices and notices[0][0] == turn.position:
                 rows += self._take_notices(notices, turn.position)
                 last = None
+        self._made = made
         if notices and self.attached:
             rows += self._take_notices([(notices[-1][0], text) for _, text in notices], notices[-1][0])
             last = None
@@ -274,7 +282,7 @@ class ConversationModel(QAbstractListModel):
         """Take the notices of one place, collapsed into a row that shows the newest, or opened."""
         texts = []
         while notices and notices[0][0] == position:
-            texts.append(notices.pop(0)[1])
+            texts.append(tr(notices.pop(0)[1]))
         key, count = f"notice {position}", len(texts)
         if count == 1:
             return [Row(key=key, kind=RowKind.NOTICE, text=texts[0])]
@@ -319,7 +327,7 @@ def spoken_row(row: Row) -> str:
     return f"{speaker(row.role)}: {text}" + (f" ({notes})" if notes else "")
 
 
-def _turn_row(turn: Turn, mark: TurnMark | None, *, headed: bool, opened: bool) -> Row:
+def _turn_row(turn: Turn, headed: bool, opened: bool, private: bool, late: bool) -> Row:
     shown = turn.shown_text
     rest = turn.text[len(shown) :] if turn.edited is None else f"\n{turn.text}"
     return Row(
@@ -333,7 +341,7 @@ def _turn_row(turn: Turn, mark: TurnMark | None, *, headed: bool, opened: bool) 
         headed=headed,
         at_ms=turn.at_ms,
         turn=turn,
-        mark=mark,
+        mark=turn_mark(turn, private=private, late=late),
     )
 
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from novadesk.ui import resources, tokens
 from novadesk.ui.item_models import ItemRole, Row, RowKind, speaker
+from novadesk.ui.marking import marks_in
 from novadesk.ui.theme import Theme
 
 _LAYOUTS = 256
@@ -47,6 +48,8 @@ class TurnDelegate(QStyledItemDelegate):
         self._theme = theme
         self._layouts: OrderedDict[tuple[str, str, int], QTextLayout] = OrderedDict()
         self._heights: OrderedDict[tuple[str, str, bool, bool, int, int], int] = OrderedDict()
+        self._marked: tuple[str, int] | None = None
+        self._search = ""
         self.layouts_made = 0
         theme.changed.connect(self.forget)
         self.forget()
@@ -62,6 +65,10 @@ class TurnDelegate(QStyledItemDelegate):
             round(self._theme.px(tokens.FONT_CONVERSATION) * tokens.LINE_HEIGHT),
             round(QFontMetricsF(self._font).height()),
         )
+
+    def mark(self, conversation: str, position: int, search: str) -> None:
+        """Underline the words of a search in one turn, and in no other."""
+        self._marked, self._search = (conversation, position), search
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: D102
         view = option.widget
@@ -172,7 +179,7 @@ class TurnDelegate(QStyledItemDelegate):
         layout = self._layout(row, column.text)
         text_left = rect.left() + column.text_left
         painter.setPen(QColor(palette.text))
-        layout.draw(painter, QPointF(text_left, top), self._faded(row))
+        layout.draw(painter, QPointF(text_left, top), [*self._faded(row), *self._found(row)])
         if row.mark is not None:
             edge = self._theme.px(_MARK)
             at = QPointF(text_left + column.text + self._theme.px(tokens.SPACE_1), top + (self._line - edge) / 2)
@@ -186,6 +193,20 @@ class TurnDelegate(QStyledItemDelegate):
             metrics = QFontMetricsF(self._note_font)
             notes = metrics.elidedText(row.notes, Qt.TextElideMode.ElideRight, column.text)
             painter.drawText(QPointF(text_left, top + metrics.ascent() + self._theme.px(1)), notes)
+
+    def _found(self, row: Row) -> list[QTextLayout.FormatRange]:
+        if row.turn is None or (row.turn.conversation, row.turn.position) != self._marked:
+            return []
+        marked = QTextCharFormat()
+        marked.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline)
+        marked.setUnderlineColor(QColor(self._theme.palette.accent))
+        ranges = []
+        for first, past in marks_in(row.text, self._search):
+            part = QTextLayout.FormatRange()
+            part.start, part.length = _units(row.text[:first]), _units(row.text[first:past])
+            part.format = marked
+            ranges.append(part)
+        return ranges
 
     def _faded(self, row: Row) -> list[QTextLayout.FormatRange]:
         if not row.faded:
