@@ -82,6 +82,7 @@ class Core(OpenShelf, ScenarioShelf):
         publish: takes every snapshot, on the core loop.
         on_quit: called when the person wants to leave.
         on_show: brings the window to the front, see `ControlHandler`; None without a window.
+        lock: on the folder, held already.
     """
 
     def __init__(
@@ -92,11 +93,12 @@ class Core(OpenShelf, ScenarioShelf):
         publish: Callable[[Snapshot], None],
         on_quit: Callable[[], None],
         on_show: Callable[[str], None] | None = None,
+        lock: CoreLock | None = None,
     ) -> None:
         self._settings, self._folders = settings, folders
         self._publish, self._on_quit, self._on_show = publish, on_quit, on_show
         self._stack = AsyncExitStack()
-        self._lock = CoreLock(folders.core_lock)
+        self._lock = lock or CoreLock(folders.core_lock)
         self._started: Start
         self._changing: asyncio.Task[None] | None = None
         self._clock = SystemClock()

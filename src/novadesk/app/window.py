@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 os.environ.setdefault("QT_API", "pyside6")
 
@@ -17,18 +17,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from novadesk.app.core import Core, Start
 from novadesk.app.corethread import CoreThread
-from novadesk.app.firststeps import FirstSteps
+from novadesk.app.firstpaint import first_paint
 from novadesk.app.heap import settled_heap
+from novadesk.app.later import Later, Questions, Wishes
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
 from novadesk.app.talkkey import TalkPress, window_key
 from novadesk.chord import KeyDown, KeyUp, Origin, parse_bindings
 from novadesk.config import Settings
-from novadesk.conversation.api import Intents, TalkMode
+from novadesk.conversation.api import Intents, Requests, TalkMode
 from novadesk.daemon import DaemonCall
 from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Wish, Wished
+from novadesk.desktop.instance import CoreLock
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
@@ -39,10 +40,15 @@ from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.theme import Scheme, Theme
 
+if TYPE_CHECKING:
+    from novadesk.app.core import Core
+    from novadesk.app.firststeps import FirstSteps
+    from novadesk.conversation.firststeps import FirstSteps as FirstStepsAnswers
+
 _log = logging.getLogger(__name__)
 
-_PATIENCE_S = 5.0
-_LOOKS = 20
+_PATIENCE_S, _LOOK_S = 5.0, 0.25
+_LOOKS = 60
 
 
 def run_window(*, profile: str, hidden: bool = False) -> int:
@@ -81,7 +87,7 @@ async def _open(profile: str, *, hidden: bool) -> int:
         logs = start_logs(folders.log_file)
         try:
             with settled_heap(loop):
-                return await _Desktop(opened, folders, scheme, leaving, hidden).run()
+                return await _Desktop(opened, folders, scheme, leaving, hidden, loop).run()
         finally:
             stop_logs(logs)
     except KnownError as error:
@@ -91,64 +97,109 @@ async def _open(profile: str, *, hidden: bool) -> int:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Hall:
+    """What the window's questions and wishes find once it is made."""
+
+    core: "Core"
+    steps: "FirstSteps"
+
+
+class _LateDoors:
+    """Fits `Doors` before there is a core."""
+
+    def __init__(self, later: Later[_Hall]) -> None:
+        self.controller = cast(Intents, Wishes(later, lambda hall: hall.core.controller))
+        self.talk = cast(TalkPress, Wishes(later, lambda hall: hall.core.talk))
+
+
 @dataclass(slots=True)
 class _Desktop:
-    """The window's life: core up, window up, wait for quit, window down, core down."""
+    """The window's life: window up, core up, wait for quit, window down, core down."""
 
     opened: Opened
     folders: Folders
     scheme: Scheme
     leaving: asyncio.Event
     hidden: bool
+    loop: asyncio.AbstractEventLoop
 
     async def run(self) -> int:
-        loop, leaving, settings = asyncio.get_running_loop(), self.leaving, self.opened.settings
+        lock = CoreLock(self.folders.core_lock)
+        lock.acquire("window")  # before anything is shown that would have to go again
         thread = CoreThread()
         core_loop = thread.start()
-        bridge = Bridge(core_loop)
+        bridge, later = Bridge(core_loop), Later[_Hall](core_loop)
+
+        def tell(words: str) -> None:
+            with suppress(RuntimeError):  # the core has stopped
+                core_loop.call_soon_threadsafe(later.when_there, lambda hall: hall.core.note_settings(words))
+
+        def tell_stall(late_s: float) -> None:
+            core_loop.call_soon_threadsafe(later.when_there, lambda hall: hall.core.diagnosis.note_window_stall(late_s))
+
+        keeper = SettingsKeeper(self.folders.settings_file, tell)
+        watch = LoopWatch(asyncio.get_running_loop(), tell_stall, threshold_s=WINDOW_STALL_S)
+        first = self._is_first()  # then nothing is connected, and no microphone open, before its steps are over
+        window = self._make_window(bridge, later, TalkIntents(core_loop, _LateDoors(later)), keeper, first=first)
+        core: Core | None = None
+        shown = [window]  # empty once it is closed for good
+        try:
+            window.begin(hidden=self.hidden)
+            await first_paint(window)
+            making = thread.submit(lambda: self._make_core(bridge, later, shown, lock, connect=not first))
+            core = await asyncio.wrap_future(making)
+            if self.opened.note:
+                tell(self.opened.note)
+            watch.start()
+            await self.leaving.wait()
+        finally:
+            watch.stop()
+            shown.clear()
+            window.finish()
+            keeper.close()
+            core_loop.call_soon_threadsafe(later.give_up)
+            if core is not None:
+                await asyncio.wrap_future(thread.submit(core.stop))
+            bridge.close()
+            thread.stop()
+            lock.release()
+        return 0
+
+    def _make_window(
+        self, bridge: Bridge, later: Later[_Hall], intents: Intents, keeper: SettingsKeeper, *, first: bool
+    ) -> MainWindow:
+        return MainWindow(
+            bridge,
+            intents,
+            cast(Requests, Questions(later, lambda hall: hall.core)),
+            self.opened.settings,
+            partial(_keep, keeper),
+            scheme=self.scheme,
+            steps=cast("FirstStepsAnswers", Questions(later, lambda hall: hall.steps)),
+            first=first,
+        )
+
+    async def _make_core(
+        self, bridge: Bridge, later: Later[_Hall], shown: list[MainWindow], lock: CoreLock, *, connect: bool
+    ) -> "Core":
+        """Make the core, on its own loop. What it is made of takes a second to load, so the window comes first."""
+        from novadesk.app.core import Core, Start
+        from novadesk.app.firststeps import FirstSteps
+
+        loop = self.loop
 
         def leave() -> None:
-            loop.call_soon_threadsafe(leaving.set)
+            loop.call_soon_threadsafe(self.leaving.set)
 
         def show(activation: str) -> None:
             loop.call_soon_threadsafe(_show, shown, activation)
 
-        shown: list[MainWindow] = []  # empty until it is made, and after it was closed
-        core = Core(settings=settings, folders=self.folders, publish=bridge.publish, on_quit=leave, on_show=show)
-
-        def tell_stall(late_s: float) -> None:
-            core_loop.call_soon_threadsafe(core.diagnosis.note_window_stall, late_s)
-
-        def tell(words: str) -> None:
-            with suppress(RuntimeError):  # the core has stopped
-                core_loop.call_soon_threadsafe(core.note_settings, words)
-
-        keeper = SettingsKeeper(self.folders.settings_file, tell)
-        watch = LoopWatch(loop, tell_stall, threshold_s=WINDOW_STALL_S)
-        try:
-            first = self._is_first()  # then nothing is connected, and no microphone open, before its steps are over
-            start = Start(role="window", talk_key=True, connect=not (first or self.hidden))
-            await asyncio.wrap_future(thread.submit(lambda: core.start(start)))
-            intents = TalkIntents(core_loop, core)
-            if self.opened.note:
-                tell(self.opened.note)
-
-            save = partial(_keep, keeper)
-            steps = FirstSteps(core, settings, self.folders)
-            window = MainWindow(bridge, intents, core, settings, save, scheme=self.scheme, steps=steps, first=first)
-            window.begin(hidden=self.hidden)
-            shown.append(window)
-            watch.start()
-            await leaving.wait()
-            shown.clear()
-            window.finish()
-        finally:
-            watch.stop()
-            keeper.close()
-            await asyncio.wrap_future(thread.submit(core.stop))
-            bridge.close()
-            thread.stop()
-        return 0
+        settings, folders = self.opened.settings, self.folders
+        core = Core(settings=settings, folders=folders, publish=bridge.publish, on_quit=leave, on_show=show, lock=lock)
+        await core.start(Start(role="window", talk_key=True, connect=connect and not self.hidden))
+        later.arrive(_Hall(core, FirstSteps(core, settings, folders)))
+        return core
 
     def _is_first(self) -> bool:
         """Return whether nobody has used these folders yet; who starts hidden does not look for a first start."""
@@ -227,7 +278,7 @@ async def _raise_soon(folders: Folders, *, hidden: bool) -> bool:
         found = DaemonCall(lambda: raise_running(folders, hidden=hidden), name="novadesk-raise")
         if await found.result(deadline_s=_PATIENCE_S):
             return True
-        await asyncio.sleep(_PATIENCE_S / _LOOKS)
+        await asyncio.sleep(_LOOK_S)
     return False
 
 

@@ -1,0 +1,54 @@
+"""What waits for a core that is still being made."""
+
+import asyncio
+
+import pytest
+
+from novadesk.app.later import Later, Questions, Wishes
+
+
+class Core:
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def do(self, what: str, *, how: str = "") -> None:
+        self.done.append(what + how)
+
+    async def answer(self, question: str) -> str:
+        return question.upper()
+
+
+async def test_wishes_wait_and_keep_their_order() -> None:
+    core, later = Core(), Later[Core](asyncio.get_running_loop())
+    wishes = Wishes(later, lambda core: core)
+    wishes.do("one")
+    wishes.do("two", how="!")
+    await asyncio.sleep(0)
+    assert core.done == []
+    later.arrive(core)
+    wishes.do("three")
+    await asyncio.sleep(0)
+    assert core.done == ["one", "two!", "three"]
+
+
+async def test_questions_wait_and_one_that_is_given_up_ends_no_other() -> None:
+    later = Later[Core](asyncio.get_running_loop())
+    questions = Questions(later, lambda core: core)
+    first, second = (asyncio.create_task(questions.answer(word)) for word in ("a", "b"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    later.arrive(Core())
+    assert await second == "B"
+    assert first.cancelled()
+
+
+async def test_who_waits_for_what_never_comes_is_told() -> None:
+    later = Later[Core](asyncio.get_running_loop())
+    waiting = asyncio.create_task(Questions(later, lambda core: core).answer("a"))
+    Wishes(later, lambda core: core).do("one")
+    await asyncio.sleep(0)
+    later.give_up()
+    later.give_up()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
