@@ -49,6 +49,7 @@ def test_a_scenario_without_a_form_is_begun_from_the_menu_by_keys(
     requests.kept = [TEA]
     menu = menu_of(window, qtbot)
     texts = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
+    assert menu.activeAction().text() == "Job interview…", "Return begins with the first one"
     assert texts[2:] == [
         "Same scenario again", "Job interview…", "Language practice…", "Notes after a meeting…", "Tea && talk",
         "Scenarios…",

@@ -44,9 +44,10 @@ class ScenarioDesk(QObject):
         self._settings, self._window, self._on_begun = settings, window, on_begun
         self._found: ScenarioList | None = None
         self._snapshot = Snapshot()
+        self._keyed = False
         self.dialog: QDialog | None = None
         wishes: tuple[Wish, ...] = (
-            ("Ctrl+B", tr("Begin with a scenario"), self.menu_wanted.emit),
+            ("Ctrl+B", tr("Begin with a scenario"), self.open_menu),
             ("Ctrl+R", tr("New conversation with the same scenario"), self.begin_again),
             ("Ctrl+Shift+B", tr("Scenarios"), self.manage),
             ("Ctrl+J", tr("Voice and instructions of this conversation"), self.change),
@@ -57,12 +58,18 @@ class ScenarioDesk(QObject):
         """Follow what the open conversation was begun with."""
         self._snapshot = snapshot
 
+    def open_menu(self) -> None:
+        """Open the menu with its first scenario chosen, for those who go on by keys."""
+        self._keyed = True
+        self.menu_wanted.emit()
+        self._keyed = False
+
     def fill(self, menu: QMenu) -> None:
         """Add the scenarios to a menu that is about to be shown; those that are being read come while it is."""
         again = menu.addAction(tr("Same scenario again") + "\tCtrl+R", self.begin_again)
         again.setEnabled(self._snapshot.scenario is not None)
         menu.addSeparator()
-        end = menu.addSeparator()
+        end, keyed = menu.addSeparator(), self._keyed
         menu.addAction(tr("Scenarios…") + "\tCtrl+Shift+B", self.manage)
 
         def put(found: ScenarioList) -> None:
@@ -80,6 +87,8 @@ class ScenarioDesk(QObject):
                 action.triggered.connect(lambda _checked=False, scenario=scenario: self.choose(scenario))
                 menu.insertAction(end, action)
             menu.setProperty("scenarios", True)
+            if keyed:
+                menu.setActiveAction(next(action for action in menu.actions() if action.property("scenario")))
 
         if self._found is not None:
             put(self._found)
