@@ -172,7 +172,9 @@ class WindowSettings:
         high_contrast: also where the system does not ask for it.
         font_scale: times the size of the system's font.
         reduced_motion: also where the system does not ask for it.
+        tray: show an icon there, where the desktop has one.
         close_to_tray: closing the window leaves NovaDesk running, in the tray or minimised where there is none.
+        notifications: tell of what happens while the window is not in front.
         told_of_tray: the person was told so.
     """
 
@@ -181,25 +183,10 @@ class WindowSettings:
     high_contrast: bool = False
     font_scale: float = 1.0
     reduced_motion: bool = False
-    close_to_tray: bool = True
-    told_of_tray: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DesktopSettings:
-    """NovaDesk on the desktop.
-
-    Attributes:
-        tray: show its icon beside the clock, where the desktop has room for such.
-        close_to_tray: closing the window hides it there instead of leaving.
-        notifications: tell of what happens while the window is hidden.
-        autostart: start with the desktop, hidden.
-    """
-
     tray: bool = True
-    close_to_tray: bool = False
+    close_to_tray: bool = True
     notifications: bool = True
-    autostart: bool = False
+    told_of_tray: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +217,6 @@ class Settings:
     session: SessionSettings = field(default_factory=SessionSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     window: WindowSettings = field(default_factory=WindowSettings)
-    desktop: DesktopSettings = field(default_factory=DesktopSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
 

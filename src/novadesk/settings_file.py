@@ -18,6 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from novadesk.config import Settings, bad_file, check_settings
 from novadesk.errors import KnownError, Reason
 from novadesk.files import replace_file
+from novadesk.text import Text
 
 ENVIRONMENT: dict[str, tuple[str, str]] = {
     "AWS_PROFILE": ("backend", "profile"),
@@ -177,12 +178,16 @@ def _open_good(file: Path, environment: Mapping[str, str], broken: KnownError) -
     with suppress(KnownError):
         if good.exists():
             used = load_settings(good, environment)
-            return Opened(settings=used, note=f"{broken.what} NovaDesk uses the settings that worked last.")
+            return Opened(
+                settings=used, note=Text("{what} NovaDesk uses the settings that worked last.", what=broken.what)
+            )
     try:
         used = load_settings(file.with_name("none"), environment)
     except KnownError:  # it is the environment that makes no sense, not the file
         raise broken from None
-    return Opened(settings=used, note=f"{broken.what} NovaDesk uses its own settings until it is mended.")
+    return Opened(
+        settings=used, note=Text("{what} NovaDesk uses its own settings until it is mended.", what=broken.what)
+    )
 
 
 def _keep_copy(file: Path) -> str:
@@ -194,7 +199,9 @@ def _keep_copy(file: Path) -> str:
         if not good.exists() or good.read_bytes() != content:
             replace_file(good, content)
     unknown = ", ".join(unknown_names(read_table(content, file)))
-    return f"The settings file names what this version does not know: {unknown}. It is kept." if unknown else ""
+    if not unknown:
+        return ""
+    return Text("The settings file names what this version does not know: {names}. It is kept.", names=unknown)
 
 
 def _set_aside(target: Path, file: Path) -> Path:

@@ -280,6 +280,11 @@ class CannedRequests:
         if self.error is not None:
             raise self.error
 
+    async def use(self, settings: Settings) -> None:
+        self.asked.append(("use", settings))
+        if self.error is not None:
+            raise self.error
+
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         self.asked.append(("try_sound", devices))
         if self.error is not None:

@@ -109,10 +109,10 @@ def test_losing_the_window_s_focus_releases(window: MainWindow, qtbot: QtBot, in
 def test_a_dialog_releases(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
     qtbot.mousePress(window.panel.controls.talk, Qt.MouseButton.LeftButton)
     window.show_settings()
-    assert window.dialog is not None
+    assert window.door.window is not None
     qtbot.waitUntil(lambda: not window.isActiveWindow())
     assert intents.take() == [("press_talk",), ("release_talk",)]
-    window.dialog.reject()
+    window.door.window.close()
     drain()
 
 
@@ -245,3 +245,12 @@ def test_rows_are_chosen_with_the_arrows(window: MainWindow, qtbot: QtBot) -> No
     assert turns.currentIndex().row() == 0
     qtbot.keyClick(turns, Qt.Key.Key_End)
     assert turns.currentIndex().row() == 4
+
+
+def test_about_opens_and_closes(window: MainWindow) -> None:
+    window.show_about()
+    assert window.dialog is not None
+    assert window.dialog.isVisible()
+    window.dialog.reject()
+    drain()
+    assert window.dialog is None

@@ -15,7 +15,8 @@ from novadesk.conversation.api import AnswerDelay, ErrorNote, MicrophoneState, P
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Cue
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.settings_dialog import SettingsDialog
+from novadesk.ui.setting_fields import RadioField
+from novadesk.ui.setting_table import row_of
 from novadesk.ui.sound_note import sound_note
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 from tests.ui.test_window import ready
@@ -125,10 +126,12 @@ def test_what_is_wrong_with_the_microphone_is_said_with_a_way_out(
     assert note.isVisible()
     assert note.words.text() == SILENT
     qtbot.mouseClick(note.way_out, Qt.MouseButton.LeftButton)
-    dialog = window.dialog
-    assert isinstance(dialog, SettingsDialog)
-    assert dialog.focusWidget() is dialog.microphone
-    dialog.reject()
+    opened = window.door.window
+    assert opened is not None
+    focus = opened.focusWidget()
+    assert focus is not None
+    assert focus.accessibleName() == "Microphone"
+    opened.close()
     drain()
     window.show_snapshot(ready(conversation))
     assert not note.isVisible()
@@ -176,20 +179,23 @@ def test_an_echo_of_who_takes_turns_already_leads_to_the_settings(
     assert note.way_out.text() == "Sound settings"
     assert described(note.way_out) == ""
     qtbot.mouseClick(note.way_out, Qt.MouseButton.LeftButton)
-    assert isinstance(window.dialog, SettingsDialog)
-    window.dialog.reject()
+    assert window.door.window is not None
+    window.door.window.close()
     drain()
     assert saved == []
 
 
 def test_taking_turns_is_undone_in_the_settings(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     window.settings.take_turns()
-    window.show_settings()
-    dialog = window.dialog
-    assert isinstance(dialog, SettingsDialog)
-    assert dialog.echo.echo is EchoSetting.HALF_DUPLEX
-    dialog.echo.buttons[EchoSetting.SPEAKERS].click()
-    dialog._on_save()
+    window.show_sound_settings()
+    opened, row = window.door.window, row_of("audio", "echo")
+    assert opened is not None
+    assert row is not None
+    field = opened.page.views[row].field
+    assert isinstance(field, RadioField)
+    assert field.buttons[EchoSetting.HALF_DUPLEX].isChecked()
+    field.buttons[EchoSetting.SPEAKERS].click()
+    opened.close()
     drain()
     qtbot.waitUntil(lambda: ("use_sound", AudioSettings(echo=EchoSetting.SPEAKERS)) in requests.asked)
 

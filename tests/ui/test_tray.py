@@ -175,3 +175,22 @@ def test_the_window_hands_on_what_it_is_shown(
     window.show_snapshot(SPEAKING)
     window.show_snapshot(TRYING)
     assert [notice.title for notice in told] == ["The answer was cut off"]
+
+
+def test_icon_and_notices_are_the_persons_to_choose(
+    window: MainWindow, told: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, tray = window.settings, window.background.tray
+    shown: list[bool] = []
+    monkeypatch.setattr(tray.icon, "setVisible", shown.append)
+    live.store(Settings(window=WindowSettings(tray=False)))
+    assert not tray.available
+    live.store(Settings(window=WindowSettings(notifications=False)))
+    assert tray.available
+    assert shown == [False, True]
+    window.hide()
+    for kept in (False, True):
+        live.store(Settings(window=WindowSettings(notifications=kept)))
+        for snapshot in (Snapshot(phase=Phase.READY), Snapshot(phase=Phase.FAILED, error=EXPIRED)):
+            window.background.show_snapshot(snapshot)
+        assert bool(told) is kept

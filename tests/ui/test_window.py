@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QDateEdit, QLabel, QLineEdit, QPlainTextEdit, QSlider, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QSlider,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import (
@@ -22,6 +31,7 @@ from novadesk.models import Conversation, Role, SyncState
 from novadesk.ui import tokens
 from novadesk.ui.conversation_view import PAGE
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.setting_rows import Page
 from novadesk.ui.theme import Scheme
 from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
@@ -578,18 +588,21 @@ def test_every_control_has_a_name(window: MainWindow, qtbot: QtBot, conversation
     window.toggle_details()
     window.show_snapshot(ready(conversation, error=LOST, turns=make_turns(0, 2)))
     window.show_settings()
-    assert window.dialog is not None
-    kinds = (QAbstractButton, QLineEdit, QPlainTextEdit, QSlider)
+    opened = window.door.window
+    assert opened is not None
+    for page in Page:
+        opened.sidebar.choose(page)
+    kinds = (QAbstractButton, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QSlider)
     nameless = []
-    for top in (window, window.dialog):
+    for top in (window, opened):
         for widget in top.findChildren(QWidget):
-            inner = isinstance(widget.parent(), QComboBox | QLineEdit | QDateEdit)
+            inner = isinstance(widget.parent(), QComboBox | QLineEdit | QAbstractSpinBox)
             if isinstance(widget, kinds) and not inner and not named(widget):
                 nameless.append(widget.objectName() or type(widget).__name__)
     assert nameless == []
-    buddies = {label.buddy() for label in window.dialog.findChildren(QLabel)}
-    assert set(window.dialog.findChildren(QComboBox)) <= buddies
-    window.dialog.reject()
+    buddies = {label.buddy() for label in opened.findChildren(QLabel)}
+    assert {*opened.findChildren(QComboBox), *opened.findChildren(QAbstractSpinBox)} <= buddies
+    opened.close()
     drain()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from novadesk.config import Settings
 from novadesk.errors import KnownError
 from novadesk.settings_file import save_settings
+from novadesk.text import Text
 
 CLOSE_S = 2.0
 
@@ -45,13 +46,18 @@ class SettingsKeeper:
             except OSError as error:
                 why = error.strerror or "unknown"
                 self._tell(
-                    f"The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them."
+                    Text(
+                        "The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.",
+                        why=why,
+                    )
                 )
             except KnownError as error:
-                self._tell(str(error))
+                self._tell(error.whole)
             else:
                 if aside is not None:
-                    self._tell(f"The settings file was broken. It is kept as {aside.name}, beside the new one.")
+                    self._tell(
+                        Text("The settings file was broken. It is kept as {name}, beside the new one.", name=aside.name)
+                    )
 
     def _next(self) -> Settings | None:
         with self._lock:

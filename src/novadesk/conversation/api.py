@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from novadesk.config import AudioSettings, EchoSetting, VoiceSettings
+from novadesk.config import AudioSettings, EchoSetting, Settings, VoiceSettings
 from novadesk.conversation.historyapi import HistoryRequests
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
@@ -310,6 +310,14 @@ class Requests(HistoryRequests, Protocol):
 
     async def use_sound(self, settings: AudioSettings) -> None:
         """Use these devices, echo and volumes from now on, in the open conversation too."""
+        ...
+
+    async def use(self, settings: Settings) -> None:
+        """Use other settings, with a new connection, and in a new conversation where they lead elsewhere.
+
+        Raises:
+            KnownError: they cannot be used; then the old ones still are.
+        """
         ...
 
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:

@@ -51,12 +51,14 @@ class Background(QObject):
         self.question: Question | None = None
         self.tray = Tray(intents, theme, quit_wanted, window)
         self.tray.wanted.connect(wanted)
+        settings.changed.connect(self._on_settings)
+        self._on_settings()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the tray, and tell what matters while the window is not in front."""
         self.tray.show_snapshot(snapshot)
         notice = self._notices.look(snapshot, seen=self._window.isActiveWindow())
-        if notice is not None:
+        if notice is not None and self._settings.now.window.notifications:
             self.tray.tell(notice)
             QApplication.alert(self._window)
 
@@ -86,6 +88,9 @@ class Background(QObject):
     def finish(self) -> None:
         """Take the icon away."""
         self.tray.hide()
+
+    def _on_settings(self) -> None:
+        self.tray.wish(self._settings.now.window.tray)
 
     def _say_once(self) -> None:
         """Say where the window goes on a desktop without a tray, before it goes there."""

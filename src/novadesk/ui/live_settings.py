@@ -7,17 +7,20 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from novadesk.config import AudioSettings, EchoSetting, HistorySettings, Settings
-from novadesk.conversation.api import Intents, Requests, TalkMode
+from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
 from novadesk.errors import KnownError
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.volume import VolumeControl
+
+USE_S = 40.0
+"""Time to end everything and to build it anew: each part of it has a deadline of seconds."""
 
 KEEP_MS = 1000
 """A volume that was not changed for so long is written."""
 
 
 class LiveSettings(QObject):
-    """Keeps the settings as they are now.
+    """Keeps the settings as they are now; `changed` tells that they are others.
 
     Args:
         settings: as loaded at the start.
@@ -31,9 +34,12 @@ class LiveSettings(QObject):
 
     Attributes:
         now: the settings as they are used.
+        started: those that the program began with.
+        in_force: those that the core was built with last, and the voice of its wire session.
     """
 
     keeping_changed = Signal(object)
+    changed = Signal()
 
     def __init__(
         self,
@@ -47,7 +53,7 @@ class LiveSettings(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.now = settings
+        self.now = self.started = self.in_force = settings
         self._save, self._bridge, self._requests = save, bridge, requests
         self._intents, self._volume = intents, volume
         self._resting = QTimer(self)
@@ -73,12 +79,38 @@ class LiveSettings(QObject):
             self._use_sound()
         if settings.history != before.history:
             self._keep_history(settings.history)
+        self.changed.emit()
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take note of the voice that is in force: another one comes with a new wire session."""
+        voice = snapshot.in_force if snapshot.changing and snapshot.in_force is not None else self.now.voice
+        in_force = replace(self.in_force, voice=replace(voice, tools=self.in_force.voice.tools))
+        if in_force != self.in_force:
+            self.in_force = in_force
+            self.changed.emit()
+
+    def use_all(self, done: Callable[[], None], failed: Callable[[KnownError], None]) -> None:
+        """Connect anew, with all of the settings.
+
+        Args:
+            done: called when they are in force.
+            failed: takes why they are not; those before still are.
+        """
+        settings = self.now
+
+        def on_used(_answer: object) -> None:
+            self.in_force = settings
+            self.changed.emit()
+            done()
+
+        self._bridge.ask(lambda: self._requests.use(settings), on_used, failed, owner=self, deadline_s=USE_S)
 
     def remember(self, settings: Settings) -> None:
         """Write other settings; where that fails they hold until the program ends."""
         self.now = settings
         with suppress(KnownError, OSError):
             self._save(settings)
+        self.changed.emit()
 
     def keep_volume(self) -> None:
         """Write the volume of the slider."""

@@ -26,7 +26,7 @@ from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
 from novadesk.ui.scenario_desk import ScenarioDesk
 from novadesk.ui.session_panel import SessionPanel
-from novadesk.ui.settings_dialog import SettingsDialog
+from novadesk.ui.settings_door import SettingsDoor
 from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.tab_order import next_pane, order_tabs
 from novadesk.ui.talk_button import TalkHold, TalkSource
@@ -66,7 +66,6 @@ class MainWindow(QMainWindow):
         self._bridge = bridge
         self._intents = intents
         self._requests = requests
-        self._key = settings.talk.key  # the key that is bound stays the same until the next start
         self._finished = False
         self._shown_key = ""
         self._lateness = Lateness(self)
@@ -74,11 +73,12 @@ class MainWindow(QMainWindow):
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self, window=settings.window)
         self.hold = TalkHold(intents.press_talk, intents.release_talk)
-        self.dialog: SettingsDialog | AboutDialog | Wizard | None = None
+        self.dialog: AboutDialog | Wizard | None = None
         self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
         self._make_parts(settings.audio.volume)
         self.settings = self._make_settings(settings, save_settings)
+        self.door = SettingsDoor(self.settings, bridge, requests, self.theme, self, self.show_diagnostics, steps)
         self.history.show_keeping(settings.history)
         self.scenarios = self._make_scenarios()
         self.background = Background(
@@ -132,6 +132,10 @@ class MainWindow(QMainWindow):
         """Return what to hold, as people read it; Space writes while a text field has the focus."""
         return self._keys(typing=isinstance(QApplication.focusWidget(), QLineEdit))
 
+    @property
+    def _key(self) -> str:
+        return self.settings.in_force.talk.key
+
     def _keys(self, *, typing: bool = False) -> str:
         key = self._key.upper()
         if typing:
@@ -163,6 +167,7 @@ class MainWindow(QMainWindow):
         """Close the window for good, without asking anyone."""
         self._finished = True
         self._lateness.stop()
+        self.door.close()
         self.background.finish()
         self.settings.keep_volume()
         self.hold.release_all()
@@ -192,18 +197,13 @@ class MainWindow(QMainWindow):
     def _on_question_over(self) -> None:
         self.question = None
 
-    def show_settings(self) -> None:
-        """Open the settings."""
-        if self.dialog is None:
-            self.settings.keep_volume()
-            now, store = self.settings.now, self.settings.store
-            self._open(SettingsDialog(now, store, self._bridge, self._requests, self.theme, self))
+    def show_settings(self, section: str = "", name: str = "") -> None:
+        """Open the settings, at one of them where it is named as the settings file names it."""
+        self.door.open(section, name)
 
     def show_sound_settings(self) -> None:
         """Open the settings at those of sound."""
-        self.show_settings()
-        if isinstance(self.dialog, SettingsDialog):
-            self.dialog.show_sound()
+        self.show_settings("audio", "microphone")
 
     def show_about(self) -> None:
         """Open the words about NovaDesk."""
@@ -362,7 +362,7 @@ class MainWindow(QMainWindow):
         )
         add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))
 
-    def _open(self, dialog: "SettingsDialog | AboutDialog | Wizard") -> None:
+    def _open(self, dialog: "AboutDialog | Wizard") -> None:
         self.dialog = dialog
         dialog.finished.connect(self._on_dialog_finished)
         dialog.open()

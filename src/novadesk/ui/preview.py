@@ -24,7 +24,7 @@ from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntent
 from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
 from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
-from novadesk.ui.settings_dialog import SettingsDialog
+from novadesk.ui.preview_settings import settings_scenes
 from novadesk.ui.theme import Scheme
 from novadesk.ui.wizard import Wizard
 from novadesk.ui.wizard_access import AccessPage
@@ -79,13 +79,6 @@ async def _answer_time(window: MainWindow) -> QWidget:
     answers = window.panel.controls.answers
     answers.show_parts()
     return answers.popover or window
-
-
-async def _testing(window: MainWindow) -> QWidget:
-    window.show_sound_settings()
-    if isinstance(window.dialog, SettingsDialog):
-        window.dialog.test.toggle()
-    return window.dialog or window
 
 
 async def _diagnostics(window: MainWindow) -> QWidget:
@@ -187,9 +180,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "wide": (by_name["speaking"], _sized(1680, 960)),
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),
-        "settings": (ready, _dialog(MainWindow.show_settings)),
-        "settings_sound": (ready, _dialog(MainWindow.show_sound_settings)),
-        "settings_testing": (ready, _testing),
+        **{name: (ready, act) for name, act in settings_scenes().items()},
         "answer_time": (ready, _answer_time),
         "narrow_sound": (by_name["silent_microphone"], _sized(400, 560)),
         "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),

@@ -114,6 +114,9 @@ class PreviewRequests(PreviewHistory):
     async def use_sound(self, settings: AudioSettings) -> None:
         """Do nothing."""
 
+    async def use(self, settings: Settings) -> None:
+        """Do nothing."""
+
     async def try_sound(self, devices: AudioSettings, hear: Callable[[SoundTest], None]) -> None:
         """Hear somebody speak a little."""
         hear(SoundTest(microphone=devices.microphone or "Built-in Microphone", speaker="Built-in Speakers", level=0.05))

@@ -1,4 +1,4 @@
-"""The settings of sound: what answers are heard with, how loud, and a test of the devices."""
+"""A test of the sound devices in the settings: a button, a level, and what is heard in words."""
 
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from novadesk.config import AudioSettings, EchoSetting
-from novadesk.conversation.api import Requests, SoundTest
+from novadesk.conversation.api import MicrophoneState, Requests, Snapshot, SoundTest
 from novadesk.errors import KnownError
 from novadesk.models import InputTrouble
 from novadesk.ui import tokens
@@ -26,6 +26,7 @@ from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
+from novadesk.ui.words import error_words
 
 TEST_DEADLINE_S = 40.0
 """The core ends a test by itself after 20 s; opening and closing slow devices takes some more."""
@@ -50,7 +51,9 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
         InputTrouble.MUTED: tr("The microphone is switched off. Unmute it, there or in the system's settings."),
         InputTrouble.QUIET: tr("Hardly to be heard. Move closer, or raise the microphone's level in the system."),
         InputTrouble.CLIPPED: tr("Too loud: it clips. Move away, or lower the microphone's level in the system."),
-        InputTrouble.DEAD: tr("The microphone brings no sound at all."),
+        InputTrouble.DEAD: tr(
+            "The microphone brings nothing, not even silence. Plug it in again, or choose another one."
+        ),
         InputTrouble.MONITOR: tr("This is the sound of a speaker, not of a microphone. Choose another one."),
     }.get(test.trouble)
     if words is not None:
@@ -58,8 +61,8 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
     if test.note:
         return test.note
     if loudest >= _HEARD:
-        return tr("The microphone hears you: {microphone}.").format(microphone=test.microphone)
-    return tr("Say something: {microphone} is open.").format(microphone=test.microphone)
+        return tr("The microphone hears you: {microphone}.", microphone=test.microphone)
+    return tr("Say something: {microphone} is open.", microphone=test.microphone)
 
 
 class EchoChoice(QWidget):
@@ -117,7 +120,7 @@ class LevelMeter(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.full = 0.0
-        self.setAccessibleName(self.tr("Microphone level"))
+        self.setAccessibleName(tr("Microphone level"))
         self.setMinimumWidth(theme.px(80))
         self.setFixedHeight(theme.px(8))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -176,7 +179,8 @@ class SoundTester(QWidget):
         self._heard: deque[SoundTest] = deque(maxlen=_REMEMBER_DRAWN)  # filled on the core's thread, emptied on ours
         self._drawn: deque[float] = deque(maxlen=_REMEMBER_DRAWN)
         self._last: SoundTest | None = None
-        self.button = QPushButton(self.tr("Test"), self)
+        self._conversing = ""
+        self.button = QPushButton(tr("Test"), self)
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self.toggle)
         self.meter = LevelMeter(theme, self)
@@ -197,7 +201,7 @@ class SoundTester(QWidget):
         layout.setSpacing(theme.px(tokens.SPACE_1))
         layout.addLayout(line)
         layout.addWidget(self.words)
-        self._rest(self.tr("The microphone is closed."))
+        self._rest(tr("The microphone is closed."))
 
     @property
     def running(self) -> bool:
@@ -213,11 +217,11 @@ class SoundTester(QWidget):
         heard.clear()
         self._drawn.clear()
         self._last = None
-        self.button.setText(self.tr("Stop"))
-        self._name(self.tr("Stop the test"))
+        self.button.setText(tr("Stop"))
+        self._name(tr("Stop the test"))
         self._question = self._bridge.ask(
             lambda: self._requests.try_sound(devices, heard.append),
-            lambda _nothing: self._rest(self.tr("The test is over; the microphone is closed.")),
+            lambda _nothing: self._rest(tr("The test is over; the microphone is closed.")),
             self._on_error,
             owner=self,
             deadline_s=TEST_DEADLINE_S,
@@ -230,7 +234,25 @@ class SoundTester(QWidget):
         question = self._question
         if question is not None:
             question.drop()
-            self._rest(self.tr("The microphone is closed."))
+            self._rest(tr("The microphone is closed."))
+
+    def show_conversation(self, snapshot: Snapshot) -> None:
+        """Show what the microphone of the conversation hears, while no test runs."""
+        if self.running:
+            return
+        name = "" if snapshot.microphone is MicrophoneState.ABSENT else snapshot.microphone_name
+        if name:
+            self.meter.show_level(snapshot.microphone_level)
+        else:
+            self.meter.clear()
+        if name != self._conversing:
+            self._conversing = name
+            self._say(
+                self._closed() if not name else tr("The conversation hears {microphone}.", microphone=name), aloud=False
+            )
+
+    def _closed(self) -> str:
+        return tr("The microphone is closed.")
 
     def _draw(self) -> None:
         level = 0.0
@@ -244,15 +266,15 @@ class SoundTester(QWidget):
             self._say(words)
 
     def _on_error(self, error: KnownError) -> None:
-        self._rest(f"{error.what} {error.advice}", bad=True)
+        self._rest(error_words(error), bad=True)
 
     def _rest(self, words: str, *, bad: bool = False) -> None:
         told = self._question is not None
-        self._question = None
+        self._question, self._conversing = None, ""
         self._timer.stop()
         self.meter.clear()
-        self.button.setText(self.tr("Test"))
-        self._name(self.tr("Test microphone and speaker"))
+        self.button.setText(tr("Test"))
+        self._name(tr("Test microphone and speaker"))
         self._say(words, bad=bad, aloud=told)
 
     def _say(self, words: str, *, bad: bool = False, aloud: bool = True) -> None:

@@ -147,8 +147,8 @@ class Theme(QObject):
         values["groove"] = palette.line if seen else palette.outline
         values |= knobs(self.scale)
         kind = "dark" if palette.dark else "light"
-        values["tick"] = (resources.find_resources() / "icons" / f"tick-{kind}.svg").as_posix()
-        values["chevron"] = (resources.find_resources() / "icons" / f"chevron-{kind}.svg").as_posix()
+        for name in ("chevron", "chevron-up", "tick"):
+            values[name.replace("-", "_")] = (resources.find_resources() / "icons" / f"{name}-{kind}.svg").as_posix()
         lengths = {
             "space_1": tokens.SPACE_1,
             "space_2": tokens.SPACE_2,

@@ -54,14 +54,20 @@ class Tray(QObject):
         self.icon.activated.connect(self._on_activated)
         self.icon.messageClicked.connect(self.wanted)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._draw_anew)
+        self._wished = True
         self.show_snapshot(self._snapshot)
-        if self.available:
-            self.icon.show()
+        self.icon.setVisible(self.available)
 
     @property
     def available(self) -> bool:
-        """Return whether the desktop has a tray now; it may come and go."""
-        return QSystemTrayIcon.isSystemTrayAvailable()
+        """Return whether there is an icon for the person now; the desktop's tray may come and go."""
+        return self._wished and QSystemTrayIcon.isSystemTrayAvailable()
+
+    def wish(self, on: bool) -> None:
+        """Show the icon where there is a tray, or no more."""
+        if on is not self._wished:
+            self._wished = on
+            self.icon.setVisible(self.available)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw a snapshot; nothing is touched that stays as it is."""

@@ -73,6 +73,11 @@ class PercentSlider(QWidget):
         """Return what is chosen, 0 to 1."""
         return self.slider.volume
 
+    def set_volume(self, volume: float) -> None:
+        """Show what was chosen elsewhere."""
+        self.slider.set_volume(volume)
+        self.words.setText(percent(volume))
+
     def _on_moved(self) -> None:
         words = percent(self.volume)
         self.words.setText(words)

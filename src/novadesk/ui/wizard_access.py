@@ -24,10 +24,11 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Question
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
-from novadesk.ui.settings_dialog import MODELS, REGIONS
+from novadesk.ui.setting_table import REGIONS
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
 from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
+from novadesk.voices import VOICES
 
 ACCESS_S = 90.0
 """Three calls with deadlines of their own; the practice server takes up to 20 s to start."""
@@ -73,7 +74,7 @@ class AccessPage(WizardPage):
         self.profile = QLineEdit(self)
         self.profile.setPlaceholderText(tr("default"))
         self.region, self.model = QComboBox(self), QComboBox(self)
-        for box, entries in ((self.region, REGIONS), (self.model, MODELS)):
+        for box, entries in ((self.region, REGIONS), (self.model, tuple(VOICES))):
             box.setEditable(True)
             box.addItems(list(entries))
         self.form((tr("AWS &profile"), self.profile), (tr("&Region"), self.region), (tr("&Model"), self.model))

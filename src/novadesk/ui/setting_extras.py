@@ -1,0 +1,90 @@
+"""What belongs among the settings and is none: a button that leads on, and what the desktop itself remembers."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+
+from novadesk.conversation.firststeps import FirstSteps
+from novadesk.errors import KnownError
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.i18n import tr
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import error_words
+
+
+class ButtonRow(QFrame):
+    """A sentence, and a button under it."""
+
+    def __init__(self, theme: Theme, words: str, name: str, wish: Callable[[], object]) -> None:
+        super().__init__()
+        self.setObjectName("setting")
+        why = QLabel(words, self)
+        why.setObjectName("settingHelp")
+        why.setWordWrap(True)
+        self.button = QPushButton(name, self)
+        self.button.setAutoDefault(False)
+        self.button.setAccessibleDescription(words)
+        self.button.clicked.connect(lambda: wish())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.px(tokens.SPACE_3), theme.px(tokens.SPACE_1), 0, theme.px(tokens.SPACE_2))
+        layout.setSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(why)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+
+
+class AutostartRow(QFrame):
+    """Whether NovaDesk starts with the session: the desktop keeps that, and is asked for it."""
+
+    def __init__(self, theme: Theme, bridge: Bridge, steps: FirstSteps) -> None:
+        super().__init__()
+        self._bridge, self._steps = bridge, steps
+        self.setObjectName("setting")
+        words = tr("Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file.")
+        self.box = QCheckBox(self)
+        self.box.setAccessibleName(tr("Start with the desktop"))
+        self.box.setAccessibleDescription(words)
+        self.box.setEnabled(False)
+        self.box.clicked.connect(self._on_clicked)
+        name = QLabel(tr("Start with the desktop"), self)
+        name.setObjectName("settingLabel")
+        name.setBuddy(self.box)
+        name.setWordWrap(True)
+        self.note = QLabel(words, self)
+        self.note.setObjectName("settingNote")
+        self.note.setWordWrap(True)
+        self.note.setTextFormat(Qt.TextFormat.PlainText)
+        text = QVBoxLayout()
+        text.setSpacing(theme.px(2))
+        text.addWidget(name)
+        text.addWidget(self.note)
+        layout = QHBoxLayout(self)
+        edge = theme.px(tokens.SPACE_1)
+        layout.setContentsMargins(theme.px(tokens.SPACE_3), edge, edge, theme.px(tokens.SPACE_2))
+        layout.setSpacing(theme.px(tokens.SPACE_2))
+        layout.addWidget(self.box, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(text, 1)
+        bridge.ask(steps.autostart, self._on_known, self._on_error, owner=self)
+
+    def _on_known(self, on: bool) -> None:
+        self.box.setChecked(on)
+        self.box.setEnabled(True)
+
+    def _on_clicked(self, on: bool) -> None:
+        steps = self._steps
+
+        def refused(error: KnownError) -> None:
+            self.box.setChecked(not on)
+            self._on_error(error)
+
+        self._bridge.ask(lambda: steps.set_autostart(on), lambda _nothing: None, refused, owner=self)
+
+    def _on_error(self, error: KnownError) -> None:
+        words = error_words(error)
+        self.note.setText(words)
+        self.note.setProperty("bad", True)
+        self.note.style().unpolish(self.note)
+        self.note.style().polish(self.note)
+        announce(self, words, urgent=True)

@@ -1,0 +1,344 @@
+"""The settings: sections, a search over all of them, and fields whose change is used at once where that can be."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from novadesk.config import Settings, check_settings
+from novadesk.conversation.api import Devices, Requests, Snapshot
+from novadesk.conversation.firststeps import FirstSteps
+from novadesk.errors import KnownError
+from novadesk.settings_export import changes
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge
+from novadesk.ui.i18n import tr, trn
+from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.setting_extras import AutostartRow, ButtonRow
+from novadesk.ui.setting_fields import ChoiceField
+from novadesk.ui.setting_page import SettingPage
+from novadesk.ui.setting_rows import Applies, Device, Free, Lines, Page, Row
+from novadesk.ui.setting_sidebar import SettingSidebar
+from novadesk.ui.setting_table import ROWS, row_of
+from novadesk.ui.settings_transfer import TransferRow
+from novadesk.ui.sound_fields import SoundTester
+from novadesk.ui.theme import Theme
+from novadesk.ui.words import error_words
+
+_SIZE = (860, 660)
+_SCREEN_SHARE = 0.95
+
+
+class SettingsWindow(QDialog):
+    """All settings, beside the main window.
+
+    Args:
+        live: the settings as they are used.
+        bridge: asks for the sound devices, and brings what the microphone hears.
+        requests: answers it.
+        steps: knows whether NovaDesk starts with the session; None for nobody.
+        variables: what sets a setting in the environment, by section and name.
+    """
+
+    diagnostics_wanted = Signal()
+
+    def __init__(
+        self,
+        live: LiveSettings,
+        bridge: Bridge,
+        requests: Requests,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        steps: FirstSteps | None = None,
+        variables: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._steps = steps
+        self.live, self._bridge, self._theme = live, bridge, theme
+        self._variables = variables or {}
+        self._before: Settings | None = None
+        self.setObjectName("settingsWindow")
+        self.setWindowTitle(tr("Settings"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.sidebar = SettingSidebar(theme, self)
+        self.test = SoundTester(bridge, requests, theme, lambda: live.now.audio, self)
+        self.transfer = TransferRow(live, theme, self.replace_all, lambda: self.reset(ROWS), self)
+        self._pages: dict[Page, SettingPage] = {}
+        self._devices = Devices(microphones=(), speakers=())
+        self._lay_out()
+        self._make_keys()
+        theme.dress(self)
+        self.sidebar.page_chosen.connect(lambda _page: self._show_page())
+        self.sidebar.searched.connect(lambda _query: self._show_page())
+        live.changed.connect(self._show_settings)
+        bridge.snapshot_changed.connect(self._on_snapshot)
+        self._show_page()
+        self._show_waiting()
+        self.sidebar.search.setFocus()
+        room = self.screen().availableGeometry().size() * _SCREEN_SHARE
+        self.resize(min(theme.px(_SIZE[0]), room.width()), min(theme.px(_SIZE[1]), room.height()))
+        bridge.ask(requests.devices, self._on_devices, self._on_error, owner=self)
+
+    @property
+    def page(self) -> SettingPage:
+        """Return the section that is shown."""
+        return self._page(self.sidebar.page)
+
+    def show_row(self, section: str, name: str) -> None:
+        """Begin at one setting."""
+        row = row_of(section, name)
+        if row is not None:
+            self.sidebar.search.clear()
+            self.sidebar.choose(row.page)
+            self._page(row.page).go_to(row)
+
+    def edit(self, row: Row, value: Any) -> None:
+        """Take a value that was chosen; one that makes no sense is told under its field, and not used."""
+        view = self._page(row.page).views[row]
+        if isinstance(row.kind, Device):
+            self.test.stop()
+        try:
+            if isinstance(row.kind, Free | Lines) and not str(value).strip():
+                view.say(tr("“{label}” cannot be empty.", label=row.label), bad=True)
+                return
+            self.live.store(check_settings(row.with_value(self.live.now, value), Path("settings.toml")))
+        except KnownError as error:
+            view.say(error_words(error), bad=True)
+
+    def reset(self, rows: Sequence[Row]) -> None:
+        """Set rows to what NovaDesk sets by itself; that can be undone."""
+        settings = self.live.now
+        for row in rows:
+            if (row.section, row.name) not in self._variables:
+                settings = row.with_value(settings, row.default)
+        self.replace_all(settings, trn("1 setting was reset.", "{n} settings were reset.", self._count(settings)))
+
+    def replace_all(self, settings: Settings, words: str) -> None:
+        """Use other settings, say so, and remember those before."""
+        before = self.live.now
+        if settings == before:
+            return
+        try:
+            self.live.store(settings)
+        except KnownError as error:
+            self._tell(error_words(error), undo=False)
+            return
+        self._before = before
+        self._tell(words, undo=True)
+
+    def undo(self) -> None:
+        """Bring back the settings before the last reset or import."""
+        before, self._before = self._before, None
+        if before is not None:
+            self.live.store(before)
+            self._tell(tr("The settings are as they were before."), undo=False)
+            self.sidebar.search.setFocus()
+
+    def next_pane(self) -> None:
+        """Move the focus on: sections, rows, test of sound."""
+        stops: list[tuple[QWidget, QWidget]] = [(self.sidebar, self.sidebar.list)]
+        first = next((view for view in self.page.views.values() if view.isVisible()), None)
+        if first is not None:
+            stops.append((self.page, first.field.stops[0]))
+        if self.test.isVisible():
+            stops.append((self.test, self.test.button))
+        focus = QApplication.focusWidget()
+        inside = [n for n, (pane, _) in enumerate(stops) if focus and pane.isAncestorOf(focus)]
+        stops[((inside[-1] if inside else -1) + 1) % len(stops)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def reject(self) -> None:
+        """Leave the search, or else the settings; what was written is taken."""
+        if self.sidebar.search.text():
+            self.sidebar.search.clear()
+            self.sidebar.search.setFocus()
+            return
+        self._commit()
+        super().reject()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self.sidebar.fit(self.width())
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102
+        self.sidebar.search.clear()  # Qt rejects a dialog that is closed
+        super().closeEvent(event)
+
+    def _commit(self) -> None:
+        self.test.stop()
+        for page in self._pages.values():
+            page.commit()
+
+    def _count(self, settings: Settings) -> int:
+        return len(changes(self.live.now, settings))
+
+    def _page(self, page: Page) -> SettingPage:
+        """Return a section, made when it is first looked at."""
+        if page not in self._pages:
+            extras: dict[Page, Callable[[], QWidget | None]] = {
+                Page.GENERAL: lambda: self.transfer,
+                Page.DESKTOP: self._make_autostart,
+                Page.DIAGNOSTICS: self._make_diagnostics,
+            }
+            extra = extras.get(page)
+            made = SettingPage(
+                self._theme,
+                page,
+                self._variables,
+                extra=extra() if extra is not None else None,
+                pinned=self._pinned if page is Page.SOUND else None,
+                parent=self,
+            )
+            made.edited.connect(self.edit)
+            made.reset_wanted.connect(self.reset)
+            made.show_settings(self.live)
+            self._pages[page] = made
+            self._stack.addWidget(made)
+            self._offer_devices()
+        return self._pages[page]
+
+    def _show_page(self) -> None:
+        query = self.sidebar.search.text().strip()
+        page = self.page
+        page.show_rows(self.sidebar.hits()[page.page] if query else None)
+        self._stack.setCurrentWidget(page)
+        if page.page is not Page.SOUND:
+            self.test.stop()
+
+    def _show_settings(self) -> None:
+        for page in self._pages.values():
+            page.show_settings(self.live)
+
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        live = self.live
+        waits = any(
+            row.applies is Applies.ANEW and row.waits(live.now, live.in_force, live.started)
+            for row in ROWS
+            if (row.section, row.name) not in self._variables
+        )
+        conversation = self._bridge.latest.conversation if self._bridge.latest is not None else None
+        if conversation is not None and conversation.private:
+            self.waiting.setText(tr("Some changes wait for a new connection. It would end the private conversation."))
+        else:
+            self.waiting.setText(tr("Some changes wait for a new connection."))
+        self.using.setEnabled(True)
+        self._waiting_bar.setVisible(waits)
+
+    def use_all(self) -> None:
+        """Connect anew with what waits."""
+        self.using.setEnabled(False)
+        self.waiting.setText(tr("Connecting anew…"))
+        announce(self, self.waiting.text())
+        self.live.use_all(lambda: self._tell(tr("All settings are in use."), undo=False), self._on_not_used)
+
+    def _on_not_used(self, error: KnownError) -> None:
+        self._show_waiting()
+        self._on_error(error)
+
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        self.live.see(snapshot)
+        if self.test.isVisible():
+            self.test.show_conversation(snapshot)
+
+    def _on_devices(self, devices: Devices) -> None:
+        self._devices = devices
+        self._offer_devices()
+
+    def _offer_devices(self) -> None:
+        page = self._pages.get(Page.SOUND)
+        for row, view in page.views.items() if page is not None else ():
+            if isinstance(row.kind, Device) and isinstance(view.field, ChoiceField):
+                view.field.offer(self._devices.microphones if row.kind.microphone else self._devices.speakers)
+
+    def _on_error(self, error: KnownError) -> None:
+        self._tell(error_words(error), undo=False)
+
+    def _tell(self, words: str, *, undo: bool) -> None:
+        self.said.setText(words)
+        self.undoing.setVisible(undo)
+        self._bar.show()
+        announce(self, words)
+
+    def _make_diagnostics(self) -> QWidget:
+        return ButtonRow(
+            self._theme,
+            tr("Numbers of the last 24 hours, the log of events, and a report to send when something fails."),
+            tr("Open diagnostics"),
+            self.diagnostics_wanted.emit,
+        )
+
+    def _make_autostart(self) -> QWidget | None:
+        return None if self._steps is None else AutostartRow(self._theme, self._bridge, self._steps)
+
+    def _make_keys(self) -> None:
+        wishes: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("Ctrl+F", self._on_search),
+            ("Ctrl+Z", self.undo),
+            ("F6", self.next_pane),
+        )
+        for keys, wish in wishes:
+            QShortcut(QKeySequence(keys), self, wish)
+
+    def _on_search(self) -> None:
+        self.sidebar.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.sidebar.search.selectAll()
+
+    def _lay_out(self) -> None:
+        theme = self._theme
+        self._stack = QStackedWidget(self)
+        self._pinned = _edged(theme, "pinned", self.test)
+        self.said = QLabel(self)
+        self.said.setWordWrap(True)
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.waiting = QLabel(self)
+        self.waiting.setWordWrap(True)
+        self.using = QPushButton(tr("Use them now"), self)
+        self.using.setAutoDefault(False)
+        self.using.clicked.connect(self.use_all)
+        self._waiting_bar = _edged(theme, "undoBar", self.waiting, self.using)
+        self._waiting_bar.hide()
+        self.undoing = QPushButton(tr("Undo"), self)
+        self.undoing.setAutoDefault(False)
+        self.undoing.setToolTip(tr("Undo (Ctrl+Z)"))
+        self.undoing.clicked.connect(self.undo)
+        self._bar = _edged(theme, "undoBar", self.said, self.undoing)
+        self._bar.hide()
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self._stack, 1)
+        right.addWidget(self._waiting_bar)
+        right.addWidget(self._bar)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.sidebar)
+        layout.addLayout(right, 1)
+
+
+def _edged(theme: Theme, name: str, first: QWidget, *others: QWidget) -> QFrame:
+    frame = QFrame()
+    frame.setObjectName(name)
+    line = QHBoxLayout(frame)
+    edge = theme.px(tokens.SPACE_5)
+    line.setContentsMargins(edge, theme.px(tokens.SPACE_3), edge, theme.px(tokens.SPACE_3))
+    line.setSpacing(theme.px(tokens.SPACE_3))
+    line.addWidget(first, 1)
+    for other in others:
+        line.addWidget(other)
+    return frame
