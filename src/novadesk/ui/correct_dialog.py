@@ -26,7 +26,7 @@ class CorrectDialog(QDialog):
         self._bridge, self._requests, self._turn = bridge, requests, turn
         self.field = QPlainTextEdit(turn.shown_text.strip(), self)
         self.field.setTabChangesFocus(True)
-        self.field.setFixedHeight(theme.px(112))
+        self.field.setMinimumHeight(theme.px(64))
         label = QLabel(tr("What you &said"), self)
         label.setBuddy(self.field)
         heard = QLabel(tr("Heard was: “{text}”", text=turn.heard_text.strip()), self)
@@ -65,7 +65,7 @@ class CorrectDialog(QDialog):
         layout.addSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(self.buttons)
         theme.dress(self)
-        self.setMinimumWidth(theme.px(440))
+        self.resize(theme.px(480), theme.px(320))
         self.field.setFocus()
         self.field.selectAll()
 
