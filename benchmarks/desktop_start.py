@@ -25,7 +25,8 @@ TIMES_EMPTY = 2.0
 
 IDLE_PERCENT = 0.5
 WAKEUPS_A_SECOND = 2.0
-SETTLE_S = 15.0
+SETTLE_S = 40.0
+"""The slow imports come 20 s after the start to rest, and the first walk over what they left."""
 _PAINT_S = 60.0
 
 
