@@ -4,38 +4,23 @@
 <context>
     <name>NovaDesk</name>
     <message>
-        <source>&amp;Backend</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>&amp;Dienst</translation>
-    </message>
-    <message>
-        <source>&amp;Instructions</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>An&amp;weisungen</translation>
-    </message>
-    <message>
         <source>&amp;Model</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>ui/wizard_access.py</extracomment>
         <translation>Mode&amp;ll</translation>
     </message>
     <message>
         <source>&amp;Region</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>ui/wizard_access.py</extracomment>
         <translation>&amp;Region</translation>
     </message>
     <message>
         <source>&amp;Speaker</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_sound.py</extracomment>
+        <extracomment>ui/wizard_sound.py</extracomment>
         <translation>Lautspre&amp;cher</translation>
     </message>
     <message>
-        <source>&amp;Try them</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>&amp;Ausprobieren</translation>
-    </message>
-    <message>
         <source>&amp;Voice</source>
-        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/scenario_pickers.py</extracomment>
         <translation>Stimm&amp;e</translation>
     </message>
     <message numerus="yes">
@@ -86,7 +71,7 @@
     </message>
     <message>
         <source>AWS &amp;profile</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>ui/wizard_access.py</extracomment>
         <translation>AWS-&amp;Profil</translation>
     </message>
     <message>
@@ -126,7 +111,7 @@
     </message>
     <message>
         <source>Amazon Bedrock</source>
-        <extracomment>conversation/view.py ui/filter_bar.py ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>conversation/view.py ui/filter_bar.py ui/setting_table.py ui/wizard_access.py</extracomment>
         <translation>Amazon Bedrock</translation>
     </message>
     <message>
@@ -166,7 +151,7 @@
     </message>
     <message>
         <source>Cancel</source>
-        <extracomment>ui/correct_dialog.py ui/export_dialog.py ui/sync_row.py</extracomment>
+        <extracomment>ui/correct_dialog.py ui/export_dialog.py ui/settings_transfer.py ui/sync_row.py</extracomment>
         <translation>Abbrechen</translation>
     </message>
     <message>
@@ -271,7 +256,7 @@
     </message>
     <message>
         <source>Close other programs that use it, or choose another device in Settings.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Andere Programme schließen, die es benutzen, oder in den Einstellungen ein anderes Gerät wählen.</translation>
     </message>
     <message>
@@ -301,7 +286,7 @@
     </message>
     <message>
         <source>Conversation</source>
-        <extracomment>ui/conversation_view.py ui/details_view.py</extracomment>
+        <extracomment>ui/conversation_view.py ui/details_view.py ui/setting_rows.py</extracomment>
         <translation>Gespräch</translation>
     </message>
     <message>
@@ -336,7 +321,7 @@
     </message>
     <message>
         <source>Diagnostics</source>
-        <extracomment>ui/diagnostics_view.py ui/main_window.py</extracomment>
+        <extracomment>ui/diagnostics_view.py ui/main_window.py ui/setting_rows.py</extracomment>
         <translation>Diagnose</translation>
     </message>
     <message>
@@ -376,7 +361,7 @@
     </message>
     <message>
         <source>Gateway</source>
-        <extracomment>conversation/view.py ui/filter_bar.py ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>conversation/view.py ui/filter_bar.py ui/setting_table.py ui/wizard_access.py</extracomment>
         <translation>Gateway</translation>
     </message>
     <message>
@@ -406,7 +391,7 @@
     </message>
     <message>
         <source>Hands-free</source>
-        <extracomment>ui/session_panel.py ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <extracomment>ui/session_panel.py ui/setting_table.py ui/wizard_talk.py</extracomment>
         <translation>Freisprechen</translation>
     </message>
     <message>
@@ -416,7 +401,7 @@
     </message>
     <message>
         <source>Headset</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Headset</translation>
     </message>
     <message>
@@ -431,7 +416,7 @@
     </message>
     <message>
         <source>Hold to talk</source>
-        <extracomment>ui/session_panel.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/session_panel.py</extracomment>
         <translation>Zum Sprechen halten</translation>
     </message>
     <message>
@@ -449,11 +434,6 @@
         <source>Hold {key} to talk</source>
         <extracomment>ui/states.py</extracomment>
         <translation>{key} halten zum Sprechen</translation>
-    </message>
-    <message>
-        <source>I &amp;hear NovaDesk with</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Ic&amp;h höre NovaDesk über</translation>
     </message>
     <message>
         <source>I hear NovaDesk with: {name}</source>
@@ -537,7 +517,7 @@
     </message>
     <message>
         <source>Long (2 s)</source>
-        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/scenario_pickers.py ui/setting_table.py</extracomment>
         <translation>Lang (2 s)</translation>
     </message>
     <message>
@@ -597,7 +577,7 @@
     </message>
     <message>
         <source>Medium (1.75 s)</source>
-        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/scenario_pickers.py ui/setting_table.py</extracomment>
         <translation>Mittel (1,75 s)</translation>
     </message>
     <message>
@@ -616,13 +596,8 @@
         <translation>Nachricht</translation>
     </message>
     <message>
-        <source>Micr&amp;ophone</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Mikr&amp;ofon</translation>
-    </message>
-    <message>
         <source>Microphone</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
         <translation>Mikrofon</translation>
     </message>
     <message>
@@ -631,13 +606,8 @@
         <translation>Mikrofonpegel</translation>
     </message>
     <message>
-        <source>Mo&amp;de</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Mo&amp;dus</translation>
-    </message>
-    <message>
         <source>Model</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
         <translation>Modell</translation>
     </message>
     <message>
@@ -767,7 +737,7 @@
     </message>
     <message>
         <source>NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key.</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>NovaDesk hört nicht zu, während es spricht. Anhalten mit Stopp oder der Sprechtaste.</translation>
     </message>
     <message>
@@ -862,12 +832,12 @@
     </message>
     <message>
         <source>Pause that &amp;ends a turn</source>
-        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/scenario_pickers.py</extracomment>
         <translation>&amp;Pause bis zum Senden</translation>
     </message>
     <message>
         <source>Practice partner on this computer</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Übungspartner auf diesem Computer</translation>
     </message>
     <message>
@@ -1081,7 +1051,7 @@
     </message>
     <message>
         <source>Settings</source>
-        <extracomment>ui/history_view.py ui/main_window.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/history_view.py ui/main_window.py ui/settings_window.py</extracomment>
         <translation>Einstellungen</translation>
     </message>
     <message>
@@ -1096,7 +1066,7 @@
     </message>
     <message>
         <source>Short (1.5 s)</source>
-        <extracomment>ui/scenario_pickers.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/scenario_pickers.py ui/setting_table.py</extracomment>
         <translation>Kurz (1,5 s)</translation>
     </message>
     <message>
@@ -1112,32 +1082,32 @@
     <message>
         <source>&amp;Back</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Zurück</translation>
     </message>
     <message>
         <source>&amp;Begin</source>
         <extracomment>ui/scenario_form.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Beginnen</translation>
     </message>
     <message>
         <source>&amp;Begin with it</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Damit &amp;beginnen</translation>
     </message>
     <message>
         <source>&amp;Change</source>
         <extracomment>ui/scenario_change.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ä&amp;ndern</translation>
     </message>
     <message>
         <source>&amp;Copy the IAM policy</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>IAM-Richtlinie &amp;kopieren</translation>
     </message>
     <message>
         <source>&amp;Done</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Fertig</translation>
     </message>
     <message>
         <source>&amp;Format</source>
@@ -1152,57 +1122,57 @@
     <message>
         <source>&amp;Language</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Sprache</translation>
     </message>
     <message>
         <source>&amp;Microphone</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Mikrofon</translation>
     </message>
     <message>
         <source>&amp;Next</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Weiter</translation>
     </message>
     <message>
         <source>&amp;Play a sentence and listen</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Satz abspielen und hin&amp;hören</translation>
     </message>
     <message>
         <source>&amp;Private: nothing of the conversation is kept</source>
         <extracomment>ui/scenario_form.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Privat: Vom Gespräch bleibt nichts</translation>
     </message>
     <message>
         <source>&amp;Record 4 seconds and play them</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>4 Sekunden &amp;aufnehmen und abspielen</translation>
     </message>
     <message>
         <source>&amp;Save</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Speichern</translation>
     </message>
     <message>
         <source>&amp;Start NovaDesk with this computer, in the tray</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk mit dem Computer &amp;starten, im Infobereich</translation>
     </message>
     <message>
         <source>&amp;Stop</source>
         <extracomment>ui/wizard_access.py ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>An&amp;halten</translation>
     </message>
     <message>
         <source>&amp;Talk</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>S&amp;prechen</translation>
     </message>
     <message>
         <source>&amp;Test access</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Zugang &amp;testen</translation>
     </message>
     <message>
         <source>&amp;To</source>
@@ -1212,7 +1182,7 @@
     <message>
         <source>&amp;Undo</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Rückgängig</translation>
     </message>
     <message numerus="yes">
         <source>1 conversation</source>
@@ -1231,6 +1201,11 @@
             <numerusform>1 Gespräch zurückgeholt.</numerusform>
             <numerusform>{n} Gespräche zurückgeholt.</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>1 day</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>1 Tag</translation>
     </message>
     <message numerus="yes">
         <source>1 day</source>
@@ -1257,6 +1232,42 @@
         <translation>
             <numerusform>1 Sekunde</numerusform>
             <numerusform>{n} Sekunden</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 setting found</source>
+        <comment>{n} settings found</comment>
+        <extracomment>ui/setting_sidebar.py</extracomment>
+        <translation>
+            <numerusform>1 Einstellung gefunden</numerusform>
+            <numerusform>{n} Einstellungen gefunden</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 setting was imported.</source>
+        <comment>{n} settings were imported.</comment>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>
+            <numerusform>1 Einstellung wurde importiert.</numerusform>
+            <numerusform>{n} Einstellungen wurden importiert.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 setting was reset.</source>
+        <comment>{n} settings were reset.</comment>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>
+            <numerusform>1 Einstellung wurde zurückgesetzt.</numerusform>
+            <numerusform>{n} Einstellungen wurden zurückgesetzt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 setting would change:</source>
+        <comment>{n} settings would change:</comment>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>
+            <numerusform>1 Einstellung würde sich ändern:</numerusform>
+            <numerusform>{n} Einstellungen würden sich ändern:</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -1287,6 +1298,31 @@
         </translation>
     </message>
     <message>
+        <source>1 week</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>1 Woche</translation>
+    </message>
+    <message>
+        <source>1 year</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>1 Jahr</translation>
+    </message>
+    <message>
+        <source>30 days</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>30 Tage</translation>
+    </message>
+    <message>
+        <source>90 days</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>90 Tage</translation>
+    </message>
+    <message>
+        <source>A file of authorities to trust, where a proxy or endpoint has its own.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Eine Datei vertrauter Stellen, wo Proxy oder Endpunkt eigene haben.</translation>
+    </message>
+    <message>
         <source>A folder with a file for each</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>Ein Ordner mit einer Datei für jedes</translation>
@@ -1294,7 +1330,12 @@
     <message>
         <source>A key such as F9 or right_ctrl. It works while other programs are in front.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Eine Taste wie F9 oder right_ctrl. Sie wirkt, während andere Programme vorn sind.</translation>
+    </message>
+    <message>
+        <source>A press of the key</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ein Druck auf die Taste</translation>
     </message>
     <message>
         <source>A private conversation is kept nowhere. Copy it instead.</source>
@@ -1309,7 +1350,12 @@
     <message>
         <source>A simple voice on this computer, to try everything.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Eine einfache Stimme auf diesem Computer, um alles auszuprobieren.</translation>
+    </message>
+    <message>
+        <source>A talk with a key ends by itself then, for keys may get stuck.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Dann endet das Sprechen mit einer Taste von selbst, denn Tasten können klemmen.</translation>
     </message>
     <message>
         <source>A turn needs words, {n} characters of them at most.</source>
@@ -1317,24 +1363,59 @@
         <translation>Ein Beitrag braucht Worte, höchstens {n} Zeichen.</translation>
     </message>
     <message>
+        <source>ARN of a KMS key of yours that encrypts them; empty uses Amazon&apos;s own.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>ARN eines eigenen KMS-Schlüssels dafür; leer dient der von Amazon.</translation>
+    </message>
+    <message>
+        <source>AWS profile</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>AWS-Profil</translation>
+    </message>
+    <message>
+        <source>AWS region</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>AWS-Region</translation>
+    </message>
+    <message>
         <source>AWS sign-in</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>AWS-Anmeldung</translation>
     </message>
     <message>
         <source>Add a field</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Feld hinzufügen</translation>
+    </message>
+    <message>
+        <source>Address of a model on this computer that speaks the OpenAI protocol; empty uses set phrases.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Adresse eines Modells auf diesem Computer mit OpenAI-Protokoll; leer dienen feste Sätze.</translation>
     </message>
     <message>
         <source>Address of the gateway</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Adresse des Gateways</translation>
+    </message>
+    <message>
+        <source>Address of the session store</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Adresse des Sitzungsspeichers</translation>
+    </message>
+    <message>
+        <source>Address of the voice service</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Adresse des Sprachdienstes</translation>
     </message>
     <message>
         <source>Address, such as https://voice.example.com</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Adresse, etwa https://voice.example.com</translation>
+    </message>
+    <message>
+        <source>After their last turn; those with a star stay, and those that are not delivered yet.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nach dem letzten Beitrag; mit Stern bleiben sie, ebenso die noch nicht abgelieferten.</translation>
     </message>
     <message>
         <source>All conversations</source>
@@ -1342,24 +1423,49 @@
         <translation>Alle Gespräche</translation>
     </message>
     <message>
+        <source>All settings are in use.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Alle Einstellungen gelten.</translation>
+    </message>
+    <message>
         <source>Allow it in {where}, then try again.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Unter {where} erlauben, dann noch einmal versuchen.</translation>
     </message>
     <message>
+        <source>Also beside the talk button, and with Ctrl+Up and Ctrl+Down.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auch neben dem Sprechknopf und mit Strg+Hoch und Strg+Runter.</translation>
+    </message>
+    <message>
+        <source>Also beside the talk button.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auch neben dem Sprechknopf.</translation>
+    </message>
+    <message>
+        <source>Also where the system does not ask for it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auch wo das System ihn nicht verlangt.</translation>
+    </message>
+    <message>
         <source>Amazon Nova Sonic, with your own AWS account.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Amazon Nova Sonic, mit dem eigenen AWS-Konto.</translation>
+    </message>
+    <message>
+        <source>Amazon&apos;s own</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>die von Amazon</translation>
     </message>
     <message>
         <source>American English</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Amerikanisches Englisch</translation>
     </message>
     <message>
         <source>Another field has this name.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ein anderes Feld heißt schon so.</translation>
     </message>
     <message>
         <source>Another program is holding the store {file}.</source>
@@ -1377,24 +1483,34 @@
         <translation>Jederzeit</translation>
     </message>
     <message>
+        <source>Appearance</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Aussehen</translation>
+    </message>
+    <message>
         <source>As in the &amp;settings</source>
         <extracomment>ui/scenario_change.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Wie in den &amp;Einstellungen</translation>
     </message>
     <message>
         <source>As in the settings</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Wie in den Einstellungen</translation>
     </message>
     <message>
         <source>As in the settings ({value})</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Wie in den Einstellungen ({value})</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <extracomment>ui/setting_fields.py ui/setting_rows.py ui/setting_table.py</extracomment>
+        <translation>Wie das System</translation>
     </message>
     <message>
         <source>Australian English</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Australisches Englisch</translation>
     </message>
     <message>
         <source>Back after {s} s.</source>
@@ -1404,47 +1520,72 @@
     <message>
         <source>Be quiet for a moment…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Bitte einen Moment still sein …</translation>
     </message>
     <message>
         <source>Begin with a scenario</source>
         <extracomment>ui/scenario_desk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Mit einem Szenario beginnen</translation>
+    </message>
+    <message>
+        <source>Begins, and ends with the next press</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Beginnt, und endet mit dem nächsten Druck</translation>
     </message>
     <message>
         <source>British English</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Britisches Englisch</translation>
+    </message>
+    <message>
+        <source>CA bundle TLS proxy network</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>CA-Bündel TLS Proxy Netz</translation>
     </message>
     <message>
         <source>Calling…</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ruft an …</translation>
     </message>
     <message>
         <source>Can NovaDesk hear you?</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Hört NovaDesk Sie?</translation>
     </message>
     <message>
         <source>Can you hear NovaDesk?</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Hören Sie NovaDesk?</translation>
+    </message>
+    <message>
+        <source>Certificates</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Zertifikate</translation>
+    </message>
+    <message>
+        <source>Changed; NovaDesk&apos;s own is {value}.</source>
+        <extracomment>ui/setting_view.py</extracomment>
+        <translation>Geändert; von Haus aus {value}.</translation>
+    </message>
+    <message>
+        <source>Changes</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Änderungen</translation>
     </message>
     <message>
         <source>Characters</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Zeichen</translation>
     </message>
     <message>
         <source>Check network and endpoint.</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Netz und Endpunkt prüfen.</translation>
     </message>
     <message>
         <source>Check network and endpoint; conversations stay on this computer until then.</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Netz und Endpunkt prüfen; bis dahin bleiben Gespräche auf diesem Computer.</translation>
     </message>
     <message>
         <source>Check the sound settings, then try again.</source>
@@ -1462,6 +1603,11 @@
         <translation>Ort wählen …</translation>
     </message>
     <message>
+        <source>Choose another file.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Eine andere Datei wählen.</translation>
+    </message>
+    <message>
         <source>Choose another name, or have it replaced (--force).</source>
         <extracomment>app/export.py</extracomment>
         <translation>Einen anderen Namen wählen oder ersetzen lassen (--force).</translation>
@@ -1469,7 +1615,7 @@
     <message>
         <source>Choose another one, or connect it again.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ein anderes wählen oder neu anschließen.</translation>
     </message>
     <message>
         <source>Choose another place.</source>
@@ -1490,15 +1636,25 @@
         <source>Close without saving 1 scenario?</source>
         <comment>Close without saving {n} scenarios?</comment>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>Schließen, ohne 1 Szenario zu speichern?</numerusform>
+            <numerusform>Schließen, ohne {n} Szenarien zu speichern?</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Colours</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Farben</translation>
     </message>
     <message>
         <source>Comes with a later version: nothing can be connected to yet.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Kommt mit einer späteren Version: Noch lässt sich nichts verbinden.</translation>
+    </message>
+    <message>
+        <source>Comes with the next quiet moment of the conversation.</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Kommt mit dem nächsten ruhigen Moment des Gesprächs.</translation>
     </message>
     <message>
         <source>Connect a microphone, then try again.</source>
@@ -1511,9 +1667,19 @@
         <translation>Einen Lautsprecher anschließen, dann noch einmal versuchen.</translation>
     </message>
     <message>
+        <source>Connecting anew…</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Verbindet neu …</translation>
+    </message>
+    <message>
         <source>Connecting…</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Verbindet …</translation>
+    </message>
+    <message>
+        <source>Connections at once</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Gleichzeitige Verbindungen</translation>
     </message>
     <message>
         <source>Copied.</source>
@@ -1523,7 +1689,7 @@
     <message>
         <source>Copied. {caution}</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Kopiert. {caution}</translation>
     </message>
     <message>
         <source>Copy the last answer</source>
@@ -1548,7 +1714,12 @@
     <message>
         <source>Could you hear yourself? Then go on.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Haben Sie sich gehört? Dann weiter.</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Dunkel</translation>
     </message>
     <message>
         <source>Delete all</source>
@@ -1589,19 +1760,29 @@
         </translation>
     </message>
     <message>
+        <source>Delete the remote copies as well</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auch die entfernten Kopien löschen</translation>
+    </message>
+    <message>
         <source>Delete the scenario</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Szenario löschen</translation>
     </message>
     <message>
         <source>Duplicate the scenario</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Szenario verdoppeln</translation>
+    </message>
+    <message>
+        <source>Empty takes the first one that it offers.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Leer nimmt das erste, das es anbietet.</translation>
     </message>
     <message>
         <source>English</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Englisch</translation>
     </message>
     <message>
         <source>Export</source>
@@ -1614,8 +1795,13 @@
         <translation>Alle exportieren …</translation>
     </message>
     <message>
+        <source>Export settings</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Einstellungen exportieren</translation>
+    </message>
+    <message>
         <source>Export…</source>
-        <extracomment>ui/history_list.py</extracomment>
+        <extracomment>ui/history_list.py ui/settings_transfer.py</extracomment>
         <translation>Exportieren …</translation>
     </message>
     <message>
@@ -1641,7 +1827,17 @@
     <message>
         <source>First steps</source>
         <extracomment>ui/main_window.py ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Erste Schritte</translation>
+    </message>
+    <message>
+        <source>For a private endpoint; empty is Amazon&apos;s own.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Für einen privaten Endpunkt; leer heißt der von Amazon.</translation>
+    </message>
+    <message>
+        <source>For ever</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Für immer</translation>
     </message>
     <message>
         <source>For notes and wikis.</source>
@@ -1671,12 +1867,12 @@
     <message>
         <source>Form, filled in before a conversation begins</source>
         <extracomment>ui/scenario_editor.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Formular, auszufüllen vor dem Gespräch</translation>
     </message>
     <message>
         <source>French</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Französisch</translation>
     </message>
     <message>
         <source>From … to …</source>
@@ -1684,14 +1880,19 @@
         <translation>Von … bis …</translation>
     </message>
     <message>
+        <source>General</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Allgemein</translation>
+    </message>
+    <message>
         <source>German</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Deutsch</translation>
     </message>
     <message>
         <source>Give it a title of one line.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Einen Titel von einer Zeile geben.</translation>
     </message>
     <message>
         <source>Global keys cannot be watched on this system.</source>
@@ -1704,73 +1905,138 @@
         <translation>Gehört wurde: „{text}“</translation>
     </message>
     <message>
+        <source>Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file.</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Verborgen, bereit für die Sprechtaste; das Mikrofon bleibt zu. Das merkt sich das System, keine Datei.</translation>
+    </message>
+    <message>
         <source>Hide this line; the deletion stays</source>
         <extracomment>ui/undo_bar.py</extracomment>
         <translation>Diese Zeile ausblenden; gelöscht bleibt gelöscht</translation>
     </message>
     <message>
+        <source>High contrast</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Hoher Kontrast</translation>
+    </message>
+    <message>
         <source>Hindi</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Hindi</translation>
+    </message>
+    <message>
+        <source>History and sync</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Verlauf und Abgleich</translation>
     </message>
     <message>
         <source>Hold a key</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Taste halten</translation>
     </message>
     <message>
         <source>Hold to &amp;talk</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Zum Sprechen &amp;halten</translation>
     </message>
     <message>
         <source>How do you want to talk?</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Wie möchten Sie sprechen?</translation>
+    </message>
+    <message>
+        <source>How free the choice of words is: 0 is strict, 1 is free.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wie frei die Wortwahl ist: 0 ist streng, 1 ist frei.</translation>
+    </message>
+    <message>
+        <source>How long you may be silent before the answer begins.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wie lange Sie schweigen dürfen, bevor die Antwort beginnt.</translation>
+    </message>
+    <message>
+        <source>How many of the likely words are looked at: 1 is all of them.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wie viele der wahrscheinlichen Wörter in Frage kommen: 1 heißt alle.</translation>
+    </message>
+    <message>
+        <source>I hear NovaDesk with</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ich höre NovaDesk über</translation>
+    </message>
+    <message>
+        <source>Icon in the tray</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Symbol im Infobereich</translation>
+    </message>
+    <message>
+        <source>Import</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Importieren</translation>
+    </message>
+    <message>
+        <source>Import settings</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Einstellungen importieren</translation>
+    </message>
+    <message>
+        <source>Import…</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Importieren …</translation>
     </message>
     <message>
         <source>In force: {voice}, {language}, {pauses}</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Gilt: {voice}, {language}, {pauses}</translation>
     </message>
     <message>
         <source>In force: {voice}, {pauses}</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Gilt: {voice}, {pauses}</translation>
+    </message>
+    <message>
+        <source>In the tray, or minimised where there is none; NovaDesk then ends with Quit only.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Im Infobereich, sonst verkleinert; NovaDesk endet dann nur mit Beenden.</translation>
+    </message>
+    <message>
+        <source>In tokens, as the service counts them.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>In Tokens, wie der Dienst sie zählt.</translation>
     </message>
     <message>
         <source>Indian English</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Indisches Englisch</translation>
     </message>
     <message>
         <source>Insert</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Einfügen</translation>
     </message>
     <message>
         <source>Instructions</source>
-        <extracomment>ui/scenario_change.py ui/scenario_editor.py</extracomment>
-        <translation type="unfinished"></translation>
+        <extracomment>ui/scenario_change.py ui/scenario_editor.py ui/setting_table.py</extracomment>
+        <translation>Anweisungen</translation>
     </message>
     <message>
         <source>It does not work yet. See below what to do.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Es geht noch nicht. Unten steht, was zu tun ist.</translation>
     </message>
     <message numerus="yes">
         <source>It is connected again, with 1 turn carried over.</source>
         <comment>It is connected again, with {n} turns carried over.</comment>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>Wieder verbunden, 1 Beitrag übernommen.</numerusform>
+            <numerusform>Wieder verbunden, {n} Beiträge übernommen.</numerusform>
         </translation>
     </message>
     <message>
         <source>It is connected again.</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Wieder verbunden.</translation>
     </message>
     <message>
         <source>It is too late to bring that back.</source>
@@ -1780,32 +2046,37 @@
     <message>
         <source>It needs more characters than it takes.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Es verlangt mehr Zeichen, als es fasst.</translation>
     </message>
     <message>
         <source>It stays in the tray, so that the talk key works. To leave it, choose Quit in its menu there.</source>
         <extracomment>ui/background.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Es bleibt im Infobereich, damit die Sprechtaste wirkt. Zum Beenden dort im Menü Beenden wählen.</translation>
     </message>
     <message>
         <source>It works.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Es geht.</translation>
     </message>
     <message>
         <source>It works. You are ready.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Es geht. Alles ist bereit.</translation>
     </message>
     <message>
         <source>Italian</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Italienisch</translation>
+    </message>
+    <message>
+        <source>Its id, or the ARN of your own.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Seine Kennung oder der ARN des eigenen.</translation>
     </message>
     <message>
         <source>Its name begins with a lower-case letter; letters, digits and _ may follow.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der Name beginnt mit einem Kleinbuchstaben; Buchstaben, Ziffern und _ dürfen folgen.</translation>
     </message>
     <message>
         <source>JSON (.json)</source>
@@ -1813,14 +2084,29 @@
         <translation>JSON (.json)</translation>
     </message>
     <message>
+        <source>KMS encryption sync</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>KMS Verschlüsselung Abgleich</translation>
+    </message>
+    <message>
         <source>Keep NovaDesk running?</source>
         <extracomment>ui/background.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk weiterlaufen lassen?</translation>
+    </message>
+    <message>
+        <source>Keep conversations</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Gespräche aufbewahren</translation>
     </message>
     <message>
         <source>Keep it running</source>
         <extracomment>ui/background.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Weiterlaufen lassen</translation>
+    </message>
+    <message>
+        <source>Keep running when the window is closed</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nach dem Schließen des Fensters weiterlaufen</translation>
     </message>
     <message numerus="yes">
         <source>Keep the one with a &amp;star</source>
@@ -1837,14 +2123,39 @@
         <translation>Aufbewahrt bis {days} nach dem letzten Beitrag, mit Stern für immer</translation>
     </message>
     <message>
+        <source>Key of the remote copies</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Schlüssel der entfernten Kopien</translation>
+    </message>
+    <message>
+        <source>LLM Ollama llama local URL</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>LLM Ollama llama lokal URL</translation>
+    </message>
+    <message>
+        <source>LLM Ollama local</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>LLM Ollama lokal</translation>
+    </message>
+    <message>
         <source>Label of the field</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Beschriftung des Felds</translation>
     </message>
     <message>
         <source>Label, such as Job title</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Beschriftung, etwa Berufsbezeichnung</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sprache</translation>
+    </message>
+    <message>
+        <source>Language model for practice</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sprachmodell zum Üben</translation>
     </message>
     <message>
         <source>Last 30 days</source>
@@ -1869,17 +2180,57 @@
     <message>
         <source>Least characters</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Mindestens Zeichen</translation>
+    </message>
+    <message>
+        <source>Left as they are here: {names}.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Hier unverändert: {names}.</translation>
+    </message>
+    <message>
+        <source>Less motion</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Weniger Bewegung</translation>
+    </message>
+    <message>
+        <source>Let it look at the clock</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auf die Uhr sehen lassen</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Hell</translation>
+    </message>
+    <message>
+        <source>Light, dark, or as the desktop is.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Hell, dunkel oder wie das System.</translation>
+    </message>
+    <message>
+        <source>Listen on after release</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nach dem Loslassen weiterhören</translation>
     </message>
     <message>
         <source>Listening for the sentence</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Horcht auf den Satz</translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Längste Antwort</translation>
+    </message>
+    <message>
+        <source>Longest talk</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Längstes Sprechen</translation>
     </message>
     <message>
         <source>Look whether the disk answers.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen, ob der Datenträger antwortet.</translation>
     </message>
     <message>
         <source>Markdown (.md)</source>
@@ -1889,27 +2240,42 @@
     <message>
         <source>Most characters</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens Zeichen</translation>
+    </message>
+    <message>
+        <source>Mute key</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Stummtaste</translation>
     </message>
     <message>
         <source>Mute the microphone</source>
         <extracomment>ui/tray.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Mikrofon stummschalten</translation>
+    </message>
+    <message>
+        <source>Name of that model</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Name dieses Modells</translation>
     </message>
     <message>
         <source>Name of the field in the instructions</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Name des Felds in den Anweisungen</translation>
+    </message>
+    <message>
+        <source>Never</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nie</translation>
     </message>
     <message>
         <source>New conversation with the same scenario</source>
         <extracomment>ui/header.py ui/scenario_desk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Neues Gespräch mit demselben Szenario</translation>
     </message>
     <message>
         <source>New scenario</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Neues Szenario</translation>
     </message>
     <message>
         <source>Nothing heard. Hold the talk button while you speak.</source>
@@ -1917,9 +2283,29 @@
         <translation>Nichts gehört. Beim Sprechen den Sprechknopf halten.</translation>
     </message>
     <message>
+        <source>Nothing moves or fades; also where the system does not ask for it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nichts bewegt sich oder blendet; auch wo das System es nicht verlangt.</translation>
+    </message>
+    <message>
+        <source>Nothing would change: these settings are in force already.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Nichts würde sich ändern: Diese Einstellungen gelten schon.</translation>
+    </message>
+    <message>
+        <source>Notices</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Hinweise</translation>
+    </message>
+    <message>
         <source>Nova</source>
-        <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <extracomment>ui/item_models.py ui/wizard_talk.py</extracomment>
+        <translation>Nova</translation>
+    </message>
+    <message>
+        <source>Nova Sonic</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nova Sonic</translation>
     </message>
     <message>
         <source>NovaDesk did not answer within {s} seconds.</source>
@@ -1929,7 +2315,7 @@
     <message>
         <source>NovaDesk hears you all the time in a conversation.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk hört Sie im Gespräch die ganze Zeit.</translation>
     </message>
     <message>
         <source>NovaDesk is already running here (process {pid}, {role}).</source>
@@ -1944,7 +2330,7 @@
     <message>
         <source>NovaDesk is back</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk ist wieder da</translation>
     </message>
     <message>
         <source>NovaDesk is not permitted to use the microphone.</source>
@@ -1959,12 +2345,12 @@
     <message>
         <source>NovaDesk is still running</source>
         <extracomment>ui/background.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk läuft weiter</translation>
     </message>
     <message>
         <source>NovaDesk needs you</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk braucht Sie</translation>
     </message>
     <message>
         <source>NovaDesk no longer hears the keys of the desktop. Start it anew.</source>
@@ -1973,7 +2359,7 @@
     </message>
     <message>
         <source>NovaDesk opens it again by itself; if that does not help, connect it again or choose another one.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>NovaDesk öffnet es von selbst wieder; hilft das nicht, neu anschließen oder ein anderes wählen.</translation>
     </message>
     <message>
@@ -1984,7 +2370,7 @@
     <message>
         <source>NovaDesk says a sentence and listens for it, to find out whether your microphone hears your speaker. The microphone is open for that long.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk spricht einen Satz und horcht darauf, um zu erfahren, ob Ihr Mikrofon Ihren Lautsprecher hört. So lange ist das Mikrofon offen.</translation>
     </message>
     <message>
         <source>NovaDesk seems to hear its own voice. Turn the volume down, or use a headset.</source>
@@ -2004,7 +2390,17 @@
     <message>
         <source>NovaDesk: {state}</source>
         <extracomment>ui/tray.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk: {state}</translation>
+    </message>
+    <message>
+        <source>Numbers of the last 24 hours, the log of events, and a report to send when something fails.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Zahlen der letzten 24 Stunden, die Ereignisse und ein Bericht für den Fehlerfall.</translation>
+    </message>
+    <message>
+        <source>Of the system&apos;s own size; everything else grows with it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Vom Maß des Systems; alles andere wächst mit.</translation>
     </message>
     <message>
         <source>One page that needs no network, to read, print or send.</source>
@@ -2017,54 +2413,89 @@
         <translation>Eine Zip-Datei</translation>
     </message>
     <message>
+        <source>Only when conversations are not kept for ever.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur wenn Gespräche nicht für immer bleiben.</translation>
+    </message>
+    <message>
+        <source>Only when you talk with a key.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur beim Sprechen mit einer Taste.</translation>
+    </message>
+    <message>
+        <source>Only with Amazon Bedrock.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur mit Amazon Bedrock.</translation>
+    </message>
+    <message>
+        <source>Only with a language model for practice.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur mit einem Sprachmodell zum Üben.</translation>
+    </message>
+    <message>
+        <source>Only with the practice partner.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur mit dem Übungspartner.</translation>
+    </message>
+    <message>
+        <source>Open diagnostics</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Diagnose öffnen</translation>
+    </message>
+    <message>
         <source>Opening the microphone…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Öffnet das Mikrofon …</translation>
     </message>
     <message>
         <source>Own voice and instructions</source>
         <extracomment>ui/scenario_change.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Eigene Stimme und Anweisungen</translation>
     </message>
     <message>
         <source>Parts</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Teile</translation>
     </message>
     <message>
         <source>Pause</source>
         <extracomment>ui/header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pause</translation>
+    </message>
+    <message>
+        <source>Pause that ends a turn</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Pause bis zum Senden</translation>
     </message>
     <message>
         <source>Pause, or resume</source>
         <extracomment>ui/header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pause oder fortsetzen</translation>
     </message>
     <message>
         <source>Paused</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pause</translation>
     </message>
     <message>
         <source>Paused. {talk}, or type to go on</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pause. {talk} oder schreiben, um fortzufahren</translation>
     </message>
     <message>
         <source>Pausing</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pausiert gleich</translation>
     </message>
     <message>
         <source>Pausing… the microphone is off</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Pausiert gleich … das Mikrofon ist aus</translation>
     </message>
     <message>
         <source>Portuguese</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Portugiesisch</translation>
     </message>
     <message>
         <source>Practice</source>
@@ -2074,12 +2505,12 @@
     <message>
         <source>Practice again</source>
         <extracomment>ui/header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Noch einmal üben</translation>
     </message>
     <message>
         <source>Practice partner</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Übungspartner</translation>
     </message>
     <message>
         <source>Practice partner (local)</source>
@@ -2094,17 +2525,17 @@
     <message>
         <source>Progress of the recording</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Fortschritt der Aufnahme</translation>
     </message>
     <message>
         <source>Put the field where the cursor is in the instructions</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Feld an der Schreibmarke in die Anweisungen einsetzen</translation>
     </message>
     <message>
         <source>Quit NovaDesk</source>
         <extracomment>ui/tray.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk beenden</translation>
     </message>
     <message numerus="yes">
         <source>Recovered 1 turn from last time.</source>
@@ -2127,12 +2558,37 @@
     <message>
         <source>Remove the field</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Feld entfernen</translation>
     </message>
     <message>
         <source>Remove {folder}, or give it to yourself with mode 0700.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>{folder} entfernen oder sich mit den Rechten 0700 geben.</translation>
+    </message>
+    <message>
+        <source>Reset all of “{section}”</source>
+        <extracomment>ui/setting_page.py</extracomment>
+        <translation>Alles unter „{section}“ zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset everything</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Alles zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset section</source>
+        <extracomment>ui/setting_page.py</extracomment>
+        <translation>Abschnitt zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset “{label}” to {value}</source>
+        <extracomment>ui/setting_view.py</extracomment>
+        <translation>„{label}“ auf {value} zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Rest after</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ruhen nach</translation>
     </message>
     <message>
         <source>Resting after {n} min without a turn. The conversation goes on when you talk.</source>
@@ -2142,17 +2598,17 @@
     <message>
         <source>Resume</source>
         <extracomment>ui/header.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Fortsetzen</translation>
     </message>
     <message>
         <source>Resuming</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Setzt fort</translation>
     </message>
     <message>
         <source>Resuming… type meanwhile</source>
         <extracomment>ui/states.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Setzt fort … schreiben geht schon</translation>
     </message>
     <message>
         <source>Return</source>
@@ -2167,7 +2623,7 @@
     <message>
         <source>Run `make setup`, or install novadesk[practice].</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>`make setup` ausführen oder novadesk[practice] installieren.</translation>
     </message>
     <message>
         <source>Run `novadesk devices` and set [audio] {setting} to a name from its list.</source>
@@ -2177,7 +2633,7 @@
     <message>
         <source>Same scenario again</source>
         <extracomment>ui/scenario_desk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Dasselbe Szenario noch einmal</translation>
     </message>
     <message>
         <source>Save</source>
@@ -2192,32 +2648,42 @@
     <message>
         <source>Say hello</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Sagen Sie Hallo</translation>
     </message>
     <message>
         <source>Say something and watch the bar. The microphone is open only while you see this page.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Sagen Sie etwas und beobachten Sie den Balken. Das Mikrofon ist nur offen, solange Sie diese Seite sehen.</translation>
     </message>
     <message>
         <source>Scenario</source>
         <extracomment>ui/details_view.py ui/scenario_editor.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Szenario</translation>
     </message>
     <message>
         <source>Scenarios</source>
         <extracomment>ui/scenario_desk.py ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Szenarien</translation>
     </message>
     <message>
         <source>Scenarios…</source>
         <extracomment>ui/scenario_desk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Szenarien …</translation>
+    </message>
+    <message>
+        <source>Search settings</source>
+        <extracomment>ui/setting_sidebar.py</extracomment>
+        <translation>Einstellungen durchsuchen</translation>
+    </message>
+    <message>
+        <source>Sections of the settings</source>
+        <extracomment>ui/setting_sidebar.py</extracomment>
+        <translation>Abschnitte der Einstellungen</translation>
     </message>
     <message>
         <source>Session store</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Sitzungsspeicher</translation>
     </message>
     <message>
         <source>Set [backend] model, for example {model}.</source>
@@ -2225,19 +2691,34 @@
         <translation>[backend] model setzen, zum Beispiel {model}.</translation>
     </message>
     <message>
+        <source>Set by {variable} in the environment; unset it there to choose here.</source>
+        <extracomment>ui/setting_view.py</extracomment>
+        <translation>Durch {variable} in der Umgebung gesetzt; dort entfernen, um hier zu wählen.</translation>
+    </message>
+    <message>
         <source>Set {variable} to a number.</source>
         <extracomment>settings_file.py</extracomment>
         <translation>{variable} auf eine Zahl setzen.</translation>
     </message>
     <message>
+        <source>Settings (*.toml)</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Einstellungen (*.toml)</translation>
+    </message>
+    <message>
+        <source>Settings as a file</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Einstellungen als Datei</translation>
+    </message>
+    <message>
         <source>Several lines</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Mehrere Zeilen</translation>
     </message>
     <message>
         <source>Show NovaDesk</source>
         <extracomment>ui/tray.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>NovaDesk anzeigen</translation>
     </message>
     <message>
         <source>Show in folder</source>
@@ -2255,6 +2736,11 @@
         <translation>Zeigen, wo die Zeit bleibt</translation>
     </message>
     <message>
+        <source>Shows the state and mutes; some desktops have no room for it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Zeigt den Zustand und schaltet stumm; manche Systeme haben keinen Platz dafür.</translation>
+    </message>
+    <message>
         <source>Sign in again, for example with `aws sso login`.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Neu anmelden, zum Beispiel mit `aws sso login`.</translation>
@@ -2270,9 +2756,24 @@
         <translation>Antworten stummschalten</translation>
     </message>
     <message>
+        <source>Size of text</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Schriftgröße</translation>
+    </message>
+    <message>
         <source>Sk&amp;ip</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ü&amp;berspringen</translation>
+    </message>
+    <message>
+        <source>So long without a turn the connection ends and the microphone is released; talking opens both.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>So lange ohne Beitrag, dann endet die Verbindung und das Mikrofon wird frei; Sprechen öffnet beides.</translation>
+    </message>
+    <message>
+        <source>So that the end of your last word is not cut off.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Damit das Ende Ihres letzten Wortes nicht abreißt.</translation>
     </message>
     <message>
         <source>Softer</source>
@@ -2280,13 +2781,23 @@
         <translation>Leiser</translation>
     </message>
     <message>
+        <source>Some changes wait for a new connection.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Einige Änderungen warten auf eine neue Verbindung.</translation>
+    </message>
+    <message>
+        <source>Some changes wait for a new connection. It would end the private conversation.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Einige Änderungen warten auf eine neue Verbindung. Sie würde das private Gespräch beenden.</translation>
+    </message>
+    <message>
         <source>Something to fill in before a conversation begins, such as a name</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Etwas, das vor dem Gespräch auszufüllen ist, etwa ein Name</translation>
     </message>
     <message>
         <source>Sound</source>
-        <extracomment>ui/details_view.py ui/settings_dialog.py</extracomment>
+        <extracomment>ui/details_view.py</extracomment>
         <translation>Ton</translation>
     </message>
     <message>
@@ -2312,7 +2823,7 @@
     <message>
         <source>Spanish</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Spanisch</translation>
     </message>
     <message>
         <source>Speak</source>
@@ -2323,21 +2834,21 @@
     <message>
         <source>Speak now: everything is recorded for four seconds.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Jetzt sprechen: Vier Sekunden lang wird alles aufgenommen.</translation>
     </message>
     <message>
         <source>Speaker</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
         <translation>Lautsprecher</translation>
     </message>
     <message>
         <source>Speakers</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Lautsprecher</translation>
     </message>
     <message>
         <source>Speakers, taking turns</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Lautsprecher, abwechselnd</translation>
     </message>
     <message>
@@ -2388,7 +2899,7 @@
     <message>
         <source>Start the conversation</source>
         <extracomment>ui/tray.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Gespräch beginnen</translation>
     </message>
     <message>
         <source>Start the desktop&apos;s keyring service; until then conversations are found again on this computer only.</source>
@@ -2401,6 +2912,11 @@
         <translation>Den Tonserver (PulseAudio oder PipeWire) starten, dann noch einmal versuchen.</translation>
     </message>
     <message>
+        <source>Start with the desktop</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Mit dem System starten</translation>
+    </message>
+    <message>
         <source>Stay</source>
         <extracomment>ui/main_window.py ui/scenario_dialog.py</extracomment>
         <translation>Bleiben</translation>
@@ -2408,12 +2924,12 @@
     <message>
         <source>Step {n} of {all}</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Schritt {n} von {all}</translation>
     </message>
     <message>
         <source>Step {n} of {all}: {title}</source>
         <extracomment>ui/wizard.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Schritt {n} von {all}: {title}</translation>
     </message>
     <message>
         <source>Stop</source>
@@ -2443,12 +2959,12 @@
     <message>
         <source>Stopped.</source>
         <extracomment>ui/wizard_access.py ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Angehalten.</translation>
     </message>
     <message>
         <source>Stopped. Nothing was kept.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Angehalten. Nichts wurde behalten.</translation>
     </message>
     <message>
         <source>Stopped. What is here stays.</source>
@@ -2472,7 +2988,7 @@
     </message>
     <message>
         <source>System default</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_sound.py</extracomment>
+        <extracomment>ui/setting_fields.py ui/setting_rows.py ui/wizard_sound.py</extracomment>
         <translation>Wie im System</translation>
     </message>
     <message>
@@ -2502,7 +3018,7 @@
     </message>
     <message>
         <source>Talk &amp;key</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <extracomment>ui/wizard_talk.py</extracomment>
         <translation>Sprech&amp;taste</translation>
     </message>
     <message>
@@ -2512,13 +3028,8 @@
     </message>
     <message>
         <source>Talk key</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_rows.py ui/setting_table.py</extracomment>
         <translation>Sprechtaste</translation>
-    </message>
-    <message>
-        <source>Talking</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Sprechen</translation>
     </message>
     <message>
         <source>Talking stopped after {time}. Press again to go on.</source>
@@ -2549,6 +3060,26 @@
         <source>Talking stopped: this is another microphone. Press again to go on.</source>
         <extracomment>app/talkkey.py</extracomment>
         <translation>Sprechen beendet: Das ist ein anderes Mikrofon. Zum Fortfahren neu drücken.</translation>
+    </message>
+    <message>
+        <source>Talks while held; a double press locks it</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Spricht beim Halten; ein Doppeldruck rastet ein</translation>
+    </message>
+    <message>
+        <source>Talks while it is held</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Spricht, solange sie gehalten wird</translation>
+    </message>
+    <message>
+        <source>Tell of answers and troubles while the window is hidden.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Von Antworten und Störungen berichten, während das Fenster verborgen ist.</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Temperatur</translation>
     </message>
     <message>
         <source>Test</source>
@@ -2623,7 +3154,7 @@
     <message>
         <source>The answer was cut off</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Antwort wurde abgeschnitten</translation>
     </message>
     <message>
         <source>The assistant hears itself. {way}</source>
@@ -2678,17 +3209,17 @@
     <message>
         <source>The change has to wait. {what} {advice}</source>
         <extracomment>conversation/renewal.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Änderung muss warten. {what} {advice}</translation>
     </message>
     <message>
         <source>The change is in force.</source>
         <extracomment>conversation/renewal.py ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Änderung gilt.</translation>
     </message>
     <message>
         <source>The change needs a new wire session. NovaDesk moves on to it in the next quiet moment.</source>
         <extracomment>conversation/renewal.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Änderung braucht eine neue Sitzung. NovaDesk wechselt im nächsten ruhigen Moment dorthin.</translation>
     </message>
     <message>
         <source>The connection did not come about in time.</source>
@@ -2703,7 +3234,7 @@
     <message>
         <source>The connection was lost. NovaDesk connects again by itself.</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Verbindung ging verloren. NovaDesk verbindet von selbst wieder.</translation>
     </message>
     <message>
         <source>The connection was lost: NovaDesk made a mistake.</source>
@@ -2753,7 +3284,12 @@
     <message>
         <source>The conversation has stopped.</source>
         <extracomment>ui/notices.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Gespräch ist angehalten.</translation>
+    </message>
+    <message>
+        <source>The conversation hears {microphone}.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Gespräch hört {microphone}.</translation>
     </message>
     <message>
         <source>The copy {file} cannot be made: {why}.</source>
@@ -2863,7 +3399,7 @@
     <message>
         <source>The file {name} holds no scenario.</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei {name} enthält kein Szenario.</translation>
     </message>
     <message>
         <source>The folder {folder} is not private to you.</source>
@@ -2873,22 +3409,22 @@
     <message>
         <source>The form asks for this in words: give the field a label.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Formular fragt in Worten danach: Das Feld braucht eine Beschriftung.</translation>
     </message>
     <message>
         <source>The instructions do not name {{{name}}} yet. Insert it.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Anweisungen nennen {{{name}}} noch nicht. Einfügen.</translation>
     </message>
     <message>
         <source>The instructions name {{{name}}}, which is no field of the form.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Anweisungen nennen {{{name}}}, das kein Feld des Formulars ist.</translation>
     </message>
     <message>
         <source>The instructions take at most {most} characters.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Anweisungen fassen höchstens {most} Zeichen.</translation>
     </message>
     <message>
         <source>The key “{key}” cannot both talk and mute.</source>
@@ -2911,33 +3447,48 @@
         <translation>Der Schlüsselbund ist gesperrt.</translation>
     </message>
     <message>
+        <source>The language of the window; what you speak is not touched by it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Die Sprache des Fensters; welche Sie sprechen, berührt das nicht.</translation>
+    </message>
+    <message>
         <source>The last answer came in {s} s</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Die letzte Antwort kam in {s} s</translation>
     </message>
     <message>
         <source>The microphone brings no sound at all.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/devices.py</extracomment>
         <translation>Das Mikrofon bringt gar keinen Ton.</translation>
+    </message>
+    <message>
+        <source>The microphone brings no sound, and there is no other. Connect it again; until then you can type and listen.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon bringt keinen Ton, und ein anderes gibt es nicht. Neu anschließen; bis dahin geht Schreiben und Zuhören.</translation>
+    </message>
+    <message>
+        <source>The microphone brings nothing, not even silence. Plug it in again, or choose another one.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Das Mikrofon bringt nichts, nicht einmal Stille. Neu anschließen oder ein anderes wählen.</translation>
     </message>
     <message>
         <source>The microphone does not hear the speaker. Your voice can be passed on as it is.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Mikrofon hört den Lautsprecher nicht. Ihre Stimme kann unverändert weitergehen.</translation>
     </message>
     <message>
         <source>The microphone hears only you; your voice is passed on as it is.</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Das Mikrofon hört nur Sie; Ihre Stimme geht unverändert weiter.</translation>
     </message>
     <message>
         <source>The microphone hears the speaker. NovaDesk takes its own voice out, so you can still cut in.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Mikrofon hört den Lautsprecher. NovaDesk rechnet die eigene Stimme heraus, Sie können also unterbrechen.</translation>
     </message>
     <message>
         <source>The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in.</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Das Mikrofon hört sie mit; NovaDesk rechnet die eigene Stimme heraus, Sie können also unterbrechen.</translation>
     </message>
     <message>
@@ -2949,6 +3500,11 @@
         <source>The microphone is closed.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Das Mikrofon ist geschlossen.</translation>
+    </message>
+    <message>
+        <source>The microphone is muted while it is down.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Solange sie gedrückt ist, ist das Mikrofon stumm.</translation>
     </message>
     <message>
         <source>The microphone is switched off. Unmute it with its own switch, or in the system&apos;s settings.</source>
@@ -2973,7 +3529,7 @@
     <message>
         <source>The microphone sends exact silence. Look for a mute switch on it, then try again.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Mikrofon sendet völlige Stille. Nach einem Stummschalter sehen, dann noch einmal versuchen.</translation>
     </message>
     <message>
         <source>The microphone sends exact silence. Look for a mute switch on it.</source>
@@ -2988,7 +3544,7 @@
     <message>
         <source>The microphone sends nothing.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das Mikrofon sendet nichts.</translation>
     </message>
     <message>
         <source>The microphone was changed to “{device}” in the system&apos;s sound settings.</source>
@@ -2996,13 +3552,23 @@
         <translation>Das Mikrofon wurde in den Systemeinstellungen auf „{device}“ umgestellt.</translation>
     </message>
     <message>
+        <source>The microphone “{device}” brings no sound at all.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Das Mikrofon „{device}“ bringt gar keinen Ton.</translation>
+    </message>
+    <message>
+        <source>The microphone “{device}” brings no sound at all; using “{other}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Das Mikrofon „{device}“ bringt gar keinen Ton; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
         <source>The microphone “{device}” does not open ({cause}).</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Das Mikrofon „{device}“ öffnet sich nicht ({cause}).</translation>
     </message>
     <message>
         <source>The microphone “{device}” does not open; using “{other}”.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Das Mikrofon „{device}“ öffnet sich nicht; benutzt wird „{other}“.</translation>
     </message>
     <message>
@@ -3016,14 +3582,24 @@
         <translation>Das Modell</translation>
     </message>
     <message>
+        <source>The partner may ask this computer for date and time; nothing else is offered to it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Das Gegenüber darf diesen Computer nach Datum und Uhrzeit fragen; sonst nichts.</translation>
+    </message>
+    <message>
         <source>The practice partner gave no usable address.</source>
         <extracomment>transport/bedrock.py</extracomment>
         <translation>Der Übungspartner hat keine brauchbare Adresse genannt.</translation>
     </message>
     <message>
+        <source>The practice partner is on this computer and needs no account.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Der Übungspartner ist auf diesem Computer und braucht kein Konto.</translation>
+    </message>
+    <message>
         <source>The practice partner&apos;s parts are not installed: {parts}.</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Teile des Übungspartners sind nicht installiert: {parts}.</translation>
     </message>
     <message>
         <source>The practice server did not start.</source>
@@ -3093,7 +3669,7 @@
     <message>
         <source>The remote session store takes too long to answer.</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der entfernte Sitzungsspeicher antwortet zu langsam.</translation>
     </message>
     <message>
         <source>The remote session store would refuse the request.</source>
@@ -3123,7 +3699,7 @@
     <message>
         <source>The scenarios could not be read in time.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Die Szenarien ließen sich nicht rechtzeitig lesen.</translation>
     </message>
     <message>
         <source>The service answered without a stream.</source>
@@ -3143,7 +3719,7 @@
     <message>
         <source>The service did not answer.</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der Dienst hat nicht geantwortet.</translation>
     </message>
     <message>
         <source>The service did not begin the session in time.</source>
@@ -3153,7 +3729,7 @@
     <message>
         <source>The service did not confirm the pause. Nothing is sent to it any more.</source>
         <extracomment>conversation/controller.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der Dienst hat die Pause nicht bestätigt. Ihm wird nichts mehr gesendet.</translation>
     </message>
     <message>
         <source>The service does not take the audio in time.</source>
@@ -3191,9 +3767,39 @@
         <translation>Der Dienst wartet, ob Sie weitersprechen. Die Pause lässt sich in den Einstellungen verkürzen.</translation>
     </message>
     <message>
+        <source>The settings are as they were before.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Die Einstellungen sind wie zuvor.</translation>
+    </message>
+    <message>
+        <source>The settings are in {file}.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Die Einstellungen sind in {file}.</translation>
+    </message>
+    <message>
+        <source>The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.</source>
+        <extracomment>app/settings_keeper.py</extracomment>
+        <translation>Die Einstellungen lassen sich nicht schreiben ({why}); sie gelten, bis NovaDesk endet. Platz dafür schaffen.</translation>
+    </message>
+    <message>
+        <source>The settings file names what this version does not know: {names}. It is kept.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>Die Einstellungsdatei nennt, was diese Version nicht kennt: {names}. Es bleibt stehen.</translation>
+    </message>
+    <message>
+        <source>The settings file was broken. It is kept as {name}, beside the new one.</source>
+        <extracomment>app/settings_keeper.py</extracomment>
+        <translation>Die Einstellungsdatei war kaputt. Sie liegt als {name} neben der neuen.</translation>
+    </message>
+    <message>
         <source>The settings file {file} {why}.</source>
         <extracomment>config.py</extracomment>
         <translation>Die Einstellungsdatei {file} {why}.</translation>
+    </message>
+    <message>
+        <source>The short sounds that tell when it listens and when something fails.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Die kurzen Töne, die sagen, wann es zuhört und wann etwas scheitert.</translation>
     </message>
     <message>
         <source>The sound device does not open in time.</source>
@@ -3202,7 +3808,7 @@
     </message>
     <message>
         <source>The sound device has stopped delivering sound.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Das Tongerät liefert keinen Ton mehr.</translation>
     </message>
     <message>
@@ -3213,12 +3819,12 @@
     <message>
         <source>The speaker does not play.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der Lautsprecher spielt nicht.</translation>
     </message>
     <message>
         <source>The speaker drowns your voice in the microphone. Turn it down, use a headset, or take turns.</source>
         <extracomment>app/soundcheck.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Der Lautsprecher übertönt Ihre Stimme im Mikrofon. Leiser stellen, ein Headset benutzen oder abwechseln.</translation>
     </message>
     <message>
         <source>The speaker reaches the microphone {n} dB louder than your voice. Turn the volume down, or use a headset.</source>
@@ -3232,7 +3838,7 @@
     </message>
     <message>
         <source>The speaker takes no sound any more.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/devices.py</extracomment>
         <translation>Der Lautsprecher nimmt keinen Ton mehr an.</translation>
     </message>
     <message>
@@ -3242,18 +3848,28 @@
     </message>
     <message>
         <source>The speaker “{device}” does not open ({cause}).</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Der Lautsprecher „{device}“ öffnet sich nicht ({cause}).</translation>
     </message>
     <message>
         <source>The speaker “{device}” does not open; using “{other}”.</source>
-        <extracomment>audio/pump.py</extracomment>
+        <extracomment>audio/opening.py</extracomment>
         <translation>Der Lautsprecher „{device}“ öffnet sich nicht; benutzt wird „{other}“.</translation>
     </message>
     <message>
         <source>The speaker “{device}” is not connected; using “{other}”.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Der Lautsprecher „{device}“ ist nicht angeschlossen; benutzt wird „{other}“.</translation>
+    </message>
+    <message>
+        <source>The speaker “{device}” takes no sound any more.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Der Lautsprecher „{device}“ nimmt keinen Ton mehr an.</translation>
+    </message>
+    <message>
+        <source>The speaker “{device}” takes no sound any more; using “{other}”.</source>
+        <extracomment>audio/devices.py</extracomment>
+        <translation>Der Lautsprecher „{device}“ nimmt keinen Ton mehr an; benutzt wird „{other}“.</translation>
     </message>
     <message>
         <source>The store is closed.</source>
@@ -3408,7 +4024,7 @@
     <message>
         <source>There was no voice in it. Move closer, or choose another microphone.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Darin war keine Stimme. Näher herangehen oder ein anderes Mikrofon wählen.</translation>
     </message>
     <message>
         <source>There was nothing to delete.</source>
@@ -3443,22 +4059,22 @@
     <message>
         <source>This conversation alone is changed. A change comes with a new wire session in the next quiet moment; what was said goes along.</source>
         <extracomment>ui/scenario_change.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Geändert wird nur dieses Gespräch. Die Änderung kommt mit einer neuen Sitzung im nächsten ruhigen Moment; das Gesagte geht mit.</translation>
     </message>
     <message>
         <source>This desktop has no tray, so closing the window minimises it, and the talk key goes on working. Ctrl+Q quits NovaDesk.</source>
         <extracomment>ui/background.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Dieses System hat keinen Infobereich; Schließen verkleinert das Fenster, und die Sprechtaste wirkt weiter. Strg+Q beendet NovaDesk.</translation>
     </message>
     <message>
         <source>This is a real conversation, and it goes on in the window afterwards.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das ist ein echtes Gespräch; es geht danach im Fenster weiter.</translation>
     </message>
     <message>
         <source>This is how you sound…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>So klingen Sie …</translation>
     </message>
     <message>
         <source>This is the sound of a speaker, not of a microphone. Choose another one.</source>
@@ -3491,6 +4107,11 @@
         <translation>Titel</translation>
     </message>
     <message>
+        <source>To keep them, or to take them elsewhere. Devices, accounts, addresses and keys are left out.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Zum Aufheben oder Mitnehmen. Geräte, Konten, Adressen und Schlüssel bleiben draußen.</translation>
+    </message>
+    <message>
         <source>Today</source>
         <extracomment>ui/filter_bar.py ui/words.py</extracomment>
         <translation>Heute</translation>
@@ -3504,6 +4125,16 @@
         <source>Too loud: it clips. Move away, or lower the microphone&apos;s level in the system.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Zu laut, es übersteuert. Weiter weg gehen oder den Pegel des Mikrofons im System senken.</translation>
+    </message>
+    <message>
+        <source>Top P</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Top P</translation>
+    </message>
+    <message>
+        <source>Tray and notices</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Infobereich und Hinweise</translation>
     </message>
     <message>
         <source>Try again in a moment.</source>
@@ -3547,12 +4178,12 @@
     </message>
     <message>
         <source>Undo</source>
-        <extracomment>ui/undo_bar.py</extracomment>
+        <extracomment>ui/settings_window.py ui/undo_bar.py</extracomment>
         <translation>Rückgängig</translation>
     </message>
     <message>
         <source>Undo (Ctrl+Z)</source>
-        <extracomment>ui/undo_bar.py</extracomment>
+        <extracomment>ui/settings_window.py ui/undo_bar.py</extracomment>
         <translation>Rückgängig (Strg+Z)</translation>
     </message>
     <message>
@@ -3606,11 +4237,6 @@
         <translation>Die Taste im Fenster oder den Sprechknopf benutzen oder `novadesk ctl talk toggle` im System auf eine Taste legen.</translation>
     </message>
     <message>
-        <source>Used from the next start: {names}.</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Gilt ab dem nächsten Start: {names}.</translation>
-    </message>
-    <message>
         <source>Version {version}
 
 Voice conversations with Amazon Nova Sonic, kept on this computer. The practice partner runs on this computer, needs no account and is not an Amazon model.
@@ -3630,37 +4256,27 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>Voice</source>
-        <extracomment>app/access.py ui/details_view.py ui/settings_dialog.py</extracomment>
+        <extracomment>app/access.py ui/details_view.py ui/setting_table.py</extracomment>
         <translation>Stimme</translation>
     </message>
     <message>
         <source>Voice and instructions of this conversation</source>
         <extracomment>ui/scenario_change.py ui/scenario_desk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Stimme und Anweisungen dieses Gesprächs</translation>
     </message>
     <message>
         <source>Voice and instructions: {words}</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Volume of &amp;answers</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Lautstärke der &amp;Antworten</translation>
-    </message>
-    <message>
-        <source>Volume of &amp;cues</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Lautstärke der &amp;Signale</translation>
+        <translation>Stimme und Anweisungen: {words}</translation>
     </message>
     <message>
         <source>Volume of answers</source>
-        <extracomment>ui/settings_dialog.py ui/volume.py</extracomment>
+        <extracomment>ui/setting_table.py ui/volume.py</extracomment>
         <translation>Lautstärke der Antworten</translation>
     </message>
     <message>
         <source>Volume of cues</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Lautstärke der Signale</translation>
     </message>
     <message>
@@ -3706,12 +4322,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>What you wrote since is lost.</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Was Sie seither geschrieben haben, geht verloren.</translation>
     </message>
     <message>
         <source>Whatever is spoken</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Was gerade gesprochen wird</translation>
     </message>
     <message>
         <source>When</source>
@@ -3721,12 +4337,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>Where do you want to talk?</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Where to talk</source>
-        <extracomment>ui/settings_dialog.py</extracomment>
-        <translation>Wohin die Stimme geht</translation>
+        <translation>Wo möchten Sie sprechen?</translation>
     </message>
     <message>
         <source>With a &amp;star only</source>
@@ -3736,12 +4347,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>With a key NovaDesk hears you only while you hold it. Space always works in the window.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Mit einer Taste hört NovaDesk Sie nur, solange Sie sie halten. Im Fenster wirkt immer die Leertaste.</translation>
     </message>
     <message>
         <source>Without a title</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Ohne Titel</translation>
     </message>
     <message>
         <source>Write a message</source>
@@ -3756,12 +4367,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>Write what your partner is to do.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben, was das Gegenüber tun soll.</translation>
     </message>
     <message>
-        <source>Write {{name}} where a field of the form goes. A line whose fields are all left empty is left out.</source>
+        <source>Write {name} where a field of the form goes. A line whose fields are all left empty is left out.</source>
         <extracomment>ui/scenario_editor.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{name} schreiben, wo ein Feld des Formulars hinkommt. Eine Zeile, deren Felder alle leer sind, fällt weg.</translation>
     </message>
     <message>
         <source>Writing {done} of {whole}</source>
@@ -3775,18 +4386,18 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>You</source>
-        <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <extracomment>ui/item_models.py ui/wizard_talk.py</extracomment>
+        <translation>Sie</translation>
     </message>
     <message>
         <source>You can change this at any time. The practice partner needs no account and no network.</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Das lässt sich jederzeit ändern. Der Übungspartner braucht weder Konto noch Netz.</translation>
     </message>
     <message>
         <source>You decide when NovaDesk hears you.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Sie bestimmen, wann NovaDesk Sie hört.</translation>
     </message>
     <message>
         <source>You have no access to the remote session store.</source>
@@ -3821,12 +4432,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>answered</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>hat geantwortet</translation>
     </message>
     <message>
         <source>answered in {s} s</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>hat in {s} s geantwortet</translation>
     </message>
     <message>
         <source>audio</source>
@@ -3870,13 +4481,19 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>default</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_access.py</extracomment>
+        <extracomment>ui/setting_table.py ui/wizard_access.py</extracomment>
         <translation>Standard</translation>
     </message>
     <message>
         <source>desktop</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Arbeitsplatz</translation>
+    </message>
+    <message>
+        <source>empty</source>
+        <comment>a conversation without turns</comment>
+        <extracomment>ui/history_model.py</extracomment>
+        <translation>leer</translation>
     </message>
     <message>
         <source>from the cloud</source>
@@ -3946,7 +4563,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>long pauses</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>lange Pausen</translation>
     </message>
     <message>
         <source>macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy &amp; Security, Accessibility and Input Monitoring, then start it anew.</source>
@@ -3956,7 +4573,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>medium pauses</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>mittlere Pausen</translation>
     </message>
     <message>
         <source>muted</source>
@@ -3966,7 +4583,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>name, such as title</source>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Name, etwa titel</translation>
     </message>
     <message>
         <source>network</source>
@@ -3985,7 +4602,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>none</source>
-        <extracomment>ui/settings_dialog.py ui/wizard_talk.py</extracomment>
+        <extracomment>ui/setting_table.py ui/wizard_talk.py</extracomment>
         <translation>keine</translation>
     </message>
     <message>
@@ -4013,6 +4630,21 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <extracomment>ui/words.py</extracomment>
         <translation>nur auf diesem Computer</translation>
     </message>
+    <message>
+        <source>open</source>
+        <comment>the conversation that is shown</comment>
+        <extracomment>ui/history_model.py</extracomment>
+        <translation>offen</translation>
+    </message>
+    <message numerus="yes">
+        <source>{label} must not be empty.</source>
+        <comment>{label} needs at least {n} characters.</comment>
+        <extracomment>scenario.py</extracomment>
+        <translation>
+            <numerusform>{label} darf nicht leer sein.</numerusform>
+            <numerusform>{label} braucht mindestens {n} Zeichen.</numerusform>
+        </translation>
+    </message>
     <message numerus="yes">
         <source>over 1 day</source>
         <comment>over {n} days</comment>
@@ -4021,6 +4653,221 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
             <numerusform>über 1 Tag</numerusform>
             <numerusform>über {n} Tage</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Talk with</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sprechen mit</translation>
+    </message>
+    <message>
+        <source>Use them now</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Jetzt anwenden</translation>
+    </message>
+    <message>
+        <source>Used from the next start of NovaDesk.</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Gilt ab dem nächsten Start von NovaDesk.</translation>
+    </message>
+    <message>
+        <source>Used once NovaDesk connects anew.</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Gilt, sobald NovaDesk neu verbindet.</translation>
+    </message>
+    <message>
+        <source>Voice and sound</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Stimme und Ton</translation>
+    </message>
+    <message>
+        <source>Way to talk</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Art zu sprechen</translation>
+    </message>
+    <message>
+        <source>What is done about its voice in your microphone.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Was gegen seine Stimme in Ihrem Mikrofon geschieht.</translation>
+    </message>
+    <message>
+        <source>What the partner is told before each conversation without a scenario.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Was dem Gegenüber vor jedem Gespräch ohne Szenario gesagt wird.</translation>
+    </message>
+    <message>
+        <source>What the talk key does when it is pressed and released.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Was die Sprechtaste beim Drücken und Loslassen tut.</translation>
+    </message>
+    <message>
+        <source>When conversations get too old; what you delete yourself asks each time.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wenn Gespräche zu alt werden; beim eigenen Löschen wird jedes Mal gefragt.</translation>
+    </message>
+    <message>
+        <source>When it is not there, the system&apos;s own is used until it is back.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ist es nicht da, dient so lange das des Systems.</translation>
+    </message>
+    <message>
+        <source>Where the model runs and where copies of conversations are kept.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wo das Modell läuft und Kopien der Gespräche liegen.</translation>
+    </message>
+    <message>
+        <source>Who speaks the answers; a voice that is not in the list can be written.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wer die Antworten spricht; eine Stimme außerhalb der Liste lässt sich eintragen.</translation>
+    </message>
+    <message>
+        <source>Whose credentials are used, by its name in your AWS configuration.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wessen Anmeldung dient, mit dem Namen aus der AWS-Konfiguration.</translation>
+    </message>
+    <message>
+        <source>With a key or button</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Mit Taste oder Knopf</translation>
+    </message>
+    <message>
+        <source>With two, a connection that gets old is replaced without a gap.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Mit zweien wird eine alternde Verbindung ohne Lücke ersetzt.</translation>
+    </message>
+    <message>
+        <source>Works in every window where the desktop allows it; several keys are separated by commas.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wirkt in jedem Fenster, wo das System es erlaubt; mehrere Tasten durch Kommas getrennt.</translation>
+    </message>
+    <message>
+        <source>accessibility theme</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Barrierefreiheit Thema</translation>
+    </message>
+    <message>
+        <source>animation accessibility</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Animation Barrierefreiheit</translation>
+    </message>
+    <message>
+        <source>backend service AWS local offline</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Dienst Backend AWS lokal offline</translation>
+    </message>
+    <message>
+        <source>creativity random</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Kreativität Zufall</translation>
+    </message>
+    <message>
+        <source>credentials account sign in SSO</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Anmeldung Konto SSO</translation>
+    </message>
+    <message>
+        <source>echo cancellation half duplex loudspeaker headphones</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Echo Unterdrückung Halbduplex Lautsprecher Kopfhörer</translation>
+    </message>
+    <message>
+        <source>endpoint URL VPC network</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Endpunkt URL VPC Netz</translation>
+    </message>
+    <message>
+        <source>endpoint URL VPC network sync</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Endpunkt URL VPC Netz Abgleich</translation>
+    </message>
+    <message>
+        <source>endpointing sensitivity patience interrupt</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Endpunkt Empfindlichkeit Geduld unterbrechen</translation>
+    </message>
+    <message>
+        <source>font zoom large accessibility</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Schrift Zoom groß Barrierefreiheit</translation>
+    </message>
+    <message>
+        <source>idle timeout privacy sleep</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Leerlauf Timeout Privatsphäre Ruhe</translation>
+    </message>
+    <message>
+        <source>input device headset</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Eingabe Gerät Headset</translation>
+    </message>
+    <message>
+        <source>length limit</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Länge Grenze</translation>
+    </message>
+    <message>
+        <source>location</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ort</translation>
+    </message>
+    <message>
+        <source>loudness</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Lautheit</translation>
+    </message>
+    <message>
+        <source>loudness beep signal</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Lautheit Piep Signal</translation>
+    </message>
+    <message>
+        <source>min</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>min</translation>
+    </message>
+    <message>
+        <source>minimise background hide tray quit</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>verkleinern Hintergrund verbergen Tray beenden</translation>
+    </message>
+    <message>
+        <source>ms</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>ms</translation>
+    </message>
+    <message>
+        <source>nothing</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>nichts</translation>
+    </message>
+    <message>
+        <source>notification area menu bar</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Infobereich Menüleiste Tray</translation>
+    </message>
+    <message>
+        <source>notifications messages</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Benachrichtigungen Meldungen</translation>
+    </message>
+    <message>
+        <source>nucleus random</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nucleus Zufall</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>aus</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>an</translation>
+    </message>
+    <message>
+        <source>output device headphones</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ausgabe Gerät Kopfhörer</translation>
     </message>
     <message>
         <source>practice</source>
@@ -4033,9 +4880,44 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>privat, nirgends aufbewahrt</translation>
     </message>
     <message>
+        <source>push to mute shortcut hotkey cough</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Push-to-mute Kürzel Hotkey Husten</translation>
+    </message>
+    <message>
+        <source>push to talk mode open microphone</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Push-to-talk Modus offenes Mikrofon</translation>
+    </message>
+    <message>
+        <source>push to talk shortcut hotkey mouse button f9</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Push-to-talk Kürzel Hotkey Maustaste F9</translation>
+    </message>
+    <message>
         <source>recogniser, voice and voice activity are installed</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>Erkenner, Stimme und Sprachaktivität sind installiert</translation>
+    </message>
+    <message>
+        <source>remote deletion sync cloud AWS privacy</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>entfernt löschen Abgleich Cloud AWS Privatsphäre</translation>
+    </message>
+    <message>
+        <source>renewal quota parallel</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Erneuerung Kontingent parallel</translation>
+    </message>
+    <message>
+        <source>retention delete old privacy private</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Aufbewahrung löschen alt Privatsphäre privat</translation>
+    </message>
+    <message>
+        <source>s</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>s</translation>
     </message>
     <message>
         <source>service</source>
@@ -4050,12 +4932,22 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>short pauses</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>kurze Pausen</translation>
     </message>
     <message>
         <source>show what was not spoken</source>
         <extracomment>ui/words.py</extracomment>
         <translation>nicht Gesprochenes zeigen</translation>
+    </message>
+    <message>
+        <source>speaker accent tone</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sprecher Akzent Klang</translation>
+    </message>
+    <message>
+        <source>starred</source>
+        <extracomment>ui/history_model.py</extracomment>
+        <translation>mit Stern</translation>
     </message>
     <message>
         <source>store</source>
@@ -4073,6 +4965,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>abgeglichen</translation>
     </message>
     <message>
+        <source>system prompt personality role</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Systemprompt Persönlichkeit Rolle</translation>
+    </message>
+    <message>
+        <source>tail delay</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nachlauf Verzögerung</translation>
+    </message>
+    <message>
         <source>the button</source>
         <extracomment>ui/main_window.py</extracomment>
         <translation>den Knopf</translation>
@@ -4083,18 +4985,33 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>die Verbindung kam nicht zustande</translation>
     </message>
     <message>
+        <source>the first</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>das erste</translation>
+    </message>
+    <message>
         <source>the keys of this profile were found</source>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>die Schlüssel dieses Profils wurden gefunden</translation>
     </message>
     <message numerus="yes">
         <source>the session store answers, 1 session</source>
         <comment>the session store answers, {n} sessions</comment>
         <extracomment>app/access.py</extracomment>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>der Sitzungsspeicher antwortet, 1 Sitzung</numerusform>
+            <numerusform>der Sitzungsspeicher antwortet, {n} Sitzungen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>the system&apos;s</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>die des Systems</translation>
+    </message>
+    <message>
+        <source>theme dark mode palette</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Thema Dunkelmodus Palette</translation>
     </message>
     <message>
         <source>there is no way to it</source>
@@ -4110,7 +5027,27 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>to</source>
         <comment>from one number to another</comment>
         <extracomment>ui/scenario_rows.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>bis</translation>
+    </message>
+    <message>
+        <source>toggle hold double lock</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>umschalten halten doppelt einrasten</translation>
+    </message>
+    <message>
+        <source>tokens</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Tokens</translation>
+    </message>
+    <message>
+        <source>tools functions time</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Werkzeuge Funktionen Zeit</translation>
+    </message>
+    <message>
+        <source>translation locale English German Deutsch</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Übersetzung Locale Englisch Deutsch English German</translation>
     </message>
     <message>
         <source>typed</source>
@@ -4128,6 +5065,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>wartet auf den Abgleich</translation>
     </message>
     <message>
+        <source>watchdog stuck limit</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wächter klemmen Grenze</translation>
+    </message>
+    <message>
         <source>{day} {month}</source>
         <comment>a date</comment>
         <extracomment>ui/words.py</extracomment>
@@ -4138,6 +5080,21 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <comment>a date</comment>
         <extracomment>ui/words.py</extracomment>
         <translation>{day}. {month} {year}</translation>
+    </message>
+    <message>
+        <source>{file} cannot be read ({why}).</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>{file} lässt sich nicht lesen ({why}).</translation>
+    </message>
+    <message>
+        <source>{file} cannot be written ({why}).</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>{file} lässt sich nicht schreiben ({why}).</translation>
+    </message>
+    <message>
+        <source>{file} is too large for settings.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>{file} ist zu groß für Einstellungen.</translation>
     </message>
     <message>
         <source>{host} cannot be reached: {why}.</source>
@@ -4167,22 +5124,17 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>{label} (optional)</source>
         <extracomment>ui/scenario_fields.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{label} (freiwillig)</translation>
     </message>
     <message>
         <source>{label} is one line.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{label} needs at least {n} characters.</source>
-        <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{label} ist eine Zeile.</translation>
     </message>
     <message>
         <source>{label} takes at most {most} characters; these are {n}.</source>
         <extracomment>scenario.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{label} fasst höchstens {most} Zeichen; das sind {n}.</translation>
     </message>
     <message>
         <source>{minutes} min</source>
@@ -4192,12 +5144,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>{name}, changing…</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{name}, wird geändert …</translation>
     </message>
     <message>
         <source>{name}: trying…</source>
         <extracomment>ui/wizard_access.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{name}: versucht es …</translation>
     </message>
     <message numerus="yes">
         <source>{newest} · 1 more line</source>
@@ -4209,6 +5161,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         </translation>
     </message>
     <message>
+        <source>{n} %</source>
+        <comment>a share</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{n} %</translation>
+    </message>
+    <message>
         <source>{n} measured</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>{n} gemessen</translation>
@@ -4216,7 +5174,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>{n} of {most}</source>
         <extracomment>ui/scenario_fields.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{n} von {most}</translation>
     </message>
     <message>
         <source>{state} (attempt {n})</source>
@@ -4266,17 +5224,17 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>{title} (built in)</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{title} (mitgeliefert)</translation>
     </message>
     <message>
         <source>{title} (copy)</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{title} (Kopie)</translation>
     </message>
     <message>
         <source>{title} (not saved)</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{title} (nicht gespeichert)</translation>
     </message>
     <message>
         <source>{variable} is “{text}”, which is not a number.</source>
@@ -4286,12 +5244,22 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>{voice}, from the next wire session on</source>
         <extracomment>ui/scenario_badge.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>{voice}, ab der nächsten Sitzung</translation>
     </message>
     <message>
         <source>{went} older than {age} deleted.</source>
         <extracomment>store/retention.py</extracomment>
         <translation>{went} älter als {age} gelöscht.</translation>
+    </message>
+    <message>
+        <source>{what} NovaDesk uses its own settings until it is mended.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>{what} NovaDesk benutzt seine eigenen Einstellungen, bis das behoben ist.</translation>
+    </message>
+    <message>
+        <source>{what} NovaDesk uses the settings that worked last.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>{what} NovaDesk benutzt die Einstellungen, die zuletzt gingen.</translation>
     </message>
     <message>
         <source>{what} deleted here. Copies in the cloud stay.</source>
@@ -4319,6 +5287,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>{words} Steuerung Z macht es rückgängig.</translation>
     </message>
     <message>
+        <source>“{label}” cannot be empty.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>„{label}“ darf nicht leer sein.</translation>
+    </message>
+    <message>
         <source>“{region}” is not an AWS region.</source>
         <extracomment>config.py</extracomment>
         <translation>„{region}“ ist keine AWS-Region.</translation>
@@ -4336,17 +5309,17 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     <message>
         <source>“{title}” is deleted.</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>„{title}“ ist gelöscht.</translation>
     </message>
     <message>
         <source>“{title}” is saved.</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>„{title}“ ist gespeichert.</translation>
     </message>
     <message>
         <source>… or type a message</source>
         <extracomment>ui/wizard_talk.py</extracomment>
-        <translation type="unfinished"></translation>
+        <translation>… oder schreiben</translation>
     </message>
 </context>
 </TS>

@@ -6,6 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
@@ -47,6 +49,19 @@ def test_every_text_colour_of_the_sheet_is_among_the_measured_pairs(palette: Pal
     inks = set(re.findall(r"[^-]color: \$(\w+);", sheet)) - {"faded"}  # controls that are off are exempt
     assert inks <= {ink for ink, _ in tokens.TEXT_PAIRS}
     assert "gradient" not in sheet
+
+
+@PALETTES
+def test_what_a_field_says_while_it_is_empty_can_be_read(qtbot: QtBot, palette: Palette) -> None:
+    theme = Theme(Scheme.LIGHT)
+    theme.palette = palette
+    field = QLineEdit()
+    qtbot.addWidget(field)
+    theme.dress(field)
+    field.ensurePolished()
+    ink = field.palette().color(QPalette.ColorRole.PlaceholderText)
+    assert ink.alpha() == 255
+    assert ink.name().upper() == palette.muted
 
 
 @PALETTES

@@ -75,7 +75,9 @@ class Panes(QWidget):
         self._place()
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
-        return QSize(self._theme.px(_LEAST_WIDTH), max(_LEAST_HEIGHT, self.middle.minimumSizeHint().height()))
+        layout = self.middle.layout()
+        needed = layout.totalMinimumHeightForWidth(self.middle.width()) if layout is not None else 0
+        return QSize(self._theme.px(_LEAST_WIDTH), max(_LEAST_HEIGHT, needed))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
         if watched is self.middle and event.type() is QEvent.Type.LayoutRequest:

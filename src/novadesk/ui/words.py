@@ -57,7 +57,7 @@ def error_words(error: KnownError) -> str:
 
 def percent(share: float) -> str:
     """Return a share of 0 to 1 as people read it."""
-    return tr("{n} %", n=round(share * 100))
+    return tr("{n} %", "a share", n=round(share * 100))
 
 
 def local_time(unix_ms: int) -> datetime:

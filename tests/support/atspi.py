@@ -1,0 +1,103 @@
+"""What a screen reader sees: the tree of a program on the accessibility bus, and what it announces."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from dbus_fast import Message, MessageType
+from dbus_fast.aio import MessageBus
+
+_ACCESSIBLE = "org.a11y.atspi.Accessible"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+_REGISTRY = "org.a11y.atspi.Registry"
+_ROOT = "/org/a11y/atspi/accessible/root"
+
+FOCUSED = 12
+"""Bit of ATSPI_STATE_FOCUSED (at-spi2-core, atspi-constants.h). Likewise the others."""
+
+FOCUSABLE = 11
+SHOWING = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One thing of the tree, and those in it."""
+
+    role: str
+    name: str
+    description: str
+    states: int
+    children: tuple["Node", ...] = ()
+
+    def has(self, state: int) -> bool:
+        return bool(self.states >> state & 1)
+
+    def all(self) -> list["Node"]:
+        return [self, *(below for child in self.children for below in child.all())]
+
+
+@dataclass(slots=True)
+class Reader:
+    """A screen reader. `heard` holds what was announced: (politeness, text); 1 waits its turn, 2 interrupts."""
+
+    bus: MessageBus
+    heard: list[tuple[int, str]] = field(default_factory=list)
+
+    @classmethod
+    @asynccontextmanager
+    async def listening(cls, env: Mapping[str, str]) -> AsyncIterator[Self]:
+        session = await MessageBus(bus_address=env["DBUS_SESSION_BUS_ADDRESS"]).connect()
+        (address,) = await _call(session, "org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")
+        session.disconnect()
+        bus = await MessageBus(bus_address=re.sub(r",guid=.*", "", address)).connect()
+        reader = cls(bus)
+        bus.add_message_handler(reader._on_message)
+        rule = "type='signal',interface='org.a11y.atspi.Event.Object',member='Announcement'"
+        await _call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", rule)
+        await _call(bus, _REGISTRY, "/org/a11y/atspi/registry", _REGISTRY, "RegisterEvent", "s", "object:announcement")
+        try:
+            yield reader
+        finally:
+            bus.disconnect()
+
+    async def tree(self, application: str) -> Node | None:
+        """Return what a program shows, None when it is not on the bus."""
+        for name, path in await self._children(_REGISTRY, _ROOT):
+            if application in await self._property(name, path, "Name"):
+                return await self._node(name, path)
+        return None
+
+    async def _node(self, name: str, path: str) -> Node:
+        (role,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetRoleName")
+        (states,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetState")
+        children = [await self._node(*child) for child in await self._children(name, path)]
+        return Node(
+            role=role,
+            name=await self._property(name, path, "Name"),
+            description=await self._property(name, path, "Description"),
+            states=states[0] | states[1] << 32,
+            children=tuple(children),
+        )
+
+    async def _children(self, name: str, path: str) -> list[tuple[str, str]]:
+        (children,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetChildren")
+        return [(child[0], child[1]) for child in children]
+
+    async def _property(self, name: str, path: str, what: str) -> str:
+        (value,) = await _call(self.bus, name, path, _PROPERTIES, "Get", "ss", _ACCESSIBLE, what)
+        return str(value.value)
+
+    def _on_message(self, message: Message) -> None:
+        if message.message_type is MessageType.SIGNAL and message.member == "Announcement":
+            self.heard.append((message.body[1], str(message.body[3].value)))
+
+
+async def _call(bus: MessageBus, to: str, path: str, interface: str, member: str, kinds: str = "", *body: Any) -> Any:
+    asked = Message(destination=to, path=path, interface=interface, member=member, signature=kinds, body=list(body))
+    reply = await bus.call(asked)
+    assert reply is not None
+    if reply.message_type is MessageType.ERROR:
+        raise LookupError(f"{member} of {path}: {reply.error_name} {reply.body}")
+    return reply.body
