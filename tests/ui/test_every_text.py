@@ -91,6 +91,11 @@ def open_each(window: MainWindow) -> Iterator[None]:
     window.toggle_details()
     yield
     window.toggle_details()
+    window.show_settings()
+    yield
+    for top in tops(window)[:-1]:
+        top.close()
+    drain()
     window.show_about()
     yield
     if window.dialog is not None:
@@ -185,7 +190,8 @@ def test_every_text_is_translated(
         look()
     assert left == {}
     known = {one.message for one in FOUND if one.message is not None}
-    assert {one for one in asked if one not in known and one.source not in data} == set()
+    worded = {one for one in asked if re.search(r"[^\W\d_]", re.sub(r"\{\w*\}", "", one.source))}
+    assert {one for one in worded if one not in known and one.source not in data} == set()
 
 
 def cut(top: QWidget) -> Iterator[str]:
