@@ -168,7 +168,7 @@ def test_a_change_while_a_link_is_opened_begins_that_anew_and_one_that_is_refuse
 
 
 def test_a_second_change_takes_the_place_of_a_successor_that_knows_only_the_first() -> None:
-    live = m.Lifecycle(phase=Phase.READY, generation=1, newest=1, live_at=0.0)
+    live = m.Lifecycle(phase=Phase.READY, generation=1, newest=1, live_at=0.0, expires_at=5_000.0)
     state, _ = step(live, m.OpeningChanged(), 10.0, POLICY)
     state, actions = step(state, m.RenewalDue(quiet=True, jitter=0.0), 10.0, POLICY)
     assert actions[0] == m.OpenLink(generation=2)
@@ -176,7 +176,12 @@ def test_a_second_change_takes_the_place_of_a_successor_that_knows_only_the_firs
     assert m.DropLink(generation=2) in actions
     assert (state.successor, state.outdated) == (None, True)
     state, _ = step(state, m.RenewalDue(quiet=True, jitter=0.0), 10.1, POLICY)
-    state, _ = step(state, m.LinkReady(generation=3, opened_at=10.2), 10.3, POLICY)
+    state, _ = step(state, m.LinkReady(generation=3, opened_at=10.2, expires_at=5_000.0), 10.3, POLICY)
     state, actions = step(state, m.RenewalDue(quiet=True, jitter=0.0), 10.3, POLICY)
     assert m.GoLive(generation=3) in actions
     assert (state.generation, state.outdated) == (3, False)
+
+
+def test_a_break_is_over_for_good_once_a_wire_session_is_live() -> None:
+    opening = m.Lifecycle(phase=Phase.CONNECTING, generation=1, newest=1, paused=True)
+    assert not step(opening, m.LinkReady(generation=1, opened_at=0.0), 1.0, POLICY)[0].paused
