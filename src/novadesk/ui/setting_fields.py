@@ -149,6 +149,9 @@ class FreeField(Field):
         line.editingFinished.connect(self.commit)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
+        line = self.combo.lineEdit()
+        if line is not None and line.isModified() and str(value) == self._told:
+            return  # another setting was changed while this one is written
         self._told = str(value)
         self.combo.setCurrentText(self._told)
 
@@ -171,6 +174,8 @@ class LineField(Field):
         self.line.editingFinished.connect(self.commit)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
+        if self.line.isModified() and str(value) == self._told:
+            return  # another setting was changed while this one is written
         self._told = str(value)
         self.line.setText(self._told)
 
@@ -195,6 +200,8 @@ class LinesField(Field):
         self.text.textChanged.connect(self._resting.start)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
+        if self._resting.isActive() and str(value) == self._told:
+            return  # another setting was changed while this one is written
         self._told = str(value)
         if self.text.toPlainText().strip() != self._told:
             self.text.setPlainText(self._told)
