@@ -13,8 +13,8 @@ from tests.support.commands import ENTRY, CommandLine, exchange, spoken, write_w
 from tests.support.voices import silence
 
 STATUS = [
-    "protocol", "phase", "microphone", "backend", "conversation", "attempt", "retry_in_s", "error", "pending_sync",
-    "recovered_turns",
+    "protocol", "phase", "pause", "microphone", "backend", "conversation", "scenario", "voice", "changing", "attempt",
+    "retry_in_s", "error", "pending_sync", "recovered_turns",
 ]  # fmt: skip
 PHASES = {
     "offline", "idle", "connecting", "ready", "listening", "thinking", "tool", "speaking", "interrupted", "renewing",

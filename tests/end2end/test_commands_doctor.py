@@ -51,11 +51,11 @@ def test_a_machine_without_sound_keyring_and_display_is_fit_for_talk(line: Comma
 
 
 def test_one_fault_is_found_once(line: CommandLine) -> None:
-    line.settings("[voice]\ntempo = 3\n")
+    line.settings("[voice]\ntemperature = 3\n")
     code, findings = examine(line)
     assert code == 1
     assert [name for name, finding in findings.items() if finding["needed"] and not finding["ok"]] == ["settings"]
-    assert "tempo" in findings["settings"]["what"]
+    assert "temperature" in findings["settings"]["what"]
 
 
 def test_a_damaged_store_is_found_and_left(line: CommandLine) -> None:
