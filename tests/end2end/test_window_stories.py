@@ -223,19 +223,6 @@ def change(desk: Desk, words: str, *keys: str, text: str = "") -> None:
     desk.press("Tab", "Escape", "Escape")  # out of the field, out of the search, out of the settings
 
 
-def test_the_settings_keep_what_makes_sense_at_once_and_nothing_else(desk: Desk, program: Program) -> None:
-    Person(desk, program)
-    file = find_folders(home=str(program.home)).settings_file
-    for words, text, kept in (("accent", "tina", 'voice = "tina"'), ("hotkey mouse", "f8", 'key = "f8"')):
-        change(desk, words, "ctrl+a", text=text)
-        program.wait(lambda _, kept=kept: file.exists() and kept in file.read_text(), f"{kept} to be written")
-        program.wait(lambda _: not shown(desk, "^Settings$"), "the settings to close")
-    change(desk, "hotkey mouse", "ctrl+a", text="no such key")
-    program.wait(lambda _: not shown(desk, "^Settings$"), "the settings to close")
-    assert program.quit() == 0
-    assert 'key = "f8"' in file.read_text()
-
-
 def test_without_a_sound_server_the_conversation_is_held_in_writing(desk: Desk, tmp_path: Path) -> None:
     env = {**desk.env, "PULSE_SERVER": f"unix:{tmp_path}/nowhere"}
     with Program(tmp_path / "home", env) as program:
