@@ -240,11 +240,3 @@ def test_without_a_sound_server_the_conversation_is_held_in_writing(desk: Desk, 
 def heard(program: Program, speaker: Recording) -> None:
     """Wait until a quarter of a second of the answer has come out of the speaker."""
     program.wait(lambda _: int((abs(speaker.samples) > 1000).sum()) > 6_000, "some words to be heard")
-
-
-def shown(desk: Desk, title: str) -> bool:
-    """Return whether a window of this title is visible."""
-    found = subprocess.run(
-        ["xdotool", "search", "--onlyvisible", "--name", title], env=desk.env, capture_output=True, check=False
-    )
-    return bool(found.stdout.strip())
