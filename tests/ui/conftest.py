@@ -30,6 +30,7 @@ from novadesk.models import (
 from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.settings_window import SettingsWindow
 from novadesk.ui.theme import Scheme
 
 
@@ -358,6 +359,19 @@ def window(
     yield made
     made.finish()
     made.deleteLater()
+    drain()
+
+
+@pytest.fixture
+def opened(window: MainWindow, qtbot: QtBot) -> Iterator[SettingsWindow]:
+    window.show_settings()
+    made = window.door.window
+    assert made is not None
+    with qtbot.waitExposed(made):
+        pass
+    yield made
+    if window.door.window is not None:
+        made.close()
     drain()
 
 

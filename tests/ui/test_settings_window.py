@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,19 +40,6 @@ from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 NOT_SET_HERE = {
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"), ("window", "told_of_tray"),
 }  # fmt: skip
-
-
-@pytest.fixture
-def opened(window: MainWindow, qtbot: QtBot) -> Iterator[SettingsWindow]:
-    window.show_settings()
-    made = window.door.window
-    assert made is not None
-    with qtbot.waitExposed(made):
-        pass
-    yield made
-    if window.door.window is not None:
-        made.close()
-    drain()
 
 
 def the_row(place: str) -> Row:
@@ -279,28 +265,6 @@ def test_what_was_written_last_is_taken_when_the_window_closes(opened: SettingsW
     assert saved == []
     opened.close()
     assert saved[-1].voice.prompt == "Be brief."
-
-
-@pytest.mark.parametrize("place", ["talk.key", "voice.voice", "voice.prompt"])
-def test_what_is_being_written_stays_when_another_setting_changes(
-    opened: SettingsWindow, qtbot: QtBot, place: str
-) -> None:
-    field = view_of(opened, place).field
-    widget = field.stops[0]
-    widget.setFocus()
-    before = written(widget)
-    qtbot.keyClicks(widget, "ab")
-    opened.live.changed.emit()
-    assert written(widget) != before
-    field.show_value("other")
-    assert written(widget) == "other"
-
-
-def written(widget: QWidget) -> str:
-    """Return the text of a field as it is now."""
-    return next(
-        str(value) for name in ("currentText", "text", "plainText") if (value := widget.property(name)) is not None
-    )
 
 
 def test_a_setting_of_the_environment_is_named_and_left_alone(window: MainWindow, opened: SettingsWindow) -> None:

@@ -149,11 +149,9 @@ class FreeField(Field):
         line.editingFinished.connect(self.commit)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
-        line = self.combo.lineEdit()
-        if line is not None and line.isModified() and str(value) == self._told:
-            return  # another setting was changed while this one is written
-        self._told = str(value)
-        self.combo.setCurrentText(self._told)
+        if str(value) != self._told:  # else it may just be written, or marked to be
+            self._told = str(value)
+            self.combo.setCurrentText(self._told)
 
     def commit(self) -> None:  # noqa: D102
         text = self.combo.currentText().strip()
@@ -174,10 +172,9 @@ class LineField(Field):
         self.line.editingFinished.connect(self.commit)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
-        if self.line.isModified() and str(value) == self._told:
-            return  # another setting was changed while this one is written
-        self._told = str(value)
-        self.line.setText(self._told)
+        if str(value) != self._told:  # else it may just be written, or marked to be
+            self._told = str(value)
+            self.line.setText(self._told)
 
     def commit(self) -> None:  # noqa: D102
         text = self.line.text().strip()
@@ -200,12 +197,10 @@ class LinesField(Field):
         self.text.textChanged.connect(self._resting.start)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
-        if self._resting.isActive() and str(value) == self._told:
-            return  # another setting was changed while this one is written
-        self._told = str(value)
-        if self.text.toPlainText().strip() != self._told:
+        if str(value) != self._told:  # else it may just be written, or marked to be
+            self._told = str(value)
             self.text.setPlainText(self._told)
-        self._resting.stop()
+            self._resting.stop()
 
     def commit(self) -> None:  # noqa: D102
         self._resting.stop()
@@ -236,17 +231,22 @@ class ShareField(Field):
         self.percent = PercentSlider(theme, tr(row.label), 0.0, self)
         self._box.addWidget(self.percent)
         self.stops = self.percent.stops
+        self._set, self._told = 0.0, self.percent.volume
         self._resting = _resting(self, self.commit)
         self.percent.changed.connect(self._resting.start)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
-        if not self._resting.isActive():  # or it would move under the hand
+        if value != self._set:  # else it would move under the hand
+            self._set = value
             self.percent.set_volume(value)
+            self._told = self.percent.volume  # whole percents
+            self._resting.stop()
 
     def commit(self) -> None:  # noqa: D102
-        if self._resting.isActive():
-            self._resting.stop()
-            self.changed.emit(self.percent.volume)
+        self._resting.stop()
+        if self.percent.volume != self._told:
+            self._told = self.percent.volume
+            self.changed.emit(self._told)
 
 
 class NumberField(Field):
@@ -255,6 +255,7 @@ class NumberField(Field):
     def __init__(self, theme: Theme, row: Row, kind: Number, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind, self._whole = kind, isinstance(row.default, int)
+        self._set: float | None = None
         self.spin = QDoubleSpinBox(self)
         self.spin.setDecimals(kind.digits)
         self.spin.setRange(kind.least, kind.most)
@@ -273,9 +274,11 @@ class NumberField(Field):
         self.spin.valueChanged.connect(self._tell)
 
     def show_value(self, value: Any) -> None:  # noqa: D102
-        blocked = self.spin.blockSignals(True)
-        self.spin.setValue(float(value) * self._kind.times)
-        self.spin.blockSignals(blocked)
+        if value != self._set:  # else it may just be written
+            self._set = value
+            blocked = self.spin.blockSignals(True)
+            self.spin.setValue(float(value) * self._kind.times)
+            self.spin.blockSignals(blocked)
 
     def commit(self) -> None:  # noqa: D102
         self.spin.interpretText()
