@@ -338,3 +338,18 @@ def test_the_open_conversation_is_marked_and_counts_live(history: HistoryModel) 
     spoken = history.data(history.index(1), Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "caring-king-0, 3 turns, 1 turn waiting to sync, open"
     assert resets == []
+
+
+def test_another_page_of_conversations_is_added_and_one_that_changed_alone_is_drawn(history: HistoryModel) -> None:
+    stored = [make_conversation(number) for number in range(300)]
+    history.show(stored[:200], date(2026, 3, 10))
+    told: list[tuple[str, int, int]] = []
+    history.modelReset.connect(lambda: told.append(("reset", 0, 0)))
+    history.rowsInserted.connect(lambda _parent, first, last: told.append(("added", first, last)))
+    history.dataChanged.connect(lambda first, last: told.append(("changed", first.row(), last.row())))
+    history.show(stored, date(2026, 3, 10))
+    assert told == [("added", 201, 300)]
+    history.show([*stored[:4], replace(stored[4], title="Lisbon"), *stored[5:]], date(2026, 3, 10))
+    assert told[1:] == [("changed", 5, 5)]
+    history.show(stored[1:], date(2026, 3, 10))
+    assert told[2:] == [("reset", 0, 0)]

@@ -475,28 +475,6 @@ def test_search_without_a_hit_says_so(window: MainWindow, qtbot: QtBot, requests
     qtbot.waitUntil(lambda: window.history.model.rowCount() == 2)
 
 
-def test_more_of_the_history_is_loaded_at_its_end(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
-    requests.stored = [make_conversation(number) for number in range(450)]
-    window.show_snapshot(Snapshot(store_revision=1))
-    qtbot.waitUntil(lambda: len(window.history.model.conversations) >= 200)
-    window.history.list.scrollToBottom()
-    qtbot.waitUntil(lambda: len(window.history.model.conversations) >= 400)
-    window.history.list.scrollToBottom()
-    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 450)
-
-
-def test_who_scrolls_to_the_end_while_the_list_is_loaded_gets_more_too(
-    window: MainWindow, qtbot: QtBot, requests: CannedRequests
-) -> None:
-    requests.stored = [make_conversation(number) for number in range(450)]
-    window.show_snapshot(Snapshot(store_revision=1))
-    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 200)
-    window.history.loader.refresh()
-    window.history.loader.refresh()
-    window.history.list.scrollToBottom()
-    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 400)
-
-
 def test_new_and_end_are_wishes(
     window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
 ) -> None:

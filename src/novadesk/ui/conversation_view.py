@@ -96,7 +96,7 @@ class TurnList(QListView):
         if row == bottomRight.row():
             height = self.delegate.height(topLeft.data(ItemRole.ROW), self.width())
             if height == self._laid_height(row):
-                self.viewport().update()
+                QAbstractItemView.dataChanged(self, topLeft, bottomRight, roles)
                 return
         super().dataChanged(topLeft, bottomRight, roles)
 

@@ -61,16 +61,24 @@ class HistoryDelegate(QStyledItemDelegate):
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        theme.changed.connect(self._measure)
+        self._measure()
+
+    def _measure(self) -> None:
+        """Take the three heights that rows have; a list of thousands asks for each of them."""
+        theme = self._theme
+        small, base = (
+            round(QFontMetricsF(theme.font(size)).height()) for size in (tokens.FONT_SMALL, tokens.FONT_BASE)
+        )
+        day = small + theme.px(tokens.SPACE_1)
+        self._first_day, self._day = (QSize(80, day + theme.px(above)) for above in (tokens.SPACE_2, tokens.SPACE_4))
+        self._conversation = QSize(80, base + small + theme.px(2) + 2 * theme.px(7))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: ARG002, D102
         row: HistoryRow = index.data(ItemRole.ROW)
-        theme = self._theme
-        small = round(QFontMetricsF(theme.font(tokens.FONT_SMALL)).height())
-        if row.kind is HistoryKind.DAY:
-            above = tokens.SPACE_2 if index.row() == 0 else tokens.SPACE_4
-            return QSize(80, small + theme.px(above) + theme.px(tokens.SPACE_1))
-        base = round(QFontMetricsF(theme.font(tokens.FONT_BASE)).height())
-        return QSize(80, base + small + theme.px(2) + 2 * theme.px(7))
+        if row.kind is not HistoryKind.DAY:
+            return self._conversation
+        return self._day if index.row() else self._first_day
 
     def more_rect(self, rect: QRect) -> QRect:
         """Return where the button is that opens the menu of the row in `rect`."""
@@ -300,6 +308,9 @@ class HistoryList(QListView):
         if chosen := self.chosen():
             self.delete_wanted.emit([one.handle for one in chosen], remotely)
 
+    def dataChanged(self, topLeft: _Index, bottomRight: _Index, roles: Sequence[int] = ()) -> None:  # noqa: D102
+        QAbstractItemView.dataChanged(self, topLeft, bottomRight, roles)  # other words leave a row as high as it was
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         if self.state() is QAbstractItemView.State.EditingState:
             return  # the Return that ends a title comes on to here
@@ -376,7 +387,9 @@ class HistoryList(QListView):
         for number in chosen:
             self.selectionModel().select(self._history.index(number), flags.Select)
         if chosen:
+            self.setAutoScroll(False)  # who reads elsewhere stays there
             self.selectionModel().setCurrentIndex(self._history.index(chosen[0]), flags.NoUpdate)
+            self.setAutoScroll(True)
 
     def _on_scrolled(self, value: int) -> None:
         if value >= self.verticalScrollBar().maximum() - self.verticalScrollBar().pageStep():

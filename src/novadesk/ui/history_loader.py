@@ -35,6 +35,7 @@ class HistoryLoader(QObject):
         self._bridge, self._requests, self._model = bridge, requests, model
         self._text, self._only = "", EVERYTHING
         self._page: Question | None = None
+        self._page_from = 0
         self._hunt: Question | None = None
         self._stale = self._wants_more = False
         self._complete = self._all_found = False
@@ -79,8 +80,11 @@ class HistoryLoader(QObject):
             self._seek(0)
 
     def more(self) -> None:
-        """Load what follows, as soon as nothing else is being loaded: who is at the end does not scroll there again."""
-        self._wants_more = self._page is not None
+        """Load what follows, as soon as nothing else is being loaded: who is at the end does not scroll there again.
+
+        Asked while that is on its way, it is the same wish: a list that grows taller at its end is scrolled, too.
+        """
+        self._wants_more = self._page is not None and not self._page_from
         if self._page is not None or self._hunt is not None or not self._model.rowCount():
             return
         if not self._complete:
@@ -123,6 +127,7 @@ class HistoryLoader(QObject):
             self._again.start()
             self.failed.emit(error_words(error))
 
+        self._page_from = offset
         self._page = self._bridge.ask(
             lambda: self._requests.conversations(offset=offset, limit=limit, name=text, only=only),
             on_answer,

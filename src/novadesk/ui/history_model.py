@@ -6,7 +6,7 @@ from datetime import date
 from enum import Enum
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
 from novadesk.models import Conversation, Found, SyncState, Turn
 from novadesk.ui.i18n import tr, trn
@@ -40,6 +40,7 @@ class HistoryRow:
         key: tells the row from every other.
         marks: parts of `below` that the search asked for, as (first character, one past the last).
         title_marks: the same of `title`.
+        search: what was looked for when it was made.
     """
 
     kind: HistoryKind
@@ -50,6 +51,7 @@ class HistoryRow:
     current: bool = False
     marks: tuple[tuple[int, int], ...] = ()
     title_marks: tuple[tuple[int, int], ...] = ()
+    search: str = ""
     turn: Turn | None = None
 
 
@@ -69,6 +71,7 @@ class HistoryModel(QAbstractListModel):
         self._found: list[Found] = []
         self._current: Conversation | None = None
         self._today = date.min
+        self._made: dict[str, HistoryRow] = {}
         self._held = self._stale = False
 
     @property
@@ -199,6 +202,7 @@ class HistoryModel(QAbstractListModel):
         if self._held:
             return
         rows: list[HistoryRow] = []
+        made: dict[str, HistoryRow] = {}
         day: date | None = None
         current = self._current
         for stored in self._conversations:
@@ -208,19 +212,35 @@ class HistoryModel(QAbstractListModel):
             if of != day:
                 day = of
                 rows.append(_heading(day_name(of, self._today)))
-            rows.append(_history_row(shown, current=is_current, search=self._search))
+            row = self._made.get(shown.handle)
+            if row is None or row.conversation != shown or row.current != is_current or row.search != self._search:
+                row = _history_row(shown, current=is_current, search=self._search)
+            made[shown.handle] = row
+            rows.append(row)
+        self._made = made
         if self._found:
             rows.append(_heading(tr("Said in")))
         for found in self._found:
             open_now = current is not None and found.conversation.handle == current.handle
             rows.append(_found_row(found, current=open_now))
-        if rows and [row.key for row in rows] == [row.key for row in self._rows]:
+        self._apply(rows)
+
+    def _apply(self, rows: list[HistoryRow]) -> None:
+        """Tell the views what is new: other words in a row, rows at the end, or everything."""
+        old, kept = self._rows, len(self._rows)
+        if [row.key for row in rows[:kept]] != [row.key for row in old] or not old:
+            self.beginResetModel()
             self._rows = rows
-            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            self.endResetModel()
             return
-        self.beginResetModel()
+        if len(rows) > kept:
+            self.beginInsertRows(QModelIndex(), kept, len(rows) - 1)
+            self._rows = old + rows[kept:]
+            self.endInsertRows()
+        changed = [number for number in range(kept) if rows[number] is not old[number] and rows[number] != old[number]]
         self._rows = rows
-        self.endResetModel()
+        for number in changed:
+            self.dataChanged.emit(self.index(number), self.index(number))
 
 
 def _heading(words: str) -> HistoryRow:
@@ -255,6 +275,7 @@ def _history_row(conversation: Conversation, *, current: bool, search: str) -> H
         kind=HistoryKind.CONVERSATION,
         title=title,
         title_marks=marks_in(title, search),
+        search=search,
         key=conversation.handle,
         below=" · ".join(parts),
         conversation=conversation,

@@ -180,6 +180,7 @@ class HistoryView(QFrame):
         return menu
 
     def _on_looked_for(self) -> None:
+        self.list.scrollToTop()
         self.loader.look_for(self.search.text(), self.filters.wanted())
 
     def _on_filter(self, on: bool) -> None:
