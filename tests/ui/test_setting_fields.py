@@ -6,7 +6,8 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import Settings
+from novadesk.config import AudioSettings, Settings
+from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_fields import LinesField, ShareField
 from novadesk.ui.settings_window import SettingsWindow
 from tests.ui.test_settings_window import the_row, view_of
@@ -47,3 +48,14 @@ def test_what_rests_is_written_while_the_window_stays_open(
     qtbot.waitUntil(lambda: len(saved) == 1)
     assert saved == [opened.live.now]
     assert the_row(place).value(opened.live.now) != the_row(place).default
+
+
+def test_the_volume_of_the_window_is_known_to_a_change_of_another_setting(
+    opened: SettingsWindow, window: MainWindow, saved: list[Settings]
+) -> None:
+    window.panel.controls.volume.slider.setValue(30)
+    opened.edit(the_row("audio.cue_volume"), 0.2)
+    assert window.panel.controls.volume.volume == 0.3
+    assert saved == [Settings(audio=AudioSettings(volume=0.3, cue_volume=0.2))]
+    opened.live.keep_volume()
+    assert len(saved) == 1

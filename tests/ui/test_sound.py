@@ -156,7 +156,7 @@ def test_an_echo_is_one_click_from_taking_turns(
 ) -> None:
     note = window.panel.sound
     heard = ready(conversation, talk_mode=mode, echo=EchoSetting.SPEAKERS, **ECHOES[what])
-    window.panel.controls.volume.set_volume(0.6)
+    window.panel.controls.volume.slider.setValue(60)
     window.show_snapshot(heard)
     assert note.words.text() == f"{what} Wear a headset, lower the volume, or take turns."
     assert note.way_out.text() == "Take turns"

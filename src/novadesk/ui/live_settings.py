@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from novadesk.config import AudioSettings, EchoSetting, HistorySettings, Settings
+from novadesk.config import EchoSetting, HistorySettings, Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
 from novadesk.errors import KnownError
 from novadesk.ui.bridge import Bridge
@@ -59,8 +59,8 @@ class LiveSettings(QObject):
         self._resting = QTimer(self)
         self._resting.setSingleShot(True)
         self._resting.setInterval(KEEP_MS)
-        self._resting.timeout.connect(self.keep_volume)
-        volume.changed.connect(self._resting.start)
+        self._resting.timeout.connect(lambda: self.remember(self.now))
+        volume.changed.connect(self._take_volume)
 
     def store(self, settings: Settings) -> None:
         """Write other settings, and use them.
@@ -69,6 +69,7 @@ class LiveSettings(QObject):
             KnownError: they cannot be written, and are not used.
         """
         self._save(settings)
+        self._resting.stop()
         before, self.now = self.now, settings
         if settings.talk.mode is not before.talk.mode:
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
@@ -107,25 +108,26 @@ class LiveSettings(QObject):
 
     def remember(self, settings: Settings) -> None:
         """Write other settings; where that fails they hold until the program ends."""
+        self._resting.stop()
         self.now = settings
         with suppress(KnownError, OSError):
             self._save(settings)
         self.changed.emit()
 
     def keep_volume(self) -> None:
-        """Write the volume of the slider."""
-        self._resting.stop()
-        self._keep(replace(self.now.audio, volume=self._volume.volume))
+        """Write the volume of the slider where it was moved, without waiting for its rest."""
+        if self._resting.isActive():
+            self.remember(self.now)
 
     def take_turns(self) -> None:
         """Have the assistant not listen while it speaks, from now on."""
-        self._keep(replace(self.now.audio, volume=self._volume.volume, echo=EchoSetting.HALF_DUPLEX))
+        self.remember(replace(self.now, audio=replace(self.now.audio, echo=EchoSetting.HALF_DUPLEX)))
         self._use_sound()
 
-    def _keep(self, audio: AudioSettings) -> None:
-        """Write settings of sound, where they are other ones."""
-        if audio != self.now.audio:
-            self.remember(replace(self.now, audio=audio))
+    def _take_volume(self, volume: float) -> None:
+        # Known at once, for the next change of another setting takes all of them as they are now.
+        self.now = replace(self.now, audio=replace(self.now.audio, volume=volume))
+        self._resting.start()
 
     def _keep_history(self, history: HistorySettings) -> None:
         keep = self._requests.keep
