@@ -1,5 +1,6 @@
 """Writes the settings that a window changes, on a thread of its own: a slow disk holds up nothing that is drawn."""
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from novadesk.errors import KnownError
 from novadesk.settings_file import save_settings
 from novadesk.text import Text
 
+_log = logging.getLogger(__name__)
+
 CLOSE_S = 2.0
 
 
@@ -17,13 +20,14 @@ class SettingsKeeper:
 
     Args:
         file: the settings file.
-        tell: takes what the person should know; called on the writing thread.
+        tell: takes what the person should know, and nothing once a trouble is over; called on the writing thread.
     """
 
     def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
         self._file, self._tell = file, tell
         self._lock = threading.Lock()
         self._waiting: Settings | None = None
+        self._trouble = ""  # that was told last, until something is written
         self._idle = threading.Event()
         self._idle.set()
 
@@ -41,23 +45,19 @@ class SettingsKeeper:
 
     def _work(self) -> None:
         while (settings := self._next()) is not None:
+            told, note = self._trouble, ""
             try:
-                aside = save_settings(settings, self._file)
+                note = _note_of(save_settings(settings, self._file))
+                self._trouble = ""
             except OSError as error:
-                why = error.strerror or "unknown"
-                self._tell(
-                    Text(
-                        "The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.",
-                        why=why,
-                    )
-                )
+                self._trouble = _unwritten(error.strerror or "unknown")
             except KnownError as error:
-                self._tell(error.whole)
-            else:
-                if aside is not None:
-                    self._tell(
-                        Text("The settings file was broken. It is kept as {name}, beside the new one.", name=aside.name)
-                    )
+                self._trouble = error.whole
+            except Exception:  # or nothing would be written from now on
+                _log.exception("the settings cannot be written")
+                self._trouble = _unwritten("unknown")
+            if told or note or self._trouble:
+                self._tell(note or self._trouble)
 
     def _next(self) -> Settings | None:
         with self._lock:
@@ -65,3 +65,14 @@ class SettingsKeeper:
             if settings is None:
                 self._idle.set()
             return settings
+
+
+def _note_of(aside: Path | None) -> str:
+    if aside is None:
+        return ""
+    return Text("The settings file was broken. It is kept as {name}, beside the new one.", name=aside.name)
+
+
+def _unwritten(why: str) -> Text:
+    words = "The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them."
+    return Text(words, why=why)
