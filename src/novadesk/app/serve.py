@@ -1,13 +1,18 @@
 """`novadesk serve`: the local server in front, until SIGTERM."""
 
 import asyncio
+import logging
 from pathlib import Path
 
-from novadesk.errors import KnownError, Reason
+from novadesk.app.output import put_note
+from novadesk.errors import KnownError, Layer, Reason
+from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import find_folders
 from novadesk.protocol.limits import Limits
 from novadesk.server.runner import ServerOptions, serve
 from novadesk.settings_file import open_settings
+
+_log = logging.getLogger(__name__)
 
 
 def run_serve(
@@ -28,7 +33,12 @@ def run_serve(
         KnownError: the server cannot start, or nobody can read its address.
     """
     folders = find_folders(profile=profile).make()
-    settings = open_settings(folders.settings_file).settings  # the window goes on with a broken file, too
+    opened = open_settings(folders.settings_file)
+    if opened.note:  # the window goes on with a broken file, too
+        put_note(Layer.SETTINGS, opened.note)
+        if not until_stdin_closes:  # else who started this server keeps the log of it
+            _note_in_log(folders.log_file, opened.note)
+    settings = opened.settings
     scale = settings.limits.scale
     options = ServerOptions(
         folder=folder or folders.practice,
@@ -48,3 +58,11 @@ def run_serve(
             Reason.BAD_INPUT, "The server's address cannot be written.", "Check where standard output goes."
         ) from error
     return 0
+
+
+def _note_in_log(file: Path, words: str) -> None:
+    logs = start_logs(file)
+    try:
+        _log.warning("%s", words)
+    finally:
+        stop_logs(logs)
