@@ -2,9 +2,11 @@
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from tests.support.renewal_frames import FRAME_S
 from tests.support.renewal_partner import SessionLog, Understood
@@ -19,7 +21,9 @@ LEAST_CONTEXT = 150
 
 _SHOWN = 8
 _HOPELESS = 0.4
-_MOST_CUT = 0.05  # of all lines: the time for a renewal is shortened as much as its limit, but answers are not
+_LOG_TIME = "%Y-%m-%d %H:%M:%S,%f"
+_FORCED_AT = 452.5 / 480  # of a life: halfway from `Policy.force_s` to `last_s`, for the times of a log are late
+_MOST_FORCED = 0.8  # of all renewals: about half are, where a wire session has time for one exchange only
 _SURE_FRAMES = 6
 _LINK_ENDED = " ended: "
 _ON_PURPOSE = "asked for"
@@ -144,8 +148,14 @@ def answers(run: Run) -> list[str]:
     Time in which app or server were kept waiting for a processor is the computer's, not theirs.
     """
     sent = {(log.number, answer, block): at for log in run.sessions for answer, block, at in log.sent}
-    cut = cut_off(run)
-    wrong = [f"{len(cut)} answers were cut off by forced renewals"] if len(cut) > len(run.stored) * _MOST_CUT else []
+    cut, late = cut_off(run), forced(run)
+    wrong = [
+        f"answer {answer} was cut off though no renewal was forced"
+        for answer in sorted(cut)
+        if not any(answer == understood.utterance for at in late for understood in run.sessions[at].understood)
+    ]
+    if len(late) > _MOST_FORCED * (len(run.sessions) - 1):
+        wrong.append(f"{len(late)} of {len(run.sessions) - 1} renewals were forced")
     played = Counter(row["answer"] for row in run.of("played"))
     wrong += [f"answer {answer} was played {count} times" for answer, count in played.items() if count > 1]
     for row in run.of("played"):
@@ -272,6 +282,19 @@ def _moments(run: Run) -> dict[int, float]:
     return {n: row["at"] - (row["last"] - n) * FRAME_S for row in rows for n in range(row["first"], row["last"] + 1)}
 
 
+def forced(run: Run) -> set[int]:
+    """Return the numbers of the wire sessions that were so old when they were left that nothing was waited for."""
+    moments = {state: _link_moments(run, state) for state in ("open", "live")}
+    old_s = run.plan.limit_s * _FORCED_AT
+    carried = enumerate(itertools.pairwise(moments["live"].items()))
+    return {at for at, ((link, _), (_, left)) in carried if left - moments["open"][link] >= old_s}
+
+
+def _link_moments(run: Run, state: str) -> dict[int, float]:
+    found = re.findall(rf"^(\S+ \S+) .*: link (\d+) is {state}$", run.app_log, re.MULTILINE)
+    return {int(link): datetime.strptime(moment, _LOG_TIME).timestamp() for moment, link in found}
+
+
 def cut_off(run: Run) -> set[int]:
     """Return the answers that a forced renewal cut off before the service had confirmed them."""
     stored = {turn.text for turn in run.stored if not turn.unconfirmed}
@@ -288,6 +311,7 @@ def summary(run: Run) -> dict[str, object]:
         "exchanges": len(run.of("spoken")) + len(run.of("typed")),
         "exchanges given up for want of a processor": len(starved_exchanges(run)),
         "answers cut off by a forced renewal": len(cut_off(run)),
+        "renewals forced": len(forced(run)),
         "frames captured": end["captured"],
         "frames heard": len(shared),
         "frames heard twice": sum(1 for count in shared.values() if count > 1),

@@ -217,6 +217,17 @@ def test_an_answer_that_was_not_heard_whole_is_found(change: dict[str, Any], wor
     assert words in " ".join(verdicts.answers(run))
 
 
+def test_only_a_wire_session_at_its_end_may_leave_an_answer_unconfirmed() -> None:
+    run = made_run()
+    run.stored[1].unconfirmed = True
+    lines = "2026-01-02 10:00:{} INFO    some.module: link {} is {}\n"
+    opened = lines.format("00,000", 1, "open") + lines.format("00,010", 1, "live") + lines.format("03,000", 2, "open")
+    run.app_log = opened + lines.format("03,009", 2, "live")
+    assert verdicts.answers(run) == ["answer 1 was cut off though no renewal was forced"]
+    run.app_log = opened + lines.format("03,197", 2, "live")
+    assert verdicts.answers(run) == ["1 of 1 renewals were forced"]
+
+
 def test_a_gap_that_the_service_or_the_computer_made_counts_for_nothing() -> None:
     run = made_run()
     run.of("played")[1].update({"gaps": [(5, 2.60, 2.71)]})  # sent at 2.70

@@ -130,6 +130,7 @@ class WireSession:
         if self._session.state is not State.READY:
             self._refused_from = now
             return
+        _log.info("link %d is live", self.generation)
         self._session.open_audio(history, now)
         for pcm in frames:
             self._session.send_audio(pcm, now)
@@ -194,6 +195,7 @@ class WireSession:
                 self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
             await link.open()
             self._opened_at = self._clock.now()
+            _log.info("link %d is open", self.generation)
             self._sender = asyncio.create_task(self._send_all(link), name=f"wire-{self.generation}-sender")
             self._session.start(self._setup, self._opened_at)
             self._drain(self._opened_at)
