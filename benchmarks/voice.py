@@ -17,13 +17,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.sheet import Sheet, parser_of
-from benchmarks.voice_clients import ADDRESS, HOST, PEERS, PORT, World, install, novadesk, peer_running, version_of
+from benchmarks.voice_clients import (
+    ADDRESS,
+    HOST,
+    PEERS,
+    PORT,
+    Peer,
+    Running,
+    World,
+    install,
+    novadesk,
+    peer_running,
+    version_of,
+)
 from benchmarks.voice_course import COURSE, Found, NotHad, Plan, Theatre, go_through, quantile
 from benchmarks.voice_kills import Killed, kill_again_and_again
 from benchmarks.voice_processor import SCENE, Taken, take
@@ -140,6 +153,11 @@ class Measured:
     killed: Killed = field(default_factory=Killed)
 
 
+def start(peer: Peer | None, world: World, peers: Path, *, probed: bool) -> AbstractContextManager[Running]:
+    """Return a peer, or NovaDesk, which alone can be probed."""
+    return novadesk(world, probed=probed) if peer is None else peer_running(world, peer, peers)
+
+
 def measure(wanted: list[str], folder: Path, peers: Path, plans: Plans, sheet: Sheet) -> Measured:
     """Let everybody go through the same; what one could not give is told with its cause. Then kill NovaDesk's."""
     measured = Measured()
@@ -161,12 +179,12 @@ def measure(wanted: list[str], folder: Path, peers: Path, plans: Plans, sheet: S
                 sheet.note(f"{name}: {peer.package} {version}")
             try:
                 place = world(f"{name}.time")
-                client = novadesk(place) if peer is None else peer_running(place, peer, peers)
-                measured.found[name] = go_through(client, theatre, desk.env, place.folder, plans.course)
+                timed = start(peer, place, peers, probed=True)
+                measured.found[name] = go_through(timed, theatre, desk.env, place.folder, plans.course)
                 time.sleep(1)
                 place = world(f"{name}.processor")
-                client = novadesk(place, probed=False) if peer is None else peer_running(place, peer, peers)
-                measured.taken[name] = take(client, theatre, desk.env, place.folder, plans.scene)
+                bare = start(peer, place, peers, probed=False)
+                measured.taken[name] = take(bare, theatre, desk.env, place.folder, plans.scene)
             except NotHad as cause:
                 sheet.note(f"{name}: not measured: {cause}")
             time.sleep(1)
@@ -186,13 +204,14 @@ def main() -> int:
     parser = parser_of(__doc__)
     parser.add_argument("--peers", type=Path, default=Path("build/peers"), help="where their environments lie")
     parser.add_argument("--install", action="store_true", help="make the environments that are missing")
-    parser.add_argument("--only", action="append", help="NovaDesk or the name of a peer; may be given again")
+    names = [*(peer.name for peer in PEERS), OWN]
+    parser.add_argument("--only", action="append", choices=names, help="may be given again")
     parser.add_argument("--quick", action="store_true", help="a few of each, to see that it works")
     chosen = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("needs root: for mounts of its own and the port of https")
     peers = chosen.peers.absolute()
-    wanted = chosen.only or [*(peer.name for peer in PEERS), OWN]
+    wanted = chosen.only or names
     for peer in PEERS:
         if chosen.install and peer.name in wanted and not version_of(peer, peers):
             install(peer, peers)
