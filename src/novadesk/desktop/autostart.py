@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from novadesk.errors import KnownError, Reason
-from novadesk.files import write_through
+from novadesk.files import replace_file
 
 NAME = "novadesk"
 _RUN_KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
@@ -117,10 +117,7 @@ class FileEntry:
                 self.file.unlink(missing_ok=True)
                 return
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            draft = self.file.with_suffix(".draft")
-            draft.unlink(missing_ok=True)
-            write_through(draft, self.content)
-            draft.replace(self.file)
+            replace_file(self.file, self.content)
         except OSError as error:
             what = "{file} cannot be changed ({why})."
             why = error.strerror or "unknown"
