@@ -185,13 +185,14 @@ class MemoryLinker:
 
 
 class MemoryArchive:
-    """The archive in a dictionary; `failures` are raised by the next appends, one each."""
+    """The archive in a dictionary; `failures` are raised by the next writes, one each."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Conversation] = {}
         self.stored: dict[str, list[Turn]] = {}
         self.open: str | None = None
         self.failures: list[KnownError] = []
+        self.told_scenarios = 0
 
     async def create(self, conversation: Conversation) -> None:
         self.rows[conversation.handle] = conversation
@@ -226,6 +227,9 @@ class MemoryArchive:
         self.open = handle
 
     async def set_scenario(self, handle: str, scenario: str) -> None:
+        self.told_scenarios += 1
+        if self.failures:
+            raise self.failures.pop(0)
         if handle in self.rows:
             self.rows[handle] = replace(self.rows[handle], scenario=scenario)
 

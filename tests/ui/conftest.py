@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.config import AudioSettings, Settings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode
+from novadesk.errors import KnownError, Reason
 from novadesk.models import (
     EVERYTHING,
     BackendKind,
@@ -246,6 +247,8 @@ class CannedRequests:
         self.asked.append(("keep_scenario", scenario, force))
         if self.error is not None:
             raise self.error
+        if not force and scenario.name in {one.name for one in (*BUILT_IN, *self.kept)}:
+            raise KnownError(Reason.BAD_INPUT, "There is a scenario of that name.", "Give yours another one.")
         self.kept = [one for one in self.kept if one.name != scenario.name] + [scenario]
 
     async def remove_scenario(self, name: str) -> None:

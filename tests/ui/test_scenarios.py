@@ -195,6 +195,22 @@ def test_what_is_written_survives_another_row_and_is_not_lost_unasked(
     requests.error = FULL
     managed.keep.click()
     qtbot.waitUntil(lambda: managed.note.text() == "The disk is full. Make room.")
+    requests.error = None
+    managed.list.setCurrentRow(0)
+    managed.copy.click()
+    managed.keep.click()
+    qtbot.waitUntil(lambda: "Job interview (copy)" in rows(managed))
+    assert managed.list.currentItem().text() == "Job interview (copy)"
+    managed.list.setCurrentRow(rows(managed).index("Tea & talk (not saved)"))
+    requests.kept.append(replace(TEA, name="zoo", title="Zoo"))
+    managed.refresh()
+    qtbot.waitUntil(lambda: "Zoo" in rows(managed))
+    assert managed.list.currentItem().text() == "Tea & talk (not saved)"
+    assert managed.editor.prompt.text == "Chat about green tea."
+    managed.keep.click()
+    qtbot.waitUntil(lambda: managed.note.text() == "“Tea & talk” is saved.")
+    assert requests.kept[-1] == replace(TEA, prompt="Chat about green tea.")
+    managed.editor.prompt.set_text("Chat about no tea.")
     managed.close()
     assert managed.question is not None
     assert managed.question.text() == "Close without saving 1 scenario?"
@@ -237,6 +253,9 @@ def test_the_open_conversation_is_changed_alone(
         getattr(dialog_of(window, ScenarioChange), button).click()
         assert intents.take() == wish
     window.show_snapshot(replace(LIVE, conversation=conversation))
+    window.scenarios.change()
+    dialog_of(window, ScenarioChange).apply.click()
+    assert intents.take() == [], "nothing changed"
     window.scenarios.change()
     change = dialog_of(window, ScenarioChange)
     change.pickers.voice.set_value("leo")

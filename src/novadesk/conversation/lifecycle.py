@@ -171,7 +171,7 @@ def _reopen(state: Lifecycle, _event: Event, now: float, policy: Policy) -> Step
     if state.retry_at is not None:
         return state, ()
     opening, actions = _open_next(state, now, policy)
-    return opening, (DropLink(generation=state.generation), *actions)
+    return replace(opening, phase=state.phase), (DropLink(generation=state.generation), *actions)
 
 
 def _rest(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:

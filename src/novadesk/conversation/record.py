@@ -294,8 +294,7 @@ class Record:
             await self._set_current(entry.handle)
             return None
         if isinstance(entry, KeptScenario):
-            if entry.handle in self._created:  # else it comes with the first turn
-                await self._archive.set_scenario(entry.handle, entry.scenario)
+            await self._archive.set_scenario(entry.handle, entry.scenario)  # or it comes with the first turn
             return None
         handle = entry.conversation.handle
         if handle not in self._created:

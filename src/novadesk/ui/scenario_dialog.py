@@ -35,7 +35,7 @@ _WIDE = 620
 _SIDE = 240
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     """A scenario of the list: as it is kept (None: not yet), as it is written, and whether it is the person's own."""
 
@@ -212,13 +212,17 @@ class ScenarioDialog(QDialog):
     def _on_found(self, found: ScenarioList) -> None:
         drafts = {entry.draft.name: entry.draft for entry in self._entries if entry.kept and entry.changed}
         new = [entry for entry in self._entries if entry.kept is None]
+        before = self._current
         self._entries = [
             _Entry(kept=one, draft=drafts.get(one.name, one), own=one.name in found.own) for one in found.scenarios
         ]
         self._entries += new
         if found.broken:
             self._say(tr("The file {name} holds no scenario.", name=found.broken[0]), bad=True)
-        self._list(self._chosen)
+        if before not in new or self._chosen:
+            name = self._chosen or (before.draft.name if before is not None else "")
+            before = next((entry for entry in self._entries if entry.draft.name == name), None)
+        self._list(before)
 
     def _add(self, scenario: Scenario) -> None:
         self._entries.append(_Entry(kept=None, draft=scenario, own=True))
@@ -227,13 +231,12 @@ class ScenarioDialog(QDialog):
 
     def _drop(self, entry: _Entry) -> None:
         self._entries.remove(entry)
-        self._list("")
+        self._list(None)
 
-    def _list(self, name: str) -> None:
-        """Show the list, and of it the scenario of this name, else the first one."""
+    def _list(self, entry: _Entry | None) -> None:
+        """Show the list, and of it this scenario, else the first one."""
         self._list_rows()
-        names = [entry.draft.name for entry in self._entries]
-        self.list.setCurrentRow(names.index(name) if name in names else 0)
+        self.list.setCurrentRow(0 if entry is None else self._entries.index(entry))
         self._on_row()
 
     def _list_rows(self) -> None:
@@ -244,6 +247,7 @@ class ScenarioDialog(QDialog):
         self.list.blockSignals(False)
 
     def _on_row(self) -> None:
+        self._chosen = ""  # who goes elsewhere meanwhile is not fetched back
         if (entry := self._current) is not None and self.editor.scenario != entry.draft:
             self.editor.show_scenario(entry.draft)
         self._enable()

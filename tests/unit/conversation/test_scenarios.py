@@ -1,5 +1,7 @@
 """What a conversation is begun with: sent when the link opens, kept over every link and start, changed by renewal."""
 
+import asyncio
+
 import pytest
 
 from novadesk.config import SessionSettings, VoiceSettings
@@ -9,7 +11,7 @@ from novadesk.conversation.lifecycle import step
 from novadesk.conversation.supervisor import Policy
 from novadesk.protocol.session_events import PromptOpened, SystemPromptGiven
 from novadesk.scenario import Chosen, decode
-from tests.support.bench import DENIED, LOST, Bench, exchange, story
+from tests.support.bench import DENIED, FULL, LOST, Bench, exchange, story
 from tests.support.memory_service import MemoryArchive, MemoryLink
 
 TEA = Chosen(name="tea", title="Tea", prompt="Chat about tea.", voice="tina", language="de", values={"kind": "green"})
@@ -83,6 +85,28 @@ def test_practising_again_begins_with_nothing_but_the_same_scenario_once_all_is_
     story(work)
 
 
+def test_it_is_begun_anew_only_once_a_slow_service_has_let_the_old_one_go() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        old, make = bench.linker.newest, bench.linker.link
+        goodbye, closed = old.finish, []
+
+        async def finish() -> None:
+            await asyncio.sleep(1.0)
+            await goodbye()
+
+        async def link() -> MemoryLink:
+            closed.append(old.closed)
+            return await make()
+
+        old.finish, bench.linker.link = finish, link  # type: ignore[method-assign]
+        await bench.controller.begin_anew(scenario=TEA)
+        await bench.ready()
+        assert closed == [True]
+
+    story(work)
+
+
 def test_nothing_of_it_is_written_in_a_private_conversation() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
@@ -93,7 +117,8 @@ def test_nothing_of_it_is_written_in_a_private_conversation() -> None:
         await renewed(bench, 2)
         await exchange(bench, "hello", "Guten Tag.")
 
-    assert story(work).archive.rows == {}
+    archive = story(work).archive
+    assert (archive.rows, archive.told_scenarios) == ({}, 0)
 
 
 @pytest.mark.parametrize("concurrent", [2, 1])
@@ -165,6 +190,35 @@ def test_a_change_while_a_link_is_opened_begins_that_anew_and_one_that_is_refuse
         assert (in_force(bench) or ("",))[0] == "nobody"
 
     story(work)
+
+
+@pytest.mark.parametrize("phase", sorted(m.OPENING, key=lambda one: one.value))
+def test_a_change_begins_an_attempt_anew_and_leaves_a_wait_for_one_alone(phase: Phase) -> None:
+    opening = m.Lifecycle(phase=phase, generation=1, newest=1)
+    state, actions = step(opening, m.OpeningChanged(), 10.0, POLICY)
+    assert actions[:2] == (m.DropLink(generation=1), m.OpenLink(generation=2))
+    assert (state.phase, state.generation) == (phase, 2), "to the person it is the same attempt"
+    waiting = m.Lifecycle(phase=phase, generation=1, newest=1, retry_at=12.0)
+    assert step(waiting, m.OpeningChanged(), 10.0, POLICY) == (waiting, ())
+
+
+def test_what_is_read_from_the_disk_does_not_undo_a_change_on_its_way_there() -> None:
+    archive = MemoryArchive()
+    renamed = Chosen(name="coffee", title="Coffee", prompt=TEA.prompt, voice=TEA.voice, language=TEA.language)
+
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await bench.controller.begin_anew(scenario=TEA)
+        await bench.ready()
+        await exchange(bench, "hello", "Guten Tag.")
+        archive.failures = [FULL]
+        bench.controller.change_scenario(renamed)
+        await bench.until(lambda: not archive.failures)
+        await bench.controller.note_delivery(pending=0, note="", changed=True)
+        assert bench.now.scenario == renamed
+        await bench.until(lambda: any(decode(row.scenario) == renamed for row in archive.rows.values()))
+
+    story(work, archive)
 
 
 def test_a_second_change_takes_the_place_of_a_successor_that_knows_only_the_first() -> None:
