@@ -33,6 +33,24 @@
         </translation>
     </message>
     <message numerus="yes">
+        <source>1 press</source>
+        <comment>{n} presses</comment>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>
+            <numerusform>1-mal gedrückt</numerusform>
+            <numerusform>{n}-mal gedrückt</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>1 release</source>
+        <comment>{n} releases</comment>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>
+            <numerusform>1-mal losgelassen</numerusform>
+            <numerusform>{n}-mal losgelassen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>1 turn</source>
         <comment>{n} turns</comment>
         <extracomment>ui/details_view.py ui/history_model.py</extracomment>
@@ -60,6 +78,26 @@
         </translation>
     </message>
     <message>
+        <source>1. In NovaDesk&apos;s window: the talk key, or Space outside a text field.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>1. Im Fenster von NovaDesk: die Sprechtaste, oder außerhalb von Textfeldern die Leertaste.</translation>
+    </message>
+    <message>
+        <source>2. The talk button, held or pressed with the mouse.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>2. Der Sprechknopf, mit der Maus gehalten oder gedrückt.</translation>
+    </message>
+    <message>
+        <source>3. A key of the desktop&apos;s own settings that runs a command:</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>3. Eine Taste, für die in den Einstellungen des Systems ein Befehl hinterlegt ist:</translation>
+    </message>
+    <message>
+        <source>A press of a talk key</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Ein Druck auf eine Sprechtaste</translation>
+    </message>
+    <message>
         <source>A quota of the remote session store is used up.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Ein Kontingent des entfernten Sitzungsspeichers ist aufgebraucht.</translation>
@@ -68,6 +106,11 @@
         <source>A rule of the account forbids {names}. Ask whoever manages it to take that out.</source>
         <extracomment>permission.py</extracomment>
         <translation>Eine Regel des Kontos verbietet {names}. Wer das Konto verwaltet, kann sie entfernen.</translation>
+    </message>
+    <message>
+        <source>A shortcut with this key ends the talk that it began.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Ein Tastenkürzel mit dieser Taste beendet das Sprechen, das mit ihr begann.</translation>
     </message>
     <message>
         <source>AWS &amp;profile</source>
@@ -95,6 +138,16 @@
         <translation>Über NovaDesk</translation>
     </message>
     <message>
+        <source>Add a mute key…</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Stummtaste hinzufügen …</translation>
+    </message>
+    <message>
+        <source>Add a talk key…</source>
+        <extracomment>ui/setting_table.py ui/wizard_talk.py</extracomment>
+        <translation>Sprechtaste hinzufügen …</translation>
+    </message>
+    <message>
         <source>Alert: {bound} · {measured}</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Warnung: {bound} · {measured}</translation>
@@ -108,6 +161,21 @@
         <source>Allow it in the system&apos;s settings, then try again.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>In den Systemeinstellungen erlauben, dann noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Also of the talk button, and of Space.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Gilt auch für den Sprechknopf und die Leertaste.</translation>
+    </message>
+    <message>
+        <source>Alt</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Alt</translation>
+    </message>
+    <message>
+        <source>AltGr</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>AltGr</translation>
     </message>
     <message>
         <source>Amazon Bedrock</source>
@@ -150,6 +218,11 @@
         <translation>Dienst</translation>
     </message>
     <message>
+        <source>Backspace</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Rücktaste</translation>
+    </message>
+    <message>
         <source>Cancel</source>
         <extracomment>ui/correct_dialog.py ui/export_dialog.py ui/settings_transfer.py ui/sync_row.py</extracomment>
         <translation>Abbrechen</translation>
@@ -158,6 +231,11 @@
         <source>Cancel reading from the cloud</source>
         <extracomment>ui/sync_row.py</extracomment>
         <translation>Lesen aus der Cloud abbrechen</translation>
+    </message>
+    <message>
+        <source>Caps Lock</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Feststelltaste</translation>
     </message>
     <message>
         <source>Carried over</source>
@@ -270,6 +348,11 @@
         <translation>Hinweis schließen</translation>
     </message>
     <message>
+        <source>Command</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Command</translation>
+    </message>
+    <message>
         <source>Connect again.</source>
         <extracomment>transport/bedrock.py transport/http2.py</extracomment>
         <translation>Neu verbinden.</translation>
@@ -300,6 +383,16 @@
         <translation>Kopieren</translation>
     </message>
     <message>
+        <source>Copy command</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>Befehl kopieren</translation>
+    </message>
+    <message>
+        <source>Copy command {command}</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>Befehl {command} kopieren</translation>
+    </message>
+    <message>
         <source>Copy details of the error</source>
         <extracomment>ui/session_panel.py</extracomment>
         <translation>Einzelheiten des Fehlers kopieren</translation>
@@ -308,6 +401,11 @@
         <source>Copy report</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Bericht kopieren</translation>
+    </message>
+    <message>
+        <source>Ctrl</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Strg</translation>
     </message>
     <message>
         <source>Delete</source>
@@ -330,6 +428,11 @@
         <translation>Diagnose …</translation>
     </message>
     <message>
+        <source>Down arrow</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Pfeil nach unten</translation>
+    </message>
+    <message>
         <source>End</source>
         <extracomment>ui/header.py</extracomment>
         <translation>Beenden</translation>
@@ -348,6 +451,16 @@
         <source>Ended</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Beendet</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Eingabetaste</translation>
+    </message>
+    <message>
+        <source>Esc</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Esc</translation>
     </message>
     <message>
         <source>Free some space, or make the state folder writable for you.</source>
@@ -416,7 +529,7 @@
     </message>
     <message>
         <source>Hold to talk</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>ui/session_panel.py ui/setting_table.py</extracomment>
         <translation>Zum Sprechen halten</translation>
     </message>
     <message>
@@ -436,6 +549,16 @@
         <translation>{key} halten zum Sprechen</translation>
     </message>
     <message>
+        <source>Hold, or press twice to lock</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Halten, oder zum Einrasten zweimal drücken</translation>
+    </message>
+    <message>
+        <source>Home</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Pos1</translation>
+    </message>
+    <message>
         <source>I hear NovaDesk with: {name}</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Ich höre NovaDesk über: {name}</translation>
@@ -449,6 +572,16 @@
         <source>If your network inspects traffic, set AWS_CA_BUNDLE to its certificate; otherwise check the clock.</source>
         <extracomment>transport/trust.py</extracomment>
         <translation>Liest das Netz mit, AWS_CA_BUNDLE auf dessen Zertifikat setzen; sonst die Uhr prüfen.</translation>
+    </message>
+    <message>
+        <source>In every window {talk} talks and {mute} mutes.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>In jedem Fenster: Sprechen mit {talk}, Stummschalten mit {mute}.</translation>
+    </message>
+    <message>
+        <source>In every window {talk} talks.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>In jedem Fenster: Sprechen mit {talk}.</translation>
     </message>
     <message>
         <source>Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.</source>
@@ -499,6 +632,16 @@
         <source>Latest</source>
         <extracomment>ui/conversation_view.py</extracomment>
         <translation>Neueste</translation>
+    </message>
+    <message>
+        <source>Left arrow</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Pfeil nach links</translation>
+    </message>
+    <message>
+        <source>Left {key}</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>{key} links</translation>
     </message>
     <message>
         <source>Let go to send</source>
@@ -576,6 +719,11 @@
         <translation>Der Bericht entsteht …</translation>
     </message>
     <message>
+        <source>Many desktops open their menu with this key.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Viele Systeme öffnen mit dieser Taste ihr Menü.</translation>
+    </message>
+    <message>
         <source>Medium (1.75 s)</source>
         <extracomment>ui/scenario_pickers.py ui/setting_table.py</extracomment>
         <translation>Mittel (1,75 s)</translation>
@@ -589,6 +737,11 @@
         <source>Mend that line, or move the file away to start afresh.</source>
         <extracomment>config.py</extracomment>
         <translation>Diese Zeile berichtigen oder die Datei wegräumen, um neu anzufangen.</translation>
+    </message>
+    <message>
+        <source>Menu</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Menütaste</translation>
     </message>
     <message>
         <source>Message</source>
@@ -606,6 +759,11 @@
         <translation>Mikrofonpegel</translation>
     </message>
     <message>
+        <source>Middle mouse button</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Mittlere Maustaste</translation>
+    </message>
+    <message>
         <source>Model</source>
         <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
         <translation>Modell</translation>
@@ -616,9 +774,29 @@
         <translation>Anders beginnen</translation>
     </message>
     <message>
+        <source>Mouse back button</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Maustaste „Zurück“</translation>
+    </message>
+    <message>
+        <source>Mouse button {number}</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Maustaste {number}</translation>
+    </message>
+    <message>
+        <source>Mouse forward button</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Maustaste „Vorwärts“</translation>
+    </message>
+    <message>
         <source>Mute</source>
         <extracomment>ui/main_window.py ui/session_panel.py</extracomment>
         <translation>Stumm</translation>
+    </message>
+    <message>
+        <source>Mute keys</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Stummtasten</translation>
     </message>
     <message>
         <source>Muted</source>
@@ -666,6 +844,11 @@
         <translation>Nächster Bereich</translation>
     </message>
     <message>
+        <source>No key talks in other programs&apos; windows.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>In Fenstern anderer Programme wirkt keine Sprechtaste.</translation>
+    </message>
+    <message>
         <source>No microphone</source>
         <extracomment>ui/session_panel.py ui/states.py</extracomment>
         <translation>Kein Mikrofon</translation>
@@ -679,6 +862,21 @@
         <source>No model id is set.</source>
         <extracomment>config.py transport/bedrock.py</extracomment>
         <translation>Es ist kein Modell angegeben.</translation>
+    </message>
+    <message>
+        <source>No push-to-talk key is set.</source>
+        <extracomment>desktop/hotkeys/base.py</extracomment>
+        <translation>Es ist keine Sprechtaste festgelegt.</translation>
+    </message>
+    <message>
+        <source>None but Space, in NovaDesk&apos;s window.</source>
+        <extracomment>ui/setting_table.py ui/wizard_talk.py</extracomment>
+        <translation>Keine außer der Leertaste, im Fenster von NovaDesk.</translation>
+    </message>
+    <message>
+        <source>None.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Keine.</translation>
     </message>
     <message>
         <source>Not listening while it speaks</source>
@@ -699,6 +897,11 @@
         <source>Nothing has passed yet.</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Noch ist nichts gelaufen.</translation>
+    </message>
+    <message>
+        <source>Nothing has to be held.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nichts muss gehalten werden.</translation>
     </message>
     <message>
         <source>Nothing of this conversation is written or synced. It is gone when you leave it.</source>
@@ -746,6 +949,21 @@
         <translation>NovaDesk ist an dieser Anfrage gescheitert.</translation>
     </message>
     <message>
+        <source>NovaDesk heard no key at all.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>NovaDesk hat gar keine Taste gehört.</translation>
+    </message>
+    <message>
+        <source>NovaDesk hears the keyboard, but not this key: another program may have taken it.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>NovaDesk hört die Tastatur, aber nicht diese Taste: Vielleicht hat ein anderes Programm sie belegt.</translation>
+    </message>
+    <message>
+        <source>NovaDesk hears when the key goes down, but not each time when it comes up.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>NovaDesk hört, wenn die Taste gedrückt wird, aber nicht jedes Mal, wenn sie losgelassen wird.</translation>
+    </message>
+    <message>
         <source>NovaDesk is closing.</source>
         <extracomment>ui/bridge.py</extracomment>
         <translation>NovaDesk wird beendet.</translation>
@@ -791,6 +1009,11 @@
         <translation>NovaDesk versucht es wieder.</translation>
     </message>
     <message>
+        <source>Num Lock</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Num-Taste</translation>
+    </message>
+    <message>
         <source>Numbers of the last 24 hours and the report for a fault ({key})</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Zahlen der letzten 24 Stunden und der Fehlerbericht ({key})</translation>
@@ -799,6 +1022,11 @@
         <source>Offline</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Offline</translation>
+    </message>
+    <message>
+        <source>On this desktop</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Auf diesem System</translation>
     </message>
     <message>
         <source>Only your own can be removed.</source>
@@ -826,6 +1054,21 @@
         <translation>Öffnet das Mikrofon … schreiben geht schon</translation>
     </message>
     <message>
+        <source>Option</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Option</translation>
+    </message>
+    <message>
+        <source>Page Down</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Bild ab</translation>
+    </message>
+    <message>
+        <source>Page Up</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Bild auf</translation>
+    </message>
+    <message>
         <source>Partner</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Gegenüber</translation>
@@ -836,14 +1079,60 @@
         <translation>&amp;Pause bis zum Senden</translation>
     </message>
     <message>
+        <source>Play/Pause</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Wiedergabe/Pause</translation>
+    </message>
+    <message>
         <source>Practice partner on this computer</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Übungspartner auf diesem Computer</translation>
     </message>
     <message>
+        <source>Press a key or a mouse button; Esc to cancel</source>
+        <extracomment>ui/key_capture.py</extracomment>
+        <translation>Eine Taste oder Maustaste drücken; Esc bricht ab</translation>
+    </message>
+    <message>
+        <source>Press again to send</source>
+        <extracomment>ui/session_panel.py</extracomment>
+        <translation>Zum Senden noch einmal drücken</translation>
+    </message>
+    <message>
+        <source>Press and let go of a talk key a few times. It is counted, and does nothing else.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Eine Sprechtaste ein paarmal drücken und loslassen. Das wird gezählt und bewirkt sonst nichts.</translation>
+    </message>
+    <message>
+        <source>Press and let go of a talk key now.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Jetzt eine Sprechtaste drücken und loslassen.</translation>
+    </message>
+    <message>
+        <source>Press to begin, press to end</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Drücken beginnt, Drücken beendet</translation>
+    </message>
+    <message>
         <source>Press {key}</source>
         <extracomment>ui/session_panel.py ui/states.py</extracomment>
         <translation>{key} drücken</translation>
+    </message>
+    <message>
+        <source>Press {key}</source>
+        <comment>to interrupt</comment>
+        <extracomment>ui/states.py</extracomment>
+        <translation>{key} drücken</translation>
+    </message>
+    <message>
+        <source>Press {key} to talk</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Zum Sprechen {key} drücken</translation>
+    </message>
+    <message>
+        <source>Print Screen</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Druck-Taste</translation>
     </message>
     <message>
         <source>Private</source>
@@ -905,6 +1194,11 @@
         <translation>Stern entfernen</translation>
     </message>
     <message>
+        <source>Remove {key}</source>
+        <extracomment>ui/key_list.py</extracomment>
+        <translation>{key} entfernen</translation>
+    </message>
+    <message>
         <source>Rename</source>
         <extracomment>ui/history_list.py</extracomment>
         <translation>Umbenennen</translation>
@@ -928,6 +1222,16 @@
         <source>Resting. {talk}, or type to go on</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Ruht. {talk} oder schreiben, um fortzufahren</translation>
+    </message>
+    <message>
+        <source>Right arrow</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Pfeil nach rechts</translation>
+    </message>
+    <message>
+        <source>Right {key}</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>{key} rechts</translation>
     </message>
     <message>
         <source>Run `aws configure list-profiles` to see the names, then set AWS_PROFILE or [backend] profile.</source>
@@ -983,6 +1287,11 @@
         <source>Say something: {microphone} is open.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Sagen Sie etwas: {microphone} ist offen.</translation>
+    </message>
+    <message>
+        <source>Scroll Lock</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Rollen-Taste</translation>
     </message>
     <message>
         <source>Search</source>
@@ -1063,6 +1372,11 @@
         <source>Several speakers are named “{name}”: {several}.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Mehrere Lautsprecher heißen „{name}“: {several}.</translation>
+    </message>
+    <message>
+        <source>Shift</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Umschalt</translation>
     </message>
     <message>
         <source>Short (1.5 s)</source>
@@ -1217,24 +1531,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>1 minute</source>
-        <comment>{n} minutes</comment>
-        <extracomment>app/talkkey.py</extracomment>
-        <translation>
-            <numerusform>1 Minute</numerusform>
-            <numerusform>{n} Minuten</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>1 second</source>
-        <comment>{n} seconds</comment>
-        <extracomment>app/talkkey.py</extracomment>
-        <translation>
-            <numerusform>1 Sekunde</numerusform>
-            <numerusform>{n} Sekunden</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>1 setting found</source>
         <comment>{n} settings found</comment>
         <extracomment>ui/setting_sidebar.py</extracomment>
@@ -1326,16 +1622,6 @@
         <source>A folder with a file for each</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>Ein Ordner mit einer Datei für jedes</translation>
-    </message>
-    <message>
-        <source>A key such as F9 or right_ctrl. It works while other programs are in front.</source>
-        <extracomment>ui/wizard_talk.py</extracomment>
-        <translation>Eine Taste wie F9 oder right_ctrl. Sie wirkt, während andere Programme vorn sind.</translation>
-    </message>
-    <message>
-        <source>A press of the key</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Ein Druck auf die Taste</translation>
     </message>
     <message>
         <source>A private conversation is kept nowhere. Copy it instead.</source>
@@ -1528,11 +1814,6 @@
         <translation>Mit einem Szenario beginnen</translation>
     </message>
     <message>
-        <source>Begins, and ends with the next press</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Beginnt, und endet mit dem nächsten Druck</translation>
-    </message>
-    <message>
         <source>British English</source>
         <extracomment>scenario.py</extracomment>
         <translation>Britisches Englisch</translation>
@@ -1683,7 +1964,7 @@
     </message>
     <message>
         <source>Copied.</source>
-        <extracomment>ui/turn_actions.py</extracomment>
+        <extracomment>ui/key_standing.py ui/turn_actions.py</extracomment>
         <translation>Kopiert.</translation>
     </message>
     <message>
@@ -1720,6 +2001,11 @@
         <source>Dark</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Dunkel</translation>
+    </message>
+    <message>
+        <source>Del</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Entf</translation>
     </message>
     <message>
         <source>Delete all</source>
@@ -1778,6 +2064,11 @@
         <source>Empty takes the first one that it offers.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Leer nimmt das erste, das es anbietet.</translation>
+    </message>
+    <message>
+        <source>End key</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Ende</translation>
     </message>
     <message>
         <source>English</source>
@@ -2008,6 +2299,11 @@
         <source>Indian English</source>
         <extracomment>scenario.py</extracomment>
         <translation>Indisches Englisch</translation>
+    </message>
+    <message>
+        <source>Ins</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Einfg</translation>
     </message>
     <message>
         <source>Insert</source>
@@ -2243,11 +2539,6 @@
         <translation>Höchstens Zeichen</translation>
     </message>
     <message>
-        <source>Mute key</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Stummtaste</translation>
-    </message>
-    <message>
         <source>Mute the microphone</source>
         <extracomment>ui/tray.py</extracomment>
         <translation>Mikrofon stummschalten</translation>
@@ -2459,7 +2750,7 @@
     </message>
     <message>
         <source>Pause</source>
-        <extracomment>ui/header.py</extracomment>
+        <extracomment>ui/header.py ui/key_names.py</extracomment>
         <translation>Pause</translation>
     </message>
     <message>
@@ -2791,6 +3082,11 @@
         <translation>Einige Änderungen warten auf eine neue Verbindung. Sie würde das private Gespräch beenden.</translation>
     </message>
     <message>
+        <source>Some desktops switch the input method with these keys. If so, choose f9.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Manche Systeme wechseln mit diesen Tasten die Eingabemethode. Dann f9 wählen.</translation>
+    </message>
+    <message>
         <source>Something to fill in before a conversation begins, such as a name</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Etwas, das vor dem Gespräch auszufüllen ist, etwa ein Name</translation>
@@ -2812,7 +3108,7 @@
     </message>
     <message>
         <source>Space</source>
-        <extracomment>ui/main_window.py</extracomment>
+        <extracomment>ui/key_names.py ui/main_window.py</extracomment>
         <translation>Leertaste</translation>
     </message>
     <message>
@@ -2933,7 +3229,7 @@
     </message>
     <message>
         <source>Stop</source>
-        <extracomment>ui/session_panel.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/key_test.py ui/session_panel.py ui/sound_fields.py</extracomment>
         <translation>Stopp</translation>
     </message>
     <message>
@@ -2977,6 +3273,11 @@
         <translation>Untertitel (.srt)</translation>
     </message>
     <message>
+        <source>Super</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Super</translation>
+    </message>
+    <message>
         <source>Sync</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Abgleich</translation>
@@ -2990,6 +3291,11 @@
         <source>System default</source>
         <extracomment>ui/setting_fields.py ui/setting_rows.py ui/wizard_sound.py</extracomment>
         <translation>Wie im System</translation>
+    </message>
+    <message>
+        <source>Tab</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Tabulator</translation>
     </message>
     <message>
         <source>Table (.csv)</source>
@@ -3017,59 +3323,39 @@
         <translation>Sprechen</translation>
     </message>
     <message>
-        <source>Talk &amp;key</source>
-        <extracomment>ui/wizard_talk.py</extracomment>
-        <translation>Sprech&amp;taste</translation>
-    </message>
-    <message>
         <source>Talk hands-free</source>
         <extracomment>ui/session_panel.py</extracomment>
         <translation>Freisprechen</translation>
     </message>
     <message>
         <source>Talk key</source>
-        <extracomment>ui/details_view.py ui/setting_rows.py ui/setting_table.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_rows.py</extracomment>
         <translation>Sprechtaste</translation>
     </message>
     <message>
-        <source>Talking stopped after {time}. Press again to go on.</source>
-        <extracomment>app/talkkey.py</extracomment>
-        <translation>Sprechen nach {time} beendet. Zum Fortfahren neu drücken.</translation>
-    </message>
-    <message>
         <source>Talking stopped when the computer slept.</source>
-        <extracomment>app/talkkey.py</extracomment>
+        <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet, als der Computer schlief.</translation>
     </message>
     <message>
         <source>Talking stopped when the screen was locked.</source>
-        <extracomment>app/talkkey.py</extracomment>
+        <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet, als der Bildschirm gesperrt wurde.</translation>
     </message>
     <message>
         <source>Talking stopped: NovaDesk no longer hears the key.</source>
-        <extracomment>app/talkkey.py</extracomment>
+        <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet: NovaDesk hört die Taste nicht mehr.</translation>
     </message>
     <message>
         <source>Talking stopped: the desktop no longer tells of the key.</source>
-        <extracomment>app/talkkey.py</extracomment>
+        <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet: Das System meldet die Taste nicht mehr.</translation>
     </message>
     <message>
         <source>Talking stopped: this is another microphone. Press again to go on.</source>
-        <extracomment>app/talkkey.py</extracomment>
+        <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet: Das ist ein anderes Mikrofon. Zum Fortfahren neu drücken.</translation>
-    </message>
-    <message>
-        <source>Talks while held; a double press locks it</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Spricht beim Halten; ein Doppeldruck rastet ein</translation>
-    </message>
-    <message>
-        <source>Talks while it is held</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Spricht, solange sie gehalten wird</translation>
     </message>
     <message>
         <source>Tell of answers and troubles while the window is hidden.</source>
@@ -3085,6 +3371,11 @@
         <source>Test</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Test</translation>
+    </message>
+    <message>
+        <source>Test for {n} seconds</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>{n} Sekunden lang testen</translation>
     </message>
     <message>
         <source>Test microphone and speaker</source>
@@ -3312,6 +3603,16 @@
         <translation>Das System hat NovaDesk nicht rechtzeitig eine Taste gegeben.</translation>
     </message>
     <message>
+        <source>The desktop does not answer when it is asked for keys.</source>
+        <extracomment>desktop/hotkeys/portalbus.py</extracomment>
+        <translation>Das System antwortet nicht, wenn es nach Tasten gefragt wird.</translation>
+    </message>
+    <message>
+        <source>The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications.</source>
+        <extracomment>desktop/hotkeys/portal.py</extracomment>
+        <translation>Das System gibt nur Programmen aus seinem Menü Tasten: novadesk.desktop nach ~/.local/share/applications kopieren.</translation>
+    </message>
+    <message>
         <source>The desktop gives no key and does not say why.</source>
         <extracomment>desktop/hotkeys/portal.py</extracomment>
         <translation>Das System gibt keine Taste und nennt keinen Grund.</translation>
@@ -3340,6 +3641,16 @@
         <source>The desktop no longer gives NovaDesk its key.</source>
         <extracomment>desktop/hotkeys/portal.py</extracomment>
         <translation>Das System gibt NovaDesk seine Taste nicht mehr.</translation>
+    </message>
+    <message>
+        <source>The desktop refuses to give a key ({why}).</source>
+        <extracomment>desktop/hotkeys/portalbus.py</extracomment>
+        <translation>Das System verweigert eine Taste ({why}).</translation>
+    </message>
+    <message>
+        <source>The desktop stopped telling NovaDesk of keys during the test.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Das System hat während des Tests aufgehört, NovaDesk Tasten zu melden.</translation>
     </message>
     <message>
         <source>The desktop was told not to give NovaDesk a key.</source>
@@ -3427,6 +3738,16 @@
         <translation>Die Anweisungen fassen höchstens {most} Zeichen.</translation>
     </message>
     <message>
+        <source>The key works in NovaDesk&apos;s window only: the desktop does not tell of it elsewhere.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Die Taste wirkt nur im Fenster von NovaDesk: Anderswo meldet das System sie nicht.</translation>
+    </message>
+    <message>
+        <source>The key works in every window: NovaDesk hears when it goes down and when it comes up.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Die Taste wirkt in jedem Fenster: NovaDesk hört, wenn sie gedrückt und wenn sie losgelassen wird.</translation>
+    </message>
+    <message>
         <source>The key “{key}” cannot both talk and mute.</source>
         <extracomment>chord.py</extracomment>
         <translation>Die Taste „{key}“ kann nicht sprechen und zugleich stummschalten.</translation>
@@ -3500,11 +3821,6 @@
         <source>The microphone is closed.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Das Mikrofon ist geschlossen.</translation>
-    </message>
-    <message>
-        <source>The microphone is muted while it is down.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Solange sie gedrückt ist, ist das Mikrofon stumm.</translation>
     </message>
     <message>
         <source>The microphone is switched off. Unmute it with its own switch, or in the system&apos;s settings.</source>
@@ -3912,6 +4228,16 @@
         <translation>Der Test ist vorbei, das Mikrofon geschlossen.</translation>
     </message>
     <message>
+        <source>The test was stopped.</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Der Test wurde angehalten.</translation>
+    </message>
+    <message>
+        <source>The window that you work in gets this key, too: it will be typed there.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Das Fenster, in dem Sie arbeiten, bekommt diese Taste ebenfalls: Sie wird dort getippt.</translation>
+    </message>
+    <message>
         <source>There are no AWS credentials.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Es gibt keine AWS-Anmeldung.</translation>
@@ -3957,6 +4283,11 @@
         <translation>Es gibt keinen Bildschirm für ein Fenster.</translation>
     </message>
     <message>
+        <source>There is no display, so there is no global key.</source>
+        <extracomment>desktop/hotkeys/base.py</extracomment>
+        <translation>Es gibt keine Anzeige und darum keine Taste für alle Programme.</translation>
+    </message>
+    <message>
         <source>There is no file {file}.</source>
         <extracomment>store/scenarios.py</extracomment>
         <translation>Es gibt keine Datei {file}.</translation>
@@ -3980,6 +4311,11 @@
         <source>There is no microphone: the sound system offers only what the speaker plays.</source>
         <extracomment>audio/route.py</extracomment>
         <translation>Es gibt kein Mikrofon: Das System bietet nur an, was der Lautsprecher spielt.</translation>
+    </message>
+    <message>
+        <source>There is no session bus to ask the desktop for keys.</source>
+        <extracomment>desktop/hotkeys/portalbus.py</extracomment>
+        <translation>Es gibt keinen Sitzungsbus, über den sich das System nach Tasten fragen ließe.</translation>
     </message>
     <message>
         <source>There is no sound on this system: no device and no sound server answers.</source>
@@ -4042,6 +4378,11 @@
         <translation>Sie verschwinden von diesem Computer. Das lässt sich kurze Zeit rückgängig machen.</translation>
     </message>
     <message>
+        <source>They work while other programs are in front, where the desktop allows it.</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation>Sie wirken, während andere Programme vorn sind, wo das System es erlaubt.</translation>
+    </message>
+    <message>
         <source>Thinking</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Denkt nach</translation>
@@ -4062,9 +4403,19 @@
         <translation>Geändert wird nur dieses Gespräch. Die Änderung kommt mit einer neuen Sitzung im nächsten ruhigen Moment; das Gesagte geht mit.</translation>
     </message>
     <message>
+        <source>This desktop has no portal, which is how programs get keys under Wayland.</source>
+        <extracomment>desktop/hotkeys/portalbus.py</extracomment>
+        <translation>Dieses System hat kein Portal; darüber bekommen Programme unter Wayland ihre Tasten.</translation>
+    </message>
+    <message>
         <source>This desktop has no tray, so closing the window minimises it, and the talk key goes on working. Ctrl+Q quits NovaDesk.</source>
         <extracomment>ui/background.py</extracomment>
         <translation>Dieses System hat keinen Infobereich; Schließen verkleinert das Fenster, und die Sprechtaste wirkt weiter. Strg+Q beendet NovaDesk.</translation>
+    </message>
+    <message>
+        <source>This desktop&apos;s portal gives no keys to programs.</source>
+        <extracomment>desktop/hotkeys/portalbus.py</extracomment>
+        <translation>Das Portal dieses Systems gibt Programmen keine Tasten.</translation>
     </message>
     <message>
         <source>This is a real conversation, and it goes on in the window afterwards.</source>
@@ -4080,6 +4431,11 @@
         <source>This is the sound of a speaker, not of a microphone. Choose another one.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Das ist der Ton eines Lautsprechers, nicht der eines Mikrofons. Bitte ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>This key changes between capital and small letters, too.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Diese Taste schaltet auch zwischen Groß- und Kleinbuchstaben um.</translation>
     </message>
     <message>
         <source>This policy was written from AWS&apos;s documentation. It has not been tried against a live account.</source>
@@ -4100,6 +4456,11 @@
         <source>Time of the last answer</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Dauer bis zur letzten Antwort</translation>
+    </message>
+    <message>
+        <source>Time of the test</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Dauer des Tests</translation>
     </message>
     <message>
         <source>Title</source>
@@ -4155,6 +4516,11 @@
         <source>Try now</source>
         <extracomment>ui/session_panel.py</extracomment>
         <translation>Jetzt versuchen</translation>
+    </message>
+    <message>
+        <source>Try the talk keys</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Sprechtasten ausprobieren</translation>
     </message>
     <message>
         <source>Type a message</source>
@@ -4215,6 +4581,11 @@
         <source>Until the speaker played it.</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Bis der Lautsprecher ihn spielte.</translation>
+    </message>
+    <message>
+        <source>Up arrow</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Pfeil nach oben</translation>
     </message>
     <message>
         <source>Up to date.</source>
@@ -4285,6 +4656,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Lautstärke {percent} ({louder}, {softer})</translation>
     </message>
     <message>
+        <source>Waiting for the desktop…</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>Warten auf das System …</translation>
+    </message>
+    <message>
         <source>Wear a headset or lower the volume.</source>
         <extracomment>ui/sound_note.py</extracomment>
         <translation>Ein Headset aufsetzen oder leiser stellen.</translation>
@@ -4340,6 +4716,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Wo möchten Sie sprechen?</translation>
     </message>
     <message>
+        <source>Windows</source>
+        <extracomment>ui/key_names.py</extracomment>
+        <translation>Windows</translation>
+    </message>
+    <message>
         <source>With a &amp;star only</source>
         <extracomment>ui/filter_bar.py</extracomment>
         <translation>Nur mit &amp;Stern</translation>
@@ -4353,6 +4734,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Without a title</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>Ohne Titel</translation>
+    </message>
+    <message>
+        <source>Work in every window where the desktop allows it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wirken in jedem Fenster, wo das System es erlaubt.</translation>
     </message>
     <message>
         <source>Write a message</source>
@@ -4388,6 +4774,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>You</source>
         <extracomment>ui/item_models.py ui/wizard_talk.py</extracomment>
         <translation>Sie</translation>
+    </message>
+    <message>
+        <source>You are heard while the key is down.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sie sind zu hören, solange die Taste gedrückt ist.</translation>
+    </message>
+    <message>
+        <source>You are heard while the key is down; after a double press, until the next one.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sie sind zu hören, solange die Taste gedrückt ist, nach doppeltem Druck bis zum nächsten.</translation>
     </message>
     <message>
         <source>You can change this at any time. The practice partner needs no account and no network.</source>
@@ -4438,6 +4834,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>answered in {s} s</source>
         <extracomment>app/access.py</extracomment>
         <translation>hat in {s} s geantwortet</translation>
+    </message>
+    <message>
+        <source>at each press, to begin and to end</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>bei jedem Druck, zum Beginnen und Beenden</translation>
     </message>
     <message>
         <source>audio</source>
@@ -4566,11 +4967,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>lange Pausen</translation>
     </message>
     <message>
-        <source>macOS shows keys to NovaDesk only with consent: allow it under System Settings, Privacy &amp; Security, Accessibility and Input Monitoring, then start it anew.</source>
-        <extracomment>desktop/hotkeys/macos.py</extracomment>
-        <translation>macOS zeigt NovaDesk Tasten nur mit Erlaubnis: unter Systemeinstellungen, Datenschutz &amp; Sicherheit, Bedienungshilfen und Eingabeüberwachung erlauben, dann neu starten.</translation>
-    </message>
-    <message>
         <source>medium pauses</source>
         <extracomment>ui/scenario_badge.py</extracomment>
         <translation>mittlere Pausen</translation>
@@ -4602,7 +4998,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>none</source>
-        <extracomment>ui/setting_table.py ui/wizard_talk.py</extracomment>
+        <extracomment>ui/setting_rows.py ui/setting_table.py</extracomment>
         <translation>keine</translation>
     </message>
     <message>
@@ -4636,6 +5032,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <extracomment>ui/history_model.py</extracomment>
         <translation>offen</translation>
     </message>
+    <message>
+        <source>push to talk shortcut hotkey mouse button f9 test try command Wayland portal</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Push-to-talk Kürzel Hotkey Maustaste F9 Test ausprobieren Befehl Wayland Portal</translation>
+    </message>
     <message numerus="yes">
         <source>{label} must not be empty.</source>
         <comment>{label} needs at least {n} characters.</comment>
@@ -4655,9 +5056,34 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         </translation>
     </message>
     <message>
+        <source>Talk &amp;keys</source>
+        <extracomment>ui/wizard_talk.py</extracomment>
+        <translation>Sprech&amp;tasten</translation>
+    </message>
+    <message>
+        <source>Talk keys</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sprechtasten</translation>
+    </message>
+    <message>
         <source>Talk with</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Sprechen mit</translation>
+    </message>
+    <message>
+        <source>Talking stopped after {minutes} minutes. Press again to go on.</source>
+        <extracomment>app/talkpress.py</extracomment>
+        <translation>Sprechen nach {minutes} Minuten beendet. Zum Fortfahren neu drücken.</translation>
+    </message>
+    <message>
+        <source>Talking stopped after {seconds} seconds. Press again to go on.</source>
+        <extracomment>app/talkpress.py</extracomment>
+        <translation>Sprechen nach {seconds} Sekunden beendet. Zum Fortfahren neu drücken.</translation>
+    </message>
+    <message>
+        <source>The microphone is muted while one of them is down.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Solange eine davon gedrückt ist, ist das Mikrofon stumm.</translation>
     </message>
     <message>
         <source>Use them now</source>
@@ -4695,11 +5121,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Was dem Gegenüber vor jedem Gespräch ohne Szenario gesagt wird.</translation>
     </message>
     <message>
-        <source>What the talk key does when it is pressed and released.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Was die Sprechtaste beim Drücken und Loslassen tut.</translation>
-    </message>
-    <message>
         <source>When conversations get too old; what you delete yourself asks each time.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Wenn Gespräche zu alt werden; beim eigenen Löschen wird jedes Mal gefragt.</translation>
@@ -4733,11 +5154,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>With two, a connection that gets old is replaced without a gap.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Mit zweien wird eine alternde Verbindung ohne Lücke ersetzt.</translation>
-    </message>
-    <message>
-        <source>Works in every window where the desktop allows it; several keys are separated by commas.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Wirkt in jedem Fenster, wo das System es erlaubt; mehrere Tasten durch Kommas getrennt.</translation>
     </message>
     <message>
         <source>accessibility theme</source>
@@ -4820,6 +5236,21 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Lautheit Piep Signal</translation>
     </message>
     <message>
+        <source>macOS shows keys to NovaDesk only with your consent: allow NovaDesk under System Settings, Privacy &amp; Security, Accessibility, then start it anew.</source>
+        <extracomment>desktop/hotkeys/macos.py</extracomment>
+        <translation>macOS zeigt NovaDesk Tasten nur mit Ihrer Zustimmung: NovaDesk unter Systemeinstellungen, Datenschutz &amp; Sicherheit, Bedienungshilfen erlauben und dann neu starten.</translation>
+    </message>
+    <message>
+        <source>macOS shows keys to NovaDesk only with your consent: allow NovaDesk under System Settings, Privacy &amp; Security, Input Monitoring, then start it anew.</source>
+        <extracomment>desktop/hotkeys/macos.py</extracomment>
+        <translation>macOS zeigt NovaDesk Tasten nur mit Ihrer Zustimmung: NovaDesk unter Systemeinstellungen, Datenschutz &amp; Sicherheit, Eingabeüberwachung erlauben und dann neu starten.</translation>
+    </message>
+    <message>
+        <source>macOS shows keys to NovaDesk only with your consent: allow NovaDesk under System Settings, Privacy &amp; Security, both in Accessibility and in Input Monitoring, then start it anew.</source>
+        <extracomment>desktop/hotkeys/macos.py</extracomment>
+        <translation>macOS zeigt NovaDesk Tasten nur mit Ihrer Zustimmung: NovaDesk unter Systemeinstellungen, Datenschutz &amp; Sicherheit sowohl bei Bedienungshilfen als auch bei Eingabeüberwachung erlauben und dann neu starten.</translation>
+    </message>
+    <message>
         <source>min</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>min</translation>
@@ -4888,11 +5319,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>push to talk mode open microphone</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Push-to-talk Modus offenes Mikrofon</translation>
-    </message>
-    <message>
-        <source>push to talk shortcut hotkey mouse button f9</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Push-to-talk Kürzel Hotkey Maustaste F9</translation>
     </message>
     <message>
         <source>recogniser, voice and voice activity are installed</source>
@@ -5070,6 +5496,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Wächter klemmen Grenze</translation>
     </message>
     <message>
+        <source>when it comes up</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>beim Loslassen</translation>
+    </message>
+    <message>
+        <source>when it goes down</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>beim Drücken</translation>
+    </message>
+    <message>
         <source>{day} {month}</source>
         <comment>a date</comment>
         <extracomment>ui/words.py</extracomment>
@@ -5120,6 +5556,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{hours} h {minutes} min</source>
         <extracomment>ui/words.py</extracomment>
         <translation>{hours} h {minutes} min</translation>
+    </message>
+    <message>
+        <source>{keys} or {last}</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>{keys} oder {last}</translation>
     </message>
     <message>
         <source>{label} (optional)</source>
@@ -5175,6 +5616,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{n} of {most}</source>
         <extracomment>ui/scenario_fields.py</extracomment>
         <translation>{n} von {most}</translation>
+    </message>
+    <message>
+        <source>{presses}, in this window only</source>
+        <extracomment>ui/key_test.py</extracomment>
+        <translation>{presses}, nur in diesem Fenster</translation>
     </message>
     <message>
         <source>{state} (attempt {n})</source>
@@ -5287,6 +5733,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>{words} Steuerung Z macht es rückgängig.</translation>
     </message>
     <message>
+        <source>“{key}” is not a key that NovaDesk knows.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>„{key}“ ist keine Taste, die NovaDesk kennt.</translation>
+    </message>
+    <message>
+        <source>“{key}” is pressed in every program all the time, so it cannot be a talk key.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>„{key}“ wird in jedem Programm ständig gedrückt und kann darum keine Sprechtaste sein.</translation>
+    </message>
+    <message>
         <source>“{label}” cannot be empty.</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>„{label}“ darf nicht leer sein.</translation>
@@ -5295,16 +5751,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>“{region}” is not an AWS region.</source>
         <extracomment>config.py</extracomment>
         <translation>„{region}“ ist keine AWS-Region.</translation>
-    </message>
-    <message>
-        <source>“{text}” is not a key that NovaDesk knows.</source>
-        <extracomment>chord.py</extracomment>
-        <translation>„{text}“ ist keine Taste, die NovaDesk kennt.</translation>
-    </message>
-    <message>
-        <source>“{text}” is pressed in every program all the time, so it cannot be a talk key.</source>
-        <extracomment>chord.py</extracomment>
-        <translation>„{text}“ wird in jedem Programm ständig gedrückt und taugt nicht als Sprechtaste.</translation>
     </message>
     <message>
         <source>“{title}” is deleted.</source>

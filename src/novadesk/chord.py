@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super")
 _BARE = frozenset({side + modifier for modifier in _MODIFIERS for side in ("", "left_", "right_")} | {"alt_gr"})
@@ -67,6 +68,10 @@ class OtherDown:
     """A key that is not bound went down: a held modifier was part of a shortcut. Repeats are not told."""
 
 
+COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
+"""What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chord:
     """Keys and mouse buttons that are held together, by their names, in the order given."""
@@ -99,6 +104,11 @@ class Binding:
         """Return the key as the press state knows it."""
         return Key(name=str(self.chord), action=self.action, bare=self.chord.bare)
 
+    @property
+    def window_key(self) -> Key:
+        """Return the same key where the window sees it."""
+        return replace(self.key, origin=Origin.WINDOW)
+
 
 def parse_chord(text: str) -> Chord:
     """Return the chord that `text` names, such as "f9", "ctrl+space", "right_ctrl" or "mouse_back".
@@ -111,16 +121,16 @@ def parse_chord(text: str) -> Chord:
         if key in _CLICKS:
             raise KnownError(
                 Reason.BAD_SETTINGS,
-                "“{text}” is pressed in every program all the time, so it cannot be a talk key.",
+                "“{key}” is pressed in every program all the time, so it cannot be a talk key.",
                 "Give another button, such as mouse_back, mouse_forward or mouse_middle.",
-                text=text,
+                key=text,
             )
         if not _is_key(key):
             raise KnownError(
                 Reason.BAD_SETTINGS,
-                "“{text}” is not a key that NovaDesk knows.",
+                "“{key}” is not a key that NovaDesk knows.",
                 "Give a name such as f9, right_ctrl, mouse_back or ctrl+space.",
-                text=text,
+                key=text,
             )
     return Chord(keys=keys)
 
@@ -154,19 +164,19 @@ def parse_bindings(talk: str, mute: str = "") -> tuple[Binding, ...]:
     return tuple(Binding(chord=chord, action=action) for action, named in chords.items() for chord in named)
 
 
-def caution(chord: Chord) -> str:
+def caution(chord: Chord) -> Text:
     """Return what a person should know before choosing a chord as a key that works everywhere, or an empty string."""
     if chord.keys in (("super",), ("left_super",), ("right_super",)):
-        return "Many desktops open their menu with this key."
+        return Text("Many desktops open their menu with this key.")
     if set(chord.keys) == {"ctrl", "space"}:
-        return "Some desktops switch the input method with these keys. If so, choose f9."
+        return Text("Some desktops switch the input method with these keys. If so, choose f9.")
     if chord.keys == ("caps_lock",):
-        return "This key changes between capital and small letters, too."
+        return Text("This key changes between capital and small letters, too.")
     if chord.bare:
-        return "A shortcut with this key ends the talk that it began."
+        return Text("A shortcut with this key ends the talk that it began.")
     if len(chord.keys) == 1 and (len(chord.keys[0]) == 1 or chord.keys[0] in _OTHERS[:5]):
-        return "The window that you work in gets this key, too: it will be typed there."
-    return ""
+        return Text("The window that you work in gets this key, too: it will be typed there.")
+    return Text("")
 
 
 class KeyWatch:

@@ -12,13 +12,15 @@ import pytest
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from novadesk.app.talkkey import TalkKey, TalkPress
+from novadesk.app.talkkey import TalkKey
+from novadesk.app.talkpress import TalkPress
 from novadesk.chord import Action, Key, KeyDown, KeyUp, parse_bindings, parse_chord
 from novadesk.config import TalkSettings
 from novadesk.desktop.hotkeys import portalbus
 from novadesk.desktop.hotkeys.base import News, Standing, choose_backend
-from novadesk.desktop.hotkeys.portal import PortalHotkey, read_shortcuts, trigger
+from novadesk.desktop.hotkeys.portal import PortalHotkey, portal_version, read_shortcuts, trigger
 from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
+from novadesk.errors import KnownError
 from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, session_bus_process, shortcuts_of
 
 pytestmark = pytest.mark.rig
@@ -62,7 +64,7 @@ class Heard:
 
 
 def _settled(news: News) -> bool:
-    return isinstance(news, Standing) and "asks which key" not in news.note
+    return isinstance(news, Standing) and news.settled
 
 
 @contextlib.asynccontextmanager
@@ -111,10 +113,13 @@ OLD_HANDLES = {"own_handles": True}
 WITHOUT_ANSWER = {"bound": lambda _: None, "listed": shortcuts_of({"talk": "Press F9"})}
 LATE = {"late": True}
 OLD_AND_LATE = {**OLD_HANDLES, **LATE}
+STRANGER: dict[str, Any] = {"stranger": True}  # to the registry, which hinders nothing
 OBJECT_PATH = {"session": Variant("o", f"{PATH}/session/1_0/other")}
 
 
-@pytest.mark.parametrize("manner", [NO_REGISTRY, OLD_HANDLES, LATE, OLD_AND_LATE, WITHOUT_ANSWER, OBJECT_PATH], ids=str)
+@pytest.mark.parametrize(
+    "manner", [NO_REGISTRY, OLD_HANDLES, LATE, OLD_AND_LATE, WITHOUT_ANSWER, OBJECT_PATH, STRANGER], ids=str
+)
 async def test_portals_that_do_it_another_way_give_the_key_too(address: str, manner: dict[str, Any]) -> None:
     async with portal_on(address) as portal:
         for name, value in manner.items():
@@ -131,6 +136,8 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, bool]] = {
     "session denied": ({"create": 1}, "was told not to give", True),
     "session failed": ({"create": 2}, "does not say why", True),
     "session without a name": ({"session": Variant("u", 7)}, "does not say why", True),
+    "a stranger": ({"stranger": True, "create": 2}, "only to programs of its menu", True),
+    "a stranger who is denied": ({"stranger": True, "bind": 1}, "was told not to give", True),
     "denied": ({"bind": 1}, "was told not to give", True),
     "failed": ({"bind": 2}, "does not say why", True),
     "nothing bound": ({"bound": lambda _: shortcuts_of({})}, "has bound no key yet", True),
@@ -166,6 +173,17 @@ async def test_without_a_bus_the_way_around_is_said(where: str) -> None:
         note = (await heard.standing()).note
     assert "no session bus" in note
     assert COMMAND in note
+
+
+async def test_whether_keys_can_be_bound_is_asked_without_binding_any(address: str) -> None:
+    async with portal_on(address) as portal:
+        assert await portal_version(address) == 1
+        assert [member for member, _ in portal.calls] == ["Get"]
+        portal.shortcuts = False
+        with pytest.raises(KnownError, match="gives no keys to programs"):
+            await portal_version(address)
+    with pytest.raises(KnownError, match="has no portal"):
+        await portal_version(address)
 
 
 async def test_a_portal_that_does_not_answer_is_given_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,15 +336,17 @@ class Told:
     def notice(self, line: str) -> None:
         self._note(line)
 
+    def set_extra(self, **values: Any) -> None: ...
+
 
 async def test_the_end_of_the_portal_ends_the_talk(address: str) -> None:
     """From the bus to the conversation: what is held when the session ends does not go on talking."""
     told, shown = Told(), asyncio.Event()
     press = TalkPress(Rules(), told, asyncio.get_running_loop().time)
 
-    def show(keys: str, _note: str) -> None:
-        if keys:
-            assert keys == "Press F9"
+    def show(standing: Standing) -> None:
+        if standing.settled:
+            assert standing in (TALK_BOUND, Standing(note=standing.note))
             shown.set()
 
     async with portal_on(address) as portal:

@@ -60,6 +60,7 @@ class Portal:
 
     Attributes:
         registry: it has the registry. Likewise `shortcuts`.
+        stranger: the registry does not know the program.
         own_handles: it chooses the paths of its requests itself, as old ones do.
         late: responses come after the replies, not before.
         create: code of the response to the creation of a session.
@@ -74,6 +75,7 @@ class Portal:
 
     bus: MessageBus
     registry: bool = True
+    stranger: bool = False
     shortcuts: bool = True
     own_handles: bool = False
     late: bool = False
@@ -126,7 +128,11 @@ class Portal:
         if not self.answers:
             return True
         if message.interface == REGISTRY and self.registry:
+            if self.stranger:
+                return Message.new_error(message, f"{PORTAL}.Error.NotAllowed", "no such program")
             return Message.new_method_return(message)
+        if member == "Get" and self.shortcuts:
+            return Message.new_method_return(message, "v", [Variant("u", 1)])
         if message.interface == SHORTCUTS and self.shortcuts:
             return self._answer(message, member, body)
         return Message.new_error(message, UNKNOWN, "no such method")

@@ -12,8 +12,10 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import AudioSettings, Settings, VoiceSettings, WindowSettings
+from novadesk.chord import KeyDown, KeyUp, Origin, OtherDown
+from novadesk.config import AudioSettings, Settings, TalkSettings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode
+from novadesk.conversation.talkapi import KeyCount
 from novadesk.errors import KnownError, Reason
 from novadesk.models import (
     EVERYTHING,
@@ -45,20 +47,28 @@ QUITS = Settings(window=WindowSettings(close_to_tray=False))
 
 
 class RecordedIntents:
-    """Fits `Intents`; every call is noted as (name, arguments…)."""
+    """Fits `Intents`; every call is noted as (name, arguments…), but for the loss of the focus, which is counted."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.focus_lost = 0
 
     def take(self) -> list[tuple[Any, ...]]:
         calls, self.calls = self.calls, []
         return calls
 
-    def press_talk(self) -> None:
-        self.calls.append(("press_talk",))
+    def take_key(self, event: KeyDown | KeyUp | OtherDown) -> None:
+        if isinstance(event, OtherDown):
+            self.calls.append(("other",))
+        else:
+            assert event.key.origin is Origin.WINDOW
+            self.calls.append(("down" if isinstance(event, KeyDown) else "up", event.key.name))
 
-    def release_talk(self) -> None:
-        self.calls.append(("release_talk",))
+    def lose_focus(self) -> None:
+        self.focus_lost += 1
+
+    def toggle_talk(self) -> None:
+        self.calls.append(("toggle_talk",))
 
     def set_talk_mode(self, mode: TalkMode) -> None:
         self.calls.append(("set_talk_mode", mode))
@@ -123,6 +133,7 @@ class CannedRequests:
     broken: tuple[str, ...] = ()
     figures: tuple[Metric, ...] = ()
     hears: tuple[SoundTest, ...] = ()
+    counts: tuple[KeyCount, ...] = (KeyCount(),)
     test_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def conversations(
@@ -300,6 +311,27 @@ class CannedRequests:
         except asyncio.CancelledError:
             self.asked.append(("test cancelled",))
             raise
+
+    async def use_talk(self, settings: TalkSettings) -> None:
+        self.asked.append(("use_talk", settings))
+
+    async def try_keys(self, settings: TalkSettings, tell: Callable[[KeyCount], None]) -> KeyCount:
+        self.asked.append(("try_keys", settings))
+        for count in self.counts:
+            tell(count)
+        try:
+            await self.test_over.wait()
+        except asyncio.CancelledError:
+            self.asked.append(("key test cancelled",))
+            raise
+        return self.counts[-1]
+
+    async def ignore_keys(self) -> None:
+        self.asked.append(("ignore_keys",))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.asked.append(("keys heeded",))
 
     async def sound_figures(self) -> Sequence[Metric]:
         self.asked.append(("sound_figures",))

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QObject, QThread
 from pytestqt.qtbot import QtBot
 
+from novadesk.chord import OtherDown
 from novadesk.conversation.api import Phase, Snapshot, TalkMode
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
@@ -190,9 +191,10 @@ def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot, cl
 
 def test_wishes_reach_the_core_in_order_on_its_loop(qtbot: QtBot, core_loop: asyncio.AbstractEventLoop) -> None:
     recorded = RecordedIntents()
-    wishes = ThreadsafeIntents(core_loop, lambda: recorded)
-    wishes.press_talk()
-    wishes.release_talk()
+    wishes = ThreadsafeIntents(core_loop, lambda: recorded, lambda: recorded)
+    wishes.take_key(OtherDown())
+    wishes.toggle_talk()
+    wishes.lose_focus()
     wishes.set_talk_mode(TalkMode.HANDS_FREE)
     wishes.set_muted(True)
     wishes.stop_speaking()
@@ -205,9 +207,10 @@ def test_wishes_reach_the_core_in_order_on_its_loop(qtbot: QtBot, core_loop: asy
     done = threading.Event()
     core_loop.call_soon_threadsafe(done.set)
     assert done.wait(5)
+    assert recorded.focus_lost == 1
     assert recorded.calls == [
-        ("press_talk",),
-        ("release_talk",),
+        ("other",),
+        ("toggle_talk",),
         ("set_talk_mode", TalkMode.HANDS_FREE),
         ("set_muted", True),
         ("stop_speaking",),
@@ -224,5 +227,5 @@ def test_wishes_after_the_end_of_the_core_are_dropped() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     recorded = RecordedIntents()
-    ThreadsafeIntents(loop, lambda: recorded).quit()
+    ThreadsafeIntents(loop, lambda: recorded, lambda: recorded).quit()
     assert recorded.calls == []

@@ -1,41 +1,40 @@
 """The window by keyboard: talking cannot stick, every action has its key, Tab is never trapped."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from novadesk.config import Settings, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
-from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.talk_button import TalkHold, TalkSource
-from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
+from tests.ui.conftest import QUITS, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turns
 
 PRESS = QEvent.Type.KeyPress
 RELEASE = QEvent.Type.KeyRelease
 
 
+NO_MODIFIER = Qt.KeyboardModifier.NoModifier
+DOWN, UP = ("down", "space"), ("up", "space")
+
+
 def send(widget: QWidget, kind: QEvent.Type, key: Qt.Key, *, repeated: bool = False) -> None:
     text = " " if key == Qt.Key.Key_Space else ""
-    event = QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, text, repeated)
+    event = QKeyEvent(kind, key, NO_MODIFIER, text, repeated)
     QApplication.sendEvent(widget, event)
 
 
-def test_space_held_is_one_press_however_it_repeats(window: MainWindow, intents: RecordedIntents) -> None:
+def test_space_is_told_as_it_is_repeats_included(window: MainWindow, intents: RecordedIntents) -> None:
     talk = window.panel.controls.talk
     talk.setFocus()
+    intents.take()
     send(talk, PRESS, Qt.Key.Key_Space)
-    for _ in range(20):
+    for _ in range(2):
         send(talk, RELEASE, Qt.Key.Key_Space, repeated=True)
         send(talk, PRESS, Qt.Key.Key_Space, repeated=True)
-    assert intents.take() == [("press_talk",)]
     send(talk, RELEASE, Qt.Key.Key_Space)
-    assert intents.take() == [("release_talk",)]
+    assert intents.take() == [DOWN] * 3 + [UP]
 
 
 @pytest.mark.parametrize("name", ["turns", "history"])
@@ -46,113 +45,64 @@ def test_space_talks_from_the_lists_too(window: MainWindow, intents: RecordedInt
     widget.setFocus()
     send(widget, PRESS, Qt.Key.Key_Space)
     send(widget, RELEASE, Qt.Key.Key_Space)
-    assert intents.take() == [("press_talk",), ("release_talk",)]
+    assert intents.take() == [DOWN, UP]
 
 
 def test_space_in_a_text_field_is_a_space(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
     for field in (window.panel.composer.field, window.history.search):
         field.setFocus()
+        intents.take()
         qtbot.keyClicks(field, "a b")
         assert field.text() == "a b"
-    assert intents.take() == []
-
-
-def test_the_talk_key_works_everywhere_in_the_window(window: MainWindow, intents: RecordedIntents) -> None:
-    for widget in (window.panel.composer.field, window.panel.controls.mute, window.conversation.turns):
-        widget.setFocus()
-        send(widget, PRESS, Qt.Key.Key_F9)
-        send(widget, PRESS, Qt.Key.Key_F9, repeated=True)
-        send(widget, RELEASE, Qt.Key.Key_F9)
-        assert intents.take() == [("press_talk",), ("release_talk",)]
-
-
-@pytest.mark.parametrize(
-    ("hotkey", "note", "heard"), [("F9", "", 0), ("F9", "Works in this window only.", 2), ("", "", 2)]
-)
-def test_a_key_that_is_global_is_left_to_the_core(
-    window: MainWindow, intents: RecordedIntents, hotkey: str, note: str, heard: int
-) -> None:
-    window.show_snapshot(Snapshot(hotkey=hotkey, hotkey_note=note))
-    send(window, PRESS, Qt.Key.Key_F9)
-    send(window, RELEASE, Qt.Key.Key_F9)
-    assert len(intents.take()) == heard
-
-
-def test_another_talk_key_is_taken_from_the_settings(
-    qtbot: QtBot, bridge: Bridge, intents: RecordedIntents, requests: CannedRequests
-) -> None:
-    settings = Settings(talk=TalkSettings(key="scroll_lock"))
-    window = MainWindow(bridge, intents, requests, settings, lambda _settings: None)
-    send(window, PRESS, Qt.Key.Key_F9)
-    assert intents.take() == []
-    send(window, PRESS, Qt.Key.Key_ScrollLock)
-    assert intents.take() == [("press_talk",)]
-    assert window.talk_key == "Space or SCROLL_LOCK"
-    window.finish()
-    window.deleteLater()
-    drain()
-
-
-def test_losing_the_window_s_focus_releases(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
-    send(window, PRESS, Qt.Key.Key_Space)
-    other = QWidget()
-    qtbot.addWidget(other)
-    other.show()
-    other.activateWindow()
-    qtbot.waitUntil(lambda: not window.isActiveWindow())
-    assert intents.take() == [("press_talk",), ("release_talk",)]
-    send(window, RELEASE, Qt.Key.Key_Space)
-    assert intents.take() == []
-    other.close()
-
-
-def test_a_dialog_releases(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
-    qtbot.mousePress(window.panel.controls.talk, Qt.MouseButton.LeftButton)
-    window.show_settings()
-    assert window.door.window is not None
-    qtbot.waitUntil(lambda: not window.isActiveWindow())
-    assert intents.take() == [("press_talk",), ("release_talk",)]
-    window.door.window.close()
-    drain()
+        assert intents.take() == []
 
 
 def test_moving_into_a_text_field_while_space_is_held_releases(window: MainWindow, intents: RecordedIntents) -> None:
     window.panel.controls.talk.setFocus()
     send(window.panel.controls.talk, PRESS, Qt.Key.Key_Space)
     window.panel.composer.field.setFocus()
-    assert intents.take() == [("press_talk",), ("release_talk",)]
+    assert intents.take() == [DOWN, UP]
 
 
-def test_hiding_and_closing_release(window: MainWindow, intents: RecordedIntents) -> None:
-    window.settings.now = QUITS
-    send(window, PRESS, Qt.Key.Key_F9)
+def test_losing_the_window_s_focus_is_told(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    before = intents.focus_lost
+    other = QWidget()
+    qtbot.addWidget(other)
+    other.show()
+    other.activateWindow()
+    qtbot.waitUntil(lambda: not window.isActiveWindow())
+    assert intents.focus_lost > before
+    other.close()
+
+
+def test_a_dialog_and_a_menu_take_the_keys_away(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    before = intents.focus_lost
+    qtbot.mousePress(window.panel.controls.talk, Qt.MouseButton.LeftButton)
+    window.show_settings()
+    assert window.door.window is not None
+    qtbot.waitUntil(lambda: not window.isActiveWindow())
+    assert intents.take() == [("down", "talk button")]
+    assert intents.focus_lost > before
+    window.door.window.close()
+    drain()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    before = intents.focus_lost
+    window.history.show_new_menu()
+    qtbot.waitUntil(lambda: intents.focus_lost > before)
+    assert window.history.menu is not None
+    window.history.menu.close()
+
+
+def test_hiding_and_closing_are_told(window: MainWindow, intents: RecordedIntents) -> None:
+    before = intents.focus_lost
     window.hide()
-    assert intents.take() == [("press_talk",), ("release_talk",)]
+    assert intents.focus_lost > before
     window.show()
-    send(window, PRESS, Qt.Key.Key_F9)
+    window.settings.now = QUITS
+    before = intents.focus_lost
     window.close()
-    assert intents.take() == [("press_talk",), ("release_talk",), ("quit",)]
-
-
-@given(st.lists(st.tuples(st.sampled_from(["press", "release", "all"]), st.sampled_from(TalkSource))))
-def test_presses_and_releases_alternate_and_nothing_sticks(steps: list[tuple[str, TalkSource]]) -> None:
-    calls: list[str] = []
-    hold = TalkHold(lambda: calls.append("press"), lambda: calls.append("release"))
-    down: set[TalkSource] = set()
-    for what, source in steps:
-        if what == "press":
-            hold.press(source)
-            down.add(source)
-        elif what == "release":
-            hold.release(source)
-            down.discard(source)
-        else:
-            hold.release_all()
-            down.clear()
-        assert hold.held is bool(down)
-    assert calls == (["press", "release"] * len(calls))[: len(calls)]
-    hold.release_all()
-    assert len(calls) % 2 == 0
+    assert (intents.take(), intents.focus_lost) == ([("quit",)], before + 1)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_row_is_found_by_its_words(query: str, place: str) -> None:
 
 def test_values_are_shown_in_words() -> None:
     expected = {
-        "audio.volume": "100 %", "session.idle_s": "5 min", "talk.key": "f9", "talk.mute_key": "none",
+        "audio.volume": "100 %", "session.idle_s": "5 min", "talk.key": "F9", "talk.mute_key": "none",
         "history.keep_days": "For ever", "window.tray": "on", "audio.microphone": "System default",
         "voice.temperature": "0.70", "window.font_scale": "100 %", "backend.kind": "Practice partner on this computer",
     }  # fmt: skip
@@ -151,8 +151,8 @@ def test_what_is_used_later_is_said_until_it_is_as_at_the_start(opened: Settings
 def test_what_waits_for_a_new_connection_is_used_when_the_person_wants_it(
     opened: SettingsWindow, qtbot: QtBot, requests: CannedRequests
 ) -> None:
-    opened.edit(the_row("talk.key"), "f8")
-    view = view_of(opened, "talk.key")
+    opened.edit(the_row("session.concurrent"), 1)
+    view = view_of(opened, "session.concurrent")
     requests.error = KnownError(Reason.UNREACHABLE, "There is no way.", "Look for one.")
     qtbot.mouseClick(opened.using, Qt.MouseButton.LeftButton)
     assert not opened.using.isEnabled()
@@ -273,7 +273,13 @@ def test_a_setting_of_the_environment_is_named_and_left_alone(window: MainWindow
     live = window.settings
     live.now = live.started = the_row("backend.profile").with_value(live.now, "work")
     other = SettingsWindow(
-        live, window._bridge, window._requests, window.theme, window, variables={("backend", "profile"): "AWS_PROFILE"}
+        live,
+        window._bridge,
+        window._requests,
+        window._intents,
+        window.theme,
+        window,
+        variables={("backend", "profile"): "AWS_PROFILE"},
     )
     view = view_of(other, "backend.profile")
     other.edit(the_row("backend.kind"), BackendKind.BEDROCK)

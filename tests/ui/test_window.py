@@ -102,11 +102,11 @@ def test_the_person_s_title_wins_over_the_label(window: MainWindow, conversation
 def test_holding_the_button_talks(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
     talk = window.panel.controls.talk
     qtbot.mousePress(talk, Qt.MouseButton.LeftButton)
-    assert intents.take() == [("press_talk",)]
+    assert intents.take() == [("down", "talk button")]
     qtbot.mouseMove(talk, QPoint(300, 300))
     assert intents.take() == []
     qtbot.mouseRelease(talk, Qt.MouseButton.LeftButton, pos=QPoint(300, 300))
-    assert intents.take() == [("release_talk",)]
+    assert intents.take() == [("up", "talk button")]
 
 
 def test_the_right_button_does_not_talk(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
@@ -114,11 +114,9 @@ def test_the_right_button_does_not_talk(window: MainWindow, qtbot: QtBot, intent
     assert intents.take() == []
 
 
-def test_a_screen_reader_s_press_talks_until_the_next_one(window: MainWindow, intents: RecordedIntents) -> None:
+def test_a_screen_reader_s_press_begins_or_ends_a_talk(window: MainWindow, intents: RecordedIntents) -> None:
     window.panel.controls.talk.click()
-    assert intents.take() == [("press_talk",)]
-    window.panel.controls.talk.click()
-    assert intents.take() == [("release_talk",)]
+    assert intents.take() == [("toggle_talk",)]
 
 
 def test_the_ring_shows_the_microphone_only_while_it_is_heard(window: MainWindow, conversation: Conversation) -> None:
@@ -182,8 +180,8 @@ def test_mute_stop_talk_and_typing_work_in_every_phase(
     assert intents.take() == [
         ("set_muted", True),
         ("stop_speaking",),
-        ("press_talk",),
-        ("release_talk",),
+        ("down", "talk button"),
+        ("up", "talk button"),
         ("say", "hi"),
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from novadesk.app.diagnosis import Diagnosis
-from novadesk.app.talkkey import TalkPress
+from novadesk.app.talkpress import TalkPress
 from novadesk.app.upkeep import Upkeep
 from novadesk.chord import Origin
 from novadesk.conversation.api import Snapshot

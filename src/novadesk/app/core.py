@@ -19,16 +19,20 @@ from novadesk.app.remotecopy import FreshArchive, RemoteCopy
 from novadesk.app.scenarioshelf import ScenarioShelf
 from novadesk.app.shelf import OpenShelf
 from novadesk.app.soundtest import sound_figures, try_sound
-from novadesk.app.talkkey import TalkKey, TalkPress
+from novadesk.app.talkkey import TalkKey, rules_of
+from novadesk.app.talkpress import TalkPress
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
-from novadesk.config import AudioSettings, Settings
+from novadesk.chord import Action
+from novadesk.config import AudioSettings, Settings, TalkSettings
 from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import Sound
 from novadesk.conversation.record import lost_line
+from novadesk.conversation.talkapi import KeyCount
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
-from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
+from novadesk.desktop.hotkeys.base import Standing
+from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
@@ -171,9 +175,8 @@ class Core(OpenShelf, ScenarioShelf):
         self._stack.push_async_callback(self._remote_copy.stop)
         sound = self._make_engine() if start.sound is None else start.sound
         self.controller = self._make_controller(database, practice, sound)
-        talk = self._settings.talk
-        rules = Rules(press=talk.press, max_talk_s=talk.max_talk_s)
-        self.talk = TalkPress(rules, self.controller, self._clock.now)
+        self.talk = TalkPress(rules_of(self._settings.talk), self.controller, self._clock.now)
+        self._talk_key = TalkKey(self._settings.talk, self.talk, self._show_keys)
         await self.controller.start(
             handle=_checked(start.handle, self._clock),
             fresh=start.fresh,
@@ -265,9 +268,9 @@ class Core(OpenShelf, ScenarioShelf):
     async def _open_doors(self, start: Start) -> None:
         """Let the talk key and other processes in, last: whoever comes through finds everything there."""
         if start.talk_key:
-            talk_key = TalkKey(self._settings.talk, self.talk, self._show_keys)
-            talk_key.start()
-            self._stack.push_async_callback(talk_key.stop)
+            self.talk.show()
+            self._talk_key.start()
+            self._stack.push_async_callback(self._talk_key.stop)
 
         hosts = route_to(voice_host(self._settings))
         watch = WakeupWatch(self._on_wakeup, address=lambda: own_address(hosts))
@@ -302,6 +305,20 @@ class Core(OpenShelf, ScenarioShelf):
         """Open these devices for a test, beside those of the conversation."""
         await try_sound(own_command("engine"), devices, hear, soundwatch_command())
 
+    async def use_talk(self, settings: TalkSettings) -> None:
+        """Take presses this way from now on, and bind these keys."""
+        self._settings = replace(self._settings, talk=settings)
+        self.controller.use_release_tail(settings.release_tail_ms / 1000)
+        await self._talk_key.use(settings)
+
+    async def try_keys(self, settings: TalkSettings, tell: Callable[[KeyCount], None]) -> KeyCount:
+        """Count presses and releases of these keys for a while, during which they do nothing else."""
+        return await self._talk_key.try_keys(settings, tell)
+
+    async def ignore_keys(self) -> None:
+        """Let no key do anything until this is cancelled."""
+        await self.talk.ignore_keys()
+
     async def sound_figures(self) -> Sequence[Metric]:
         """Return how the sound has done since the devices were opened; nothing while they are closed."""
         if self._engine is None:
@@ -327,8 +344,11 @@ class Core(OpenShelf, ScenarioShelf):
         self.talk.see(snapshot)
         self._publish(snapshot)
 
-    def _show_keys(self, keys: str, note: str) -> None:
-        self.controller.set_extra(hotkey=keys, hotkey_note=note)
+    def _show_keys(self, standing: Standing) -> None:
+        talk, mute = (
+            tuple(words for does, words in standing.triggers if does is action) for action in (Action.TALK, Action.MUTE)
+        )
+        self.controller.set_extra(hotkeys=talk, mute_hotkeys=mute, hotkey_note=standing.note)
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         """Wait no longer: the network is another one, or the computer slept."""

@@ -12,6 +12,7 @@ from novadesk import permission
 from novadesk.app.access import try_parts, try_store, try_voice
 from novadesk.app.backend import make_practice
 from novadesk.app.command import own_command
+from novadesk.app.doctor_keys import examine_talk_key
 from novadesk.app.output import put, put_note
 from novadesk.audio.client import EngineSound
 from novadesk.config import Settings
@@ -87,6 +88,7 @@ async def _examine(folders: Folders) -> list[Finding]:
     await check("sound", lambda: _sound(settings or Settings()), needed=False)
     await check("keyring", lambda: _keyring(folders), needed=False)
     await check("display", _display, needed=False)
+    await check("talk key", lambda: examine_talk_key((settings or Settings()).talk), needed=False)
     return findings
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 os.environ.setdefault("QT_API", "pyside6")
 
@@ -23,12 +23,11 @@ from novadesk.app.heap import settled_heap
 from novadesk.app.later import Later, Questions, Wishes
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
-from novadesk.app.talkkey import TalkPress, window_key
-from novadesk.chord import KeyDown, KeyUp, Origin, parse_bindings
+from novadesk.chord import parse_bindings
 from novadesk.config import Settings
-from novadesk.conversation.api import Intents, Requests, TalkMode
+from novadesk.conversation import api
+from novadesk.conversation.api import Intents, Requests
 from novadesk.daemon import DaemonCall
-from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Wish, Wished
 from novadesk.desktop.instance import CoreLock
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
@@ -105,14 +104,6 @@ class _Hall:
     steps: "FirstSteps"
 
 
-class _LateDoors:
-    """Fits `Doors` before there is a core."""
-
-    def __init__(self, later: Later[_Hall]) -> None:
-        self.controller = cast(Intents, Wishes(later, lambda hall: hall.core.controller))
-        self.talk = cast(TalkPress, Wishes(later, lambda hall: hall.core.talk))
-
-
 @dataclass(slots=True)
 class _Desktop:
     """The window's life: window up, core up, wait for quit, window down, core down."""
@@ -141,7 +132,7 @@ class _Desktop:
         keeper = SettingsKeeper(self.folders.settings_file, tell)
         watch = LoopWatch(asyncio.get_running_loop(), tell_stall, threshold_s=WINDOW_STALL_S)
         first = self._is_first()  # then nothing is connected, and no microphone open, before its steps are over
-        window = self._make_window(bridge, later, TalkIntents(core_loop, _LateDoors(later)), keeper, first=first)
+        window = self._make_window(bridge, later, _make_intents(core_loop, later), keeper, first=first)
         core: Core | None = None
         shown = [window]  # empty once it is closed for good
         try:
@@ -207,69 +198,17 @@ class _Desktop:
         return not self.hidden and not any(file.exists() for file in used)
 
 
+def _make_intents(core_loop: asyncio.AbstractEventLoop, later: Later[_Hall]) -> ThreadsafeIntents:
+    """Return what takes wishes before there is a core; other settings may put other doors in their place."""
+    wishes = cast(api.Wishes, Wishes(later, lambda hall: hall.core.controller))
+    talking = cast(api.Talking, Wishes(later, lambda hall: hall.core.talk))
+    return ThreadsafeIntents(core_loop, lambda: wishes, lambda: talking)
+
+
 def _keep(keeper: SettingsKeeper, settings: Settings) -> None:
     """Have settings written; a key that nobody can press is refused here, and not at the next start."""
     parse_bindings(settings.talk.key, settings.talk.mute_key)
     keeper.keep(settings)
-
-
-class Doors(Protocol):
-    """What of the core takes wishes; other settings may put others in their place."""
-
-    @property
-    def controller(self) -> Intents:
-        """Return who takes wishes."""
-        ...
-
-    @property
-    def talk(self) -> TalkPress:
-        """Return the press state."""
-        ...
-
-
-class TalkIntents(ThreadsafeIntents):
-    """`Intents` of the window whose talk and mute meet every other key in the press state.
-
-    Args:
-        loop: the core's loop.
-        doors: the core.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, doors: Doors) -> None:
-        super().__init__(loop, lambda: doors.controller)
-        self._doors = doors
-
-    @property
-    def _talk(self) -> TalkPress:
-        return self._doors.talk
-
-    def press_talk(self) -> None:
-        """Begin to talk until `release_talk`, whatever a press of the key does."""
-        self._hand(self._talk.take, Wished(wish=Wish.START, origin=Origin.WINDOW))
-
-    def release_talk(self) -> None:
-        """End the talk, whoever began it."""
-        self._hand(self._talk.take, Wished(wish=Wish.STOP, origin=Origin.WINDOW))
-
-    def set_talk_mode(self, mode: TalkMode) -> None:
-        """Choose between hold-to-talk and hands-free; a change ends a talk."""
-        self._hand(self._talk.set_talk_mode, mode)
-
-    def set_muted(self, muted: bool) -> None:
-        """Mute, or unmute once no mute key is held any more."""
-        self._hand(self._talk.take, MuteWished(on=muted))
-
-    def key_down(self, name: str, *, bare: bool = False) -> None:
-        """Take a key of the window that is down, repeats included; `bare` for one that is a modifier."""
-        self._hand(self._talk.take, KeyDown(key=window_key(name, bare=bare)))
-
-    def key_up(self, name: str, *, bare: bool = False) -> None:
-        """Take a key of the window that came up."""
-        self._hand(self._talk.take, KeyUp(key=window_key(name, bare=bare)))
-
-    def lose_focus(self) -> None:
-        """Take that the window sees no keys any more."""
-        self._hand(self._talk.take, Lost(loss=Loss.FOCUS))
 
 
 async def _raise_soon(folders: Folders, *, hidden: bool) -> bool:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from novadesk.config import AudioSettings, EchoSetting, Settings, VoiceSettings
+from novadesk.chord import KeyDown, KeyUp, OtherDown
+from novadesk.config import AudioSettings, EchoSetting, PressSetting, Settings, VoiceSettings
 from novadesk.conversation.historyapi import HistoryRequests
+from novadesk.conversation.talkapi import TalkRequests
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, InputTrouble, Role, Turn
@@ -124,7 +126,11 @@ class Snapshot:
         hears_itself: the assistant seems to hear its own voice; a headset helps, or taking turns.
         loud_echo_db: how much louder the speaker reaches the microphone than the person, where that is far too much.
         echo: what is done about the speaker's sound in the microphone.
+        press: what a press of a talk key, or of the talk button, does.
+        talk_locked: the talk goes on until the next press, though nothing is held.
         sound_opening: the devices are being opened; an absent microphone may still come.
+        hotkeys: the keys that talk whichever window has the focus, by name or in the desktop's words; likewise
+            `mute_hotkeys`, and `hotkey_note` says why some do not.
         store_note: what came of a repair of the store, or what is wrong with it.
         settings_note: what the person should know of the settings file: a broken one, or one that cannot be written.
         history_note: what was deleted for its age, or empty.
@@ -142,6 +148,8 @@ class Snapshot:
     microphone: MicrophoneState = MicrophoneState.ABSENT
     talk_mode: TalkMode = TalkMode.HOLD
     talking: bool = False
+    press: PressSetting = PressSetting.HOLD
+    talk_locked: bool = False
     sound_opening: bool = False
     backend: BackendKind = BackendKind.PRACTICE
     backend_name: str = ""
@@ -170,7 +178,8 @@ class Snapshot:
     store_note: str = ""
     settings_note: str = ""
     history_note: str = ""
-    hotkey: str = ""
+    hotkeys: tuple[str, ...] = ()
+    mute_hotkeys: tuple[str, ...] = ()
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()
     answer_s: float | None = None
@@ -185,15 +194,19 @@ class Snapshot:
     pulling: tuple[int, int] | None = None
 
 
-class Intents(Protocol):
-    """The person's wishes. Every call returns at once; its effect shows in the next snapshot."""
+class Talking(Protocol):
+    """The window's part in who talks. Every call returns at once; its effect shows in the next snapshot."""
 
-    def press_talk(self) -> None:
-        """Begin to talk: the gate opens, an answer being played stops."""
+    def take_key(self, event: KeyDown | KeyUp | OtherDown) -> None:
+        """Take what a key of the window did, repeats included; what follows from it is not the window's to decide."""
         ...
 
-    def release_talk(self) -> None:
-        """Stop talking: the gate closes after the release tail."""
+    def lose_focus(self) -> None:
+        """Take that the window sees no keys any more."""
+        ...
+
+    def toggle_talk(self) -> None:
+        """Begin or end a talk, without a key that is held."""
         ...
 
     def set_talk_mode(self, mode: TalkMode) -> None:
@@ -201,8 +214,12 @@ class Intents(Protocol):
         ...
 
     def set_muted(self, muted: bool) -> None:
-        """Mute or unmute; muted sends silence."""
+        """Mute, or unmute once no mute key is held any more; muted sends silence."""
         ...
+
+
+class Wishes(Protocol):
+    """What else the person wants. Every call returns at once; its effect shows in the next snapshot."""
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1, until the program ends; the settings keep it for the next start."""
@@ -261,6 +278,10 @@ class Intents(Protocol):
         ...
 
 
+class Intents(Talking, Wishes, Protocol):
+    """All that a window may want."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     """Names of the sound devices, as the settings store them; the first of each is the system's default."""
@@ -301,7 +322,7 @@ class ScenarioList:
     broken: tuple[str, ...] = ()
 
 
-class Requests(HistoryRequests, Protocol):
+class Requests(HistoryRequests, TalkRequests, Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
 
     async def devices(self) -> Devices:

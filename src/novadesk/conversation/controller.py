@@ -1,6 +1,6 @@
 """The asyncio shell of a conversation: carries out what the lifecycle decides and publishes snapshots.
 
-Everything here runs on the core loop. Wishes (`Intents`) and device reports (`SoundListener`) return at once; what
+Everything here runs on the core loop. Wishes and device reports (`SoundListener`) return at once; what
 takes time is a chore, done one after another, or a task of a wire session.
 """
 
@@ -37,7 +37,7 @@ WATCH_S = 1.0
 
 
 class Controller:
-    """Runs the open conversation; fits `Intents`.
+    """Runs the open conversation; fits `Wishes`.
 
     Args:
         settings: backend, voice and talk settings.
@@ -192,7 +192,7 @@ class Controller:
         return self._driver.promptness
 
     def set_extra(self, **values: Any) -> None:
-        """Set snapshot fields that others own: pending_sync, keyring_note, hotkey, hotkey_note."""
+        """Set snapshot fields that others own: pending_sync, keyring_note, hotkeys and the like."""
         self._view.extra(**values)
         self._changed()
 
@@ -251,6 +251,10 @@ class Controller:
         """Mute or unmute; muted sends silence."""
         self._driver.uplink.muted = muted
         self._changed()
+
+    def use_release_tail(self, seconds: float) -> None:
+        """Keep the gate open for so long after release from now on."""
+        self._driver.uplink.tail_s = seconds
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1."""

@@ -64,6 +64,7 @@ class Uplink:
         held_s: most that is kept; the oldest voice goes last, and is counted when no wire session took it.
 
     Attributes:
+        tail_s: how long the gate stays open after release.
         spoken_at: when a voice was captured last, whatever became of it.
     """
 
@@ -77,7 +78,7 @@ class Uplink:
         self._loudest: float | None = None
         self.spoken_at = float("-inf")
         self._flow = Flow.DROPPED
-        self._tail_s = release_tail_s
+        self.tail_s = release_tail_s
         self._tail_until = float("-inf")
         self._kept: deque[_Kept] = deque()
         self._most = max(1, round(held_s / FRAME_S))
@@ -118,7 +119,7 @@ class Uplink:
         """Close the gate after the release tail."""
         if self.talking:
             self.talking = False
-            self._tail_until = now + self._tail_s
+            self._tail_until = now + self.tail_s
 
     def hold(self) -> None:
         """Keep frames until `go_live`."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
+from novadesk.chord import KeyDown, KeyUp, OtherDown
 from novadesk.config import VoiceSettings
-from novadesk.conversation.api import Intents, Snapshot, TalkMode
+from novadesk.conversation.api import Snapshot, Talking, TalkMode, Wishes
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.scenario import Chosen
 
@@ -213,80 +214,95 @@ class ThreadsafeIntents:
 
     Args:
         loop: the core's loop; once it is closed, wishes are dropped.
-        find_intents: returns the core's own object, which is touched on its loop only.
+        find_wishes: returns the core's own object, which is touched on its loop only.
+        find_talking: likewise; every key meets in it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, find_intents: Callable[[], Intents]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        find_wishes: Callable[[], Wishes],
+        find_talking: Callable[[], Talking],
+    ) -> None:
         self._loop = loop
-        self._find_intents = find_intents
+        self._find_wishes = find_wishes
+        self._find_talking = find_talking
 
     @property
-    def _intents(self) -> Intents:
-        return self._find_intents()
+    def _wishes(self) -> Wishes:
+        return self._find_wishes()
 
-    def press_talk(self) -> None:
-        """Hand on `press_talk`."""
-        self._hand(self._intents.press_talk)
+    @property
+    def _talking(self) -> Talking:
+        return self._find_talking()
 
-    def release_talk(self) -> None:
-        """Hand on `release_talk`."""
-        self._hand(self._intents.release_talk)
+    def take_key(self, event: KeyDown | KeyUp | OtherDown) -> None:
+        """Hand on `take_key`."""
+        self._hand(self._talking.take_key, event)
+
+    def lose_focus(self) -> None:
+        """Hand on `lose_focus`."""
+        self._hand(self._talking.lose_focus)
+
+    def toggle_talk(self) -> None:
+        """Hand on `toggle_talk`."""
+        self._hand(self._talking.toggle_talk)
 
     def set_talk_mode(self, mode: TalkMode) -> None:
         """Hand on `set_talk_mode`."""
-        self._hand(self._intents.set_talk_mode, mode)
+        self._hand(self._talking.set_talk_mode, mode)
 
     def set_muted(self, muted: bool) -> None:
         """Hand on `set_muted`."""
-        self._hand(self._intents.set_muted, muted)
+        self._hand(self._talking.set_muted, muted)
 
     def set_volume(self, volume: float) -> None:
         """Hand on `set_volume`."""
-        self._hand(self._intents.set_volume, volume)
+        self._hand(self._wishes.set_volume, volume)
 
     def stop_speaking(self) -> None:
         """Hand on `stop_speaking`."""
-        self._hand(self._intents.stop_speaking)
+        self._hand(self._wishes.stop_speaking)
 
     def say(self, text: str) -> None:
         """Hand on `say`."""
-        self._hand(self._intents.say, text)
+        self._hand(self._wishes.say, text)
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """Hand on `new_conversation`."""
-        self._hand(lambda: self._intents.new_conversation(private=private, scenario=scenario))
+        self._hand(lambda: self._wishes.new_conversation(private=private, scenario=scenario))
 
     def change_scenario(self, scenario: Chosen | None) -> None:
         """Hand on `change_scenario`."""
-        self._hand(self._intents.change_scenario, scenario)
+        self._hand(self._wishes.change_scenario, scenario)
 
     def use_voice(self, settings: VoiceSettings) -> None:
         """Hand on `use_voice`."""
-        self._hand(self._intents.use_voice, settings)
+        self._hand(self._wishes.use_voice, settings)
 
     def open_conversation(self, handle: str) -> None:
         """Hand on `open_conversation`."""
-        self._hand(self._intents.open_conversation, handle)
+        self._hand(self._wishes.open_conversation, handle)
 
     def pause_conversation(self) -> None:
         """Hand on `pause_conversation`."""
-        self._hand(self._intents.pause_conversation)
+        self._hand(self._wishes.pause_conversation)
 
     def resume_conversation(self) -> None:
         """Hand on `resume_conversation`."""
-        self._hand(self._intents.resume_conversation)
+        self._hand(self._wishes.resume_conversation)
 
     def end_conversation(self) -> None:
         """Hand on `end_conversation`."""
-        self._hand(self._intents.end_conversation)
+        self._hand(self._wishes.end_conversation)
 
     def try_now(self) -> None:
         """Hand on `try_now`."""
-        self._hand(self._intents.try_now)
+        self._hand(self._wishes.try_now)
 
     def quit(self) -> None:
         """Hand on `quit`."""
-        self._hand(self._intents.quit)
+        self._hand(self._wishes.quit)
 
     def _hand[*Given](self, call: Callable[[*Given], None], *arguments: *Given) -> None:
         try:

@@ -8,6 +8,7 @@ from novadesk.ui import tokens
 from novadesk.ui.answer_time import answer_words, delay_words
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr, trn, written
+from novadesk.ui.key_names import trigger_words
 from novadesk.ui.scenario_badge import in_force_words
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
@@ -86,7 +87,7 @@ class DetailsView(QFrame):
             "device": tr(snapshot.device_note),
             "input": sound_note(snapshot),
             "speaker": snapshot.speaker_name,
-            "key": snapshot.hotkey.upper(),
+            "key": " · ".join(trigger_words(key) for key in snapshot.hotkeys),
             "key_note": tr(snapshot.hotkey_note),
             "speech_in": _number(tokens_used.speech_in),
             "speech_out": _number(tokens_used.speech_out),

@@ -36,9 +36,11 @@ class LiveSettings(QObject):
         now: the settings as they are used.
         started: those that the program began with.
         in_force: those that the core was built with last, and the voice of its wire session.
+        talk_changed: other talk settings are used.
     """
 
     keeping_changed = Signal(object)
+    talk_changed = Signal(object)
     changed = Signal()
 
     def __init__(
@@ -75,6 +77,9 @@ class LiveSettings(QObject):
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
         if settings.voice != before.voice:
             self._intents.use_voice(settings.voice)
+        if settings.talk != before.talk:
+            self.talk_changed.emit(settings.talk)
+            self._bridge.ask(lambda: self._requests.use_talk(settings.talk), _nothing, _nothing, owner=self)
         if settings.audio != before.audio:
             self._volume.set_volume(settings.audio.volume)
             self._use_sound()

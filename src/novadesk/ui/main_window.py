@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QKeySequence
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
-from novadesk.config import Settings
+from novadesk.config import Settings, TalkSettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.ui.about_dialog import AboutDialog
@@ -29,10 +29,10 @@ from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_door import SettingsDoor
 from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.tab_order import next_pane, order_tabs
-from novadesk.ui.talk_button import TalkHold, TalkSource
 from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.volume import STEP
 from novadesk.ui.welcome import Welcome
+from novadesk.ui.window_keys import WindowKeys, is_plain_space
 from novadesk.ui.wizard import Wizard
 
 
@@ -72,14 +72,17 @@ class MainWindow(QMainWindow):
         self._lateness.came.connect(self._on_late)
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self, window=settings.window)
-        self.hold = TalkHold(intents.press_talk, intents.release_talk)
+        self.keys = WindowKeys(intents, settings.talk, self)
         self.dialog: AboutDialog | Wizard | None = None
         self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
         self._make_parts(settings.audio.volume)
         self.settings = self._make_settings(settings, save_settings)
-        self.door = SettingsDoor(self.settings, bridge, requests, self.theme, self, self.show_diagnostics, steps)
+        self.door = SettingsDoor(
+            self.settings, bridge, requests, intents, self.theme, self, self.show_diagnostics, steps
+        )
         self.history.show_keeping(settings.history)
+        self.settings.talk_changed.connect(self._on_talk_changed)
         self.scenarios = self._make_scenarios()
         self.background = Background(
             self, intents, self.theme, self.settings, quit_wanted=self.ask_to_quit, wanted=self.come_forward
@@ -132,12 +135,8 @@ class MainWindow(QMainWindow):
         """Return what to hold, as people read it; Space writes while a text field has the focus."""
         return self._keys(typing=isinstance(QApplication.focusWidget(), QLineEdit))
 
-    @property
-    def _key(self) -> str:
-        return self.settings.in_force.talk.key
-
     def _keys(self, *, typing: bool = False) -> str:
-        key = self._key.upper()
+        key = self.keys.words
         if typing:
             return key or tr("the button")
         return tr("Space or {key}", key=key) if key else tr("Space")
@@ -170,7 +169,8 @@ class MainWindow(QMainWindow):
         self.door.close()
         self.background.finish()
         self.settings.keep_volume()
-        self.hold.release_all()
+        self.keys.events.watch(None)
+        self.keys.leave()
         if self.diagnostics is not None:
             self.diagnostics.close()
         self.close()
@@ -233,30 +233,27 @@ class MainWindow(QMainWindow):
         next_pane(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        source = self._talk_source(event)
-        if source is None:
+        if is_plain_space(event):
+            self.keys.press_space()
+        else:
             super().keyPressEvent(event)
-        elif not event.isAutoRepeat():
-            self.hold.press(source)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        source = self._talk_source(event)
-        if source is None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.keys.release_space()
+        else:
             super().keyReleaseEvent(event)
-        elif not event.isAutoRepeat():
-            self.hold.release(source)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: D102
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
-            self.hold.release_all()
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
+        super().showEvent(event)
+        self.keys.events.watch(self.windowHandle())
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102
         super().hideEvent(event)
-        self.hold.release_all()
+        self.keys.leave()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102
-        self.hold.release_all()
+        self.keys.leave()
         if self._finished:
             super().closeEvent(event)
             return
@@ -264,30 +261,18 @@ class MainWindow(QMainWindow):
         if not self.background.take_close():
             self.ask_to_quit()
 
-    def _on_late(self) -> None:
+    def _on_talk_changed(self, settings: TalkSettings) -> None:
+        self.keys.use(settings)
         self.show_snapshot(self.snapshot)
 
-    def _talk_source(self, event: QKeyEvent) -> TalkSource | None:
-        if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            held = {Qt.Key.Key_Space: TalkSource.SPACE}.get(Qt.Key(event.key()))
-            return held if held is not None and self.hold.holds(held) else None
-        if event.key() == Qt.Key.Key_Space:
-            return TalkSource.SPACE
-        if self._key_is_global:
-            return None
-        key = self._key.lower().replace("_", "").replace(" ", "")
-        return TalkSource.KEY if key and QKeySequence(event.key()).toString().lower() == key else None
-
-    @property
-    def _key_is_global(self) -> bool:
-        """A key that works everywhere is heard by the core; pressing it here must not count twice."""
-        return bool(self.snapshot.hotkey) and not self.snapshot.hotkey_note
+    def _on_late(self) -> None:
+        self.show_snapshot(self.snapshot)
 
     def _make_parts(self, volume: float) -> None:
         theme, intents = self.theme, self._intents
         self.header = Header(intents, theme, self)
         self.conversation = ConversationView(self._bridge, self._requests, theme, self)
-        self.panel = SessionPanel(intents, theme, self.hold, volume, self)
+        self.panel = SessionPanel(intents, theme, volume, self)
         self.history = HistoryView(self._bridge, intents, self._requests, theme, self)
         self.details = DetailsView(theme, self)
         middle = QWidget(self)
@@ -414,6 +399,6 @@ class MainWindow(QMainWindow):
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         """Let go of Space when a text field takes it."""
         if isinstance(new, QLineEdit) or new is None:
-            self.hold.release(TalkSource.SPACE)
+            self.keys.release_space()
         if not self._finished and self.talk_key != self._shown_key:
             self.show_snapshot(self.snapshot)

@@ -24,7 +24,7 @@ from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntent
 from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
 from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
-from novadesk.ui.preview_settings import settings_scenes
+from novadesk.ui.preview_settings import keys_scenes, settings_scenes
 from novadesk.ui.theme import Scheme
 from novadesk.ui.wizard import Wizard
 from novadesk.ui.wizard_access import AccessPage
@@ -181,6 +181,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "scrolled": (by_name["long"], _scrolled),
         "details": (ready, _details),
         **{name: (ready, act) for name, act in settings_scenes().items()},
+        **keys_scenes(ready),
         "answer_time": (ready, _answer_time),
         "narrow_sound": (by_name["silent_microphone"], _sized(400, 560)),
         "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),

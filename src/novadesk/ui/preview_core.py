@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, VoiceSettings
+from novadesk.chord import KeyDown, KeyUp, OtherDown
+from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings, VoiceSettings
 from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode, Unit
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
+from novadesk.conversation.talkapi import KeyCount
 from novadesk.permission import policy
 from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.ui.preview_history import PreviewHistory
@@ -122,6 +124,19 @@ class PreviewRequests(PreviewHistory):
         hear(SoundTest(microphone=devices.microphone or "Built-in Microphone", speaker="Built-in Speakers", level=0.05))
         await asyncio.Event().wait()
 
+    async def use_talk(self, settings: TalkSettings) -> None:
+        """Do nothing."""
+
+    async def try_keys(self, settings: TalkSettings, tell: Callable[[KeyCount], None]) -> KeyCount:  # noqa: ARG002
+        """Hear a key that was pressed three times and is down."""
+        tell(KeyCount(presses=3, releases=2))
+        await asyncio.Event().wait()
+        return KeyCount()
+
+    async def ignore_keys(self) -> None:
+        """Do nothing."""
+        await asyncio.Event().wait()
+
     async def sound_figures(self) -> Sequence[Metric]:
         """Return an ordinary minute."""
         return make_sound_figures()
@@ -176,10 +191,13 @@ class PreviewSteps:
 class SilentIntents:
     """Take every wish and do nothing."""
 
-    def press_talk(self) -> None:
+    def take_key(self, event: KeyDown | KeyUp | OtherDown) -> None:
         """Do nothing."""
 
-    def release_talk(self) -> None:
+    def lose_focus(self) -> None:
+        """Do nothing."""
+
+    def toggle_talk(self) -> None:
         """Do nothing."""
 
     def set_talk_mode(self, mode: TalkMode) -> None:

@@ -91,7 +91,7 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         microphone_name="PulseAudio: USB Headset",
         speaker_name="PulseAudio: Built-in Speakers",
         device_note="The microphone of the settings, Studio Mic, is not connected.",
-        hotkey="F9",
+        hotkeys=("f9",),
         pending_sync=5,
         recovered_turns=4,
         answer_s=0.92,
@@ -100,7 +100,7 @@ def scenes(now_ms: int) -> dict[str, Snapshot]:
         store_revision=1,
     )
     return {
-        "idle": Snapshot(backend_name="Practice partner (local)", store_revision=1, hotkey="F9"),
+        "idle": Snapshot(backend_name="Practice partner (local)", store_revision=1, hotkeys=("f9",)),
         "ready": ready,
         "ended": replace(ready, phase=Phase.ENDED, microphone=MicrophoneState.ABSENT, turns=turns),
         "long": replace(ready, turns=make_turns(200, handle=conversation.handle, now_ms=now_ms), recovered_turns=200),

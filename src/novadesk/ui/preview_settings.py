@@ -1,18 +1,24 @@
 """The settings in the states that are worth a look."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
 from novadesk.config import AudioSettings, EchoSetting, SensitivitySetting, Settings, VoiceSettings
+from novadesk.conversation.api import Snapshot
 from novadesk.models import BackendKind
 from novadesk.settings_export import export_text
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.setting_extras import TalkKeyRow
+from novadesk.ui.setting_fields import KeysField
 from novadesk.ui.setting_rows import Page
 from novadesk.ui.setting_table import row_of
 
 type Act = Callable[[MainWindow], Awaitable[QWidget]]
+
+_NO_PORTAL = "This desktop has no portal, which is how programs get keys under Wayland."
 
 
 def settings_scenes() -> dict[str, Act]:
@@ -26,11 +32,32 @@ def settings_scenes() -> dict[str, Act]:
     }
 
 
+def keys_scenes(ready: Snapshot) -> dict[str, tuple[Snapshot, Act]]:
+    """Return the talk keys where the desktop tells of none, while they are tried and one more is asked for."""
+    return {"settings_keys": (replace(ready, hotkeys=(), hotkey_note=_NO_PORTAL), _trying_keys)}
+
+
 async def _testing(window: MainWindow) -> QWidget:
     window.show_sound_settings()
     if window.door.window is not None:
         window.door.window.test.toggle()
     return window.door.window or window
+
+
+async def _trying_keys(window: MainWindow) -> QWidget:
+    window.show_settings("talk", "key")
+    made = window.door.window
+    talk, mute = row_of("talk", "key"), row_of("talk", "mute_key")
+    if made is None or talk is None or mute is None:
+        return window
+    made.resize(made.width(), window.theme.px(1100))
+    made.edit(talk, "f9, right_ctrl, ctrl+space")
+    if isinstance(field := made.page.views[mute].field, KeysField):
+        field.list.add.toggle()
+    if isinstance(made.page.extra, TalkKeyRow):
+        made.page.extra.standing.show_snapshot(window.snapshot)
+        made.page.extra.test.toggle()
+    return made
 
 
 def _settings(page: Page) -> Act:

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from novadesk.chord import KeyDown, KeyUp
+from novadesk.config import PressSetting
 from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
@@ -22,9 +24,10 @@ from novadesk.ui.controls import IconButton, ShapeLabel, TextField
 from novadesk.ui.i18n import tr
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
-from novadesk.ui.talk_button import TalkButton, TalkHold, TalkSource, loudness
+from novadesk.ui.talk_button import TalkButton, loudness
 from novadesk.ui.theme import Theme
 from novadesk.ui.volume import VolumeControl
+from novadesk.ui.window_keys import BUTTON
 
 _UNHEARD_MS = 2000
 _SPEECH = 0.6
@@ -93,20 +96,17 @@ class ErrorBar(QFrame):
 class Controls(QWidget):
     """Mute, talk and stop; how to talk; how loud and how fast answers come."""
 
-    def __init__(
-        self, intents: Intents, theme: Theme, hold: TalkHold, volume: float, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, intents: Intents, theme: Theme, volume: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._intents = intents
         self._theme = theme
-        self._hold = hold
         self._muted = self._unheard = self._deaf = self._heard = False
         self._key = ""
         self._since_unheard = QElapsedTimer()
         self.talk = TalkButton(theme, self)
-        self.talk.hold_began.connect(lambda: hold.press(TalkSource.MOUSE))
-        self.talk.hold_ended.connect(lambda: hold.release(TalkSource.MOUSE))
-        self.talk.clicked.connect(self._latch)
+        self.talk.hold_began.connect(lambda: intents.take_key(KeyDown(key=BUTTON)))
+        self.talk.hold_ended.connect(lambda: intents.take_key(KeyUp(key=BUTTON)))
+        self.talk.clicked.connect(intents.toggle_talk)
         self.mute = IconButton(
             theme, "microphone", tr("Mute"), shown=tr("Mute"), below=True, shortcut="Ctrl+M", parent=self
         )
@@ -150,7 +150,8 @@ class Controls(QWidget):
             snapshot.talking or (snapshot.talk_mode is TalkMode.HANDS_FREE and not self._deaf)
         )
         hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
-        name = tr("Talk") if hands_free else tr("Hold to talk")
+        pressed = hands_free or snapshot.press is PressSetting.TOGGLE
+        name = tr("Talk") if pressed else tr("Hold to talk")
         self.talk.setAccessibleName(name)
         self.talk.setToolTip(f"{name} ({key})")
         self.mute.set_icon("microphone-off" if self._muted else "microphone")
@@ -202,13 +203,9 @@ class Controls(QWidget):
             if snapshot.phase in RESTING:
                 return tr("Press {key}", key=key)
             return tr("Listening") if self._heard and snapshot.phase in HEARING else tr("Hands-free")
-        return tr("Let go to send") if self._heard else tr("Hold {key}", key=key)
-
-    def _latch(self) -> None:
-        if self._hold.holds(TalkSource.LATCH):
-            self._hold.release(TalkSource.LATCH)
-        else:
-            self._hold.press(TalkSource.LATCH)
+        if self._heard:
+            return tr("Press again to send") if snapshot.talk_locked else tr("Let go to send")
+        return tr("Press {key}", key=key) if snapshot.press is PressSetting.TOGGLE else tr("Hold {key}", key=key)
 
     def _make_modes(self) -> QButtonGroup:
         box = self._modes_box = QFrame(self)
@@ -322,16 +319,14 @@ class Composer(QFrame):
 class SessionPanel(QWidget):
     """Controls and text field in one column under the conversation. `volume` is that of answers, 0 to 1."""
 
-    def __init__(
-        self, intents: Intents, theme: Theme, hold: TalkHold, volume: float, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, intents: Intents, theme: Theme, volume: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
         self._theme = theme
         self._private: str | None = None
         self.errors = ErrorBar(intents, theme, self)
         self.sound = SoundNote(theme, self)
-        self.controls = Controls(intents, theme, hold, volume, self)
+        self.controls = Controls(intents, theme, volume, self)
         self.composer = Composer(intents, theme, self)
         self._column = QVBoxLayout()
         self._column.setSpacing(theme.px(tokens.SPACE_3))

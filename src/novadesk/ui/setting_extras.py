@@ -1,16 +1,20 @@
-"""What belongs among the settings and is none: a button that leads on, and what the desktop itself remembers."""
+"""What belongs among the settings and is none: buttons that lead on, what the desktop itself knows and remembers."""
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
+from novadesk.conversation.api import Requests, Snapshot, Talking
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
+from novadesk.ui.key_standing import KeyStanding
+from novadesk.ui.key_test import KeyTest
+from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
 
@@ -88,3 +92,37 @@ class AutostartRow(QFrame):
         self.note.style().unpolish(self.note)
         self.note.style().polish(self.note)
         announce(self, words, urgent=True)
+
+
+class TalkKeyRow(QFrame):
+    """How the talk keys stand with the desktop, and a test of those that are set.
+
+    Args:
+        live: the settings as they are used.
+        bridge: brings how the keys stand, and asks for the test.
+        requests: answers it.
+        talking: takes the keys that this window sees during the test.
+    """
+
+    def __init__(self, theme: Theme, live: LiveSettings, bridge: Bridge, requests: Requests, talking: Talking) -> None:
+        super().__init__()
+        self.setObjectName("setting")
+        self.standing = KeyStanding(theme, self)
+        self.test = KeyTest(lambda: live.now.talk, bridge, requests, talking, theme, self)
+        layout = QVBoxLayout(self)
+        edge = theme.px(tokens.SPACE_1)
+        layout.setContentsMargins(theme.px(tokens.SPACE_3), edge, edge, theme.px(tokens.SPACE_2))
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        for words, part in ((tr("On this desktop"), self.standing), (tr("Try the talk keys"), self.test)):
+            name = QLabel(words, self)
+            name.setObjectName("settingLabel")
+            name.setWordWrap(True)
+            layout.addWidget(name)
+            layout.addWidget(part)
+            layout.addSpacing(edge)
+        live.talk_changed.connect(self._on_talk_changed)
+        bridge.snapshot_changed.connect(self.standing.show_snapshot)
+        self.standing.show_snapshot(bridge.latest or Snapshot())
+
+    def _on_talk_changed(self) -> None:
+        self.test.stop()

@@ -18,8 +18,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from novadesk.conversation.api import Requests
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import languages, tr
-from novadesk.ui.setting_rows import Choice, Device, Free, Language, Line, Lines, Number, Row, Share, Switch
+from novadesk.ui.key_list import KeyList
+from novadesk.ui.setting_rows import Choice, Device, Free, Keys, Language, Line, Lines, Number, Row, Share, Switch
 from novadesk.ui.theme import Theme
 from novadesk.ui.volume import PercentSlider
 
@@ -183,6 +186,26 @@ class LineField(Field):
             self.changed.emit(text)
 
 
+class KeysField(Field):
+    """Keys that are shown by pressing them."""
+
+    def __init__(
+        self, theme: Theme, row: Row, kind: Keys, bridge: Bridge, requests: Requests, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.list = KeyList(
+            add=tr(kind.add), none=tr(kind.none), bridge=bridge, requests=requests, theme=theme, parent=self
+        )
+        self.list.add.setAccessibleName(tr("{label}: {choice}", label=row.label, choice=kind.add))
+        self.list.add.setAccessibleDescription(tr(row.help))
+        self.list.changed.connect(lambda: self.changed.emit(self.list.keys))
+        self._box.addWidget(self.list)
+        self.stops = (self.list.add,)
+
+    def show_value(self, value: Any) -> None:  # noqa: D102
+        self.list.show_keys(value)
+
+
 class LinesField(Field):
     """A text of several lines; it is taken when nothing more is written."""
 
@@ -288,8 +311,8 @@ class NumberField(Field):
         self.changed.emit(round(value) if self._whole else value)
 
 
-def make_field(theme: Theme, row: Row, parent: QWidget | None = None) -> Field:
-    """Return the field of a row."""
+def make_field(theme: Theme, row: Row, bridge: Bridge, requests: Requests, parent: QWidget | None = None) -> Field:
+    """Return the field of a row; bridge and requests see to it that keys do nothing while one is shown."""
     match row.kind:
         case Choice(sentences=()) as kind:
             return ChoiceField(row, [(value, tr(words)) for value, words in kind.options], kind.unlisted, parent)
@@ -299,6 +322,8 @@ def make_field(theme: Theme, row: Row, parent: QWidget | None = None) -> Field:
             return FreeField(row, options, parent)
         case Line(empty=empty):
             return LineField(row, tr(empty) if empty else "", parent)
+        case Keys() as kind:
+            return KeysField(theme, row, kind, bridge, requests, parent)
         case Lines():
             return LinesField(theme, row, parent)
         case Switch():

@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from novadesk.conversation.api import Requests
 from novadesk.ui import tokens
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.setting_rows import Page, Row
@@ -21,7 +23,10 @@ class SettingPage(QWidget):
 
     Args:
         variables: what sets a setting in the environment.
+        bridge: carries what its fields ask.
+        requests: answers it.
         extra: what else belongs to the section; None for nothing.
+        extra_of: the row that it follows, and is found with; None for the end of the section.
         pinned: what stays in sight under the rows; None for nothing.
     """
 
@@ -33,13 +38,16 @@ class SettingPage(QWidget):
         theme: Theme,
         page: Page,
         variables: Mapping[tuple[str, str], str],
+        bridge: Bridge,
+        requests: Requests,
         *,
         extra: QWidget | None = None,
+        extra_of: Row | None = None,
         pinned: QWidget | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._theme, self.page, self.extra = theme, page, extra
+        self._theme, self.page, self.extra, self._extra_of = theme, page, extra, extra_of
         self.title = QLabel(tr(page.value), self)
         self.title.setObjectName("settingsTitle")
         self.title.setWordWrap(True)
@@ -50,12 +58,12 @@ class SettingPage(QWidget):
         self.reset.clicked.connect(lambda: self.reset_wanted.emit(rows_of(page)))
         self.views: dict[Row, SettingView] = {}
         for row in rows_of(page):
-            view = SettingView(theme, row, variables.get((row.section, row.name), ""))
+            view = SettingView(theme, row, variables.get((row.section, row.name), ""), bridge, requests)
             view.edited.connect(self.edited)
             view.reset_wanted.connect(lambda row: self.reset_wanted.emit((row,)))
             self.views[row] = view
         self.reset.setVisible(bool(self.views))
-        self._lay_out(extra, pinned)
+        self._lay_out(pinned)
 
     def show_settings(self, live: LiveSettings) -> None:
         """Show what is set."""
@@ -68,7 +76,7 @@ class SettingPage(QWidget):
         for row, view in self.views.items():
             view.setVisible(rows is None or row in rows)
         if self.extra is not None:
-            self.extra.setVisible(rows is None)
+            self.extra.setVisible(rows is None or self._extra_of in rows)
 
     def commit(self) -> None:
         """Take what was written and not told yet."""
@@ -81,7 +89,15 @@ class SettingPage(QWidget):
         view.field.stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
         self._area.ensureWidgetVisible(view)
 
-    def _lay_out(self, extra: QWidget | None, pinned: QWidget | None) -> None:
+    def _widgets(self) -> list[QWidget]:
+        """Return what is scrolled, from top to bottom."""
+        widgets: list[QWidget] = list(self.views.values())
+        if self.extra is not None:
+            at = len(widgets) if self._extra_of is None else list(self.views).index(self._extra_of) + 1
+            widgets.insert(at, self.extra)
+        return widgets
+
+    def _lay_out(self, pinned: QWidget | None) -> None:
         theme = self._theme
         edge = theme.px(tokens.SPACE_5)
         top = QHBoxLayout()
@@ -93,10 +109,9 @@ class SettingPage(QWidget):
         rows = QVBoxLayout(body)
         rows.setContentsMargins(theme.px(tokens.SPACE_3), 0, edge, edge)
         rows.setSpacing(theme.px(tokens.SPACE_2))
-        for widget in (*self.views.values(), extra):
-            if widget is not None:
-                widget.setMaximumWidth(theme.px(_WIDTH))
-                rows.addWidget(widget)
+        for widget in self._widgets():
+            widget.setMaximumWidth(theme.px(_WIDTH))
+            rows.addWidget(widget)
         rows.addStretch(1)
         area = self._area = QScrollArea(self)
         area.setObjectName("dialogArea")

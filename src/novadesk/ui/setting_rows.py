@@ -9,6 +9,7 @@ from typing import Any
 from novadesk.config import Settings
 from novadesk.text import Text
 from novadesk.ui.i18n import locale, tr, written
+from novadesk.ui.key_names import keys_words
 from novadesk.ui.words import percent
 
 NOTHING = Text("")
@@ -65,6 +66,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Keys of one action, shown by pressing them.
+
+    Attributes:
+        add: on the button that asks for one more.
+        none: what to say while there is none.
+    """
+
+    add: Text
+    none: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
     """A text of several lines, which is needed."""
 
@@ -110,7 +124,7 @@ class Language:
     """A language of the window."""
 
 
-type Kind = Choice | Free | Line | Lines | Switch | Share | Number | Device | Language
+type Kind = Choice | Free | Line | Keys | Lines | Switch | Share | Number | Device | Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +198,8 @@ def shown(row: Row, value: Any) -> str:
             return str(value) or tr("System default")
         case Language():
             return str(value) or tr("As the system")
+        case Keys():
+            return keys_words(value) or tr("none")
         case Line(empty=empty) if not value:
             return tr(empty) if empty else tr("nothing")
     return str(value) if isinstance(value, str) else written(value)

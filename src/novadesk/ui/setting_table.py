@@ -17,6 +17,7 @@ from novadesk.ui.setting_rows import (
     Choice,
     Device,
     Free,
+    Keys,
     Language,
     Line,
     Lines,
@@ -143,37 +144,41 @@ _TALK = (
     ),
     Row(
         page=Page.TALK, section="talk", name="key",
-        label=Text("Talk key"),
-        help=Text("Works in every window where the desktop allows it; several keys are separated by commas."),
-        kind=Line(empty=Text("none")), applies=Applies.ANEW,
-        words=Text("push to talk shortcut hotkey mouse button f9"),
+        label=Text("Talk keys"), help=Text("Work in every window where the desktop allows it."),
+        kind=Keys(add=Text("Add a talk key…"), none=Text("None but Space, in NovaDesk's window.")),
+        words=Text("push to talk shortcut hotkey mouse button f9 test try command Wayland portal"),
     ),
     Row(
         page=Page.TALK, section="talk", name="mute_key",
-        label=Text("Mute key"), help=Text("The microphone is muted while it is down."),
-        kind=Line(empty=Text("none")), applies=Applies.ANEW, words=Text("push to mute shortcut hotkey cough"),
+        label=Text("Mute keys"), help=Text("The microphone is muted while one of them is down."),
+        kind=Keys(add=Text("Add a mute key…"), none=Text("None.")), words=Text("push to mute shortcut hotkey cough"),
     ),
     Row(
         page=Page.TALK, section="talk", name="press",
-        label=Text("A press of the key"), help=Text("What the talk key does when it is pressed and released."),
-        kind=Choice(options=(
-            (PressSetting.HOLD, Text("Talks while it is held")),
-            (PressSetting.TOGGLE, Text("Begins, and ends with the next press")),
-            (PressSetting.HOLD_OR_LOCK, Text("Talks while held; a double press locks it")),
-        )),
-        applies=Applies.ANEW, words=Text("toggle hold double lock"), needs=_KEY,
+        label=Text("A press of a talk key"), help=Text("Also of the talk button, and of Space."),
+        kind=Choice(
+            options=(
+                (PressSetting.HOLD, Text("Hold to talk")),
+                (PressSetting.TOGGLE, Text("Press to begin, press to end")),
+                (PressSetting.HOLD_OR_LOCK, Text("Hold, or press twice to lock")),
+            ),
+            sentences=(
+                Text("You are heard while the key is down."),
+                Text("Nothing has to be held."),
+                Text("You are heard while the key is down; after a double press, until the next one."),
+            ),
+        ),
+        words=Text("toggle hold double lock"), needs=_KEY,
     ),
     Row(
         page=Page.TALK, section="talk", name="release_tail_ms",
         label=Text("Listen on after release"), help=Text("So that the end of your last word is not cut off."),
-        kind=Number(least=0, most=1000, step=50, unit=Text("ms")), applies=Applies.ANEW,
-        words=Text("tail delay"), needs=_KEY,
+        kind=Number(least=0, most=1000, step=50, unit=Text("ms")), words=Text("tail delay"), needs=_KEY,
     ),
     Row(
         page=Page.TALK, section="talk", name="max_talk_s",
         label=Text("Longest talk"), help=Text("A talk with a key ends by itself then, for keys may get stuck."),
-        kind=Number(least=10, most=3600, step=10, unit=Text("s")), applies=Applies.ANEW,
-        words=Text("watchdog stuck limit"), needs=_KEY,
+        kind=Number(least=10, most=3600, step=10, unit=Text("s")), words=Text("watchdog stuck limit"), needs=_KEY,
     ),
 )  # fmt: skip
 

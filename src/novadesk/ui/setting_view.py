@@ -4,8 +4,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from novadesk.conversation.api import Requests
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
@@ -37,16 +39,26 @@ class SettingView(QFrame):
 
     Args:
         variable: what sets it in the environment, which goes first; empty for nothing.
+        bridge: carries what its field asks.
+        requests: answers it.
     """
 
     edited = Signal(object, object)
     reset_wanted = Signal(object)
 
-    def __init__(self, theme: Theme, row: Row, variable: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        row: Row,
+        variable: str,
+        bridge: Bridge,
+        requests: Requests,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.row, self._variable, self._theme = row, variable, theme
         self.setObjectName("setting")
-        self.field = make_field(theme, row, self)
+        self.field = make_field(theme, row, bridge, requests, self)
         self.field.changed.connect(lambda value: self.edited.emit(row, value))
         self.label = _Name(tr(row.label), self.field, self)
         self.reset = IconButton(theme, "reset", "", parent=self)

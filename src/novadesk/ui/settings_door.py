@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from novadesk.conversation.api import Requests
+from novadesk.conversation.api import Requests, Talking
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.settings_file import from_environment
 from novadesk.ui.bridge import Bridge
@@ -19,6 +19,7 @@ class SettingsDoor(QObject):
 
     Args:
         live: the settings as they are used.
+        talking: takes the keys that they see during a test.
         owner: the window that they lie over.
         on_diagnostics: called when the person wants to see those.
         steps: knows whether NovaDesk starts with the session; None for nobody.
@@ -32,13 +33,14 @@ class SettingsDoor(QObject):
         live: LiveSettings,
         bridge: Bridge,
         requests: Requests,
+        talking: Talking,
         theme: Theme,
         owner: QWidget,
         on_diagnostics: Callable[[], None],
         steps: FirstSteps | None,
     ) -> None:
         super().__init__(owner)
-        self._live, self._bridge, self._requests = live, bridge, requests
+        self._live, self._bridge, self._requests, self._talking = live, bridge, requests, talking
         self._theme, self._owner, self._on_diagnostics, self._steps = theme, owner, on_diagnostics, steps
         self._look = live.now.window
         self.window: SettingsWindow | None = None
@@ -52,6 +54,7 @@ class SettingsDoor(QObject):
                 self._live,
                 self._bridge,
                 self._requests,
+                self._talking,
                 self._theme,
                 self._owner,
                 steps=self._steps,

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from novadesk.config import Settings, check_settings
-from novadesk.conversation.api import Devices, Requests, Snapshot
+from novadesk.conversation.api import Devices, Requests, Snapshot, Talking
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.errors import KnownError
 from novadesk.settings_export import changes
@@ -28,7 +28,7 @@ from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
-from novadesk.ui.setting_extras import AutostartRow, ButtonRow
+from novadesk.ui.setting_extras import AutostartRow, ButtonRow, TalkKeyRow
 from novadesk.ui.setting_fields import ChoiceField
 from novadesk.ui.setting_page import SettingPage
 from novadesk.ui.setting_rows import Applies, Device, Free, Lines, Page, Row
@@ -50,6 +50,7 @@ class SettingsWindow(QDialog):
         live: the settings as they are used.
         bridge: asks for the sound devices, and brings what the microphone hears.
         requests: answers it.
+        talking: takes the keys that this window sees during a test of them.
         steps: knows whether NovaDesk starts with the session; None for nobody.
         variables: what sets a setting in the environment, by section and name.
     """
@@ -61,6 +62,7 @@ class SettingsWindow(QDialog):
         live: LiveSettings,
         bridge: Bridge,
         requests: Requests,
+        talking: Talking,
         theme: Theme,
         parent: QWidget | None = None,
         *,
@@ -69,7 +71,7 @@ class SettingsWindow(QDialog):
     ) -> None:
         super().__init__(parent)
         self._steps = steps
-        self.live, self._bridge, self._theme = live, bridge, theme
+        self.live, self._bridge, self._requests, self._talking, self._theme = live, bridge, requests, talking, theme
         self._variables = variables or {}
         self._before: Settings | None = None
         self.setObjectName("settingsWindow")
@@ -191,6 +193,7 @@ class SettingsWindow(QDialog):
         if page not in self._pages:
             extras: dict[Page, Callable[[], QWidget | None]] = {
                 Page.GENERAL: lambda: self.transfer,
+                Page.TALK: self._make_talk,
                 Page.DESKTOP: self._make_autostart,
                 Page.DIAGNOSTICS: self._make_diagnostics,
             }
@@ -199,7 +202,10 @@ class SettingsWindow(QDialog):
                 self._theme,
                 page,
                 self._variables,
+                self._bridge,
+                self._requests,
                 extra=extra() if extra is not None else None,
+                extra_of=row_of("talk", "key") if page is Page.TALK else None,
                 pinned=self._pinned if page is Page.SOUND else None,
                 parent=self,
             )
@@ -274,6 +280,9 @@ class SettingsWindow(QDialog):
         self.undoing.setVisible(undo)
         self._bar.show()
         announce(self, words)
+
+    def _make_talk(self) -> QWidget:
+        return TalkKeyRow(self._theme, self.live, self._bridge, self._requests, self._talking)
 
     def _make_diagnostics(self) -> QWidget:
         return ButtonRow(

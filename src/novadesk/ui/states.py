@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from novadesk.config import EchoSetting
+from novadesk.config import EchoSetting, PressSetting
 from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot, TalkMode
 from novadesk.errors import Layer
 from novadesk.text import Text
@@ -175,14 +175,17 @@ def hint(snapshot: Snapshot, key: str, *, where: str = "here") -> str:
     line = line_of(snapshot)
     here = tr(_HERE[where])
     hands_free = snapshot.talk_mode is TalkMode.HANDS_FREE
+    toggled = snapshot.press is PressSetting.TOGGLE
     if not_listening(snapshot):
         return tr("Stop to interrupt, or type {here}", here=here)
-    if line.hint is _INTERRUPT:
-        talk = tr("Speak", "to interrupt") if hands_free else tr("Hold {key}", "to interrupt", key=key)
-    elif not hands_free:
-        talk = tr("Hold {key} to talk", key=key)
-    else:
+    if hands_free and line.hint is _INTERRUPT:
+        talk = tr("Speak", "to interrupt")
+    elif line.hint is _INTERRUPT:
+        talk = tr("Press {key}", "to interrupt", key=key) if toggled else tr("Hold {key}", "to interrupt", key=key)
+    elif hands_free:
         talk = tr("Press {key}", key=key) if snapshot.phase in RESTING else tr("Just speak")
+    else:
+        talk = tr("Press {key} to talk", key=key) if toggled else tr("Hold {key} to talk", key=key)
     return tr(line.hint, talk=talk, here=here)
 
 

@@ -1,8 +1,6 @@
-"""The talk button, and the one owner of the question whether the person holds it."""
+"""The talk button."""
 
 import math
-from collections.abc import Callable
-from enum import Enum
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -16,58 +14,6 @@ _QUIET_DB = -54.0
 _LOUD_DB = -12.0
 _HEARD = 0.3
 """From this share of a full ring on there is more than the noise of a room."""
-
-
-class TalkSource(Enum):
-    """What holds the talk button down."""
-
-    MOUSE = "mouse"
-    SPACE = "space"
-    KEY = "key"
-    LATCH = "latch"
-
-
-class TalkHold:
-    """Turn presses of several sources into one press and one release. Repeats are ignored.
-
-    Args:
-        press: called when the first source presses.
-        release: called when the last source lets go.
-    """
-
-    def __init__(self, press: Callable[[], None], release: Callable[[], None]) -> None:
-        self._press = press
-        self._release = release
-        self._held: set[TalkSource] = set()
-
-    @property
-    def held(self) -> bool:
-        """Return whether any source holds."""
-        return bool(self._held)
-
-    def holds(self, source: TalkSource) -> bool:
-        """Return whether this source holds."""
-        return source in self._held
-
-    def press(self, source: TalkSource) -> None:
-        """Begin to hold."""
-        first = not self._held
-        self._held.add(source)
-        if first:
-            self._press()
-
-    def release(self, source: TalkSource) -> None:
-        """Let go."""
-        if source in self._held:
-            self._held.discard(source)
-            if not self._held:
-                self._release()
-
-    def release_all(self) -> None:
-        """Let go of everything: the window no longer sees the keys."""
-        if self._held:
-            self._held.clear()
-            self._release()
 
 
 def loudness(level: float) -> float:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from novadesk.chord import parse_bindings
+from novadesk.chord import KeyDown, KeyUp, parse_bindings
 from novadesk.config import Settings, TalkModeSetting
 from novadesk.conversation.api import Phase, Snapshot, TalkMode
 from novadesk.errors import KnownError
@@ -23,7 +23,9 @@ from novadesk.models import Role
 from novadesk.ui import tokens
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.key_list import KeyList
 from novadesk.ui.states import line_of, state_words
+from novadesk.ui.window_keys import BUTTON
 from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
 
 
@@ -42,35 +44,49 @@ class KeyPage(WizardPage):
         ):
             self.modes[mode] = self.choice(group, name, sentence)
             self.modes[mode].toggled.connect(self.changed)
-        self.key = QLineEdit(self)
-        self.key.setPlaceholderText(tr("none"))
-        self.key.textEdited.connect(self._on_key)
+        self._mute_key = ""
+        self.keys = KeyList(
+            add=tr("Add a talk key…"),
+            none=tr("None but Space, in NovaDesk's window."),
+            bridge=around.bridge,
+            requests=around.requests,
+            theme=around.theme,
+            parent=self,
+        )
+        self.keys.changed.connect(self._on_keys)
+        label = QLabel(tr("Talk &keys"), self)
+        label.setBuddy(self.keys.add)
         self.note = Note(self)
-        self.form((tr("Talk &key"), self.key))
+        self.body.addWidget(label)
+        self.body.addWidget(self.keys)
         self.body.addWidget(self.note)
         self.body.addStretch(1)
 
     def begin(self, settings: Settings) -> None:  # noqa: D102
         self.modes[settings.talk.mode].setChecked(True)
-        self.key.setText(settings.talk.key)
-        self._on_key()
+        self._mute_key = settings.talk.mute_key
+        self.keys.show_keys(settings.talk.key)
+        self._on_keys()
 
     def edited(self, settings: Settings) -> Settings:  # noqa: D102
         mode = next(mode for mode, button in self.modes.items() if button.isChecked())
-        key = self.key.text().strip().lower()
-        parse_bindings(key, settings.talk.mute_key)
-        return replace(settings, talk=replace(settings.talk, mode=mode, key=key))
+        parse_bindings(self.keys.keys, settings.talk.mute_key)
+        return replace(settings, talk=replace(settings.talk, mode=mode, key=self.keys.keys))
+
+    def leave(self) -> None:  # noqa: D102
+        self.keys.add.stop()
 
     def first_field(self) -> QWidget | None:  # noqa: D102
         return next(button for button in self.modes.values() if button.isChecked())
 
-    def _on_key(self) -> None:
+    def _on_keys(self) -> None:
         try:
-            parse_bindings(self.key.text().strip().lower(), "")
+            parse_bindings(self.keys.keys, self._mute_key)
         except KnownError as error:
             self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
         else:
-            self.note.say(tr("A key such as F9 or right_ctrl. It works while other programs are in front."))
+            elsewhere = tr("They work while other programs are in front, where the desktop allows it.")
+            self.note.say(elsewhere if self.keys.keys else "")
         self.changed.emit()
 
 
@@ -102,8 +118,8 @@ class TryPage(WizardPage):
         self.talk = QPushButton(self)
         self.talk.setObjectName("primary")
         self.talk.setAutoDefault(False)
-        self.talk.pressed.connect(around.intents.press_talk)
-        self.talk.released.connect(around.intents.release_talk)
+        self.talk.pressed.connect(lambda: around.intents.take_key(KeyDown(key=BUTTON)))
+        self.talk.released.connect(lambda: around.intents.take_key(KeyUp(key=BUTTON)))
         self.field = SendField(self)
         self.field.setPlaceholderText(tr("… or type a message"))
         self.field.setAccessibleName(tr("Message"))
@@ -166,7 +182,7 @@ class TryPage(WizardPage):
 
     def leave(self) -> None:  # noqa: D102
         self._seen = False
-        self.around.intents.release_talk()
+        self.around.intents.lose_focus()
 
     def first_field(self) -> QWidget | None:  # noqa: D102
         return self.talk

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from novadesk.app.talkkey import TalkKey, TalkPress, try_keys, window_key
+from novadesk.app.talkkey import TalkKey
+from novadesk.app.talkpress import TalkPress
 from novadesk.chord import Action, Binding, Key, KeyDown, KeyUp, Origin, OtherDown, parse_bindings
 from novadesk.config import PressSetting, TalkSettings
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.conversation.talkapi import KeyCount
 from novadesk.desktop.hotkeys.base import News, Standing, Tell
-from novadesk.desktop.hotkeys.keytest import KeyCount
 from novadesk.desktop.hotkeys.press import Loss, Lost, MuteWished, Rules, Wish, Wished
 from tests.support.virtual_loop import run_virtually
 
@@ -49,6 +50,9 @@ class Recorded:
 
     def notice(self, line: str) -> None:
         self.note(line)
+
+    def set_extra(self, **values: Any) -> None:
+        pass
 
 
 def told(
@@ -190,7 +194,7 @@ def test_a_lost_key_is_told(loss: Loss, words: str) -> None:
 
 def test_the_window_that_loses_the_focus_ends_its_key_without_a_word() -> None:
     async def work(talk: TalkPress, _: Recorded) -> None:
-        talk.take(KeyDown(key=window_key("space")))
+        talk.take(KeyDown(key=Key(name="space", origin=Origin.WINDOW)))
         talk.take(Lost(loss=Loss.FOCUS))
 
     assert [what for _, what in told(work, PressSetting.TOGGLE)] == ["press", "release"]
@@ -210,6 +214,9 @@ def test_the_key_test_counts_and_does_nothing_else() -> None:
             KeyUp(key=F9),
             KeyDown(key=SILENCER),
             KeyUp(key=SILENCER),
+            KeyDown(key=Key(name="space", origin=Origin.WINDOW)),
+            KeyDown(key=F9),
+            Lost(loss=Loss.FOCUS),
             KeyDown(key=F9),
         ):
             talk.take(event)
@@ -217,12 +224,12 @@ def test_the_key_test_counts_and_does_nothing_else() -> None:
         while not test.done():
             await asyncio.sleep(1)
             talk.take(KeyDown(key=F9))  # the repeats of what is still held
-        assert await test == KeyCount(presses=3, releases=2, others=1)
+        assert await test == KeyCount(presses=4, releases=2, here=1, others=1)
         talk.take(KeyUp(key=F9))
         talk.take(KeyDown(key=F9))
 
     assert told(work, PressSetting.HOLD) == [(0, "press"), (0, "release"), (10, "press"), (10, "release")]
-    assert [count.presses for count in counts] == [1, 1, 1, 2, 2, 3]
+    assert [count.presses for count in counts] == [0, 1, 1, 1, 2, 2, 2, 3, 4]
 
 
 def test_a_mute_key_that_is_held_at_the_end_of_the_key_test_mutes() -> None:
@@ -238,15 +245,19 @@ def test_a_mute_key_that_is_held_at_the_end_of_the_key_test_mutes() -> None:
 class Board:
     """A backend whose keys a test presses."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: str = "") -> None:
         self.tell: Tell | None = None
+        self.note = note
+        self.stopped = False
 
     def start(self, tell: Tell) -> None:
         self.tell = tell
-        tell(Standing(triggers=((Action.TALK, "F9"), (Action.MUTE, "F8"), (Action.TALK, "the side button"))))
+        tell(Standing(note="The person is asked.", settled=False))
+        triggers = ((Action.TALK, "F9"), (Action.MUTE, "F8"), (Action.TALK, "the side button"))
+        tell(Standing(triggers=triggers, note=self.note))
 
     async def stop(self) -> None:
-        pass
+        self.stopped = True
 
     def send(self, news: News) -> None:
         """Tell it from another thread, as listeners do."""
@@ -263,16 +274,17 @@ class Desktop:
     choose: Callable[[tuple[Binding, ...]], Any]
     settings: TalkSettings = field(default_factory=TalkSettings)
     away: Any = None
-    shown: list[tuple[str, str]] = field(default_factory=list)
+    shown: list[Standing] = field(default_factory=list)
 
     late: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.known = asyncio.Event()
 
-    def show(self, keys: str, note: str) -> None:
-        self.shown.append((keys, note))
-        self.known.set()
+    def show(self, standing: Standing) -> None:
+        self.shown.append(standing)
+        if standing.settled:
+            self.known.set()
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> list[str]:
         talker = Recorded()
@@ -308,7 +320,8 @@ async def test_keys_of_the_desktop_are_found_shown_and_heard() -> None:
     desktop = Desktop(choose, replace(TalkSettings(), key="f9, mouse_back", mute_key="f8"))
     desktop.late = lambda: board.send(KeyDown(key=Key(name="mouse_back")))
     assert await desktop.run(work) == ["press", "release"] * 2
-    assert desktop.shown == [("F9 or the side button", "")]
+    assert [standing.settled for standing in desktop.shown] == [False, True]
+    assert [words for _, words in desktop.shown[-1].triggers] == ["F9", "F8", "the side button"]
     assert seen == [parse_bindings("f9, mouse_back", "f8")]
 
 
@@ -335,49 +348,106 @@ async def test_lock_and_sleep_are_watched_as_long_as_the_keys() -> None:
     assert away.told == ["start", "stop"]
 
 
-async def test_keys_are_tried_without_a_core() -> None:
-    board = Board()
-    told: list[KeyCount | Standing] = []
-    loop = asyncio.get_running_loop()
-
-    def press() -> None:
-        board.send(KeyDown(key=F9))
-        board.send(KeyUp(key=F9))
-
-    def take(news: KeyCount | Standing) -> None:
-        told.append(news)
-        if isinstance(news, Standing):
-            loop.call_soon(loop.call_soon, press)  # after the count has begun
-
-    count = await try_keys(TalkSettings(), take, seconds=0.05, choose=lambda _: board)
-    assert count == KeyCount(presses=1, releases=1)
-    assert told == [
-        Standing(triggers=((Action.TALK, "F9 or the side button"),)),
-        KeyCount(presses=1),
-        KeyCount(presses=1, releases=1),
-    ]
+# --- other keys, without a restart ---
 
 
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (KeyCount(presses=3, releases=3, others=2), "works"),
-        (KeyCount(presses=3, releases=2), "not each time when it comes up"),
-        (KeyCount(others=1), "but not this key"),
-        (KeyCount(), "no key at all"),
-        (KeyCount(presses=1, lost=True), "stopped telling"),
-        (KeyCount(presses=1, releases=1, lost=True), "stopped telling"),
-    ],
-)
-def test_what_a_count_means(count: KeyCount, words: str) -> None:
-    assert words in count.verdict
+@dataclass
+class Boards:
+    """Makes a board for each binding, and keeps them."""
+
+    made: list[tuple[tuple[Binding, ...], Board]] = field(default_factory=list)
+    note: str = ""
+
+    def __call__(self, bindings: tuple[Binding, ...]) -> Board:
+        board = Board(self.note)
+        self.made.append((bindings, board))
+        return board
+
+    @property
+    def newest(self) -> Board:
+        return self.made[-1][1]
+
+    @property
+    def chords(self) -> list[str]:
+        return [str(bindings[0].chord) if bindings else "" for bindings, _ in self.made]
+
+
+async def ready(boards: Boards, number: int) -> None:
+    while len(boards.made) < number or boards.newest.tell is None:
+        await asyncio.sleep(0.001)
+
+
+async def test_other_keys_are_watched_from_now_on_and_the_old_ones_no_more() -> None:
+    boards = Boards()
+    talker = Recorded()
+    talk = TalkPress(Rules(), talker, asyncio.get_running_loop().time)
+    key = TalkKey(TalkSettings(), talk, lambda _: None, boards, away=lambda _: None)
+    key.start()
+    await ready(boards, 1)
+    boards.newest.send(KeyDown(key=F9))
+    await asyncio.sleep(0)
+    await key.use(TalkSettings(key="f8", press=PressSetting.TOGGLE))
+    await ready(boards, 2)
+    boards.made[0][1].send(KeyUp(key=F9))
+    boards.made[0][1].send(KeyDown(key=F9))
+    boards.newest.send(KeyDown(key=Key(name="f8")))
+    boards.newest.send(KeyUp(key=Key(name="f8")))
+    await asyncio.sleep(0)
+    assert [what for _, what in talker.told] == ["press", "release", "press"]
+    await key.use(TalkSettings(key="f8", press=PressSetting.TOGGLE, max_talk_s=60))  # the desktop need not be asked
+    assert boards.chords == ["f9", "f8"]
+    assert boards.made[0][1].stopped
+    await key.stop()
+    await key.use(TalkSettings(key="f7"))
+    assert boards.chords == ["f9", "f8"]
+    assert [what for _, what in talker.told] == ["press", "release"] * 2
+
+
+async def trying(boards: Boards, settings: TalkSettings, *, cancel: bool, bound: int) -> list[KeyCount]:
+    counts: list[KeyCount] = []
+    began = asyncio.Event()
+
+    def tell(count: KeyCount) -> None:
+        counts.append(count)
+        began.set()
+
+    talk = TalkPress(Rules(), Recorded(), asyncio.get_running_loop().time)
+    key = TalkKey(TalkSettings(), talk, lambda _: None, boards, away=lambda _: None)
+    key.start()
+    await ready(boards, 1)
+    test = asyncio.create_task(key.try_keys(settings, tell, seconds=60 if cancel else 0.02))
+    await began.wait()
+    boards.newest.send(KeyDown(key=F9))
+    await asyncio.sleep(0)
+    if cancel:
+        test.cancel()
+    await asyncio.gather(test, return_exceptions=True)
+    await ready(boards, bound)
+    await key.stop()
+    return counts
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+async def test_a_test_of_other_keys_binds_them_for_as_long_as_it_takes(cancel: bool) -> None:
+    boards = Boards()
+    counts = await trying(boards, TalkSettings(key="f8"), cancel=cancel, bound=3)
+    assert counts == [KeyCount(), KeyCount(presses=1)]
+    assert boards.chords == ["f9", "f8", "f9"]
+
+
+@pytest.mark.parametrize(("note", "chords"), [("", ["f9"]), ("The desktop was told no.", ["f9", "f9"])])
+async def test_a_test_of_the_same_keys_asks_again_only_where_they_do_not_work(note: str, chords: list[str]) -> None:
+    boards = Boards(note=note)
+    await trying(boards, TalkSettings(), cancel=False, bound=len(chords))
+    assert boards.chords == chords
 
 
 async def test_a_key_that_does_not_exist_is_said_and_nothing_is_looked_for() -> None:
     desktop = Desktop(lambda _: pytest.fail("looked for"), TalkSettings(key="f99"))
     assert await desktop.run(_no_work) == []
-    ((keys, note),) = desktop.shown
-    assert keys == ""
+    (standing,) = desktop.shown
+    note = standing.note
+    assert standing.triggers == ()
     assert "f99" in note
 
 
@@ -387,7 +457,8 @@ async def test_a_desktop_that_does_not_answer_is_said(monkeypatch: pytest.Monkey
     desktop = Desktop(lambda _: release.wait(10))
     await desktop.run(_no_work)
     release.set()
-    ((keys, note),) = desktop.shown
-    assert keys == ""
+    (standing,) = desktop.shown
+    note = standing.note
+    assert standing.triggers == ()
     assert "in time" in note
     assert "novadesk ctl talk toggle" in note

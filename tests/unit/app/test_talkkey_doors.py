@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from novadesk.app.control import ControlHandler
-from novadesk.app.talkkey import TalkPress
-from novadesk.app.window import TalkIntents
-from novadesk.chord import Key, KeyDown, KeyUp
+from novadesk.app.talkpress import TalkPress
+from novadesk.chord import Key, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import PressSetting
 from novadesk.conversation.api import TalkMode
 from novadesk.conversation.controller import Controller
 from novadesk.desktop.hotkeys.press import Rules
 from novadesk.errors import KnownError
+from novadesk.ui.bridge import ThreadsafeIntents
 
 F9 = Key(name="f9")
 
@@ -24,6 +25,7 @@ class Told:
 
     def __init__(self) -> None:
         self.words: list[str] = []
+        self.locked = False
 
     def press_talk(self) -> None:
         self.words.append("press")
@@ -40,6 +42,11 @@ class Told:
     def notice(self, line: str) -> None:
         self.words.append(line)
 
+    def set_extra(self, *, press: PressSetting, talk_locked: bool) -> None:
+        if talk_locked is not self.locked:
+            self.locked = talk_locked
+            self.words.append("latched" if talk_locked else "unlatched")
+
     def quit(self) -> None:
         self.words.append("quit")
 
@@ -52,7 +59,7 @@ class Doors:
         loop = asyncio.get_running_loop()
         self.talk = TalkPress(Rules(press=press), self.told, loop.time)
         self.controller = cast(Controller, self.told)
-        self.window = TalkIntents(loop, self)
+        self.window = ThreadsafeIntents(loop, lambda: cast(Any, self.told), lambda: self.talk)
         unused = cast(Any, None)
         self.control = ControlHandler(self.controller, self.talk, unused, unused, unused)
 
@@ -69,7 +76,7 @@ async def test_requests_of_the_control_channel() -> None:
         await doors.control({"do": "talk", "what": what})
     for what in ("mute", "mute", "unmute", "quit"):
         await doors.control({"do": what})
-    assert await doors.words() == [*["press", "release"] * 2, "mute", "unmute", "quit"]
+    assert await doors.words() == [*["press", "latched", "release", "unlatched"] * 2, "mute", "unmute", "quit"]
 
 
 @pytest.mark.parametrize("request_", [{"do": "talk"}, {"do": "talk", "what": "louder"}, {"do": "talk", "what": 1}])
@@ -80,31 +87,38 @@ async def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any])
     assert await doors.words() == []
 
 
-def hold_and_focus(window: TalkIntents) -> None:
-    window.key_down("space")
-    window.lose_focus()
-    window.key_up("space")
+SPACE = Key(name="space", origin=Origin.WINDOW)
+SHIFT = Key(name="shift", origin=Origin.WINDOW, bare=True)
+TAP = [KeyDown(key=SPACE), KeyUp(key=SPACE)]
+BARE_TAP = [KeyDown(key=SHIFT), KeyUp(key=SHIFT)]
 
 
-def tap(window: TalkIntents) -> None:
-    window.key_down("shift", bare=True)
-    window.key_up("shift", bare=True)
+def keys(*events: KeyDown | KeyUp | OtherDown) -> Callable[[ThreadsafeIntents], None]:
+    return lambda window: [window.take_key(event) for event in events] and None
 
 
-WISHES: list[tuple[PressSetting, Callable[[TalkIntents], None], list[str]]] = [
-    (PressSetting.TOGGLE, lambda window: (window.press_talk(), window.release_talk()), ["press", "release"]),
+WISHES: list[tuple[PressSetting, Callable[[ThreadsafeIntents], object], list[str]]] = [
+    (PressSetting.HOLD, lambda window: (window.toggle_talk(), window.toggle_talk()),
+     ["press", "latched", "release", "unlatched"]),
     (PressSetting.HOLD, lambda window: (window.set_muted(True), window.set_muted(False)), ["mute", "unmute"]),
-    (PressSetting.HOLD, lambda window: (window.press_talk(), window.set_talk_mode(TalkMode.HANDS_FREE)),
-     ["press", "release", "hands_free"]),
-    (PressSetting.HOLD, lambda window: (window.key_down("space"), window.key_up("space")), ["press", "release"]),
-    (PressSetting.TOGGLE, hold_and_focus, ["press", "release"]),
-    (PressSetting.TOGGLE, tap, ["press"]),
+    (PressSetting.HOLD, lambda window: (window.toggle_talk(), window.set_talk_mode(TalkMode.HANDS_FREE)),
+     ["press", "latched", "release", "unlatched", "hands_free"]),
+    (PressSetting.HOLD, keys(*TAP), ["press", "release"]),
+    (PressSetting.TOGGLE, keys(*TAP), ["press", "latched"]),
+    (PressSetting.TOGGLE, keys(*TAP, *TAP), ["press", "latched", "release", "unlatched"]),
+    (PressSetting.HOLD_OR_LOCK, keys(*TAP, *TAP), ["press", "release", "press", "latched"]),
+    (PressSetting.TOGGLE, keys(*BARE_TAP), ["press", "latched"]),
+    (PressSetting.TOGGLE, keys(BARE_TAP[0], OtherDown(), BARE_TAP[1]), []),
+    (PressSetting.TOGGLE, lambda window: (keys(TAP[0])(window), window.lose_focus(), keys(TAP[1])(window)),
+     ["press", "latched", "release", "unlatched"]),
     (PressSetting.HOLD, lambda window: window.quit(), ["quit"]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("press", "wish", "words"), WISHES)
-async def test_wishes_of_the_window(press: PressSetting, wish: Callable[[TalkIntents], None], words: list[str]) -> None:
+async def test_wishes_of_the_window(
+    press: PressSetting, wish: Callable[[ThreadsafeIntents], object], words: list[str]
+) -> None:
     doors = Doors(press)
     wish(doors.window)
     assert await doors.words() == words
@@ -113,11 +127,45 @@ async def test_wishes_of_the_window(press: PressSetting, wish: Callable[[TalkInt
 async def test_the_window_ends_what_the_key_began_and_the_key_what_the_window_began() -> None:
     doors = Doors()
     doors.talk.take(KeyDown(key=F9))
-    doors.window.release_talk()
+    doors.window.toggle_talk()
     await asyncio.sleep(0)
     doors.talk.take(KeyUp(key=F9))
-    doors.window.press_talk()
+    doors.window.toggle_talk()
     await asyncio.sleep(0)
     doors.talk.take(KeyDown(key=F9))
     doors.talk.take(KeyUp(key=F9))
-    assert await doors.words() == ["press", "release"] * 2
+    assert await doors.words() == ["press", "release", "press", "latched", "unlatched", "release"]
+
+
+@pytest.mark.parametrize("press", PressSetting)
+async def test_a_key_that_the_desktop_tells_of_too_is_one_key(press: PressSetting) -> None:
+    doors = Doors(press)
+    doors.talk.set_heard(frozenset({F9}))
+    here = replace(F9, origin=Origin.WINDOW)
+    for event in (KeyDown(key=F9), KeyUp(key=F9)):
+        doors.talk.take(event)
+        doors.window.take_key(replace(event, key=here))
+        await asyncio.sleep(0)
+    assert doors.told.words[:2] == (["press", "latched"] if press is PressSetting.TOGGLE else ["press", "release"])
+    assert len(await doors.words()) == 2
+
+
+async def test_a_key_that_is_down_as_the_desktop_begins_to_tell_of_it_does_not_stick() -> None:
+    doors = Doors()
+    here = replace(F9, origin=Origin.WINDOW)
+    doors.talk.take_key(KeyDown(key=here))
+    doors.talk.set_heard(frozenset({F9}))
+    doors.talk.take_key(KeyUp(key=here))
+    assert doors.told.words == ["press", "release"]
+    doors.talk.set_heard(frozenset())
+    doors.talk.take_key(KeyDown(key=here))
+    assert await doors.words() == ["press", "release", "press"]
+
+
+async def test_other_rules_hold_from_the_next_press_on() -> None:
+    doors = Doors()
+    doors.talk.take(KeyDown(key=F9))
+    doors.talk.set_rules(Rules(press=PressSetting.TOGGLE))
+    doors.talk.take(KeyUp(key=F9))
+    doors.talk.take(KeyDown(key=F9))
+    assert await doors.words() == ["press", "release", "press", "latched"]

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novadesk.chord import Action, Binding, KeyDown, KeyUp, OtherDown
+from novadesk.chord import Action, Binding, Key, KeyDown, KeyUp, OtherDown
 from novadesk.desktop.hotkeys.press import Lost
 from novadesk.errors import KnownError
 from novadesk.text import Text
-
-COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
-"""What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
 
 LADDER = Text(
     "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "
     "settings."
 )
+
+
+def with_ladder(what: Text) -> Text:
+    """Return why there is no key, and what to do without."""
+    return Text.joined(what, LADDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,15 @@ class Standing:
 
     Attributes:
         note: why some may not, in words; empty when all do.
+        settled: False while the person is asked.
+        hears: the keys that are told of although a window of ours has the focus, which gets them too.
         triggers: for each action the keys that do it, in the words of whoever bound them, in order.
     """
 
     note: str = ""
     triggers: tuple[tuple[Action, str], ...] = ()
+    hears: frozenset[Key] = frozenset()
+    settled: bool = True
 
 
 type News = KeyDown | KeyUp | OtherDown | Lost | Standing
@@ -67,6 +73,12 @@ class NoHotkey:
         """Do nothing."""
 
 
+def is_wayland(platform: str, environment: Mapping[str, str]) -> bool:
+    """Return whether keys are the portal's to give."""
+    session = environment.get("XDG_SESSION_TYPE") == "wayland" or bool(environment.get("WAYLAND_DISPLAY"))
+    return session and platform not in ("win32", "darwin")
+
+
 def choose_backend(
     bindings: Sequence[Binding], *, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
 ) -> HotkeyBackend:
@@ -75,7 +87,7 @@ def choose_backend(
     Imports the system's input library and may ask the X server, which takes up to 0.2 s: call it on a worker thread.
     """
     if not bindings:
-        return NoHotkey("No push-to-talk key is set.")
+        return NoHotkey(Text("No push-to-talk key is set."))
     try:
         if platform == "win32":
             from novadesk.desktop.hotkeys.windows import WindowsHotkey
@@ -85,16 +97,16 @@ def choose_backend(
             from novadesk.desktop.hotkeys.macos import MacHotkey
 
             return MacHotkey(bindings)
-        if environment.get("XDG_SESSION_TYPE") == "wayland" or environment.get("WAYLAND_DISPLAY"):
+        if is_wayland(platform, environment):
             from novadesk.desktop.hotkeys.portal import PortalHotkey
 
             return PortalHotkey(bindings, environment.get("DBUS_SESSION_BUS_ADDRESS", ""))
         if not environment.get("DISPLAY"):
-            return NoHotkey("There is no display, so there is no global key.")
+            return NoHotkey(Text("There is no display, so there is no global key."))
         from novadesk.desktop.hotkeys.x11 import X11Hotkey
 
         return X11Hotkey(bindings)
     except KnownError as error:
-        return NoHotkey(f"{error.what} {error.advice}")
+        return NoHotkey(error.whole)
     except ImportError:
-        return NoHotkey(Text.joined(Text("Global keys cannot be watched on this system."), LADDER))
+        return NoHotkey(with_ladder(Text("Global keys cannot be watched on this system.")))

@@ -13,16 +13,14 @@ from typing import Any
 from dbus_fast import Variant
 
 from novadesk.chord import Action, Binding, Chord, Key, KeyDown, KeyUp
-from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
-from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError
+from novadesk.desktop.hotkeys.base import News, Standing, Tell, with_ladder
+from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError, PortalRefusalError
 from novadesk.desktop.hotkeys.press import Loss, Lost
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
-
-APP_ID = "novadesk"
-"""Name of the installed .desktop file, by which the portal knows programs that are not in a sandbox."""
 
 _SHORTCUTS = "org.freedesktop.portal.GlobalShortcuts"
 _REGISTRY = "org.freedesktop.host.portal.Registry"
@@ -31,17 +29,18 @@ _MOST_RETURNS = 3  # of a portal that ends again and again; each may ask the per
 _WORDS = {Action.TALK: "Talk to NovaDesk", Action.MUTE: "Mute NovaDesk while held"}
 _UNSAID = Text("a key of the desktop’s settings")
 _ASKING = Text("The desktop asks which key to use: answer in its window.")
-_DENIED = Text.joined(Text("The desktop was told not to give NovaDesk a key."), LADDER)
-_ODD = Text.joined(Text("The desktop gives no key and does not say why."), LADDER)
-_NOTHING_BOUND = Text.joined(
-    Text("The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings."), LADDER
+_DENIED = with_ladder(Text("The desktop was told not to give NovaDesk a key."))
+_NAMELESS = with_ladder(
+    Text("The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications.")
 )
-_NO_TALK = Text.joined(
-    Text("The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings."), LADDER
+_ODD = with_ladder(Text("The desktop gives no key and does not say why."))
+_NOTHING_BOUND = with_ladder(
+    Text("The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings.")
 )
+_NO_TALK = with_ladder(Text("The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings."))
 _NO_MUTE = Text("The desktop has bound no key to mute: choose one for NovaDesk in its keyboard settings.")
-_CLOSED = Text.joined(Text("The desktop no longer gives NovaDesk its key."), LADDER)
-_GONE = Text.joined(Text("The desktop's portal has ended, and the talk key with it."), LADDER)
+_CLOSED = with_ladder(Text("The desktop no longer gives NovaDesk its key."))
+_GONE = with_ladder(Text("The desktop's portal has ended, and the talk key with it."))
 
 # Names of keys as xkbcommon has them, for the XDG shortcuts specification.
 _KEYSYMS = {
@@ -101,7 +100,7 @@ class PortalHotkey:
                     self._lose(_GONE)
                 await self._bus.back()
         except KnownError as error:
-            self._lose(str(error))
+            self._lose(error.whole)
         except Exception:  # The outermost frame of the task: without a key, but with a word.
             _log.exception("the desktop's keys were lost by a bug")
             self._say(Lost(loss=Loss.PORTAL))
@@ -116,20 +115,30 @@ class PortalHotkey:
             PortalGoneError: the portal went.
         """
         self._over = asyncio.get_running_loop().create_future()
-        await self._introduce()
-        self._session = await self._create_session()
-        self._stand(note=_ASKING)
-        await self._bind()
+        nameless = await self._introduce()
+        try:
+            self._session = await self._create_session()
+            self._say(Standing(note=_ASKING, settled=False))
+            await self._bind()
+        except KnownError as error:
+            if nameless and error.what != _DENIED:
+                raise KnownError(Reason.HOTKEY_UNAVAILABLE, _NAMELESS, "") from error
+            raise
         if await self._over is _Over.GONE:
             raise PortalGoneError
         self._lose(_CLOSED)
 
-    async def _introduce(self) -> None:
-        """Say who we are, before anything else. Portals before 1.20 do not ask, and those of a sandbox know."""
+    async def _introduce(self) -> bool:
+        """Say who we are, before anything else; return whether that was refused, though there is somebody to say it to.
+
+        Portals before 1.20 do not ask, and those of a sandbox know.
+        """
         try:
             await self._bus.call(_REGISTRY, "Register", "sa{sv}", APP_ID, {})
         except KnownError as error:
             _log.info("the portal did not take our name: %s", error.what)
+            return isinstance(error, PortalRefusalError)
+        return False
 
     async def _create_session(self) -> str:
         code, results = await self._bus.request(
@@ -155,14 +164,15 @@ class PortalHotkey:
         self._bound = {name: words or _UNSAID for name, words in read_shortcuts(shortcuts).items()}
         self._stand()
 
-    def _stand(self, note: str = "") -> None:
+    def _stand(self) -> None:
         """Tell which keys work."""
         triggers = tuple(
             (binding.action, self._bound[name]) for name, binding in self._shortcuts.items() if name in self._bound
         )
         bound = {action for action, _ in triggers}
         lacking = {binding.action for binding in self._shortcuts.values()} - bound
-        if not note and lacking:
+        note = ""
+        if lacking:
             note = _NOTHING_BOUND if not bound else _NO_TALK if Action.TALK in lacking else _NO_MUTE
         self._say(Standing(note=note, triggers=triggers))
 
@@ -222,6 +232,26 @@ def read_shortcuts(shortcuts: object) -> dict[str, str]:
             case _:
                 pass
     return found
+
+
+async def portal_version(address: str) -> int:
+    """Return the version of the portal's global shortcuts; nothing is bound.
+
+    Raises:
+        KnownError: `HOTKEY_UNAVAILABLE` where there is no bus, no portal, or none for keys.
+    """
+    bus = PortalBus(address, lambda *_: None, lambda: None)
+    await bus.open()
+    try:
+        answer = await bus.call("org.freedesktop.DBus.Properties", "Get", "ss", _SHORTCUTS, "version")
+    except PortalGoneError as error:
+        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _GONE, "") from error
+    finally:
+        await bus.close()
+    version = answer[0].value if answer and isinstance(answer[0], Variant) else None
+    if not isinstance(version, int):
+        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _ODD, "")
+    return version
 
 
 def trigger(chord: Chord) -> str:

@@ -15,6 +15,7 @@ from dbus_fast.errors import AuthError
 
 from novadesk.desktop.hotkeys.base import LADDER
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ _ABSENT = frozenset(
     for name in ("ServiceUnknown", "NameHasNoOwner", "Spawn.ServiceNotFound", "Spawn.ExecFailed", "Spawn.ChildExited")
 )
 _UNKNOWN = frozenset(
-    f"{_BUS}.Error.{name}" for name in ("UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty")
+    f"{_BUS}.Error.{name}"
+    for name in ("UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty", "InvalidArgs")
 )
 _NO_REPLY = f"{_BUS}.Error.NoReply"
 _MOST_EARLY = 8
@@ -38,6 +40,10 @@ type _Answer = tuple[int, dict[str, Any]]
 
 class PortalGoneError(Exception):
     """The portal has left the bus, or the bus has gone."""
+
+
+class PortalRefusalError(KnownError):
+    """The portal is there, knows what it is asked, and refuses."""
 
 
 class PortalBus:
@@ -81,7 +87,7 @@ class PortalBus:
                 reply = await self._ask_bus("GetNameOwner", PORTAL)
         except (OSError, TimeoutError, EOFError, AuthError, DBusError, InvalidAddressError) as error:
             await self.close()
-            raise _unavailable("There is no session bus to ask the desktop for keys.") from error
+            raise _unavailable(Text("There is no session bus to ask the desktop for keys.")) from error
         if reply.message_type is MessageType.METHOD_RETURN:
             self._set_owner(str(reply.body[0]))
         self._watch = asyncio.create_task(self._watch_bus(self._bus), name="portal-bus")
@@ -115,7 +121,7 @@ class PortalBus:
             async with asyncio.timeout(CALL_S):
                 reply = await self._connected.call(message)
         except TimeoutError as error:
-            raise _unavailable("The desktop does not answer when it is asked for keys.") from error
+            raise _unavailable(Text("The desktop does not answer when it is asked for keys.")) from error
         except (OSError, EOFError, DBusError) as error:
             raise PortalGoneError from error
         assert reply is not None
@@ -164,7 +170,7 @@ class PortalBus:
                     return answer
                 raise PortalGoneError
         except TimeoutError as error:
-            raise _unavailable("The desktop does not answer when it is asked for keys.") from error
+            raise _unavailable(Text("The desktop does not answer when it is asked for keys.")) from error
         finally:
             for path in paths:
                 self._waiting.pop(path, None)
@@ -236,11 +242,12 @@ class PortalBus:
 
 def _refusal(name: str) -> KnownError:
     if name in _ABSENT:
-        return _unavailable("This desktop has no portal, which is how programs get keys under Wayland.")
+        return _unavailable(Text("This desktop has no portal, which is how programs get keys under Wayland."))
     if name in _UNKNOWN:
-        return _unavailable("This desktop's portal gives no keys to programs.")
-    return _unavailable(f"The desktop refuses to give a key ({name.rpartition('.')[2] or 'no reason'}).")
+        return _unavailable(Text("This desktop's portal gives no keys to programs."))
+    what = Text("The desktop refuses to give a key ({why}).", why=name.rpartition(".")[2] or "no reason")
+    return PortalRefusalError(Reason.HOTKEY_UNAVAILABLE, what, LADDER)
 
 
-def _unavailable(what: str) -> KnownError:
+def _unavailable(what: Text) -> KnownError:
     return KnownError(Reason.HOTKEY_UNAVAILABLE, what, LADDER)

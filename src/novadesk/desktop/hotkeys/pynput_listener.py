@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from novadesk.chord import Binding, KeyWatch, is_button
-from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell
+from novadesk.desktop.hotkeys.base import News, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
@@ -57,7 +57,8 @@ class PynputHotkey:
             (binding.key, [self._wanted(name) for name in binding.chord.keys]) for binding in bindings
         )
         triggers = tuple((binding.action, str(binding.chord)) for binding in bindings)
-        self._standing = Standing(note=note, triggers=triggers)
+        hears = frozenset() if note else frozenset(binding.key for binding in bindings)
+        self._standing = Standing(note=note, triggers=triggers, hears=hears)
         self._lock = threading.Lock()
         self._listeners: list[Any] = []
         self._tell: Tell | None = None
@@ -135,9 +136,7 @@ class PynputHotkey:
         with self._lock:
             self._say(Lost(loss=Loss.LISTENER))
             self._say(
-                Standing(
-                    note=Text.joined(Text("NovaDesk no longer hears the keys of the desktop. Start it anew."), LADDER)
-                )
+                Standing(note=with_ladder(Text("NovaDesk no longer hears the keys of the desktop. Start it anew.")))
             )
 
     def _say(self, news: News) -> None:

@@ -1,0 +1,92 @@
+"""How the talk keys stand with the desktop, and what there is to do without one."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from novadesk.chord import COMMANDS
+from novadesk.conversation.api import Snapshot
+from novadesk.ui import tokens
+from novadesk.ui.announce import announce
+from novadesk.ui.i18n import tr
+from novadesk.ui.key_names import trigger_words
+from novadesk.ui.theme import Theme
+
+
+class KeyStanding(QWidget):
+    """What the desktop really bound, why not, and the ladder: the window's key, its button, a command."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown: tuple[object, ...] = ()
+        self.words = _note(self)
+        self.words.setObjectName("standing")
+        self.note = _note(self)
+        self.ladder = QFrame(self)
+        self.copies: list[QPushButton] = []
+        rungs = QGridLayout(self.ladder)
+        rungs.setContentsMargins(0, 0, 0, 0)
+        rungs.setHorizontalSpacing(theme.px(tokens.SPACE_3))
+        rungs.setVerticalSpacing(theme.px(tokens.SPACE_1))
+        rungs.setColumnStretch(0, 1)
+        ways = (
+            tr("1. In NovaDesk's window: the talk key, or Space outside a text field."),
+            tr("2. The talk button, held or pressed with the mouse."),
+            tr("3. A key of the desktop's own settings that runs a command:"),
+        )
+        for way in ways:
+            rungs.addWidget(_note(self, way), rungs.rowCount(), 0, 1, 2)
+        meanings = (tr("when it goes down"), tr("when it comes up"), tr("at each press, to begin and to end"))
+        for command, meaning in zip(COMMANDS, meanings, strict=True):
+            words = _note(self, tr("{command}: {meaning}", command=command, meaning=meaning))
+            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            button = QPushButton(tr("Copy command"), self)
+            button.setObjectName("small")
+            button.setAutoDefault(False)
+            button.setAccessibleName(tr("Copy command {command}", command=command))
+            button.clicked.connect(lambda _checked=False, command=command: self._copy(command))
+            row = rungs.rowCount()
+            rungs.addWidget(words, row, 0)
+            rungs.addWidget(button, row, 1)
+            self.copies.append(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.px(tokens.SPACE_1))
+        for widget in (self.words, self.note, self.ladder):
+            layout.addWidget(widget)
+        self.show_snapshot(Snapshot())
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Say how the keys in use stand."""
+        shown = (snapshot.hotkeys, snapshot.mute_hotkeys, snapshot.hotkey_note)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        talk, mute = (_joined(keys) for keys in (snapshot.hotkeys, snapshot.mute_hotkeys))
+        if talk and mute:
+            words = tr("In every window {talk} talks and {mute} mutes.", talk=talk, mute=mute)
+        elif talk:
+            words = tr("In every window {talk} talks.", talk=talk)
+        else:
+            words = tr("No key talks in other programs' windows.")
+        self.words.setText(words)
+        self.note.setText(tr(snapshot.hotkey_note))
+        self.note.setVisible(bool(snapshot.hotkey_note))
+        self.ladder.setVisible(not talk or bool(snapshot.hotkey_note))
+
+    def _copy(self, command: str) -> None:
+        QGuiApplication.clipboard().setText(command)
+        announce(self, tr("Copied."))
+
+
+def _joined(keys: tuple[str, ...]) -> str:
+    words = [trigger_words(key) for key in keys]
+    return tr("{keys} or {last}", keys=", ".join(words[:-1]), last=words[-1]) if len(words) > 1 else "".join(words)
+
+
+def _note(parent: QWidget, words: str = "") -> QLabel:
+    label = QLabel(words, parent)
+    label.setObjectName("dialogNote")
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
