@@ -156,7 +156,7 @@ class Core(OpenShelf, ScenarioShelf):
     async def _settled(self) -> None:
         """Wait for a change of the settings that is under way."""
         if self._changing is not None:
-            await asyncio.gather(self._changing, return_exceptions=True)
+            await asyncio.wait((self._changing,))  # who gives up waiting does not end it
 
     async def stop(self) -> None:
         """Stop everything in reverse order; say what could not be saved. Idempotent."""
@@ -307,12 +307,14 @@ class Core(OpenShelf, ScenarioShelf):
 
     async def use_talk(self, settings: TalkSettings) -> None:
         """Take presses this way from now on, and bind these keys."""
+        await self._settled()
         self._settings = replace(self._settings, talk=settings)
         self.controller.use_release_tail(settings.release_tail_ms / 1000)
         await self._talk_key.use(settings)
 
     async def try_keys(self, settings: TalkSettings, tell: Callable[[KeyCount], None]) -> KeyCount:
         """Count presses and releases of these keys for a while, during which they do nothing else."""
+        await self._settled()
         return await self._talk_key.try_keys(settings, tell)
 
     async def ignore_keys(self) -> None:
