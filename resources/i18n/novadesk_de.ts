@@ -3082,9 +3082,9 @@
         <translation>Einige Änderungen warten auf eine neue Verbindung. Sie würde das private Gespräch beenden.</translation>
     </message>
     <message>
-        <source>Some desktops switch the input method with these keys. If so, choose f9.</source>
+        <source>Some desktops switch the input method with these keys. If so, choose F9.</source>
         <extracomment>chord.py</extracomment>
-        <translation>Manche Systeme wechseln mit diesen Tasten die Eingabemethode. Dann f9 wählen.</translation>
+        <translation>Manche Systeme wechseln mit diesen Tasten die Eingabemethode. Dann F9 wählen.</translation>
     </message>
     <message>
         <source>Something to fill in before a conversation begins, such as a name</source>

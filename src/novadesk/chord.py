@@ -169,7 +169,7 @@ def caution(chord: Chord) -> Text:
     if chord.keys in (("super",), ("left_super",), ("right_super",)):
         return Text("Many desktops open their menu with this key.")
     if set(chord.keys) == {"ctrl", "space"}:
-        return Text("Some desktops switch the input method with these keys. If so, choose f9.")
+        return Text("Some desktops switch the input method with these keys. If so, choose F9.")
     if chord.keys == ("caps_lock",):
         return Text("This key changes between capital and small letters, too.")
     if chord.bare:

@@ -15,7 +15,12 @@ from tests.ui.test_settings_window import the_row, view_of
 
 @pytest.mark.parametrize(
     ("place", "other"),
-    [("talk.key", "f7"), ("voice.voice", "amy"), ("voice.prompt", "Be kind."), ("voice.max_tokens", 77)],
+    [
+        ("practice.llm", "http://localhost:11434/v1"),
+        ("voice.voice", "amy"),
+        ("voice.prompt", "Be kind."),
+        ("voice.max_tokens", 77),
+    ],
 )
 def test_another_setting_can_change_between_any_two_keys_of_what_is_written(
     opened: SettingsWindow, qtbot: QtBot, place: str, other: Any

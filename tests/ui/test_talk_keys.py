@@ -34,12 +34,12 @@ class Keys(QWidget):
         self.list = KeyList(
             add="Add a talk key…", none="None.", bridge=bridge, requests=requests, theme=theme, parent=self
         )
-        self.list.show_keys("f9")
         self.standing = KeyStanding(theme, self)
         self.test = KeyTest(self.settings, bridge, requests, intents, theme, self)
         layout = QVBoxLayout(self)
         for part in (self.list, self.standing, self.test):
             layout.addWidget(part)
+        self.list.show_keys("f9")
 
     def settings(self) -> TalkSettings:
         return TalkSettings(key=self.list.keys)
@@ -154,10 +154,26 @@ def test_each_key_has_its_caution_and_can_be_removed(page: Keys) -> None:
         "This key changes between capital and small letters, too.",
         "Remove Caps Lock",
     )
-    assert page.list.rows[0].remove.nextInFocusChain() is row.remove
+    assert tab_order(page)[:4] == [
+        "Remove F9",
+        "Remove Caps Lock",
+        "Add a talk key…",
+        "Copy command novadesk ctl talk start",
+    ]
     for row in list(page.list.rows):
         row.remove.click()
     assert (page.list.keys, page.list.empty.isVisible(), len(changes)) == ("", True, 3)
+
+
+def tab_order(page: QWidget) -> list[str]:
+    """Return the names of what Tab goes to."""
+    names: list[str] = []
+    widget = page.nextInFocusChain()
+    while widget is not page:
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            names.append(widget.accessibleName() or getattr(widget, "text", str)())
+        widget = widget.nextInFocusChain()
+    return names
 
 
 STANDINGS = [

@@ -98,10 +98,7 @@ class KeyList(QWidget):
 
     def _add_row(self, chord: Chord) -> None:
         row = _Row(chord, self, self._theme)
-        before = self.add.previousInFocusChain()
-        while before is not None and before.focusPolicy() is Qt.FocusPolicy.NoFocus:
-            before = before.previousInFocusChain()
-        QWidget.setTabOrder(before or self.add, row.remove)
+        QWidget.setTabOrder(self.add, row.remove)  # there, and the button behind it: in front of the button
         QWidget.setTabOrder(row.remove, self.add)
         self._rows.addWidget(row)
         self.rows.append(row)
@@ -120,9 +117,14 @@ class _Row(QFrame):
         self.caution.setWordWrap(True)
         self.remove = IconButton(theme, "close", tr("Remove {key}", key=words), parent=self)
         self.remove.clicked.connect(lambda: keys.take(chord))
+        self.caution.setVisible(bool(self.caution.text()))
+        text = QVBoxLayout()
+        text.setSpacing(theme.px(2))
+        text.addWidget(name)
+        text.addWidget(self.caution)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.px(tokens.SPACE_2), theme.px(2), theme.px(2), theme.px(2))
+        edge = theme.px(tokens.SPACE_1)
+        layout.setContentsMargins(theme.px(tokens.SPACE_2), edge, edge, edge)
         layout.setSpacing(theme.px(tokens.SPACE_3))
-        layout.addWidget(name, 0)
-        layout.addWidget(self.caution, 1)
-        layout.addWidget(self.remove, 0)
+        layout.addLayout(text, 1)
+        layout.addWidget(self.remove, 0, Qt.AlignmentFlag.AlignTop)

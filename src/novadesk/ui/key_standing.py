@@ -28,14 +28,14 @@ class KeyStanding(QWidget):
         rungs.setContentsMargins(0, 0, 0, 0)
         rungs.setHorizontalSpacing(theme.px(tokens.SPACE_3))
         rungs.setVerticalSpacing(theme.px(tokens.SPACE_1))
-        rungs.setColumnStretch(0, 1)
+        rungs.setColumnStretch(1, 1)
         ways = (
             tr("1. In NovaDesk's window: the talk key, or Space outside a text field."),
             tr("2. The talk button, held or pressed with the mouse."),
             tr("3. A key of the desktop's own settings that runs a command:"),
         )
         for way in ways:
-            rungs.addWidget(_note(self, way), rungs.rowCount(), 0, 1, 2)
+            rungs.addWidget(_note(self, way), rungs.rowCount(), 0, 1, 3)
         meanings = (tr("when it goes down"), tr("when it comes up"), tr("at each press, to begin and to end"))
         for command, meaning in zip(COMMANDS, meanings, strict=True):
             words = _note(self, tr("{command}: {meaning}", command=command, meaning=meaning))
@@ -46,8 +46,8 @@ class KeyStanding(QWidget):
             button.setAccessibleName(tr("Copy command {command}", command=command))
             button.clicked.connect(lambda _checked=False, command=command: self._copy(command))
             row = rungs.rowCount()
-            rungs.addWidget(words, row, 0)
-            rungs.addWidget(button, row, 1)
+            rungs.addWidget(words, row, 1)
+            rungs.addWidget(button, row, 2)
             self.copies.append(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -78,6 +78,7 @@ class KeyTest(QWidget):
         self.progress.setRange(0, round(KEY_TEST_S * 1000))
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(tr("Time of the test"))
+        self.progress.hide()
         self.words = QLabel(self)
         self.words.setObjectName("dialogNote")
         self.words.setWordWrap(True)
@@ -89,6 +90,7 @@ class KeyTest(QWidget):
         line.setSpacing(theme.px(tokens.SPACE_3))
         line.addWidget(self.button)
         line.addWidget(self.progress, 1)
+        line.addStretch(0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.px(tokens.SPACE_1))
@@ -120,6 +122,7 @@ class KeyTest(QWidget):
             deadline_s=_PATIENCE_S,
         )
         self.button.setText(tr("Stop"))
+        self.progress.show()
         self._say(tr("Waiting for the desktop…"))
         self._timer.start()
 
@@ -159,6 +162,7 @@ class KeyTest(QWidget):
         self._keys.events.watch(None)
         self._keys.leave()
         self.progress.setValue(0)
+        self.progress.hide()
         self.button.setText(_begin_words())
         self._say(words)
 

@@ -63,9 +63,13 @@ async def _trying_keys(window: MainWindow) -> QWidget:
 def _settings(page: Page) -> Act:
     async def act(window: MainWindow) -> QWidget:
         window.show_settings()
-        if window.door.window is not None:
-            window.door.window.sidebar.choose(page)
-        return window.door.window or window
+        made = window.door.window
+        if made is None:
+            return window
+        made.sidebar.choose(page)
+        if isinstance(made.page.extra, TalkKeyRow):
+            made.page.extra.standing.show_snapshot(replace(window.snapshot, hotkeys=("f9",)))
+        return made
 
     return act
 

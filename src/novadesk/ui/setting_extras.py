@@ -119,7 +119,7 @@ class TalkKeyRow(QFrame):
             name.setWordWrap(True)
             layout.addWidget(name)
             layout.addWidget(part)
-            layout.addSpacing(edge)
+            layout.addSpacing(theme.px(tokens.SPACE_3))
         live.talk_changed.connect(self._on_talk_changed)
         bridge.snapshot_changed.connect(self.standing.show_snapshot)
         self.standing.show_snapshot(bridge.latest or Snapshot())
