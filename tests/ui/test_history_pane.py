@@ -110,7 +110,8 @@ def test_f2_renames_in_place(
     qtbot.keyClick(field, Qt.Key.Key_Return)
     handle = make_conversation(1).handle
     qtbot.waitUntil(lambda: ("rename", handle, "Aspirin call") in requests.asked)
-    assert filled.history.model.row(filled.history.model.index(row_of(filled, 1))).title == "Aspirin call"
+    model = filled.history.model
+    qtbot.waitUntil(lambda: model.row(model.index(row_of(filled, 1))).title == "Aspirin call")
     qtbot.waitUntil(lambda: requests.asked[-1][0] == "conversations")
     assert intents.take() == []  # Return ends the title, it does not open the conversation
     assert QApplication.focusWidget() is filled.history.list

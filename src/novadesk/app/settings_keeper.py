@@ -74,5 +74,4 @@ def _note_of(aside: Path | None) -> str:
 
 
 def _unwritten(why: str) -> Text:
-    words = "The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them."
-    return Text(words, why=why)
+    return Text("The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.", why=why)
