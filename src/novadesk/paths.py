@@ -51,6 +51,11 @@ class Folders:
         return self.state / "novadesk.log"
 
     @property
+    def placement_file(self) -> Path:
+        """Return the file that says where the window was."""
+        return self.state / "window.place"
+
+    @property
     def keyring_service(self) -> str:
         """Return the service name of the keyring entries."""
         return f"novadesk-{self.profile}" if self.profile else "novadesk"

@@ -34,6 +34,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
 from novadesk.settings_file import Opened, open_settings
+from novadesk.ui import placement
 from novadesk.ui.bridge import Bridge, ThreadsafeIntents
 from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
@@ -136,6 +137,7 @@ class _Desktop:
         core: Core | None = None
         shown = [window]  # empty once it is closed for good
         try:
+            placement.put_back(window, self.folders.placement_file)
             window.begin(hidden=self.hidden)
             await first_paint(window)
             making = thread.submit(lambda: self._make_core(bridge, later, shown, lock, connect=not first))
@@ -147,6 +149,7 @@ class _Desktop:
         finally:
             watch.stop()
             shown.clear()
+            placement.keep(window, self.folders.placement_file)
             window.finish()
             keeper.close()
             core_loop.call_soon_threadsafe(later.give_up)

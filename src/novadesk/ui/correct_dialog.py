@@ -10,6 +10,7 @@ from novadesk.models import Turn
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
+from novadesk.ui.placement import fit
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
 
@@ -65,7 +66,7 @@ class CorrectDialog(QDialog):
         layout.addSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(self.buttons)
         theme.dress(self)
-        self.resize(theme.px(480), theme.px(320))
+        fit(self, theme.px(480), theme.px(320))
         self.field.setFocus()
         self.field.selectAll()
 

@@ -22,6 +22,7 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.placement import fit
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
 
@@ -51,7 +52,7 @@ class DiagnosticsView(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._make_parts()
         theme.dress(self)
-        self.resize(theme.px(680), theme.px(780))
+        fit(self, theme.px(680), theme.px(780))
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)

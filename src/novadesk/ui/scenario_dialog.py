@@ -27,6 +27,7 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr, trn
+from novadesk.ui.placement import fit
 from novadesk.ui.question import Question
 from novadesk.ui.scenario_editor import ScenarioEditor
 from novadesk.ui.theme import Theme
@@ -103,7 +104,7 @@ class ScenarioDialog(QDialog):
         self._make_buttons()
         self._lay_out()
         theme.dress(self)
-        self.resize(theme.px(820), theme.px(640))
+        fit(self, theme.px(820), theme.px(640))
         self._enable()
         self.refresh()
 

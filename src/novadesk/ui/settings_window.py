@@ -28,6 +28,7 @@ from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.placement import fit
 from novadesk.ui.setting_extras import AutostartRow, ButtonRow, TalkKeyRow
 from novadesk.ui.setting_fields import ChoiceField
 from novadesk.ui.setting_page import SettingPage
@@ -40,7 +41,6 @@ from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
 
 _SIZE = (860, 660)
-_SCREEN_SHARE = 0.95
 
 
 class SettingsWindow(QDialog):
@@ -92,8 +92,7 @@ class SettingsWindow(QDialog):
         self._show_page()
         self._show_waiting()
         self.sidebar.search.setFocus()
-        room = self.screen().availableGeometry().size() * _SCREEN_SHARE
-        self.resize(min(theme.px(_SIZE[0]), room.width()), min(theme.px(_SIZE[1]), room.height()))
+        fit(self, theme.px(_SIZE[0]), theme.px(_SIZE[1]))
         bridge.ask(requests.devices, self._on_devices, self._on_error, owner=self)
 
     @property

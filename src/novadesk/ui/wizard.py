@@ -12,6 +12,7 @@ from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
+from novadesk.ui.placement import fit
 from novadesk.ui.wizard_access import AccessPage
 from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
 from novadesk.ui.wizard_sound import MicrophonePage, SpeakerPage
@@ -57,7 +58,7 @@ class Wizard(QDialog):
         self._lay_out()
         around.theme.dress(self)
         theme = around.theme
-        self.resize(theme.px(600), theme.px(690))
+        fit(self, theme.px(600), theme.px(690))
         around.bridge.snapshot_changed.connect(self.trying.show_snapshot)
         if around.bridge.latest is not None:
             self.trying.show_snapshot(around.bridge.latest)
