@@ -745,7 +745,7 @@
     </message>
     <message>
         <source>Message</source>
-        <extracomment>ui/session_panel.py ui/wizard_talk.py</extracomment>
+        <extracomment>ui/composer.py ui/wizard_talk.py</extracomment>
         <translation>Nachricht</translation>
     </message>
     <message>
@@ -1310,7 +1310,7 @@
     </message>
     <message>
         <source>Send</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>ui/composer.py</extracomment>
         <translation>Senden</translation>
     </message>
     <message>
@@ -1757,6 +1757,11 @@
         <source>Another program is holding the store {file}.</source>
         <extracomment>store/faults.py</extracomment>
         <translation>Ein anderes Programm hält den Speicher {file} fest.</translation>
+    </message>
+    <message>
+        <source>Answer typed messages aloud</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Geschriebenes laut beantworten</translation>
     </message>
     <message>
         <source>Any backend</source>
@@ -2534,6 +2539,16 @@
         <translation>Markdown (.md)</translation>
     </message>
     <message>
+        <source>Messages are answered aloud; press to have them answered in writing only</source>
+        <extracomment>ui/composer.py</extracomment>
+        <translation>Nachrichten werden laut beantwortet; drücken, um nur schriftliche Antworten zu bekommen</translation>
+    </message>
+    <message>
+        <source>Messages are answered in writing only; press to hear the answers</source>
+        <extracomment>ui/composer.py</extracomment>
+        <translation>Nachrichten werden nur schriftlich beantwortet; drücken, um die Antworten zu hören</translation>
+    </message>
+    <message>
         <source>Most characters</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Höchstens Zeichen</translation>
@@ -2737,6 +2752,11 @@
         <source>Opening the microphone…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
         <translation>Öffnet das Mikrofon …</translation>
+    </message>
+    <message>
+        <source>Otherwise they are answered in writing only. Also beside the text field.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sonst wird nur schriftlich geantwortet. Auch neben dem Textfeld.</translation>
     </message>
     <message>
         <source>Own voice and instructions</source>
@@ -5036,6 +5056,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>push to talk shortcut hotkey mouse button f9 test try command Wayland portal</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Push-to-talk Kürzel Hotkey Maustaste F9 Test ausprobieren Befehl Wayland Portal</translation>
+    </message>
+    <message>
+        <source>silent quiet text chat mute answers</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>still leise Text Chat stumm Antworten schriftlich</translation>
     </message>
     <message numerus="yes">
         <source>{label} must not be empty.</source>

@@ -207,6 +207,7 @@ def _add_ctl(commands: Commands) -> None:
     new.set_defaults(run=_ctl, request={"do": "new"})
     say = actions.add_parser("say", help="send typed text", parents=[common])
     say.add_argument("text", type=argument.words)
+    say.add_argument("--silent", action="store_true", help="have it answered in writing only")
     say.set_defaults(run=_ctl, request={"do": "say"})
     resume = actions.add_parser("open", help="resume a conversation", parents=[common])
     resume.add_argument("handle")
@@ -219,8 +220,7 @@ def _ctl(parsed: argparse.Namespace) -> int:
 
     request = dict(parsed.request)
     request.update({name: getattr(parsed, name) for name in ("what", "text", "handle") if hasattr(parsed, name)})
-    if getattr(parsed, "private", False):
-        request["private"] = True
+    request |= {name: True for name in ("private", "silent") if getattr(parsed, name, False)}
     if getattr(parsed, "scenario", None) or getattr(parsed, "values", None):
         request |= {"scenario": parsed.scenario, "values": dict(parsed.values)}
     answer = send(find_folders(profile=parsed.profile).control_socket, request, deadline_s=parsed.deadline)

@@ -90,6 +90,7 @@ class AudioSettings:
         microphone: preferred device, "host API: device"; empty means the system's default. Likewise `speaker`.
         echo: what is done about the speaker's sound in the microphone.
         volume: of answers, 0 to 1. Likewise `cue_volume`, of the short sounds that tell what happens.
+        messages_aloud: answers to typed messages are heard; else they are read only.
     """
 
     microphone: str = ""
@@ -97,6 +98,7 @@ class AudioSettings:
     echo: EchoSetting = EchoSetting.SPEAKERS
     volume: float = 1.0
     cue_volume: float = 0.5
+    messages_aloud: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

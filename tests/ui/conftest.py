@@ -82,8 +82,8 @@ class RecordedIntents:
     def stop_speaking(self) -> None:
         self.calls.append(("stop_speaking",))
 
-    def say(self, text: str) -> None:
-        self.calls.append(("say", text))
+    def say(self, text: str, *, aloud: bool = True) -> None:
+        self.calls.append(("say", text) if aloud else ("say", text, "silent"))
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         given = ("private",) * private + ((scenario,) if scenario is not None else ())

@@ -65,6 +65,7 @@ SETTINGS = st.builds(
         echo=st.sampled_from(EchoSetting),
         volume=st.floats(0, 1),
         cue_volume=st.floats(0, 1),
+        messages_aloud=st.booleans(),
     ),
     talk=st.builds(
         TalkSettings,

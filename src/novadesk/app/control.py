@@ -139,8 +139,8 @@ def _wish(intents: Controller, talk: TalkPress, what: str, request: dict[str, An
             talk.take(MuteWished(on=what == "mute"))
         case "stop", _:
             intents.stop_speaking()
-        case "say", {"text": str(text)} if text.strip():
-            intents.say(text)
+        case "say", {"text": str(text), **more} if text.strip():
+            intents.say(text, aloud=more.get("silent") is not True)
         case "quit", _:
             intents.quit()
         case _:

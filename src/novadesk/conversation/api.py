@@ -229,8 +229,8 @@ class Wishes(Protocol):
         """Silence the answer being played and discard its rest; discard one that is due and has not begun."""
         ...
 
-    def say(self, text: str) -> None:
-        """Send typed text as a user turn."""
+    def say(self, text: str, *, aloud: bool = True) -> None:
+        """Send typed text as a user turn; without `aloud` its answer is read only, not heard."""
         ...
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:

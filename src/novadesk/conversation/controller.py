@@ -269,11 +269,11 @@ class Controller:
         """Silence the answer being played and discard its rest; discard one that is due and has not begun."""
         self._driver.stopping.stop(self._driver.state.phase)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, aloud: bool = True) -> None:
         """Send typed text as a user turn; an answer being played stops at once."""
         if text := text.strip():
             self._driver.downlink.stop()
-            self._background.in_turn(lambda: self._driver.ask(text))
+            self._background.in_turn(lambda: self._driver.ask(text, aloud=aloud))
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """End the open conversation and start an empty one, which is never written anywhere when it is private."""

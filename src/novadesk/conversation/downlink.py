@@ -121,6 +121,10 @@ class Downlink:
             if waited:  # its text is all that there will be
                 self._listener.tell(lifecycle.AnswerBegan())
 
+    def asked_in_writing(self, *, aloud: bool) -> None:
+        """Note whether what the person has just typed is to be answered aloud; what they say always is."""
+        self._playback.aloud = aloud
+
     def speech_ended(self, now: float) -> None:
         """Note the end of the person's speech, from which the answer's delay is measured."""
         self._answer_clock.ended(now)
@@ -160,6 +164,7 @@ class Downlink:
             case UserTextReceived():
                 self.next_turn()
                 self._declined = False
+                self._playback.aloud = True
                 if self._orphan is not None or self._held.active:
                     self.stop()  # its link is not there any more to notice the interruption, or it is overtaken
                 self._next_exchange(now)
@@ -304,7 +309,7 @@ class Downlink:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):
             return
         self._close_orphan()
-        if self._playback.present and self._listener.key_held():
+        if self._playback.sounds and self._listener.key_held():
             self._transcript.played(self._playback.count)  # nothing of it is heard before the release
             self._held.begin()
             self._playback.held = True

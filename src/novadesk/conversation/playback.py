@@ -24,6 +24,7 @@ class Playback:
 
     Attributes:
         present: there is a speaker.
+        aloud: the next answers are to be heard; else they are text only.
         held: the newest answer is kept back, and nothing of it is played yet.
     """
 
@@ -31,11 +32,17 @@ class Playback:
         self.generation = 0
         self.answer = Answer.NONE
         self.present = False
+        self.aloud = True
         self.held = False
         self._queued = 0
         self._played = 0
         self._base = 0
         self._last_at = float("-inf")
+
+    @property
+    def sounds(self) -> bool:
+        """Return whether answers are played."""
+        return self.present and self.aloud
 
     @property
     def count(self) -> int:
@@ -62,9 +69,9 @@ class Playback:
         return True
 
     def speech(self, pcm: bytes, now: float) -> bool:
-        """Note arriving speech; return True when it is to be played: there is a speaker, and nobody said stop."""
+        """Note arriving speech; return True when it is to be played: answers are, and nobody said stop."""
         self._last_at = now
-        if self.answer is Answer.DISCARDED or not self.present:
+        if self.answer is Answer.DISCARDED or not self.sounds:
             return False
         self._queued += len(pcm) // _SAMPLE_BYTES
         return True

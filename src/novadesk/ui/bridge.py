@@ -264,9 +264,9 @@ class ThreadsafeIntents:
         """Hand on `stop_speaking`."""
         self._hand(self._wishes.stop_speaking)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, aloud: bool = True) -> None:
         """Hand on `say`."""
-        self._hand(self._wishes.say, text)
+        self._hand(lambda: self._wishes.say(text, aloud=aloud))
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """Hand on `new_conversation`."""

@@ -124,6 +124,10 @@ class LiveSettings(QObject):
         if self._resting.isActive():
             self.remember(self.now)
 
+    def answer_messages(self, aloud: bool) -> None:
+        """Have typed messages answered aloud, or in writing only."""
+        self.remember(replace(self.now, audio=replace(self.now.audio, messages_aloud=aloud)))
+
     def take_turns(self) -> None:
         """Have the assistant not listen while it speaks, from now on."""
         self.remember(replace(self.now, audio=replace(self.now.audio, echo=EchoSetting.HALF_DUPLEX)))

@@ -309,6 +309,9 @@ class MainWindow(QMainWindow):
             parent=self,
         )
         self.panel.sound.turns_wanted.connect(made.take_turns)
+        self.panel.composer.aloud_chosen.connect(made.answer_messages)
+        made.changed.connect(lambda: self.panel.composer.set_aloud(made.now.audio.messages_aloud))
+        self.panel.composer.set_aloud(settings.audio.messages_aloud)
         made.keeping_changed.connect(self.history.show_keeping)
         return made
 

@@ -212,7 +212,7 @@ class SilentIntents:
     def stop_speaking(self) -> None:
         """Do nothing."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, aloud: bool = True) -> None:
         """Do nothing."""
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:

@@ -1,6 +1,6 @@
 """What lies under the conversation: errors, talk button and text field."""
 
-from PySide6.QtCore import QElapsedTimer, QEvent, Qt
+from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +19,8 @@ from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.answer_time import AnswerTime
-from novadesk.ui.controls import IconButton, ShapeLabel, TextField
+from novadesk.ui.composer import Composer
+from novadesk.ui.controls import IconButton, ShapeLabel
 from novadesk.ui.i18n import tr
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
@@ -262,58 +262,6 @@ class Controls(QWidget):
         self._below = QHBoxLayout()
         grid.addLayout(self._below, 2, 0, 1, 3)
         self.set_narrow(False)
-
-
-class Composer(QFrame):
-    """The text field that is always on."""
-
-    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("composer")
-        self._intents = intents
-        self.field = TextField(self)
-        self.field.setObjectName("field")
-        self.field.setAccessibleName(tr("Message"))
-        self.field.setFrame(False)
-        self.field.setMaxLength(20_000)
-        self.field.returnPressed.connect(self._send)
-        self.field.textChanged.connect(self._on_text)
-        self.field.installEventFilter(self)
-        self.send = IconButton(theme, "send", tr("Send"), parent=self)
-        self.send.setEnabled(False)
-        self.send.clicked.connect(self._send)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.px(tokens.SPACE_3), theme.px(3), theme.px(3), theme.px(3))
-        layout.setSpacing(theme.px(tokens.SPACE_1))
-        layout.addWidget(self.field, 1)
-        layout.addWidget(self.send)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def set_hint(self, text: str) -> None:
-        """Say what is possible now."""
-        if text != self.field.placeholderText():
-            self.field.setPlaceholderText(text)
-            self.field.setAccessibleDescription(text)
-
-    def forget(self) -> None:
-        """Drop the draft, and what could bring it back."""
-        self.field.setText("")  # unlike `clear`, this leaves nothing to undo
-
-    def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: D102
-        if watched is self.field and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-            self.setProperty("focused", event.type() is QEvent.Type.FocusIn)
-            self.style().unpolish(self)
-            self.style().polish(self)
-        return False
-
-    def _on_text(self, text: str) -> None:
-        self.send.setEnabled(bool(text.strip()))
-
-    def _send(self) -> None:
-        text = self.field.text().strip()
-        if text:
-            self._intents.say(text)
-            self.field.clear()
 
 
 class SessionPanel(QWidget):

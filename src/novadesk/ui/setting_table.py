@@ -130,6 +130,12 @@ _SOUND = (
         label=Text("Volume of cues"), help=Text("The short sounds that tell when it listens and when something fails."),
         kind=Share(), words=Text("loudness beep signal"),
     ),
+    Row(
+        page=Page.SOUND, section="audio", name="messages_aloud",
+        label=Text("Answer typed messages aloud"),
+        help=Text("Otherwise they are answered in writing only. Also beside the text field."),
+        kind=Switch(), words=Text("silent quiet text chat mute answers"),
+    ),
 )  # fmt: skip
 
 _TALK = (

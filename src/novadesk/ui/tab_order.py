@@ -25,7 +25,13 @@ def order_tabs(window: "MainWindow") -> None:
     stops += [controls.mode_button(TalkMode.HOLD)]
     stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
     stops += [controls.volume.silence, controls.volume.slider, controls.answers]
-    stops += [panel.composer.field, panel.composer.send, window.details.close_button, window.details.diagnostics]
+    stops += [
+        panel.composer.field,
+        panel.composer.aloud,
+        panel.composer.send,
+        window.details.close_button,
+        window.details.diagnostics,
+    ]
     for one, other in pairwise(stops):
         QWidget.setTabOrder(one, other)
 

@@ -87,6 +87,24 @@ async def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any])
     assert await doors.words() == []
 
 
+class Written:
+    """Takes typed messages."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, bool]] = []
+
+    def say(self, text: str, *, aloud: bool) -> None:
+        self.taken.append((text, aloud))
+
+
+async def test_a_message_is_answered_aloud_unless_it_is_asked_for_in_silence() -> None:
+    written, unused = Written(), cast(Any, None)
+    control = ControlHandler(cast(Any, written), unused, unused, unused, unused)
+    for more in ({}, {"silent": True}, {"silent": "no"}):
+        await control({"do": "say", "text": "hello"} | more)
+    assert written.taken == [("hello", True), ("hello", False), ("hello", True)]
+
+
 SPACE = Key(name="space", origin=Origin.WINDOW)
 SHIFT = Key(name="shift", origin=Origin.WINDOW, bare=True)
 TAP = [KeyDown(key=SPACE), KeyUp(key=SPACE)]

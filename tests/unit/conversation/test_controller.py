@@ -256,6 +256,20 @@ def test_typed_text_is_a_turn_is_sent_once_and_is_not_replayed_twice() -> None:
     story(work)
 
 
+def test_a_message_that_is_answered_in_writing_is_not_heard_and_the_next_spoken_question_is() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.say("in writing", aloud=False)
+        await bench.until(lambda: bench.linker.newest.typed() == ["in writing"])
+        bench.linker.newest.answer("Read this.")
+        await bench.until(lambda: bench.now.phase is Phase.READY and len(bench.now.turns) == 2)
+        assert [(turn.text, turn.interrupted) for turn in bench.now.turns[1:]] == [("Read this.", False)]
+        assert not bench.sound.queued
+        await exchange(bench, "out loud", "Hear this.")
+
+    story(work)
+
+
 def test_a_full_disk_is_said_and_the_turn_is_written_when_there_is_room() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

@@ -67,6 +67,15 @@ def test_without_a_speaker_nothing_is_played_and_the_answer_still_ends() -> None
     assert playback.finished(0.0)
 
 
+def test_an_answer_that_is_to_be_read_only_is_not_played_and_still_ends() -> None:
+    playback = make()
+    playback.aloud = False
+    playback.begin(0.0)
+    assert not playback.speech(PCM, 0.0)
+    playback.all_sent()
+    assert playback.finished(0.0)
+
+
 def test_a_turn_that_the_service_never_ends_is_over_after_a_while() -> None:
     playback = make()
     playback.begin(0.0)
