@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from novadesk.chord import Action, Binding, parse_bindings
 from novadesk.config import TalkSettings
 from novadesk.daemon import DaemonCall
-from novadesk.desktop.hotkeys.base import HotkeyBackend, News, Standing, choose_backend, is_wayland
+from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, News, Standing, choose_backend, is_wayland
 from novadesk.desktop.menuentry import find_menu_entry
 from novadesk.errors import KnownError, Reason
 
@@ -45,7 +45,7 @@ async def examine_talk_key(
     await backend.stop()
     standing = next(news for news in told if isinstance(news, Standing))
     if standing.note:
-        raise KnownError(Reason.HOTKEY_UNAVAILABLE, standing.note, "")
+        raise KnownError(Reason.HOTKEY_UNAVAILABLE, standing.note.removesuffix(LADDER).rstrip(), LADDER)
     return f"{keys} can be heard in every window"
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from novadesk.app import doctor_keys
 from novadesk.config import TalkSettings
-from novadesk.desktop.hotkeys.base import HotkeyBackend, NoHotkey, Standing, Tell
+from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, NoHotkey, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.portal import PortalHotkey
 from novadesk.desktop.menuentry import find_menu_entry
 from novadesk.errors import KnownError
+from novadesk.text import Text
 
 PLAIN = TalkSettings()
 WAYLAND = {"WAYLAND_DISPLAY": "wayland-0", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/bus"}
@@ -40,8 +41,10 @@ async def test_keys_that_work_are_named() -> None:
 
 @pytest.mark.parametrize(("settings", "words"), [(TalkSettings(), "No display."), (TalkSettings(key="f99"), "f99")])
 async def test_what_stands_in_the_way_is_said(settings: TalkSettings, words: str) -> None:
-    with pytest.raises(KnownError, match=words):
-        await examine(NoHotkey("No display."), settings)
+    with pytest.raises(KnownError, match=words) as caught:
+        await examine(NoHotkey(with_ladder(Text("No display."))), settings)
+    assert LADDER not in caught.value.what
+    assert caught.value.advice
 
 
 @pytest.mark.parametrize("installed", [True, False])

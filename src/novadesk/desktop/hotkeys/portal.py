@@ -13,7 +13,7 @@ from typing import Any
 from dbus_fast import Variant
 
 from novadesk.chord import Action, Binding, Chord, Key, KeyDown, KeyUp
-from novadesk.desktop.hotkeys.base import News, Standing, Tell, with_ladder
+from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError, PortalRefusalError
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.desktop.menuentry import APP_ID
@@ -29,18 +29,18 @@ _MOST_RETURNS = 3  # of a portal that ends again and again; each may ask the per
 _WORDS = {Action.TALK: "Talk to NovaDesk", Action.MUTE: "Mute NovaDesk while held"}
 _UNSAID = Text("a key of the desktop’s settings")
 _ASKING = Text("The desktop asks which key to use: answer in its window.")
-_DENIED = with_ladder(Text("The desktop was told not to give NovaDesk a key."))
-_NAMELESS = with_ladder(
-    Text("The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications.")
+_DENIED = Text("The desktop was told not to give NovaDesk a key.")
+_NAMELESS = Text(
+    "The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications."
 )
-_ODD = with_ladder(Text("The desktop gives no key and does not say why."))
+_ODD = Text("The desktop gives no key and does not say why.")
 _NOTHING_BOUND = with_ladder(
     Text("The desktop has bound no key yet: choose one for NovaDesk in its keyboard settings.")
 )
 _NO_TALK = with_ladder(Text("The desktop has bound no key to talk: choose one for NovaDesk in its keyboard settings."))
 _NO_MUTE = Text("The desktop has bound no key to mute: choose one for NovaDesk in its keyboard settings.")
-_CLOSED = with_ladder(Text("The desktop no longer gives NovaDesk its key."))
-_GONE = with_ladder(Text("The desktop's portal has ended, and the talk key with it."))
+_CLOSED = Text("The desktop no longer gives NovaDesk its key.")
+_GONE = Text("The desktop's portal has ended, and the talk key with it.")
 
 # Names of keys as xkbcommon has them, for the XDG shortcuts specification.
 _KEYSYMS = {
@@ -97,14 +97,14 @@ class PortalHotkey:
                     await self._serve()
                     break
                 except PortalGoneError:
-                    self._lose(_GONE)
+                    self._lose(with_ladder(_GONE))
                 await self._bus.back()
         except KnownError as error:
             self._lose(error.whole)
         except Exception:  # The outermost frame of the task: without a key, but with a word.
             _log.exception("the desktop's keys were lost by a bug")
             self._say(Lost(loss=Loss.PORTAL))
-            self._lose(_ODD)
+            self._lose(with_ladder(_ODD))
         await self._bus.close()
 
     async def _serve(self) -> None:
@@ -122,11 +122,11 @@ class PortalHotkey:
             await self._bind()
         except KnownError as error:
             if nameless and error.what != _DENIED:
-                raise KnownError(Reason.HOTKEY_UNAVAILABLE, _NAMELESS, "") from error
+                raise KnownError(Reason.HOTKEY_UNAVAILABLE, _NAMELESS, LADDER) from error
             raise
         if await self._over is _Over.GONE:
             raise PortalGoneError
-        self._lose(_CLOSED)
+        self._lose(with_ladder(_CLOSED))
 
     async def _introduce(self) -> bool:
         """Say who we are, before anything else; return whether that was refused, though there is somebody to say it to.
@@ -146,7 +146,7 @@ class PortalHotkey:
         )
         session = results.get("session_handle")
         if code != 0 or not isinstance(session, str) or not session.startswith("/"):
-            raise KnownError(Reason.HOTKEY_UNAVAILABLE, _DENIED if code == 1 else _ODD, "")
+            raise KnownError(Reason.HOTKEY_UNAVAILABLE, _DENIED if code == 1 else _ODD, LADDER)
         return session
 
     async def _bind(self) -> None:
@@ -155,7 +155,7 @@ class PortalHotkey:
             _SHORTCUTS, "BindShortcuts", "oa(sa{sv})sa{sv}", self._session, wanted, "", deadline_s=None
         )
         if code != 0:
-            raise KnownError(Reason.HOTKEY_UNAVAILABLE, _DENIED if code == 1 else _ODD, "")
+            raise KnownError(Reason.HOTKEY_UNAVAILABLE, _DENIED if code == 1 else _ODD, LADDER)
         if "shortcuts" not in results:  # some portals answer without; the list tells
             code, results = await self._bus.request(_SHORTCUTS, "ListShortcuts", "oa{sv}", self._session)
         self._set_bound(results.get("shortcuts"))
@@ -245,12 +245,12 @@ async def portal_version(address: str) -> int:
     try:
         answer = await bus.call("org.freedesktop.DBus.Properties", "Get", "ss", _SHORTCUTS, "version")
     except PortalGoneError as error:
-        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _GONE, "") from error
+        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _GONE, LADDER) from error
     finally:
         await bus.close()
     version = answer[0].value if answer and isinstance(answer[0], Variant) else None
     if not isinstance(version, int):
-        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _ODD, "")
+        raise KnownError(Reason.HOTKEY_UNAVAILABLE, _ODD, LADDER)
     return version
 
 
