@@ -1,48 +1,62 @@
-"""Start a window and print the moment of its first picture: `first_paint.py empty|novadesk`, on CLOCK_MONOTONIC.
+"""Start a window and tell of its first picture: `first_paint.py empty|novadesk`.
 
-Both print once the first pass of painting is over, children included, and stay until they are ended.
+Both print the moment, on CLOCK_MONOTONIC, and the seconds of processor time that the process has taken until then, once
+the first pass of painting is over, children included; and stay until they are ended.
 """
 
 import os
 import sys
 import time
-
-from PySide6.QtCore import QEvent, QTimer
-from PySide6.QtWidgets import QApplication, QMainWindow
+from typing import Any
 
 
-class Watched(QMainWindow):
-    """A window that tells when it was painted first."""
+def tell_of_first_paint(window: type[Any]) -> None:
+    """Have a class of windows tell when the first of them was painted first."""
+    from PySide6.QtCore import QEvent, QTimer
 
     told = False
+    event = window.event
 
-    def event(self, event: QEvent) -> bool:
-        """Take the first paint."""
-        if event.type() is QEvent.Type.Paint and not Watched.told:
-            Watched.told = True
-            QTimer.singleShot(0, lambda: os.write(1, f"{time.monotonic()}\n".encode()))
-        return bool(super().event(event))
+    def watched(self: Any, happened: QEvent) -> bool:
+        nonlocal told
+        if happened.type() is QEvent.Type.Paint and not told:
+            told = True
+            QTimer.singleShot(0, lambda: os.write(1, f"{time.monotonic()} {time.process_time()}\n".encode()))
+        return bool(event(self, happened))
+
+    window.event = watched
 
 
 def show_empty() -> int:
     """Show a window with nothing in it."""
+    from PySide6.QtWidgets import QApplication, QMainWindow
+
+    class Empty(QMainWindow):
+        pass
+
     application = QApplication(sys.argv[:1])
-    window = Watched()
+    tell_of_first_paint(Empty)
+    window = Empty()
     window.resize(1120, 740)
     window.show()
     return application.exec()
 
 
 def show_novadesk() -> int:
-    """Show NovaDesk as its command does."""
-    from novadesk.app import window
-    from novadesk.ui.main_window import MainWindow
+    """Do what the command `novadesk` does."""
+    from novadesk.app import haste
+    from novadesk.cli import main
 
-    class Own(Watched, MainWindow):
-        pass
+    hurry = haste.hurry
 
-    window.MainWindow = Own  # type: ignore[misc]
-    return window.run_window(profile="")
+    def watched() -> None:
+        hurry()
+        from novadesk.ui.main_window import MainWindow
+
+        tell_of_first_paint(MainWindow)
+
+    haste.hurry = watched
+    return main([])
 
 
 if __name__ == "__main__":

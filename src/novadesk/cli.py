@@ -239,6 +239,9 @@ def _window(parsed: argparse.Namespace) -> int:
     if raise_running(find_folders(profile=parsed.profile), hidden=parsed.hidden):
         return OK
 
+    from novadesk.app.haste import hurry
+
+    hurry()
     from novadesk.app.window import run_window
 
     return run_window(profile=parsed.profile, hidden=parsed.hidden)

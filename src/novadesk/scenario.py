@@ -6,13 +6,11 @@ no gap. There is no speaking pace: the service has no such setting.
 
 import json
 import re
+import tomllib
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.errors import KnownError, Reason
@@ -237,8 +235,8 @@ def from_toml(text: str, name: str) -> Scenario:
         KnownError: `BAD_INPUT`: no TOML, an unknown entry, or nothing that makes sense.
     """
     try:
-        table = tomlkit.parse(text.removeprefix("\ufeff")).unwrap()
-    except (ValueError, TOMLKitError, RecursionError) as error:
+        table = tomllib.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
         raise _bad("it is TOML") from error
     forms = table.pop("fields", [])
     if not isinstance(forms, list) or not all(isinstance(one, dict) for one in forms):
@@ -249,6 +247,8 @@ def from_toml(text: str, name: str) -> Scenario:
 
 def to_toml(scenario: Scenario) -> str:
     """Return the text of a file that holds the scenario; its name is for the file's name to tell."""
+    import tomlkit
+
     document = tomlkit.document()
     document["title"] = scenario.title
     document["prompt"] = tomlkit.string(

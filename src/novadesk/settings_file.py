@@ -5,20 +5,22 @@ Names that this version does not know are kept and not used: a newer version may
 
 import dataclasses
 import os
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from novadesk.config import Settings, bad_file, check_settings
 from novadesk.errors import KnownError, Reason
 from novadesk.files import replace_file
 from novadesk.text import Text
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 ENVIRONMENT: dict[str, tuple[str, str]] = {
     "AWS_PROFILE": ("backend", "profile"),
@@ -87,6 +89,8 @@ def save_settings(settings: Settings, file: Path, environment: Mapping[str, str]
     Raises:
         OSError: the file cannot be written.
     """
+    import tomlkit  # only who writes needs it: the start of the window does not
+
     aside: Path | None = None
     target, good = file.resolve(), good_copy(file)
     document = tomlkit.document()
@@ -140,7 +144,11 @@ def read_table(content: bytes, file: Path) -> Table:
     Raises:
         KnownError: `BAD_SETTINGS`: it is not TOML, or has a value where a section belongs.
     """
-    table = _document(content, file).unwrap()
+    try:
+        table = tomllib.loads(_text(content))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(file, _line_of(error, content)) from error
+    _check_sections(table, file)
     return {section: entries if isinstance(entries, dict) else {"": entries} for section, entries in table.items()}
 
 
@@ -234,18 +242,42 @@ def _foreign(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str | i
             ) from error
 
 
-def _document(content: bytes, file: Path) -> tomlkit.TOMLDocument:
-    # Editors on Windows put a byte order mark in front.
+def _document(content: bytes, file: Path) -> "TOMLDocument":
+    """Return what a file holds, comments and order included, to be changed and written."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
-        document = tomlkit.parse(content.decode("utf-8-sig"))
+        document = tomlkit.parse(_text(content))
     except (ValueError, TOMLKitError, RecursionError) as error:
-        line = getattr(error, "line", None)
-        where = f" (line {line})" if line else ""
-        raise bad_file(file, f"is not readable as TOML{where}") from error
-    for section in _SECTIONS:
-        if not isinstance(document.get(section, {}), dict):
-            raise bad_file(file, f"has a value outside any section: {section}")
+        raise _unreadable(file, getattr(error, "line", None)) from error
+    _check_sections(document, file)
     return document
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8-sig")  # editors on Windows put a byte order mark in front
+
+
+def _unreadable(file: Path, line: int | None) -> KnownError:
+    where = f" (line {line})" if line else ""
+    return bad_file(file, f"is not readable as TOML{where}")
+
+
+def _line_of(error: Exception, content: bytes) -> int | None:
+    """Return where a text stops being TOML; of the parser's error only the words tell it."""
+    if isinstance(error, UnicodeDecodeError):
+        return content.count(b"\n", 0, error.start) + 1
+    if isinstance(error, tomllib.TOMLDecodeError):
+        line = re.search(r"at line (\d+)", str(error))
+        return int(line[1]) if line else content.count(b"\n") + 1
+    return None
+
+
+def _check_sections(table: Mapping[str, Any], file: Path) -> None:
+    for section in _SECTIONS:
+        if not isinstance(table.get(section, {}), dict):
+            raise bad_file(file, f"has a value outside any section: {section}")
 
 
 def _convert(hint: Any, value: object, where: str, file: Path) -> object:

@@ -204,6 +204,16 @@ def test_a_broken_file_is_set_aside_and_the_good_one_goes_on(file: Path, text: s
         assert "# mine" in file.read_text()
 
 
+@pytest.mark.parametrize(
+    "content", [b"[audio]\nvolume = = 1\n", b'[audio]\nmicrophone = "', b"[audio]\nmicrophone = '\xff'\n"]
+)
+def test_a_file_that_is_no_toml_is_told_with_the_line_where_it_ends_to_be(file: Path, content: bytes) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(KnownError, match=r"\(line 2\)"):
+        load_settings(file, {})
+
+
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_file_at_the_start_leads_to_the_settings_that_worked_last(file: Path, text: str) -> None:
     written(file, "[talk]\nkey = 'f8'\n")

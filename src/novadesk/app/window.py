@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from novadesk.app.corethread import CoreThread
 from novadesk.app.firstpaint import first_paint
+from novadesk.app.haste import settle
 from novadesk.app.heap import settled_heap
 from novadesk.app.later import Later, Questions, Wishes
 from novadesk.app.raising import ACTIVATION, raise_running
@@ -140,6 +141,7 @@ class _Desktop:
             placement.put_back(window, self.folders.placement_file)
             window.begin(hidden=self.hidden)
             await first_paint(window)
+            settle()
             making = thread.submit(lambda: self._make_core(bridge, later, shown, lock, connect=not first))
             core = await asyncio.wrap_future(making)
             if self.opened.note:
@@ -238,7 +240,7 @@ async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> No
     box = QMessageBox(QMessageBox.Icon.Warning, "NovaDesk", error.what)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setInformativeText(error.advice)
-    box.setWindowIcon(theme.icon("app", theme.palette.accent))
+    box.setWindowIcon(theme.icon("app", theme.palette.accent, 16, 32, 48))
     box.addButton(QMessageBox.StandardButton.Close).setIcon(QIcon())
     theme.dress(box)
     box.finished.connect(leaving.set)

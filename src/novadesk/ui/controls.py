@@ -58,7 +58,7 @@ class IconButton(QToolButton):
     def _renew(self) -> None:
         edge = self._theme.px(tokens.SPACE_4 + 2)
         self.setIconSize(QSize(edge, edge))
-        self.setIcon(self._theme.icon(self._icon))
+        self.setIcon(self._theme.icon(self._icon, None, edge))
 
 
 class TextField(QLineEdit):

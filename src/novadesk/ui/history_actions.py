@@ -1,6 +1,7 @@
 """What can be done to stored conversations: name, star, delete and bring back, write out."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -9,13 +10,15 @@ from novadesk.conversation.api import Requests
 from novadesk.errors import KnownError
 from novadesk.models import Totals
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.clear_dialog import ClearDialog
-from novadesk.ui.export_dialog import ExportDialog
 from novadesk.ui.history_model import HistoryModel
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.theme import Theme
 from novadesk.ui.undo_bar import UndoBar
 from novadesk.ui.words import error_words
+
+if TYPE_CHECKING:
+    from novadesk.ui.clear_dialog import ClearDialog
+    from novadesk.ui.export_dialog import ExportDialog
 
 _MANY_S = 120.0
 """Thousands at once take the store a while."""
@@ -78,6 +81,8 @@ class HistoryActions(QObject):
             if not totals.conversations:
                 self.said.emit(tr("There is no conversation to delete."))
                 return
+            from novadesk.ui.clear_dialog import ClearDialog
+
             self._open(ClearDialog(self._theme, self._window, totals, self._clear))
 
         self._ask(self._requests.totals, on_answer)
@@ -98,6 +103,8 @@ class HistoryActions(QObject):
         self._ask(self._requests.totals, on_answer)
 
     def _open_export(self, handles: Sequence[str] | None, count: int, name: str) -> None:
+        from novadesk.ui.export_dialog import ExportDialog
+
         self._open(
             ExportDialog(
                 self._bridge, self._requests, self._theme, self._window, handles=handles, count=count, name=name

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
 from novadesk.config import Settings, TalkSettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
-from novadesk.conversation.firststeps import FirstSteps
 from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.background import Background
@@ -33,7 +33,9 @@ from novadesk.ui.theme import Scheme, Theme
 from novadesk.ui.volume import STEP
 from novadesk.ui.welcome import Welcome
 from novadesk.ui.window_keys import WindowKeys, is_plain_space
-from novadesk.ui.wizard import Wizard
+
+if TYPE_CHECKING:
+    from novadesk.conversation.firststeps import FirstSteps
 
 
 class MainWindow(QMainWindow):
@@ -59,7 +61,7 @@ class MainWindow(QMainWindow):
         save_settings: Callable[[Settings], None],
         *,
         scheme: Scheme = Scheme.SYSTEM,
-        steps: FirstSteps | None = None,
+        steps: "FirstSteps | None" = None,
         first: bool = False,
     ) -> None:
         super().__init__()
@@ -73,7 +75,7 @@ class MainWindow(QMainWindow):
         self.snapshot = Snapshot()
         self.theme = Theme(scheme, self, window=settings.window)
         self.keys = WindowKeys(intents, settings.talk, self)
-        self.dialog: AboutDialog | Wizard | None = None
+        self.dialog: QDialog | None = None
         self.question: Question | None = None
         self.diagnostics: DiagnosticsView | None = None
         self._make_parts(settings.audio.volume)
@@ -93,7 +95,7 @@ class MainWindow(QMainWindow):
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
-        self.setWindowIcon(self.theme.icon("app", self.theme.palette.accent))
+        self.setWindowIcon(self.theme.icon("app", self.theme.palette.accent, 16, 32, 48))
         self.resize(self.theme.px(1120), self.theme.px(740))
         self.panel.controls.talk.setFocus()
         bridge.snapshot_changed.connect(self.on_snapshot)
@@ -124,11 +126,10 @@ class MainWindow(QMainWindow):
         self.scenarios.show_snapshot(snapshot)
         if self.details.isVisible():
             self.details.show_snapshot(snapshot)
-        title = self.header.title.whole
         words = state_words(snapshot, snapshot.retry_in_s).split(" (")[0]
-        window_title = f"{title} · {words} · NovaDesk"
-        if window_title != self.windowTitle():
-            self.setWindowTitle(window_title)
+        title = f"{self.header.title.whole} · {words} · NovaDesk"
+        if title != self.windowTitle():
+            self.setWindowTitle(title)
 
     @property
     def talk_key(self) -> str:
@@ -350,7 +351,7 @@ class MainWindow(QMainWindow):
         )
         add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))
 
-    def _open(self, dialog: "AboutDialog | Wizard") -> None:
+    def _open(self, dialog: QDialog) -> None:
         self.dialog = dialog
         dialog.finished.connect(self._on_dialog_finished)
         dialog.open()

@@ -7,14 +7,14 @@ from pathlib import Path
 from string import Template
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 import novadesk
 from novadesk.errors import BugError
 
-_SCALES = (1.0, 2.0)
-_SIZES = (16, 20, 24, 32)
+ICON_EDGE = 16
+"""Edge of an icon in a menu, a text field or a push button, as the Fusion style has it."""
 
 
 @lru_cache(maxsize=1)
@@ -61,15 +61,26 @@ def pixmap(name: str, colour: str, size: int, scale: float = 1.0) -> QPixmap:
     return QPixmap.fromImage(image)
 
 
+def icon(name: str, colour: str, disabled: str, *sizes: int) -> QIcon:
+    """Return an icon in one colour, and in `disabled` for controls that are off, drawn for the screens there are.
+
+    Args:
+        name: file name without ".svg".
+        colour: "#RRGGBB".
+        disabled: "#RRGGBB".
+        sizes: edges at which it will be shown, in device-independent pixels; `ICON_EDGE` without any.
+    """
+    scales = {screen.devicePixelRatio() for screen in QGuiApplication.screens()}
+    return _icon(name, colour, disabled, sizes or (ICON_EDGE,), tuple(sorted(scales)))
+
+
 @lru_cache(maxsize=256)
-def icon(name: str, colour: str, disabled: str | None = None) -> QIcon:
-    """Return an icon in one colour, and in `disabled` for controls that are off."""
+def _icon(name: str, colour: str, disabled: str, sizes: tuple[int, ...], scales: tuple[float, ...]) -> QIcon:
     result = QIcon()
-    for size in _SIZES:
-        for scale in _SCALES:
+    for size in sizes:
+        for scale in scales:
             result.addPixmap(pixmap(name, colour, size, scale))
-            if disabled is not None:
-                result.addPixmap(pixmap(name, disabled, size, scale), QIcon.Mode.Disabled)
+            result.addPixmap(pixmap(name, disabled, size, scale), QIcon.Mode.Disabled)
     return result
 
 

@@ -56,7 +56,7 @@ class ScenarioBadge(QToolButton):
     def _dress(self) -> None:
         edge = self._theme.px(tokens.SPACE_4)
         self.setIconSize(QSize(edge, edge))
-        self.setIcon(self._theme.icon("scenario"))
+        self.setIcon(self._theme.icon("scenario", None, edge))
 
 
 def badge_words(snapshot: Snapshot) -> str:

@@ -12,9 +12,6 @@ from novadesk.scenario import Chosen, Scenario, choose
 from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
-from novadesk.ui.scenario_change import ScenarioChange
-from novadesk.ui.scenario_dialog import ScenarioDialog
-from novadesk.ui.scenario_form import ScenarioForm
 from novadesk.ui.theme import Theme
 
 
@@ -97,6 +94,8 @@ class ScenarioDesk(QObject):
     def choose(self, scenario: Scenario) -> None:
         """Begin with a scenario, after its form if it has one."""
         if scenario.fields:
+            from novadesk.ui.scenario_form import ScenarioForm
+
             self._open(ScenarioForm(self._theme, scenario, self._begin, self._window))
         else:
             self._begin(choose(scenario, {}), False)
@@ -110,6 +109,8 @@ class ScenarioDesk(QObject):
         """Open the list of scenarios."""
         if self.dialog is not None:
             return
+        from novadesk.ui.scenario_dialog import ScenarioDialog
+
         settings, begun = self._settings(), self._snapshot.scenario
         dialog = ScenarioDialog(
             self._bridge,
@@ -127,6 +128,8 @@ class ScenarioDesk(QObject):
         """Open the voice and the instructions of the open conversation."""
         if self.dialog is not None or self._snapshot.conversation is None:
             return
+        from novadesk.ui.scenario_change import ScenarioChange
+
         settings, intents = self._settings(), self._intents
         self._open(
             ScenarioChange(

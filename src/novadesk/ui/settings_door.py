@@ -1,17 +1,20 @@
 """The way into the settings: one window of them at a time; the look follows what they say."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from novadesk.conversation.api import Requests, Talking
-from novadesk.conversation.firststeps import FirstSteps
 from novadesk.settings_file import from_environment
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.live_settings import LiveSettings
-from novadesk.ui.settings_window import SettingsWindow
 from novadesk.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from novadesk.conversation.firststeps import FirstSteps
+    from novadesk.ui.settings_window import SettingsWindow
 
 
 class SettingsDoor(QObject):
@@ -37,7 +40,7 @@ class SettingsDoor(QObject):
         theme: Theme,
         owner: QWidget,
         on_diagnostics: Callable[[], None],
-        steps: FirstSteps | None,
+        steps: "FirstSteps | None",
     ) -> None:
         super().__init__(owner)
         self._live, self._bridge, self._requests, self._talking = live, bridge, requests, talking
@@ -49,6 +52,8 @@ class SettingsDoor(QObject):
     def open(self, section: str = "", name: str = "") -> None:
         """Open the settings, or bring them to the front; at one of them where it is named as the file names it."""
         if self.window is None:
+            from novadesk.ui.settings_window import SettingsWindow
+
             self._live.keep_volume()
             self.window = SettingsWindow(
                 self._live,

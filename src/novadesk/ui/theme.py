@@ -66,6 +66,7 @@ class Theme(QObject):
             QApplication.setStyle("Fusion")
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self.renew)
+        QGuiApplication.instance().screenAdded.connect(self.renew)  # type: ignore[union-attr]  # icons are drawn for it
         hints.accessibility().contrastPreferenceChanged.connect(self.renew)
         hints.accessibility().motionPreferenceChanged.connect(self.renew)
 
@@ -107,10 +108,10 @@ class Theme(QObject):
         """Return the colour of a tone."""
         return QColor(self.palette.of(tone))
 
-    def icon(self, name: str, colour: str | None = None) -> QIcon:
-        """Return an icon in the text colour or a given one."""
+    def icon(self, name: str, colour: str | None = None, *sizes: int) -> QIcon:
+        """Return an icon in the text colour or a given one, in sizes as `resources.icon` takes them."""
         faded = tokens.blend(self.palette.muted, self.palette.ground, 0.45)
-        return resources.icon(name, colour or self.palette.text, faded)
+        return resources.icon(name, colour or self.palette.text, faded, *sizes)
 
     def _choose(self) -> None:
         dark = self._scheme is Scheme.DARK or (

@@ -1,6 +1,7 @@
 """What can be done to the turns of a conversation: copy them, open them, correct what was heard."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
@@ -11,11 +12,13 @@ from novadesk.errors import KnownError
 from novadesk.models import Format, Role, SyncState, Turn
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.correct_dialog import CorrectDialog
 from novadesk.ui.i18n import tr
 from novadesk.ui.item_models import ConversationModel, Row, RowKind, speaker
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
+
+if TYPE_CHECKING:
+    from novadesk.ui.correct_dialog import CorrectDialog
 
 _WHOLE_S = 60.0
 """A hundred thousand turns are read and written out in a few seconds."""
@@ -90,6 +93,8 @@ class TurnActions(QObject):
         turn = rows[0].turn if len(rows) == 1 else None
         if turn is None or not self._is_correctable(turn) or self.dialog is not None:
             return
+        from novadesk.ui.correct_dialog import CorrectDialog
+
         dialog = self.dialog = CorrectDialog(self._bridge, self._requests, self._theme, self._turns.window(), turn)
         dialog.corrected.connect(self._model.replace)
         dialog.finished.connect(self._on_dialog_over)

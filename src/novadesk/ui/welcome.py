@@ -1,17 +1,20 @@
 """Opens the first steps: at the first start by itself, later when the person wants it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests
-from novadesk.conversation.firststeps import FirstSteps
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.theme import Theme
-from novadesk.ui.wizard import Wizard
-from novadesk.ui.wizard_page import Beginning, Surroundings
+
+if TYPE_CHECKING:
+    from novadesk.conversation.firststeps import FirstSteps
+    from novadesk.ui.wizard import Wizard
+    from novadesk.ui.wizard_page import Surroundings
 
 
 class Welcome(QObject):
@@ -28,7 +31,7 @@ class Welcome(QObject):
         window: QMainWindow,
         bridge: Bridge,
         requests: Requests,
-        steps: FirstSteps,
+        steps: "FirstSteps",
         intents: Intents,
         theme: Theme,
         settings: Settings,
@@ -37,16 +40,29 @@ class Welcome(QObject):
     ) -> None:
         super().__init__(window)
         self.due = first
-        self._window = window
-        self._beginning = Beginning(bridge, steps, None if first else settings, self)
-        self._around = Surroundings(bridge, requests, steps, intents, theme, self._beginning)
+        self._window, self._bridge, self._requests, self._steps = window, bridge, requests, steps
+        self._intents, self._theme, self._in_use = intents, theme, None if first else settings
+        self._around: Surroundings | None = None
 
-    def make(self, settings: Settings, store: Callable[[Settings], None]) -> Wizard:
+    def make(self, settings: Settings, store: Callable[[Settings], None]) -> "Wizard":
         """Return a wizard; show it with `open`.
 
         Args:
             settings: as they are now.
             store: stores changed ones.
         """
+        from novadesk.ui.wizard import Wizard  # few open it, so the start does not load it
+
         first, self.due = self.due, False
-        return Wizard(self._around, settings, store, first=first, parent=self._window)
+        return Wizard(self._surroundings(), settings, store, first=first, parent=self._window)
+
+    def _surroundings(self) -> "Surroundings":
+        """Return what all wizards of this window share: it knows which settings are in use."""
+        from novadesk.ui.wizard_page import Beginning, Surroundings
+
+        if self._around is None:
+            beginning = Beginning(self._bridge, self._steps, self._in_use, self)
+            self._around = Surroundings(
+                self._bridge, self._requests, self._steps, self._intents, self._theme, beginning
+            )
+        return self._around

@@ -1,0 +1,62 @@
+"""The window is painted before anything is loaded that its first picture does not show."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from novadesk.paths import find_folders
+
+LATER = (
+    "boto3",
+    "botocore",
+    "dbus_fast",
+    "h2",
+    "keyring",
+    "novadesk.app.core",
+    "novadesk.audio",
+    "novadesk.store",
+    "novadesk.transport",
+    "novadesk.ui.export_dialog",
+    "novadesk.ui.scenario_dialog",
+    "novadesk.ui.settings_window",
+    "novadesk.ui.wizard",
+    "numpy",
+    "sounddevice",
+    "sqlite3",
+    "tomlkit",
+)
+"""What takes long to load, and what few open."""
+
+PROGRAM = """
+import builtins, gc, json, os, sys
+
+def tell(window):
+    print(json.dumps([sorted(sys.modules), gc.isenabled(), repr(builtins.__import__), window.isVisible()]), flush=True)
+    os._exit(0)
+
+from novadesk.app import haste
+hurry = haste.hurry
+
+def hurry_and_watch():
+    hurry()
+    from novadesk.app import window
+    window.first_paint = tell
+
+haste.hurry = hurry_and_watch
+from novadesk.cli import main
+sys.exit(main([]))
+"""
+
+
+def test_the_window_comes_before_what_it_does_not_show(tmp_path: Path) -> None:
+    find_folders(home=str(tmp_path)).make().settings_file.write_text("")  # otherwise the first steps come, too
+    env = {**os.environ, "NOVADESK_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    told = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True)
+    loaded, collects, imports, visible = json.loads(told.stdout)
+    assert visible
+    assert not collects
+    assert "feature" not in imports, "Qt for Python reads the source of every module"
+    early = [name for name in LATER if name in loaded]
+    assert not early, f"loaded before the window is painted: {early}"
