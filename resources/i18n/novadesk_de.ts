@@ -188,6 +188,11 @@
         <translation>Am Steuerkanal antwortet ein anderes NovaDesk.</translation>
     </message>
     <message>
+        <source>Answer messages in writing only</source>
+        <extracomment>ui/composer.py</extracomment>
+        <translation>Nachrichten nur schriftlich beantworten</translation>
+    </message>
+    <message>
         <source>Answers</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Antworten</translation>
@@ -2537,16 +2542,6 @@
         <source>Markdown (.md)</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>Markdown (.md)</translation>
-    </message>
-    <message>
-        <source>Messages are answered aloud; press to have them answered in writing only</source>
-        <extracomment>ui/composer.py</extracomment>
-        <translation>Nachrichten werden laut beantwortet; drücken, um nur schriftliche Antworten zu bekommen</translation>
-    </message>
-    <message>
-        <source>Messages are answered in writing only; press to hear the answers</source>
-        <extracomment>ui/composer.py</extracomment>
-        <translation>Nachrichten werden nur schriftlich beantwortet; drücken, um die Antworten zu hören</translation>
     </message>
     <message>
         <source>Most characters</source>

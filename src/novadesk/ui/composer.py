@@ -4,16 +4,10 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from novadesk.conversation.api import Intents
-from novadesk.text import Text
 from novadesk.ui import tokens
 from novadesk.ui.controls import IconButton, TextField
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
-
-_ALOUD = {
-    True: Text("Messages are answered aloud; press to have them answered in writing only"),
-    False: Text("Messages are answered in writing only; press to hear the answers"),
-}
 
 
 class Composer(QFrame):
@@ -36,11 +30,10 @@ class Composer(QFrame):
         self.field.returnPressed.connect(self._send)
         self.field.textChanged.connect(self._on_text)
         self.field.installEventFilter(self)
-        self.aloud = IconButton(theme, "speaker", tr(_ALOUD[True]), parent=self)
-        self.aloud.setCheckable(True)
-        self.aloud.setChecked(True)
-        self.aloud.toggled.connect(self._on_aloud)
-        self.aloud.clicked.connect(self.aloud_chosen)
+        self.silent = IconButton(theme, "speaker", tr("Answer messages in writing only"), parent=self)
+        self.silent.setCheckable(True)
+        self.silent.toggled.connect(lambda silent: self.silent.set_icon("speaker-off" if silent else "speaker"))
+        self.silent.clicked.connect(lambda silent: self.aloud_chosen.emit(not silent))
         self.send = IconButton(theme, "send", tr("Send"), parent=self)
         self.send.setEnabled(False)
         self.send.clicked.connect(self._send)
@@ -48,7 +41,7 @@ class Composer(QFrame):
         layout.setContentsMargins(theme.px(tokens.SPACE_3), theme.px(3), theme.px(3), theme.px(3))
         layout.setSpacing(theme.px(tokens.SPACE_1))
         layout.addWidget(self.field, 1)
-        layout.addWidget(self.aloud)
+        layout.addWidget(self.silent)
         layout.addWidget(self.send)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -60,7 +53,7 @@ class Composer(QFrame):
 
     def set_aloud(self, aloud: bool) -> None:
         """Have messages answered aloud, or in writing only."""
-        self.aloud.setChecked(aloud)
+        self.silent.setChecked(not aloud)
 
     def forget(self) -> None:
         """Drop the draft, and what could bring it back."""
@@ -73,15 +66,11 @@ class Composer(QFrame):
             self.style().polish(self)
         return False
 
-    def _on_aloud(self, aloud: bool) -> None:
-        self.aloud.set_icon("speaker" if aloud else "speaker-off")
-        self.aloud.set_name(tr(_ALOUD[aloud]))
-
     def _on_text(self, text: str) -> None:
         self.send.setEnabled(bool(text.strip()))
 
     def _send(self) -> None:
         text = self.field.text().strip()
         if text:
-            self._intents.say(text, aloud=self.aloud.isChecked())
+            self._intents.say(text, aloud=not self.silent.isChecked())
             self.field.clear()

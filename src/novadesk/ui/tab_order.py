@@ -27,7 +27,7 @@ def order_tabs(window: "MainWindow") -> None:
     stops += [controls.volume.silence, controls.volume.slider, controls.answers]
     stops += [
         panel.composer.field,
-        panel.composer.aloud,
+        panel.composer.silent,
         panel.composer.send,
         window.details.close_button,
         window.details.diagnostics,
