@@ -257,9 +257,9 @@ class Order:
         return self.link.listening and self.link is not self.broken
 
     def _follow(self) -> None:
-        """Leave behind what the link before has not sent when another one carries the conversation."""
+        """Leave behind what the link before has not sent, and owes, when another one carries the conversation."""
         if self.link is not self.answering:
-            self.answering, self.open = self.link, False
+            self.answering, self.open, self.declined = self.link, False, False
 
     def _end_link(self, error: KnownError) -> None:
         if self.served:
