@@ -93,7 +93,7 @@ class Hearing:
             self._deaf_left = self._deaf_steps if echoes else max(0, self._deaf_left - 1)
             return self._silence if self._deaf_left else clean
         self._watch(near, clean, playing, captured_ns)
-        self._compare(near, audible)
+        self._compare(near, audible, playing)
         return clean
 
     def _watch(self, near: Samples, clean: Samples, playing: bool, captured_ns: int) -> None:
@@ -104,15 +104,18 @@ class Hearing:
             self._suspecting = stage is BargeIn.SUSPECTED
             self._interrupt(stage, captured_ns)
 
-    def _compare(self, near: Samples, audible: bool) -> None:
-        """Follow the power of the echo, and of a voice and of noise that no echo lies over."""
+    def _compare(self, near: Samples, audible: bool, playing: bool) -> None:
+        """Follow the power of an answer's echo, and of a voice and of noise that no echo lies over.
+
+        A cue counts as neither: people begin to speak while they hear it.
+        """
         self._since_far = 0 if audible else self._since_far + 1
         if self._suspecting:
             return
         power = float(np.dot(near, near)) / len(near)
-        if audible:
+        if audible and playing:
             self._echo += _SMOOTH * (power - self._echo)
-        elif self._since_far <= _ECHO_GONE_STEPS:
+        elif audible or self._since_far <= _ECHO_GONE_STEPS:
             return
         elif self._canceller.speech > _SPEECH:
             self._voice += _SMOOTH * (power - self._voice)

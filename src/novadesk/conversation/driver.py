@@ -376,7 +376,7 @@ class Driver:
                 self._view.sound_opening = True
                 self._switch.set(wanted=True)
             case lifecycle.CloseSound():
-                self._view.sound_opening = False
+                self._view.sound_opening, self._view.input_note = False, ""
                 self.ear.close()
                 self._switch.set(wanted=False, last=Cue.ERROR if self.state.phase is Phase.FAILED else None)
             case lifecycle.FlushSpeaker():

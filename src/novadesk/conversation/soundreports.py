@@ -91,7 +91,8 @@ class SoundReports:
         self._publishing.changed()
 
     def _show_microphone(self) -> None:
-        self._driver.uplink.present, self._view.input_note = self._microphone.present, self._microphone.note
+        note = self._microphone.note if self.switch.wanted else ""
+        self._driver.uplink.present, self._view.input_note = self._microphone.present, note
 
     def _on_no_sound(self, error: KnownError) -> None:
         self._driver.downlink.set_speaker(present=False)

@@ -125,6 +125,15 @@ def test_what_may_be_a_voice_over_the_echo_counts_as_neither() -> None:
     assert ear.hearing.echo_over_voice_db == pytest.approx(20, abs=2)
 
 
+def test_a_voice_over_a_cue_is_no_echo() -> None:
+    ear = Ear()
+    ear.canceller.speech, ear.playing = 0.9, False
+    for _ in range(3):
+        ear.hear_for(0.2, 0.9, 0.5)
+        ear.hear_for(0.5, 0.1, 0.0)
+    assert ear.hearing.echo_over_voice_db == 0
+
+
 @pytest.mark.parametrize(
     ("noise", "heard", "over_voice_db"),
     [

@@ -319,6 +319,23 @@ def test_each_trouble_of_the_microphone_has_its_sentence_and_a_speakers_sound_is
     story(work)
 
 
+@pytest.mark.parametrize("leave", ["end_conversation", "pause_conversation"])
+def test_nothing_is_wrong_with_a_microphone_that_is_released(leave: str) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        listener = bench.sound.listener
+        assert listener is not None
+        listener.on_input(InputTrouble.ZEROS)
+        assert bench.now.input_note
+        getattr(bench.controller, leave)()
+        await bench.until(lambda: bench.sound.listener is None)
+        assert bench.now.input_note == ""
+        listener.on_input(InputTrouble.QUIET)  # told as the devices were being closed
+        assert bench.now.input_note == ""
+
+    story(work)
+
+
 def test_what_a_speaker_says_in_place_of_a_microphone_is_not_sent() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
