@@ -374,7 +374,7 @@
     </message>
     <message>
         <source>Conversation</source>
-        <extracomment>ui/conversation_view.py ui/details_view.py ui/setting_rows.py</extracomment>
+        <extracomment>ui/details_view.py ui/setting_rows.py ui/turn_list.py</extracomment>
         <translation>Gespräch</translation>
     </message>
     <message>
@@ -1988,6 +1988,11 @@
         <translation>Letzte Antwort kopieren</translation>
     </message>
     <message>
+        <source>Copy the whole as Markdown</source>
+        <extracomment>ui/turn_actions.py</extracomment>
+        <translation>Ganzes Gespräch als Markdown kopieren</translation>
+    </message>
+    <message>
         <source>Copy the whole conversation</source>
         <extracomment>ui/turn_actions.py</extracomment>
         <translation>Ganzes Gespräch kopieren</translation>
@@ -2797,6 +2802,11 @@
         <source>Pausing… the microphone is off</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Pausiert gleich … das Mikrofon ist aus</translation>
+    </message>
+    <message>
+        <source>Place in the conversation</source>
+        <extracomment>ui/whole_bar.py</extracomment>
+        <translation>Stelle im Gespräch</translation>
     </message>
     <message>
         <source>Portuguese</source>

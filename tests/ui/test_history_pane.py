@@ -256,7 +256,7 @@ def test_search_looks_at_names_and_at_what_was_said_when_the_person_rests(
     assert [asked for asked in requests.asked if asked[0] == "search"] == [("search", "king-2", EVERYTHING)]
     last = history.model.index(history.model.rowCount() - 1)
     spoken = history.model.data(last, Qt.ItemDataRole.AccessibleTextRole)
-    assert spoken == "caring-king-2: …low-dose aspirin for king-2"
+    assert spoken == "caring-king-2, You: …low-dose aspirin for king-2"
     history.search.clear()
     qtbot.waitUntil(lambda: len(titles(filled)) == 4)
     assert "Said in" not in titles(filled)

@@ -6,17 +6,21 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QDateTime, QLocale, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, SyncState, Turn
 from novadesk.ui.history_model import HistoryKind, HistoryModel
+from novadesk.ui.i18n import locale
 from novadesk.ui.item_models import WINDOW_ROWS, ConversationModel, Row, RowKind
 from novadesk.ui.marking import marks_in
 from tests.ui.conftest import make_conversation
 
 HANDLE = "session_1760000000000_abcdefghij"
+
+
+WHEN = locale().toString(QDateTime.fromMSecsSinceEpoch(1_760_000_000_000), QLocale.FormatType.ShortFormat)
 
 
 def make_turn(position: int, **changes: object) -> Turn:
@@ -232,6 +236,8 @@ def test_rows_read_aloud_name_the_speaker(model: ConversationModel) -> None:
     model.show(HANDLE, make_turns(0, 2), (), ("note",))
     spoken = [model.data(model.index(n), Qt.ItemDataRole.AccessibleTextRole) for n in range(3)]
     assert spoken == ["You: Turn 0", "Nova: Turn 1", "note"]
+    when = [model.data(model.index(n), Qt.ItemDataRole.AccessibleDescriptionRole) for n in range(3)]
+    assert when == [WHEN, WHEN, None]
 
 
 @given(
@@ -337,6 +343,7 @@ def test_the_open_conversation_is_marked_and_counts_live(history: HistoryModel) 
     assert (row.current, row.below) == (True, "3 turns")
     spoken = history.data(history.index(1), Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "caring-king-0, 3 turns, 1 turn waiting to sync, open"
+    assert history.data(history.index(1), Qt.ItemDataRole.AccessibleDescriptionRole) == WHEN
     assert resets == []
 
 

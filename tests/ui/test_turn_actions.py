@@ -69,12 +69,16 @@ def test_the_whole_is_copied_from_the_store_and_of_a_private_one_from_the_window
     assert "Copy the whole conversation" in open_menu(talking)
     trigger(talking.conversation.does.menu, "Copy the whole conversation")
     qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == "the whole of it")
-    assert wished(requests) == [("document", conversation.handle, Format.TEXT)]
+    open_menu(talking)
+    trigger(talking.conversation.does.menu, "Copy the whole as Markdown")
+    asked = [("document", conversation.handle, form) for form in (Format.TEXT, Format.MARKDOWN)]
+    qtbot.waitUntil(lambda: wished(requests) == asked)
     private = replace(conversation, private=True)
     talking.show_snapshot(Snapshot(conversation=private, turns=make_turns(0, 2), notices=("Session renewed",)))
     talking.conversation.does.copy_all()
     assert QGuiApplication.clipboard().text() == "You: Turn 0\nNova: Turn 1"
-    assert len(wished(requests)) == 1
+    assert "Copy the whole as Markdown" not in open_menu(talking)
+    assert wished(requests) == asked
 
 
 # --- correct ---
@@ -167,7 +171,7 @@ def test_a_turn_is_found_while_another_page_is_on_its_way(
     requests.spoken = list(make_turns(0, 900))
     view = talking.conversation
     talking.show_snapshot(Snapshot(conversation=conversation, turns=tuple(requests.spoken[-200:])))
-    view._ask_older()
+    view.loader.older()
     view.go_to(conversation.handle, 40)
     qtbot.waitUntil(lambda: view.turns.currentIndex().isValid() and row_at(view).text == "Turn 40")
 

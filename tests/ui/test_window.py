@@ -30,10 +30,10 @@ from novadesk.conversation.api import (
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Role, SyncState
 from novadesk.ui import tokens
-from novadesk.ui.conversation_view import PAGE
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_rows import Page
 from novadesk.ui.theme import Scheme
+from novadesk.ui.turn_loader import PAGE
 from tests.ui.conftest import QUITS, CannedRequests, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turn, make_turns
 
@@ -320,7 +320,7 @@ def test_pages_for_a_conversation_left_meanwhile_are_dropped(
 ) -> None:
     requests.spoken = list(make_turns(0, 700))
     window.show_snapshot(ready(conversation, turns=make_turns(500, 700)))
-    window.conversation._ask_older()
+    window.conversation.loader.older()
     window.show_snapshot(ready(make_conversation(7), turns=make_turns(650, 651)))
     answered: list[int] = []
 

@@ -1,204 +1,23 @@
-"""The conversation: its turns as a list that follows the newest one."""
+"""The conversation: its turns, the way to the newest one, and passing lines over them."""
 
-from collections.abc import Callable, Sequence
-
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QLabel,
-    QListView,
-    QPushButton,
-    QSizePolicy,
-    QStackedLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import Requests, Snapshot
-from novadesk.errors import KnownError
 from novadesk.models import Role, Turn
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
-from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
-from novadesk.ui.item_models import ConversationModel, ItemRole, RowKind, speaker
+from novadesk.ui.item_models import ConversationModel, speaker
 from novadesk.ui.theme import Theme
 from novadesk.ui.turn_actions import TurnActions
-from novadesk.ui.turn_delegate import TurnDelegate
+from novadesk.ui.turn_list import TurnList
+from novadesk.ui.turn_loader import Place, TurnLoader
+from novadesk.ui.whole_bar import WholeBar
 
-PAGE = 60
-"""Turns loaded at once: so many are measured and laid out within a frame or two."""
-
-_NEAR_PX = 24
 _PASSING_MS = 6000
-
-
-class TurnList(QListView):
-    """Rows of a conversation. Stays at the newest one until the person scrolls up."""
-
-    following_changed = Signal(bool)
-    menu_wanted = Signal(QPoint)
-    correction_wanted = Signal()
-    older_wanted = Signal()
-    newer_wanted = Signal()
-
-    def __init__(self, theme: Theme, model: ConversationModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._turns = model
-        self.following = True
-        self._anchor: tuple[QPersistentModelIndex, int] | None = None
-        self.delegate = TurnDelegate(theme, self)
-        self.setModel(model)
-        self.setItemDelegate(self.delegate)
-        self.setObjectName("turns")
-        self.setAccessibleName(tr("Conversation"))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-        bar = self.verticalScrollBar()
-        bar.setSingleStep(theme.px(tokens.SPACE_5))
-        bar.rangeChanged.connect(self._on_range_changed)
-        bar.valueChanged.connect(self._on_scrolled)
-        model.rowsAboutToBeInserted.connect(self._keep_place)
-        model.rowsAboutToBeRemoved.connect(self._keep_place)
-        theme.changed.connect(self.scheduleDelayedItemsLayout)
-
-    def follow(self) -> None:
-        """Go to the newest row and stay there."""
-        if not self._turns.attached:
-            self._turns.reattach()
-        self._set_following(True)
-        self.scrollToBottom()
-
-    def go_to(self, position: int) -> bool:
-        """Show the turn at a position in the middle and select it; return whether it is in memory."""
-        number = self._turns.row_of(position)
-        if number is None:
-            return False
-        self._set_following(False)
-        self._make_current(number)
-        self.scrollTo(self._turns.index(number), QAbstractItemView.ScrollHint.PositionAtCenter)
-        return True
-
-    def dataChanged(  # noqa: D102
-        self,
-        topLeft: QModelIndex | QPersistentModelIndex,
-        bottomRight: QModelIndex | QPersistentModelIndex,
-        roles: Sequence[int] = (),
-    ) -> None:
-        row = topLeft.row()
-        if row == bottomRight.row():
-            height = self.delegate.height(topLeft.data(ItemRole.ROW), self.width())
-            if height == self._laid_height(row):
-                QAbstractItemView.dataChanged(self, topLeft, bottomRight, roles)
-                return
-        super().dataChanged(topLeft, bottomRight, roles)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        if event.key() == Qt.Key.Key_Space:
-            event.ignore()
-        elif event.key() == Qt.Key.Key_F2:
-            self.correction_wanted.emit()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self._turns.toggle(self.currentIndex())
-        elif event.key() == Qt.Key.Key_End and not event.modifiers():
-            self.follow()
-            self._make_current(self._turns.rowCount() - 1)
-        else:
-            super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: D102
-        event.ignore()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
-        last = self.currentIndex()  # without one, Qt makes the first row current
-        super().focusInEvent(event)
-        by_key = event.reason() in (
-            Qt.FocusReason.TabFocusReason,
-            Qt.FocusReason.BacktabFocusReason,
-            Qt.FocusReason.ShortcutFocusReason,
-        )
-        if by_key and not self.selectedIndexes():
-            self._make_current(last.row() if last.isValid() else self._turns.rowCount() - 1)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: D102
-        super().mouseReleaseEvent(event)
-        index = self.indexAt(event.position().toPoint())
-        if event.button() is Qt.MouseButton.LeftButton and index.isValid() and index == self.currentIndex():
-            row = self._turns.row(index)
-            notes = self.delegate.on_notes(row, self.visualRect(index), event.position().toPoint().y())
-            if notes or row.kind is RowKind.NOTICE:
-                self._turns.toggle(index)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
-        super().resizeEvent(event)
-        if self.following:
-            self.scrollToBottom()
-
-    def minimumSizeHint(self) -> QSize:  # noqa: D102
-        return QSize(120, 80)
-
-    def _make_current(self, number: int) -> None:
-        if number >= 0:
-            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect
-            self.selectionModel().setCurrentIndex(self._turns.index(number), flags)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: D102
-        index = self.currentIndex()
-        if event.reason() is QContextMenuEvent.Reason.Keyboard:
-            self.menu_wanted.emit(self.visualRect(index).center() if index.isValid() else event.pos())
-            return
-        under = self.indexAt(event.pos())
-        if under.isValid() and not self.selectionModel().isSelected(under):
-            self._make_current(under.row())
-        self.menu_wanted.emit(event.pos())
-
-    def _laid_height(self, number: int) -> int:
-        """Return the height that a row had when it was laid out; `visualRect` asks for the one it would have now."""
-        top = self.visualRect(self._turns.index(number)).top()
-        if number + 1 < self._turns.rowCount():
-            return self.visualRect(self._turns.index(number + 1)).top() - top
-        return self.contentsSize().height() - self.verticalOffset() - top
-
-    def doItemsLayout(self) -> None:  # noqa: D102
-        super().doItemsLayout()
-        if self._anchor is not None:
-            (index, top), self._anchor = self._anchor, None
-            if index.isValid() and not self.following:
-                bar = self.verticalScrollBar()
-                bar.setValue(bar.value() + self.visualRect(self._turns.index(index.row())).top() - top)
-
-    def _keep_place(self) -> None:
-        """Remember what the person reads, so that rows coming or going elsewhere do not move it."""
-        if self.following or self._anchor is not None:
-            return
-        index = self.indexAt(QPoint(self.viewport().width() // 2, self.viewport().height() // 2))
-        if index.isValid():
-            self._anchor = (QPersistentModelIndex(index), self.visualRect(index).top())
-
-    def _on_range_changed(self, _low: int, high: int) -> None:
-        if self.following:
-            self.verticalScrollBar().setValue(high)
-
-    def _on_scrolled(self, value: int) -> None:
-        bar = self.verticalScrollBar()
-        at_end = value >= bar.maximum() - _NEAR_PX
-        self._set_following(at_end and self._turns.attached)
-        if value <= bar.pageStep() // 2 and bar.maximum() > 0:
-            self.older_wanted.emit()
-        if at_end and not self._turns.attached:
-            self.newer_wanted.emit()
-
-    def _set_following(self, following: bool) -> None:
-        if following != self.following:
-            self.following = following
-            self.following_changed.emit(following)
 
 
 class ConversationView(QWidget):
@@ -206,11 +25,7 @@ class ConversationView(QWidget):
 
     def __init__(self, bridge: Bridge, requests: Requests, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bridge = bridge
-        self._requests = requests
         self._theme = theme
-        self._paging: Question | None = None
-        self._complete = False
         self._announced: str | None = None
         self._told: tuple[str, ...] = ()
         self._sought: tuple[str, int] | None = None
@@ -219,8 +34,14 @@ class ConversationView(QWidget):
         self.does = TurnActions(bridge, requests, theme, self.turns, self.model)
         self.turns.menu_wanted.connect(self.does.show_menu)
         self.turns.correction_wanted.connect(self.does.correct)
-        self.turns.older_wanted.connect(self._ask_older)
-        self.turns.newer_wanted.connect(self._ask_newer)
+        self.loader = TurnLoader(bridge, requests, self.model, self)
+        self.loader.reached.connect(self._on_reached)
+        self.loader.loaded.connect(self.turns.look_around)
+        self.turns.older_wanted.connect(self.loader.older)
+        self.turns.newer_wanted.connect(self.loader.newer)
+        self.turns.begin_wanted.connect(lambda: self.loader.seek(Place(position=0, chosen=True)))
+        self.bar = WholeBar(self.turns, self.model, self)
+        self.bar.place_wanted.connect(lambda position: self.loader.seek(Place(position=position, chosen=False)))
         self.turns.following_changed.connect(self._place_latest)
         self._empty = _EmptyPage(theme, self)
         self.latest = QPushButton(tr("Latest"), self)
@@ -241,7 +62,7 @@ class ConversationView(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(self._empty)
-        self._stack.addWidget(self.turns)
+        self._stack.addWidget(self._beside(self.turns, self.bar))
         theme.changed.connect(self._dress)
         self._dress()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -250,7 +71,7 @@ class ConversationView(QWidget):
         """Draw the turns; without any, `title` says what is going on and `hint` how to begin."""
         handle = snapshot.conversation.handle if snapshot.conversation is not None else None
         if handle != self.model.handle:
-            self._forget_paging()
+            self.loader.forget()
             if self._sought is not None and self._sought[0] != handle:
                 self._sought = None
             self._announced = snapshot.turns[-1].turn_id if snapshot.turns else None
@@ -262,13 +83,13 @@ class ConversationView(QWidget):
         self._seek()
         empty = self.model.rowCount() == 0
         self._empty.set_text(title, hint)
-        self._stack.setCurrentWidget(self._empty if empty else self.turns)
+        self._stack.setCurrentIndex(0 if empty else 1)
         self._announce(snapshot.turns)
         self._tell(snapshot.notices)
 
     def go_to(self, handle: str, position: int, search: str = "") -> None:
         """Show a turn of the open conversation, or of one that is about to be opened; mark words of a search in it."""
-        self._forget_paging()
+        self.loader.forget()
         self._sought = (handle, position)
         self.turns.delegate.mark(handle, position, search)
         self._seek()
@@ -286,20 +107,16 @@ class ConversationView(QWidget):
         self._place_latest()
 
     def _seek(self) -> None:
-        """Go to the turn that is sought, once its conversation is open; load the page around it."""
-        if self._sought is None or self._sought[0] != self.model.handle or not self.model.turns:
-            return
-        position = self._sought[1]
-        if self.turns.go_to(position):
-            self._sought = None
-        elif self._paging is None:
-            self._ask(position + PAGE // 2, self._on_sought)
+        """Go to the turn that is sought, once its conversation is open."""
+        if self._sought is not None and self._sought[0] == self.model.handle and self.model.turns:
+            (_, position), self._sought = self._sought, None
+            self.loader.seek(Place(position=position, chosen=True))
 
-    def _on_sought(self, page: Sequence[Turn]) -> None:
-        position, self._sought = (-1 if self._sought is None else self._sought[1]), None
-        self.model.show_page(page)
-        self._complete = bool(page) and page[0].position == 0
-        self.turns.go_to(position)
+    def _on_reached(self, place: Place) -> None:
+        if place.chosen:
+            self.turns.go_to(place.position)
+        else:
+            self.turns.put_on_top(place.position)
 
     def _announce(self, turns: tuple[Turn, ...]) -> None:
         newest = turns[-1] if turns else None
@@ -335,45 +152,14 @@ class ConversationView(QWidget):
         )
         self.passing.raise_()
 
-    def _forget_paging(self) -> None:
-        self._complete = False
-        if self._paging is not None:
-            self._paging.drop()
-            self._paging = None
-
-    def _ask_older(self) -> None:
-        turns = self.model.turns
-        if self._paging is not None or self._complete or not turns or turns[0].position == 0:
-            return
-        self._ask(turns[0].position, self._on_older)
-
-    def _ask_newer(self) -> None:
-        turns = self.model.turns
-        if self._paging is None and turns:
-            self._ask(turns[-1].position + 1 + PAGE, self._on_newer)
-
-    def _ask(self, before: int, take: Callable[[Sequence[Turn]], None]) -> None:
-        handle = self.model.handle
-        if handle is None:
-            return
-
-        def on_answer(page: Sequence[Turn]) -> None:
-            self._paging = None
-            take(page)
-
-        def on_error(_error: KnownError) -> None:
-            self._paging = None
-
-        self._paging = self._bridge.ask(
-            lambda: self._requests.turns(handle, before=before, limit=PAGE), on_answer, on_error, owner=self
-        )
-
-    def _on_older(self, page: Sequence[Turn]) -> None:
-        self._complete = len(page) < PAGE
-        self.model.prepend(page)
-
-    def _on_newer(self, page: Sequence[Turn]) -> None:
-        self.model.append(page)
+    def _beside(self, *widgets: QWidget) -> QWidget:
+        page = QWidget(self)
+        layout = QHBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for widget in widgets:
+            layout.addWidget(widget)
+        return page
 
 
 class _EmptyPage(QWidget):

@@ -10,9 +10,9 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
 from novadesk.models import Conversation, Found, SyncState, Turn
 from novadesk.ui.i18n import tr, trn
-from novadesk.ui.item_models import AnyIndex, ItemRole
+from novadesk.ui.item_models import AnyIndex, ItemRole, speaker
 from novadesk.ui.marking import marks_in
-from novadesk.ui.words import day_name, length_words, local_time, sync_words
+from novadesk.ui.words import day_name, length_words, local_time, sync_words, when_words
 
 SYNC_ICONS = {
     SyncState.LOCAL: "sync-local",
@@ -168,11 +168,9 @@ class HistoryModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             if row.conversation is None:
                 return row.title if role == Qt.ItemDataRole.AccessibleTextRole else None
-            if row.kind is HistoryKind.FOUND:
-                return f"{row.title}: {row.below}"
-            told = [row.title, row.below, sync_words(row.conversation)]
-            told += [tr("starred")] if row.conversation.starred else []
-            return ", ".join([*told, *([tr("open", "the conversation that is shown")] if row.current else [])])
+            return _told(row, row.conversation)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole and row.conversation is not None:
+            return when_words(row.conversation.updated_ms if row.turn is None else row.turn.at_ms)
         return None
 
     def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: D102
@@ -241,6 +239,16 @@ class HistoryModel(QAbstractListModel):
         self._rows = rows
         for number in changed:
             self.dataChanged.emit(self.index(number), self.index(number))
+
+
+def _told(row: HistoryRow, of: Conversation) -> str:
+    """Return a row as it is read aloud."""
+    if row.turn is not None:
+        return f"{row.title}, {speaker(row.turn.role)}: {row.below}"
+    parts = [row.title, row.below, sync_words(of)]
+    parts += [tr("starred")] if of.starred else []
+    parts += [tr("open", "the conversation that is shown")] if row.current else []
+    return ", ".join(parts)
 
 
 def _heading(words: str) -> HistoryRow:

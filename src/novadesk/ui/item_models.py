@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from novadesk.conversation.api import LiveText
 from novadesk.models import Role, Turn
 from novadesk.ui.i18n import tr, trn
-from novadesk.ui.words import TurnMark, local_time, turn_mark, turn_notes
+from novadesk.ui.words import TurnMark, turn_mark, turn_notes, when_words
 
 WINDOW_ROWS = 500
 """Turns held in memory; older and newer ones are paged from the store. Live growth may reach twice as many."""
@@ -91,6 +91,16 @@ class ConversationModel(QAbstractListModel):
     def rows(self) -> Sequence[Row]:
         """Return the rows in memory, in order."""
         return self._rows
+
+    @property
+    def tail_position(self) -> int:
+        """Return the position of the first of the newest turns, which are always at hand."""
+        return self._tail[0].position if self._tail else 0
+
+    @property
+    def count(self) -> int:
+        """Return how many turns the conversation has, those on the disk too."""
+        return self._tail[-1].position + 1 if self._tail else len(self._turns)
 
     @property
     def last_answer(self) -> Turn | None:
@@ -204,8 +214,10 @@ class ConversationModel(QAbstractListModel):
             return row.text
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken_row(row)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole and row.at_ms is not None:
+            return when_words(row.at_ms)
         if role == Qt.ItemDataRole.ToolTipRole and row.at_ms is not None:
-            when = local_time(row.at_ms).strftime("%x %H:%M")
+            when = when_words(row.at_ms)
             return f"{when}, {row.mark.words}" if row.mark is not None else when
         return None
 

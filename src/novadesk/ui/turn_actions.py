@@ -67,17 +67,10 @@ class TurnActions(QObject):
 
     def copy_all(self) -> None:
         """Copy the whole conversation, what is not in memory too."""
-        handle = self._model.handle
-        if handle is None or self.private:
+        if self.private:
             self._take(_lines([row for row in self._model.rows if row.kind is not RowKind.NOTICE]))
-            return
-        self._bridge.ask(
-            lambda: self._requests.document(handle, Format.TEXT),
-            self._take,
-            self._on_error,
-            owner=self,
-            deadline_s=_WHOLE_S,
-        )
+        else:
+            self._copy_document(Format.TEXT)
 
     def copy_last_answer(self) -> None:
         """Copy what the assistant said last, as far as it was heard."""
@@ -118,6 +111,8 @@ class TurnActions(QObject):
             menu.addAction(tr("Copy") + "\tCtrl+C", self.copy)
         menu.addAction(tr("Copy the last answer") + "\tCtrl+Shift+C", self.copy_last_answer)
         menu.addAction(tr("Copy the whole conversation"), self.copy_all)
+        if not self.private:
+            menu.addAction(tr("Copy the whole as Markdown"), lambda: self._copy_document(Format.MARKDOWN))
         if row is not None and row.opens:
             index = QPersistentModelIndex(self._turns.selectionModel().selectedIndexes()[0])
             menu.addAction(tr("Show or hide the rest") + "\t" + tr("Return"), lambda: self._model.toggle(index))
@@ -128,6 +123,16 @@ class TurnActions(QObject):
             if turn.edited is not None:
                 menu.addAction(tr("Take the correction back"), lambda: self.restore(turn))
         menu.popup(self._turns.viewport().mapToGlobal(where))
+
+    def _copy_document(self, form: Format) -> None:
+        if (handle := self._model.handle) is not None:
+            self._bridge.ask(
+                lambda: self._requests.document(handle, form),
+                self._take,
+                self._on_error,
+                owner=self,
+                deadline_s=_WHOLE_S,
+            )
 
     def _is_correctable(self, turn: Turn) -> bool:
         return turn.role is Role.USER and turn.sync is not SyncState.LOCAL and not self.private

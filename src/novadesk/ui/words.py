@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from PySide6.QtCore import QDateTime, QLocale
+
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError
 from novadesk.models import Conversation, Role, SyncState, Turn
@@ -63,6 +65,11 @@ def percent(share: float) -> str:
 def local_time(unix_ms: int) -> datetime:
     """Return a stored time in the local zone."""
     return datetime.fromtimestamp(unix_ms / 1000).astimezone()
+
+
+def when_words(unix_ms: int) -> str:
+    """Return a stored time as date and time of the day, as short as the language writes them."""
+    return locale().toString(QDateTime.fromMSecsSinceEpoch(unix_ms), QLocale.FormatType.ShortFormat)
 
 
 def day_name(day: date, today: date) -> str:
