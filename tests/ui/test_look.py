@@ -2,19 +2,23 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from novadesk.config import WindowSettings
 from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.models import SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.history_model import SYNC_ICONS
 from novadesk.ui.states import hint, state_line, state_words
+from novadesk.ui.talk_button import TalkButton
 from novadesk.ui.theme import Scheme, Theme, knobs, wants_contrast
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone, contrast
 
@@ -180,3 +184,39 @@ def test_the_environment_asks_for_contrast_where_the_system_cannot(
     assert not wants_contrast()
     monkeypatch.setenv("NOVADESK_CONTRAST", "high")
     assert wants_contrast()
+
+
+# --- motion ---
+
+
+@pytest.fixture
+def lively(qapp: QApplication) -> Iterator[QApplication]:
+    """A system with a cursor that blinks and menus that unfold."""
+    effects = (Qt.UIEffect.UI_General, Qt.UIEffect.UI_AnimateMenu)
+    blink, before = qapp.cursorFlashTime(), [qapp.isEffectEnabled(effect) for effect in effects]
+    qapp.setCursorFlashTime(1_000)
+    for effect in effects:
+        qapp.setEffectEnabled(effect, True)
+    yield qapp
+    qapp.setCursorFlashTime(blink)
+    for effect, on in zip(effects, before, strict=True):
+        qapp.setEffectEnabled(effect, on)
+
+
+def test_with_less_motion_nothing_blinks_unfolds_or_follows_the_voice(lively: QApplication, qtbot: QtBot) -> None:
+    def moves() -> list[bool]:
+        drawn = set()
+        for level in (0.02, 0.05, 0.1):
+            button.set_state(active=True, crossed=False, microphone=level, speaker=0.0)
+            drawn.add(bytes(button.grab().toImage().constBits()))
+        unfolds = lively.isEffectEnabled(Qt.UIEffect.UI_AnimateMenu)
+        return [lively.cursorFlashTime() > 0, unfolds, len(drawn) == 3]
+
+    theme = Theme(Scheme.LIGHT)
+    button = TalkButton(theme)
+    qtbot.addWidget(button)
+    assert moves() == [True, True, True]
+    theme.use(WindowSettings(reduced_motion=True))
+    assert moves() == [False, False, False]
+    theme.use(WindowSettings())
+    assert moves() == [True, True, True]

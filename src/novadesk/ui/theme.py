@@ -56,6 +56,7 @@ class Theme(QObject):
         self._window = window or WindowSettings()
         self._font_scale = self._window.font_scale
         self._blink_ms = QApplication.cursorFlashTime()
+        self._effects = [effect for effect in _EFFECTS if QApplication.isEffectEnabled(effect)]
         self.still = False
         self._dressed: list[QWidget] = []
         self.palette: Palette = LIGHT
@@ -124,8 +125,8 @@ class Theme(QObject):
         self.scale = max(1.0, QFontInfo(QApplication.font()).pixelSize() / tokens.FONT_BASE) * self._font_scale
         self.still = self._window.reduced_motion or wants_stillness()
         QApplication.setCursorFlashTime(0 if self.still else self._blink_ms)
-        for effect in _EFFECTS if self.still else ():
-            QApplication.setEffectEnabled(effect, False)
+        for effect in self._effects:
+            QApplication.setEffectEnabled(effect, not self.still)
 
     def _dress(self, widget: QWidget) -> None:
         widget.setPalette(_qt_palette(self.palette))
