@@ -1439,6 +1439,11 @@
         <translation>&amp;Von</translation>
     </message>
     <message>
+        <source>&amp;Interrupted only</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Nur &amp;unterbrochene</translation>
+    </message>
+    <message>
         <source>&amp;Language</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
         <translation>&amp;Sprache</translation>

@@ -156,12 +156,14 @@ class Filter:
 
     Attributes:
         starred: only conversations with a star.
+        interrupted: only conversations in which an answer was interrupted.
         backend: only conversations of this one.
         since_ms: only conversations whose last turn, and only found turns that, ended at this Unix time or later.
         until_ms: the same, before this Unix time.
     """
 
     starred: bool = False
+    interrupted: bool = False
     backend: BackendKind | None = None
     since_ms: int | None = None
     until_ms: int | None = None

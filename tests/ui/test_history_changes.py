@@ -190,6 +190,8 @@ def test_filters_narrow_the_list_and_go_with_their_bar(
     qtbot.waitUntil(lambda: shown(filled) == [HANDLES[3]])
     history.search.setText("king")
     qtbot.waitUntil(lambda: ("search", "king", Filter(starred=True)) in requests.asked)
+    history.filters.interrupted.click()
+    qtbot.waitUntil(lambda: ("search", "king", Filter(starred=True, interrupted=True)) in requests.asked)
     history.search.setText("nobody")
     qtbot.waitUntil(lambda: history.note.text() == "Nothing found")
     history.search.clear()

@@ -11,6 +11,7 @@ from novadesk.protocol.history import well_formed
 MOST_WORDS = 32
 """Words of one search that count. More would cost time and find nothing more."""
 
+_INTERRUPTED = "EXISTS (SELECT 1 FROM turn t WHERE t.conversation = c.number AND t.interrupted)"
 _MARKS = re.compile(r'["*\0]')
 
 type Condition = tuple[str, dict[str, object]]
@@ -60,7 +61,9 @@ def _folded_name(title: str, label: str) -> str:
 
 
 def _kinds(only: Filter) -> list[str]:
-    return [*(["c.starred"] if only.starred else []), *(["c.backend = :backend"] if only.backend else [])]
+    parts = ["c.starred"] if only.starred else []
+    parts += [_INTERRUPTED] if only.interrupted else []
+    return parts + (["c.backend = :backend"] if only.backend else [])
 
 
 def _values(only: Filter) -> dict[str, object]:

@@ -1,5 +1,6 @@
-"""What of the history is shown: those with a star, of a time, of a backend."""
+"""What of the history is shown: those with a star, with an interruption, of a time, of a backend."""
 
+from contextlib import ExitStack
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 
@@ -32,6 +33,7 @@ class FilterBar(QFrame):
         super().__init__(parent)
         self.setAccessibleName(tr("Filters"))
         self.starred = QCheckBox(tr("With a &star only"), self)
+        self.interrupted = QCheckBox(tr("&Interrupted only"), self)
         self.when = QComboBox(self)
         for span, words in (
             (Span.ALWAYS, tr("Any time")),
@@ -62,26 +64,32 @@ class FilterBar(QFrame):
         self.where.setAccessibleName(tr("Backend"))
         self.first.setAccessibleName(tr("First day"))
         self.last.setAccessibleName(tr("Last day"))
-        self.starred.toggled.connect(self._tell)
+        for mark in (self.starred, self.interrupted):
+            mark.toggled.connect(self._tell)
         for choice in (self.when, self.where):
             choice.currentIndexChanged.connect(self._tell)
+        self._lay_out(theme.px(tokens.SPACE_1))
+        self.stops: tuple[QWidget, ...] = (self.starred, self.interrupted, self.when, self.first, self.last, self.where)
+        self._show_dates()
+
+    def _lay_out(self, space: int) -> None:
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.px(tokens.SPACE_1))
+        layout.setSpacing(space)
         layout.setColumnStretch(1, 1)
         layout.addWidget(self.starred, 0, 0, 1, 2)
-        layout.addWidget(self.when, 1, 0, 1, 2)
+        layout.addWidget(self.interrupted, 1, 0, 1, 2)
+        layout.addWidget(self.when, 2, 0, 1, 2)
         for place, widget in enumerate(self._dates):
-            layout.addWidget(widget, 2 + place // 2, place % 2)
-        layout.addWidget(self.where, 4, 0, 1, 2)
-        self.stops: tuple[QWidget, ...] = (self.starred, self.when, self.first, self.last, self.where)
-        self._show_dates()
+            layout.addWidget(widget, 3 + place // 2, place % 2)
+        layout.addWidget(self.where, 5, 0, 1, 2)
 
     def wanted(self) -> Filter:
         """Return what the fields say; days are those of this computer's zone."""
         since, until = self._days()
         return Filter(
             starred=self.starred.isChecked(),
+            interrupted=self.interrupted.isChecked(),
             backend=self.where.currentData(),
             since_ms=None if since is None else _begin_ms(since),
             until_ms=None if until is None else _begin_ms(until + timedelta(days=1)),
@@ -91,10 +99,13 @@ class FilterBar(QFrame):
         """Show everything again."""
         if self.wanted() == EVERYTHING:
             return
-        with QSignalBlocker(self.starred), QSignalBlocker(self.when), QSignalBlocker(self.where):
-            self.starred.setChecked(False)
-            self.when.setCurrentIndex(0)
-            self.where.setCurrentIndex(0)
+        with ExitStack() as quiet:
+            for mark in (self.starred, self.interrupted):
+                quiet.enter_context(QSignalBlocker(mark))
+                mark.setChecked(False)
+            for choice in (self.when, self.where):
+                quiet.enter_context(QSignalBlocker(choice))
+                choice.setCurrentIndex(0)
         self._tell()
 
     def _days(self) -> tuple[date | None, date | None]:

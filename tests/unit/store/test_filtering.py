@@ -79,6 +79,15 @@ async def test_stars_backends_and_days_narrow_both_lists(archive: Conversations)
     assert await days(archive, "king-54", Filter(starred=True)) == []
 
 
+async def test_conversations_in_which_an_answer_was_interrupted(archive: Conversations) -> None:
+    interrupted = Filter(interrupted=True)
+    assert await days(archive, only=interrupted) == []
+    newest = (await archive.conversations())[0]
+    await archive.append(make_turn(newest.handle, "violet, and", START_MS + 2 * DAY_MS, interrupted=True))
+    assert await days(archive, only=interrupted) == [2]
+    assert await found(archive, interrupted) == [(2, 30), (2, 30), (2, 0)]
+
+
 async def test_what_is_set_aside_is_in_no_list_and_no_total(archive: Conversations) -> None:
     (starred,) = await archive.conversations(only=Filter(starred=True))
     assert await archive.totals() == Totals(conversations=3, starred=1, remote=0)
