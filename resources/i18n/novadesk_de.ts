@@ -1953,14 +1953,14 @@
         <translation>Kommt mit dem nächsten ruhigen Moment des Gesprächs.</translation>
     </message>
     <message>
-        <source>Connect a microphone, then try again.</source>
+        <source>Connect a microphone.</source>
         <extracomment>audio/devices.py</extracomment>
-        <translation>Ein Mikrofon anschließen, dann noch einmal versuchen.</translation>
+        <translation>Ein Mikrofon anschließen.</translation>
     </message>
     <message>
-        <source>Connect a speaker, then try again.</source>
+        <source>Connect a speaker.</source>
         <extracomment>audio/devices.py</extracomment>
-        <translation>Einen Lautsprecher anschließen, dann noch einmal versuchen.</translation>
+        <translation>Einen Lautsprecher anschließen.</translation>
     </message>
     <message>
         <source>Connecting anew…</source>
@@ -2587,6 +2587,11 @@
         <source>New scenario</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>Neues Szenario</translation>
+    </message>
+    <message>
+        <source>No echo canceller exists for this system, so NovaDesk does not listen while it speaks. With a headset, choose Headset to be able to interrupt it.</source>
+        <extracomment>audio/canceller.py</extracomment>
+        <translation>Für dieses System gibt es keine Echounterdrückung, daher hört NovaDesk nicht zu, während es spricht. Wer ein Headset trägt, wählt „Headset“ und kann es dann unterbrechen.</translation>
     </message>
     <message>
         <source>Nothing heard. Hold the talk button while you speak.</source>
@@ -3828,6 +3833,11 @@
         <translation>Das Mikrofon hört den Lautsprecher nicht. Ihre Stimme kann unverändert weitergehen.</translation>
     </message>
     <message>
+        <source>The microphone does not open in time.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Das Mikrofon öffnet sich nicht rechtzeitig.</translation>
+    </message>
+    <message>
         <source>The microphone hears only you; your voice is passed on as it is.</source>
         <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
         <translation>Das Mikrofon hört nur Sie; Ihre Stimme geht unverändert weiter.</translation>
@@ -4161,6 +4171,11 @@
         <source>The sound library PortAudio is missing.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Die Tonbibliothek PortAudio fehlt.</translation>
+    </message>
+    <message>
+        <source>The speaker does not open in time.</source>
+        <extracomment>audio/client.py</extracomment>
+        <translation>Der Lautsprecher öffnet sich nicht rechtzeitig.</translation>
     </message>
     <message>
         <source>The speaker does not play.</source>
@@ -4611,6 +4626,16 @@
         <source>Until the speaker played it.</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Bis der Lautsprecher ihn spielte.</translation>
+    </message>
+    <message>
+        <source>Until then you can talk and read.</source>
+        <extracomment>audio/opening.py</extracomment>
+        <translation>Bis dahin können Sie sprechen und lesen.</translation>
+    </message>
+    <message>
+        <source>Until then you can type and listen.</source>
+        <extracomment>audio/opening.py</extracomment>
+        <translation>Bis dahin können Sie tippen und zuhören.</translation>
     </message>
     <message>
         <source>Up arrow</source>

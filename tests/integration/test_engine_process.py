@@ -63,13 +63,17 @@ async def test_a_program_that_is_no_engine_is_a_known_error(command: tuple[str, 
 
 
 async def test_a_device_that_never_opens_has_three_seconds() -> None:
-    stuck = "from novadesk.audio.framing import encode; from novadesk.audio.wire import Ready; import sys, time\n"
-    stuck += "sys.stdout.buffer.write(encode(Ready())); sys.stdout.flush(); time.sleep(60)"
+    stuck = "import sys, time; from novadesk.audio.devices import Direction\n"
+    stuck += "from novadesk.audio.framing import encode; from novadesk.audio.wire import Ready, Trying\n"
+    stuck += "for report in Ready(), Trying(direction=Direction.MICROPHONE, device='mine'):\n"
+    stuck += "    sys.stdout.buffer.write(encode(report))\n"
+    stuck += "sys.stdout.flush(); time.sleep(60)"
     sound = EngineSound((sys.executable, "-c", stuck), AudioSettings())
     async with asyncio.timeout(30):
         with pytest.raises(KnownError) as caught:
             await sound.open(Ear())
     assert caught.value.reason is Reason.DEVICE_STALLED
+    assert caught.value.what == "The microphone does not open in time."
 
 
 OPENING = """

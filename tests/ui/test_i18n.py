@@ -6,9 +6,19 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 from pytestqt.qtbot import QtBot
 
+from novadesk.audio.canceller import NO_CANCELLER
+from novadesk.audio.devices import Direction, not_connected
+from novadesk.audio.framing import HEADER, decode_report, encode
+from novadesk.audio.route import Route
+from novadesk.audio.telling import Telling
+from novadesk.audio.wire import Opened
+from novadesk.conversation.api import Phase, Snapshot, SoundTest
+from novadesk.models import InputTrouble
 from novadesk.text import Text
 from novadesk.ui import i18n
 from novadesk.ui.i18n import tr, trn, use_language
+from novadesk.ui.sound_fields import verdict
+from novadesk.ui.sound_note import sound_note
 
 
 @pytest.fixture
@@ -67,3 +77,38 @@ def test_a_text_of_the_core_takes_the_word_order_of_the_language(in_language: Ca
 def test_an_unknown_language_is_english_and_the_system_decides_by_default(in_language: Callable[[str], str]) -> None:
     assert in_language("tlh") == "en"
     assert in_language("") in {language.code for language in i18n.languages()}
+
+
+class Ear:
+    """Fits `Told`; remembers the note."""
+
+    note = ""
+
+    def on_opened(self, microphone: str, speaker: str, note: str) -> None:
+        self.note = note
+
+    def on_input(self, trouble: InputTrouble) -> None:
+        """Nothing is asked of it."""
+
+
+def test_what_the_audio_process_says_of_the_devices_is_read_in_the_persons_language(
+    in_language: Callable[[str], str],
+) -> None:
+    in_language("de")
+    gone = not_connected(Direction.MICROPHONE, "USB", "Laptop")
+    opened = Opened(
+        microphone="Laptop", speaker="", note=gone, half_duplex_note=NO_CANCELLER, capture_hz=1, playout_hz=1,
+        capture_latency_s=0, playout_latency_s=0, one_clock=True,
+    )  # fmt: skip
+    message = encode(opened)
+    told = decode_report(message[: HEADER.size], message[HEADER.size :])
+    assert isinstance(told, Opened)
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew(told.half_duplex_note)
+    telling.name(Route(microphone="Laptop", note=told.note))
+    read = "Das Mikrofon „USB“ ist nicht angeschlossen; benutzt wird „Laptop“."
+    assert verdict(SoundTest(microphone="Laptop", note=ear.note), 0.0).startswith(read)
+    snapshot = Snapshot(phase=Phase.READY, microphone_name="Laptop", device_note=ear.note)
+    assert sound_note(snapshot) == f"{read} {tr(NO_CANCELLER)}"
+    assert tr(NO_CANCELLER) != NO_CANCELLER

@@ -247,11 +247,19 @@ def test_a_bad_microphone_comes_before_an_echo() -> None:
     assert sound_note(Snapshot()) == ""
 
 
-def test_a_speaker_that_is_dead_is_said_with_a_way_out(window: MainWindow, conversation: Conversation) -> None:
-    why = "The speaker “Desk” takes no sound any more."
-    window.show_snapshot(ready(conversation, microphone_name="Mic", device_note=why, hears_itself=True))
+@pytest.mark.parametrize("there", ["microphone_name", "speaker_name"])
+def test_a_device_that_is_missing_is_said_with_a_way_out(
+    window: MainWindow, conversation: Conversation, there: str
+) -> None:
+    why = "The other one takes no sound any more."
+    alone = ready(conversation, device_note=why, hears_itself=True, **{there: "Desk"})
+    window.show_snapshot(alone)
     assert window.panel.sound.words.text() == why
     assert window.panel.sound.way_out.text() == "Sound settings"
+    window.show_snapshot(replace(alone, microphone_name="Mic", speaker_name="Desk", hears_itself=False))
+    assert not window.panel.sound.isVisible()  # it was replaced, which the details say
+    window.show_snapshot(replace(alone, phase=Phase.ENDED, hears_itself=False))
+    assert not window.panel.sound.isVisible()
 
 
 def test_a_bad_microphone_of_who_talks_hands_free_leads_to_the_settings(

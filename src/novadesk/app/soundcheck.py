@@ -46,7 +46,7 @@ async def record_and_play(
     Raises:
         KnownError: the devices do not open, or are lost.
     """
-    sound = EngineSound(command, replace(devices, echo=EchoSetting.HEADSET), watch)
+    sound = EngineSound(command, replace(devices, echo=EchoSetting.HEADSET), watch, whole=True)
     ear = _Ear()
     tell(Recording(stage=RecordingStage.OPENING))
     try:
@@ -76,7 +76,9 @@ async def hear_itself(
     Raises:
         KnownError: the devices do not open, or are lost.
     """
-    sound = EngineSound(command, replace(devices, echo=EchoSetting.HEADSET), watch)  # nothing is taken out of it
+    sound = EngineSound(
+        command, replace(devices, echo=EchoSetting.HEADSET), watch, whole=True
+    )  # nothing is taken out of it
     ear = _Ear()
     try:
         await sound.open(ear)

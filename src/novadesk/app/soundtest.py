@@ -33,7 +33,7 @@ async def try_sound(
     Raises:
         KnownError: the devices do not open, or are lost.
     """
-    sound = EngineSound(command, devices, watch)
+    sound = EngineSound(command, devices, watch, whole=True)
     test = _Test(sound, hear)
     try:
         await sound.open(test)

@@ -7,6 +7,7 @@ import numpy as np
 
 from novadesk.audio.formats import LISTEN_HZ, Samples
 from novadesk.config import EchoSetting
+from novadesk.text import Text
 
 if TYPE_CHECKING:
     from pywebrtc_audio import AudioProcessor
@@ -39,7 +40,7 @@ REST_STEPS = 500
 LEAST_ECHO = 1e-6
 """Power at the microphone, -60 dBFS: fainter than that, an echo is noise."""
 
-NO_CANCELLER = (
+NO_CANCELLER = Text(
     "No echo canceller exists for this system, so NovaDesk does not listen while it speaks. "
     "With a headset, choose Headset to be able to interrupt it."
 )

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 
 from novadesk.audio.framing import HEADER, FramingError, decode_report, encode, payload_bytes
-from novadesk.audio.wire import Command, Report
+from novadesk.audio.wire import Command, Report, Trying
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
 
@@ -31,7 +31,11 @@ _CREATION_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows onl
 
 
 class Child:
-    """A running audio process. Made by `start`; `end` it in every case."""
+    """A running audio process. Made by `start`; `end` it in every case.
+
+    Attributes:
+        trying: what it is opening, or nothing.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -41,6 +45,7 @@ class Child:
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._header: bytes | None = None
+        self.trying = Trying()
         self._listening = asyncio.create_task(self._log_stderr(process.stderr), name="engine-stderr")
 
     @classmethod
@@ -74,7 +79,7 @@ class Child:
             self._stdin.write(encode(command))
 
     async def receive(self, deadline_s: float) -> Report | None:
-        """Return the next report, or None when none came in time.
+        """Return the next report, or None when none came in time. What is being opened is noted in `trying`.
 
         The time is taken in slices, of which each must find nothing: a loop that was held up itself does not mistake
         its own pause for the process's.
@@ -134,11 +139,15 @@ class Child:
                 await self._stdin.wait_closed()
 
     async def _next(self) -> Report:
-        if self._header is None:  # kept between calls: the payload may be waited for in several slices
-            self._header = await self._stdout.readexactly(HEADER.size)
-        payload = await self._stdout.readexactly(payload_bytes(self._header))
-        header, self._header = self._header, None
-        return decode_report(header, payload)
+        while True:
+            if self._header is None:  # kept between calls: the payload may be waited for in several slices
+                self._header = await self._stdout.readexactly(HEADER.size)
+            payload = await self._stdout.readexactly(payload_bytes(self._header))
+            header, self._header = self._header, None
+            report = decode_report(header, payload)
+            if not isinstance(report, Trying):
+                return report
+            self.trying = report
 
     async def _drain(self) -> None:
         while await self._stdout.read(_STDERR_BYTES):

@@ -5,14 +5,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from novadesk.audio.child import OPEN_S, START_S, Child, engine_died
 from novadesk.audio.cues import sound_of
 from novadesk.audio.deaddevices import DeadDevices
-from novadesk.audio.devices import Direction, is_title_of
+from novadesk.audio.devices import Direction
 from novadesk.audio.formats import SAMPLE_BYTES
 from novadesk.audio.hotplug import Hotplug
 from novadesk.audio.listener import Listener
@@ -22,6 +21,7 @@ from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.audio.telling import Telling
 from novadesk.audio.trial import works_alone
 from novadesk.audio.unplayed import Unplayed
+from novadesk.audio.wanted import Wanted
 from novadesk.audio.wire import (
     Clip,
     Failed,
@@ -29,13 +29,13 @@ from novadesk.audio.wire import (
     Frame,
     Input,
     Interruption,
-    Open,
     Opened,
     Play,
     Played,
     PlayOn,
     Ready,
     Statistics,
+    Trying,
     Volume,
     Watch,
 )
@@ -51,6 +51,12 @@ _BACKOFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 _STEADY_S = 5.0
 _LATENCIES = 2_000
 
+_HANGS = {
+    Direction.MICROPHONE: Text("The microphone does not open in time."),
+    Direction.SPEAKER: Text("The speaker does not open in time."),
+    None: Text("The sound device does not open in time."),
+}
+
 
 class EngineSound:
     """Microphone and speaker in a process of their own, replaced whenever it dies or stalls.
@@ -59,17 +65,15 @@ class EngineSound:
         command: starts the audio process.
         settings: preferred devices.
         watch: starts the process that watches the sound server; empty for none.
+        whole: nothing is opened where there is only a microphone or only a speaker.
     """
 
-    def __init__(self, command: Sequence[str], settings: AudioSettings, watch: Sequence[str] = ()) -> None:
+    def __init__(
+        self, command: Sequence[str], settings: AudioSettings, watch: Sequence[str] = (), *, whole: bool = False
+    ) -> None:
         self._command = tuple(command)
         self._watch = tuple(watch)
-        self._settings = settings
-        self._microphone = settings.microphone
-        self._speaker = settings.speaker
-        self._volume = settings.volume
-        self._watching = True
-        self._paused = False
+        self._wanted = Wanted(settings, whole=whole)
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
@@ -116,7 +120,7 @@ class EngineSound:
         self._latencies_ms.clear()
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._telling = Telling(listener)
-        self._hotplug = Hotplug(self, self._watch, self._microphone, self._speaker, self._dead)
+        self._hotplug = Hotplug(self, self._watch, self._wanted.microphone, self._wanted.speaker, self._dead)
         self._hotplug.start()
         self._task = asyncio.create_task(self._supervise(listener, first), name="engine-sound")
         try:
@@ -151,11 +155,9 @@ class EngineSound:
 
     def prefer(self, settings: AudioSettings) -> None:
         """Use other devices and volumes from now on; what is open is opened anew where its devices or echo change."""
-        before, self._settings = self._settings, settings
         self.set_volume(settings.volume)
-        if replace(before, volume=0, cue_volume=0) == replace(settings, volume=0, cue_volume=0):
+        if not self._wanted.prefer(settings):
             return
-        self._microphone, self._speaker = settings.microphone, settings.speaker
         self._dead.forget()
         if self._hotplug is not None:
             self._hotplug.prefer(settings.microphone, settings.speaker)
@@ -185,7 +187,7 @@ class EngineSound:
         """Silence everything older than `generation` within one block."""
         if not self._unplayed.flush(generation):
             return
-        self._paused = False
+        self._wanted.paused = False
         if self._child is not None:
             self._child.send(Flush(generation=generation, asked_ns=time.monotonic_ns()))
 
@@ -193,25 +195,26 @@ class EngineSound:
         """Play on where a confirmed barge-in has paused the answer; nothing when it is not paused, or another one."""
         if generation != self._unplayed.generation:
             return
-        self._paused = False
+        self._wanted.paused = False
         if self._child is not None:
             self._child.send(PlayOn(generation=generation))
 
     def cue(self, cue: Cue) -> None:
         """Play a short sound over whatever is played; nothing when closed."""
-        if self._child is not None and self._settings.cue_volume > 0:
-            self._child.send(Clip(pcm=sound_of(cue), volume=self._settings.cue_volume))
+        volume = self._wanted.settings.cue_volume
+        if self._child is not None and volume > 0:
+            self._child.send(Clip(pcm=sound_of(cue), volume=volume))
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1; cues have their own."""
-        self._volume = volume
+        self._wanted.volume = volume
         if self._child is not None:
             self._child.send(Volume(volume=volume))
 
     def watch_barge_in(self, on: bool) -> None:
         """Look for somebody who speaks into an answer, or do not: nobody can through a closed gate. On at first."""
-        if on != self._watching:
-            self._watching = on
+        if on != self._wanted.watching:
+            self._wanted.watching = on
             if self._child is not None:
                 self._child.send(Watch(on=on))
 
@@ -290,7 +293,7 @@ class EngineSound:
                     case Statistics():
                         self._engine = report
                     case Interruption() if report.generation == self._unplayed.generation:
-                        self._paused = self._paused or report.stage is BargeIn.CONFIRMED
+                        self._wanted.paused = self._wanted.paused or report.stage is BargeIn.CONFIRMED
                         listener.on_barge_in(report.stage)
                     case Input():
                         if self._telling is not None:
@@ -334,20 +337,7 @@ class EngineSound:
 
     async def _open_on(self, child: Child) -> None:
         unplayed = self._unplayed
-        child.send(
-            Open(
-                microphone=self._microphone,
-                speaker=self._speaker,
-                generation=unplayed.generation,
-                echo=self._settings.echo,
-                volume=self._volume,
-                paused=self._paused,
-                watching=self._watching,
-                apart=self._dead.apart,
-                dead_microphones=self._dead.titles(Direction.MICROPHONE),
-                dead_speakers=self._dead.titles(Direction.SPEAKER),
-            )
-        )
+        child.send(self._wanted.order(unplayed.generation, self._dead))
         if unplayed.pcm:
             child.send(Play(generation=unplayed.generation, pcm=bytes(unplayed.pcm)))
         self._child = child
@@ -355,17 +345,10 @@ class EngineSound:
         if isinstance(report, Failed):
             raise self._error(report)
         if not isinstance(report, Opened):
-            raise KnownError(
-                Reason.DEVICE_STALLED,
-                "The sound device does not open in time.",
-                "Choose another device in Settings, or connect this one again.",
-            )
+            raise self._error(hung(child.trying))
         self._opened = report
-        # From now on the full name: a device known to exist is fallen back from when it is unplugged.
-        if self._microphone and is_title_of(report.microphone, self._microphone):
-            self._microphone = report.microphone
-        if self._speaker and is_title_of(report.speaker, self._speaker):
-            self._speaker = report.speaker
+        self._wanted.opened(report)
+        self._dead.opened(report.closed, asyncio.get_running_loop().time())
         if self._telling is not None and self._hotplug is not None:
             self._telling.open_anew(report.half_duplex_note)
             self._telling.name(self._hotplug.opened(report.microphone, report.speaker, report.note))
@@ -384,6 +367,18 @@ class EngineSound:
     def _take_played(self, report: Played, listener: Listener) -> None:
         total = self._unplayed.played(report.generation, report.samples)
         listener.on_played(report.generation, total, report.level)
+
+
+def hung(trying: Trying) -> Failed:
+    """Return what becomes of an opening that does not come back."""
+    return Failed(
+        reason=Reason.DEVICE_STALLED,
+        what=_HANGS[trying.direction],
+        advice=Text("Choose another device in Settings, or connect this one again."),
+        cause="it hangs while it is opened",
+        dead=trying.direction,
+        device=trying.device,
+    )
 
 
 def _seen(trouble: KnownError) -> str:

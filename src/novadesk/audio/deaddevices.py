@@ -1,6 +1,8 @@
-"""Which devices open and do nothing while the other direction works, and when to try them again. Pure."""
+"""Which devices hang, do nothing, or do not open while the other direction works, and when to try them again. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from novadesk.audio.devices import Direction
 from novadesk.audio.wire import Failed
@@ -13,13 +15,24 @@ type Side = tuple[Direction, str]
 """A device by its title, in one direction: what is dead as a microphone may work as a speaker."""
 
 
+class _Standing(Enum):
+    """What was known of a device last.
+
+    DEAD hangs, or does nothing; CLOSED says at once that it is not to be had, which costs nothing to find out anew.
+    """
+
+    DEAD = auto()
+    CLOSED = auto()
+    WORKS = auto()
+
+
 @dataclass(slots=True)
 class _Record:
-    """Of a device that has been dead: how often it was tried since, when to try it next, and whether it is dead now."""
+    """Of a device that was of no use: how often it was tried since, and when to try it next."""
 
-    tries: int
-    due_at: float
-    dead: bool = True
+    standing: _Standing
+    tries: int = 0
+    due_at: float = 0.0
 
 
 class DeadDevices:
@@ -49,40 +62,49 @@ class DeadDevices:
             self._suspect = side
             return
         self._suspect, self.apart = None, False
-        record = self._records.setdefault(side, _Record(tries=0, due_at=0.0))
-        record.dead = True
-        self._put_off(record, now)
+        self._take(side, _Standing.DEAD, now)
+
+    def opened(self, closed: Collection[Side], now: float) -> None:
+        """Take an opening, and which devices did not open in it."""
+        known = [side for side, record in self._records.items() if record.standing is _Standing.CLOSED]
+        for side in known:
+            if side not in closed:
+                del self._records[side]
+        for side in closed:
+            if side not in known:
+                self._take(side, _Standing.CLOSED, now)
 
     def works(self) -> None:
         """Take that what was opened has worked for a while."""
         self._suspect = None
 
     def titles(self, direction: Direction) -> tuple[str, ...]:
-        """Return the dead devices of a direction, the first to die first."""
-        return tuple(title for (way, title), record in self._records.items() if way is direction and record.dead)
+        """Return the devices of a direction that are not to be opened, the first to die first."""
+        rows = self._records.items()
+        return tuple(title for (way, title), row in rows if way is direction and row.standing is _Standing.DEAD)
 
     def sides(self) -> tuple[Side, ...]:
-        """Return all dead devices."""
-        return tuple(side for side, record in self._records.items() if record.dead)
+        """Return all devices that are of no use now."""
+        return tuple(side for side, record in self._records.items() if record.standing is not _Standing.WORKS)
 
     def wait_s(self, now: float) -> float:
         """Return how long to wait before a device is tried again; infinite while none is dead."""
-        due_at = [record.due_at for record in self._records.values() if record.dead]
+        due_at = [self._records[side].due_at for side in self.sides()]
         return max(0.0, min(due_at, default=float("inf")) - now)
 
     def tried(self, side: Side, now: float, *, works: bool) -> None:
         """Take what came of a try."""
         record = self._records.get(side)
         if record is not None:
-            record.dead = not works
-            self._put_off(record, now)
+            self._take(side, _Standing.WORKS if works else record.standing, now)
 
     def forget(self) -> None:
         """Know nothing, as when other devices were chosen."""
         self.apart, self._suspect = False, None
         self._records.clear()
 
-    @staticmethod
-    def _put_off(record: _Record, now: float) -> None:
+    def _take(self, side: Side, standing: _Standing, now: float) -> None:
+        record = self._records.setdefault(side, _Record(standing))
+        record.standing = standing
         record.due_at = now + AGAIN_S[min(record.tries, len(AGAIN_S) - 1)]
         record.tries += 1

@@ -281,8 +281,8 @@ def no_sound() -> KnownError:
 def none_of(direction: Direction) -> KnownError:
     """Return the error of a system without a device of this direction."""
     if direction is Direction.MICROPHONE:
-        return KnownError(Reason.NO_MICROPHONE, "There is no microphone.", "Connect a microphone, then try again.")
-    return KnownError(Reason.NO_SPEAKER, "There is no speaker.", "Connect a speaker, then try again.")
+        return KnownError(Reason.NO_MICROPHONE, "There is no microphone.", "Connect a microphone.")
+    return KnownError(Reason.NO_SPEAKER, "There is no speaker.", "Connect a speaker.")
 
 
 def _existing(device: Device | None, direction: Direction) -> Device:

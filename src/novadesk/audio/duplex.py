@@ -13,7 +13,7 @@ import numpy as np
 import sounddevice
 from numpy.typing import NDArray
 
-from novadesk.audio.devices import Device
+from novadesk.audio.devices import Device, Direction
 from novadesk.audio.formats import FRAME_SAMPLES, LISTEN_HZ
 from novadesk.audio.playout import Playout
 from novadesk.audio.ringbuffer import RingBuffer
@@ -32,6 +32,9 @@ _CAPTURE_RING_S = 4.0
 _STAMPS = 1024
 _LONGEST_BLOCKS = 16  # in one callback
 _FLOAT = np.dtype(np.float32)  # made once: a type is looked up at every call
+
+type Trying = Callable[[Direction | None], None]
+"""Told which direction is being opened from now on; None for both in one stream, and when that is done."""
 
 type Meanwhile = Callable[[int, int], None]
 """What stands for the other direction where that has no device; takes the frames of a callback and its time."""
@@ -158,25 +161,34 @@ class _Underflows:
         return self.count
 
 
-def open_duplex(microphone: Device | None, speaker: Device | None, generation: int, *, apart: bool = False) -> Duplex:
+def open_duplex(
+    microphone: Device | None,
+    speaker: Device | None,
+    generation: int,
+    *,
+    apart: bool = False,
+    trying: Trying = lambda _direction: None,
+) -> Duplex:
     """Open and start both devices; one stream for both where that is sound and they are not wanted `apart`, else two.
 
     One of them may be None: silence stands for a microphone, and a speaker that nobody hears for a speaker, both called
-    back with the other device.
+    back with the other device. A driver may hang in here.
 
     Raises:
         OpenFailure: with which of the two is to blame.
     """
     if microphone is None:
         assert speaker is not None
+        trying(Direction.SPEAKER)
         return _open_speaker_alone(speaker, generation)
     if speaker is None:
+        trying(Direction.MICROPHONE)
         return _open_microphone_alone(microphone, generation)
     if not apart and microphone.host_api == speaker.host_api and speaker.host_api not in _FRAGILE_IN_ONE:
         for channels_in, channels_out in _channel_choices(microphone, speaker):
             with contextlib.suppress(sounddevice.PortAudioError, ValueError):
                 return _open_one(microphone, speaker, channels_in, channels_out, generation)
-    return _open_two(microphone, speaker, generation)
+    return _open_two(microphone, speaker, generation, trying)
 
 
 def _open_one(microphone: Device, speaker: Device, channels_in: int, channels_out: int, generation: int) -> Duplex:
@@ -208,13 +220,15 @@ def _open_one(microphone: Device, speaker: Device, channels_in: int, channels_ou
     return Duplex(capture=capture, playout=playout, streams=(stream,), pulses=(pulse,), output_underflows=underflows)
 
 
-def _open_two(microphone: Device, speaker: Device, generation: int) -> Duplex:
+def _open_two(microphone: Device, speaker: Device, generation: int, trying: Trying) -> Duplex:
     causes: dict[str, str] = {}
     listening = speaking = None
+    trying(Direction.MICROPHONE)
     try:
         listening = _open_side(microphone, microphone.inputs, _open_capture)
     except sounddevice.PortAudioError as error:
         causes["microphone"] = str(error)
+    trying(Direction.SPEAKER)
     try:
         speaking = _open_side(
             speaker, speaker.outputs, lambda device, rate, channels: _open_playout(device, rate, channels, generation)

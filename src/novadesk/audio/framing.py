@@ -31,6 +31,7 @@ from novadesk.audio.wire import (
     Ready,
     Report,
     Statistics,
+    Trying,
     Volume,
     Watch,
 )
@@ -69,6 +70,7 @@ class Kind(Enum):
     STATISTICS = 22
     INTERRUPTION = 23
     INPUT = 24
+    TRYING = 25
 
 
 _KINDS = frozenset(kind.value for kind in Kind)
@@ -129,8 +131,9 @@ _ENUMS: dict[str, Callable[[str], Enum]] = {
     "trouble": InputTrouble,
     "only": Direction,
     "dead": Direction,
+    "direction": Direction,
 }
-_MAY_BE_NONE = frozenset({"only", "dead"})
+_MAY_BE_NONE = frozenset({"only", "dead", "direction"})
 
 
 def _layout(
@@ -159,8 +162,8 @@ _LAYOUTS: dict[type, _Layout] = {
     Open: _layout(
         Kind.OPEN,
         Open,
-        "qf???",
-        "generation volume paused watching apart",
+        "qf????",
+        "generation volume paused watching apart whole",
         "microphone speaker echo only",
         "dead_microphones dead_speakers",
     ),
@@ -178,12 +181,14 @@ _LAYOUTS: dict[type, _Layout] = {
         "IIff??",
         "capture_hz playout_hz capture_latency_s playout_latency_s one_clock half_duplex",
         "microphone speaker note half_duplex_note",
+        "closed_microphones closed_speakers",
     ),
     Frame: _layout(Kind.FRAME, Frame, "fq", "level captured_ns", rest="pcm"),
     Played: _layout(Kind.PLAYED, Played, "qqf", "generation samples level"),
     Failed: _layout(Kind.FAILED, Failed, texts="reason what advice cause dead device"),
     Listed: _layout(Kind.LISTED, Listed, lists="microphones speakers"),
     Interruption: _layout(Kind.INTERRUPTION, Interruption, "qq", "generation at_ns", "stage"),
+    Trying: _layout(Kind.TRYING, Trying, texts="direction device"),
     Input: _layout(Kind.INPUT, Input, texts="trouble"),
     Statistics: _layout(Kind.STATISTICS, Statistics, f"{len(_COUNTS)}q{len(_FIGURES)}f", " ".join(_COUNTS + _FIGURES)),
 }

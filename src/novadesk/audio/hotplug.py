@@ -52,7 +52,7 @@ class Hotplug:
         host: is told, and is asked to open anew.
         command: starts the process that watches the sound server; empty where there is none.
         microphone: preferred title, or empty for the system's default. Likewise `speaker`.
-        dead: devices that are not opened; they are tried again from time to time, and when one comes.
+        dead: devices that are of no use; they are tried again from time to time, and when one comes.
         list_s: time between two looks where no sound server tells.
     """
 
@@ -177,7 +177,7 @@ class Hotplug:
         for way, preferred, opened, names, missing in zip(
             Direction, self._preferred, self._opened, listed, self._missing, strict=True
         ):
-            dead = self._dead.titles(way)
+            dead = {title for direction, title in self._dead.sides() if direction is way}
             titles = [title for title in names if title not in dead]
             if not opened:
                 back = bool(titles)

@@ -86,8 +86,9 @@ class Pump:
     def __init__(self, outbox: Outbox, wanted: Open) -> None:
         self._outbox = outbox
         canceller, note = make_canceller(wanted.echo)
-        self._duplex, opened = open_devices(list_devices(), wanted)
+        self._duplex, opened = open_devices(list_devices(), wanted, outbox.put)
         half_duplex = bool(note) or wanted.echo is EchoSetting.HALF_DUPLEX
+        self._dead = bool(wanted.dead_microphones) and not opened.microphone
         self._opened = replace(opened, half_duplex=half_duplex, half_duplex_note=note)
         self._feeder = Feeder(self._duplex.playout)
         self._feeder.set_volume(wanted.volume)
@@ -219,7 +220,7 @@ class Pump:
             if all(pulse.callbacks for pulse in pulses):
                 self._state = State.RUNNING
                 self._outbox.put(self._opened)
-                if not self._opened.microphone:
+                if self._dead:
                     self._outbox.put(Input(trouble=InputTrouble.DEAD))
             elif now_ns - self._opened_ns > FIRST_CALLBACK_S * 1e9:
                 silent = tuple(not pulse.callbacks for pulse in pulses)

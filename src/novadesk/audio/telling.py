@@ -4,6 +4,7 @@ from typing import Protocol
 
 from novadesk.audio.route import Route
 from novadesk.models import InputTrouble
+from novadesk.text import Text
 
 
 class Told(Protocol):
@@ -44,7 +45,7 @@ class Telling:
     def name(self, route: Route) -> None:
         """Take which devices really feed and play the streams; names that are about to change are not told."""
         self.deaf, self._muted = route.deaf, route.muted
-        named = (route.microphone, route.speaker, " ".join(text for text in (route.note, self._note) if text))
+        named = (route.microphone, route.speaker, Text.joined(route.note, self._note))
         if named != self._named and not (route.deaf and route.moves):
             self._named = named
             self._listener.on_opened(*named)

@@ -19,6 +19,7 @@ class Open:
         watching: whether a barge-in is looked for; see `Watch`.
         only: the one direction to open, or None for both.
         apart: in a stream for each direction, which tells the dead one of two.
+        whole: fail rather than open one direction alone, unless the other one is dead.
         dead_microphones: titles of those to use no more; where none is left, the speaker is opened alone. Likewise
             `dead_speakers`.
     """
@@ -32,6 +33,7 @@ class Open:
     watching: bool = True
     only: Direction | None = None
     apart: bool = False
+    whole: bool = False
     dead_microphones: tuple[str, ...] = ()
     dead_speakers: tuple[str, ...] = ()
 
@@ -93,17 +95,32 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trying:
+    """A device is being opened from now on: if nothing else is told, it is the one that hangs.
+
+    Attributes:
+        direction: how it will be used; None once the devices are open, or for two in one stream.
+        device: its title.
+    """
+
+    direction: Direction | None = None
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """Sound flows.
 
     Attributes:
-        microphone: what is in use, or empty for silence in the place of a dead one. Likewise `speaker`.
+        microphone: what is in use, or empty for silence in the place of one that is not there, dead, or does not open.
+            Likewise `speaker`.
         note: why these are not the devices asked for, in words, or empty.
         capture_latency_s: what PortAudio states for the microphone.
         playout_latency_s: what PortAudio states for the speaker.
         one_clock: both directions run in one stream.
         half_duplex: the microphone is silenced while an answer is played; `half_duplex_note` says why, in words, where
             nobody has chosen it.
+        closed_microphones: titles of those that are there and do not open now. Likewise `closed_speakers`.
     """
 
     microphone: str
@@ -116,6 +133,14 @@ class Opened:
     one_clock: bool
     half_duplex: bool = False
     half_duplex_note: str = ""
+    closed_microphones: tuple[str, ...] = ()
+    closed_speakers: tuple[str, ...] = ()
+
+    @property
+    def closed(self) -> tuple[tuple[Direction, str], ...]:
+        """Return all devices that do not open now."""
+        titles = zip(Direction, (self.closed_microphones, self.closed_speakers), strict=True)
+        return tuple((direction, title) for direction, closed in titles for title in closed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,5 +263,5 @@ class Statistics:
 
 
 type Command = Open | Play | Flush | List | Volume | PlayOn | Clip | Watch
-type Report = Ready | Opened | Frame | Played | Failed | Listed | Statistics | Interruption | Input
+type Report = Ready | Trying | Opened | Frame | Played | Failed | Listed | Statistics | Interruption | Input
 type Message = Command | Report

@@ -150,12 +150,7 @@ def _spoken(ready: Snapshot, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
 
 def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
     bedrock = replace(ready, backend=BackendKind.BEDROCK, backend_name="Amazon Bedrock, us-east-1")
-    no_microphone = ErrorNote(
-        layer="audio",
-        reason="audio.no_microphone",
-        what="No microphone is connected.",
-        advice="Plug one in; NovaDesk takes it at once. Until then you can type.",
-    )
+    no_microphone = "There is no microphone. Connect a microphone. Until then you can type and listen."
     lost = ErrorNote(
         layer="network",
         reason="network.link_lost",
@@ -172,7 +167,7 @@ def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
     )
     return {
         "no_microphone": replace(
-            ready, microphone=MicrophoneState.ABSENT, microphone_name="", device_note="", error=no_microphone
+            ready, microphone=MicrophoneState.ABSENT, microphone_name="", device_note=no_microphone
         ),
         "reconnecting": replace(
             bedrock,

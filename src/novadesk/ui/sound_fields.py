@@ -59,7 +59,7 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
     if words is not None:
         return words
     if test.note:
-        return test.note
+        return tr(test.note)
     if loudest >= _HEARD:
         return tr("The microphone hears you: {microphone}.", microphone=test.microphone)
     return tr("Say something: {microphone} is open.", microphone=test.microphone)

@@ -9,11 +9,12 @@ from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import IconButton, ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.states import RESTING
 from novadesk.ui.theme import Theme
 
 
 def sound_note(snapshot: Snapshot) -> str:
-    """Return what the person should know of the sound, or nothing; a bad microphone comes first, then no speaker."""
+    """Return what the person should know of the sound; a bad microphone comes first, then a device that is missing."""
     if note := _device_note(snapshot):
         return tr(note)
     if not _echoes(snapshot):
@@ -27,9 +28,8 @@ def sound_note(snapshot: Snapshot) -> str:
 
 
 def _device_note(snapshot: Snapshot) -> str:
-    if snapshot.input_note or not snapshot.microphone_name or snapshot.speaker_name:
-        return snapshot.input_note
-    return snapshot.device_note  # the speaker is dead, and there is no other
+    one_alone = bool(snapshot.microphone_name) != bool(snapshot.speaker_name) and snapshot.phase not in RESTING
+    return snapshot.input_note or (snapshot.device_note if one_alone else "")
 
 
 def _echoes(snapshot: Snapshot) -> bool:

@@ -6,16 +6,17 @@ from typing import Any, Self
 
 import pytest
 
-from novadesk.audio.child import engine_died
-from novadesk.audio.client import EngineSound
+from novadesk.audio.child import OPEN_S, engine_died
+from novadesk.audio.client import EngineSound, hung
 from novadesk.audio.deaddevices import AGAIN_S, DeadDevices
 from novadesk.audio.devices import Direction
 from novadesk.audio.hotplug import LIST_S
 from novadesk.audio.pump import FIRST_CALLBACK_S
-from novadesk.audio.wire import Command, Failed, Frame, List, Listed, Open, Opened, Ready, Report
+from novadesk.audio.wire import Command, Failed, Frame, List, Listed, Open, Opened, Ready, Report, Trying
 from novadesk.config import AudioSettings
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
+from novadesk.text import Text
 from tests.support.virtual_loop import run_virtually
 
 USB, LAPTOP, SPEAKER, OTHER = "ALSA: USB", "ALSA: Laptop", "ALSA: Speaker", "ALSA: Other"
@@ -30,6 +31,9 @@ class World:
     def __init__(self) -> None:
         self.devices = {Direction.MICROPHONE: [LAPTOP, USB], Direction.SPEAKER: [SPEAKER, OTHER]}
         self.dead: set[tuple[Direction, str]] = set()
+        self.hang: set[tuple[Direction, str]] = set()
+        self.one_stream = False
+        self.closed: set[tuple[Direction, str]] = set()
         self.opened: list[Open] = []
         self.tries = 0
         self.running: list[Process] = []
@@ -57,6 +61,7 @@ class Process:
     def __init__(self) -> None:
         self.reports: asyncio.Queue[Report | None] = asyncio.Queue()
         self.names: dict[Direction, str] = {}
+        self.trying = Trying()
         self.reports.put_nowait(Ready())
 
     @classmethod
@@ -74,13 +79,21 @@ class Process:
             self.world.opened.append(command)
         else:
             self.world.tries += 1
-        self.names = {way: self.world.picked(command, way) for way in Direction}
-        if self.dead_ways():
+        names = {way: self.world.picked(command, way) for way in Direction}
+        closed = {(way, title) for way, title in names.items() if (way, title) in self.world.closed}
+        self.names = {way: "" if (way, title) in closed else title for way, title in names.items()}
+        if closed and command.only is not None:
+            self.reports.put_nowait(failed(reason=Reason.NO_MICROPHONE))
+        elif stuck := [side for side in self.names.items() if side in self.world.hang]:
+            if command.apart or not self.world.one_stream:
+                self.trying = Trying(direction=stuck[0][0], device=stuck[0][1])
+        elif self.dead_ways():
             loop.call_later(FIRST_CALLBACK_S, self.look)
         else:
             self.world.running.append(self)
-            names = {way.value: title for way, title in self.names.items()}
-            self.reports.put_nowait(Opened(**names, note="", **NUMBERS))
+            opened = {way.value: title for way, title in self.names.items()}
+            opened |= {f"closed_{way.value}s": (title,) for way, title in closed}
+            self.reports.put_nowait(Opened(**opened, note="", **NUMBERS))
             self.frame()
 
     def frame(self) -> None:
@@ -276,6 +289,68 @@ def test_whoever_has_no_microphone_left_gets_the_next_that_is_connected(world: W
         await asyncio.sleep(2 * LIST_S)
 
     assert run(work).opened == [("", SPEAKER), (LAPTOP, SPEAKER)]
+
+
+HANGS = [(MICROPHONE_DIES, False, 2), (SPEAKER_DIES, False, 2), (MICROPHONE_DIES, True, 3)]
+
+
+@pytest.mark.parametrize(("side", "one_stream", "tries"), HANGS)
+def test_a_driver_that_hangs_while_it_is_opened_is_gone_round(
+    world: World, side: tuple[Direction, str], one_stream: bool, tries: int
+) -> None:
+    world.hang, world.one_stream = {side}, one_stream
+
+    async def work(sound: EngineSound, ear: Ear) -> None:
+        begun = asyncio.get_running_loop().time()
+        assert await opened(sound, ear) == tries
+        assert asyncio.get_running_loop().time() - begun == pytest.approx(tries * OPEN_S)
+        world.hang.clear()
+        await asyncio.sleep(AGAIN_S[0] + 5)
+
+    then = (LAPTOP, SPEAKER) if side == MICROPHONE_DIES else (USB, OTHER)
+    assert run(work).opened == [then, (USB, SPEAKER)]
+
+
+def test_what_hangs_is_named() -> None:
+    for direction, words in (
+        (Direction.MICROPHONE, "The microphone"),
+        (Direction.SPEAKER, "The speaker"),
+        (None, "The sound"),
+    ):
+        report = hung(Trying(direction=direction, device="X" if direction else ""))
+        assert report.what.startswith(words)
+        assert isinstance(report.what, Text)
+        assert (report.reason, report.dead) == (Reason.DEVICE_STALLED, direction)
+
+
+def test_a_microphone_that_is_refused_is_used_once_it_is_not_and_until_then_nothing_is_interrupted(
+    world: World,
+) -> None:
+    world.devices[Direction.MICROPHONE] = [USB]
+    world.closed = {MICROPHONE_DIES}
+
+    async def work(sound: EngineSound, ear: Ear) -> None:
+        assert await opened(sound, ear) == 0
+        await asyncio.sleep(AGAIN_S[0] + AGAIN_S[1] + 10)
+        assert (world.tries, len(world.opened), ear.lost) == (2, 1, [])
+        sound.reopen()
+        await asyncio.sleep(1)
+        assert world.opened[-1].dead_microphones == ()  # a refusal costs nothing, and says why
+        world.closed.clear()
+        await asyncio.sleep(AGAIN_S[2] + AGAIN_S[3])
+
+    assert run(work).opened == [("", SPEAKER), ("", SPEAKER), (USB, SPEAKER)]
+
+
+def test_what_is_not_refused_any_more_is_forgotten() -> None:
+    known = DeadDevices()
+    known.opened([MICROPHONE_DIES, (Direction.MICROPHONE, LAPTOP)], 0.0)
+    known.opened([MICROPHONE_DIES], 10.0)
+    assert (known.sides(), known.titles(Direction.MICROPHONE)) == ((MICROPHONE_DIES,), ())
+    assert known.wait_s(10.0) == AGAIN_S[0] - 10  # a new opening puts nothing off
+    known.tried(MICROPHONE_DIES, 30.0, works=True)
+    known.opened([MICROPHONE_DIES], 31.0)
+    assert known.wait_s(31.0) == AGAIN_S[2]  # it works alone only
 
 
 def failed(dead: Direction | None = None, device: str = "", reason: Reason = Reason.DEVICE_STALLED) -> Failed:

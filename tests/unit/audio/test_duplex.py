@@ -10,7 +10,7 @@ import sounddevice
 from numpy.typing import NDArray
 
 from novadesk.audio import duplex as opening
-from novadesk.audio.devices import Device
+from novadesk.audio.devices import Device, Direction
 from novadesk.audio.duplex import DEVICE_HZ, Duplex, OpenFailure, open_duplex
 
 
@@ -160,6 +160,28 @@ def test_a_stream_that_does_not_start_is_closed(world: FakePortAudio) -> None:
 
 def test_devices_that_are_wanted_apart_get_a_stream_each(world: FakePortAudio) -> None:
     assert [pulse.callbacks for pulse in open_duplex(device(), device(), 0, apart=True).pulses] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        (
+            (device("ALSA"), device("ALSA")),
+            [("InputStream", Direction.MICROPHONE), ("OutputStream", Direction.SPEAKER)],
+        ),
+        ((device(), device()), [("Stream", None)]),
+        ((device(), None), [("InputStream", Direction.MICROPHONE)]),
+        ((None, device()), [("OutputStream", Direction.SPEAKER)]),
+    ],
+)
+def test_a_driver_that_hangs_is_told_of_before_it_does(
+    world: FakePortAudio, pair: tuple[Device | None, Device | None], expected: list[tuple[str, Direction | None]]
+) -> None:
+    told: list[Direction | None] = [None]
+    asked: list[tuple[str, Direction | None]] = []
+    world.takes = lambda kind, _options: not asked.append((kind, told[-1]))
+    open_duplex(*pair, 0, trying=told.append)
+    assert asked == expected
 
 
 @pytest.mark.parametrize("kind", ["InputStream", "OutputStream"])

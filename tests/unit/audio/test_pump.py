@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from novadesk.audio import opening
+from novadesk.audio import opening, wire
 from novadesk.audio import pump as pumping
 from novadesk.audio.canceller import NullCanceller
 from novadesk.audio.devices import Device, DeviceList, Direction
 from novadesk.audio.drift import DriftEstimator
-from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse
+from novadesk.audio.duplex import CaptureSide, Duplex, OpenFailure, Pulse, Trying
 from novadesk.audio.formats import Samples
 from novadesk.audio.outbox import Outbox
 from novadesk.audio.playout import Playout
@@ -37,6 +37,7 @@ from novadesk.audio.wire import (
 from novadesk.config import EchoSetting
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BargeIn, InputTrouble
+from novadesk.text import Text
 
 GOOD = Device(index=0, host_api="ALSA", name="Good", inputs=1, outputs=2, rate_hz=48_000)
 BROKEN = Device(index=1, host_api="ALSA", name="Broken", inputs=1, outputs=2, rate_hz=48_000)
@@ -57,8 +58,10 @@ class Rig:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_ns = 1_000_000_000
         self.reports: list[Report] = []
+        self.tried: list[Report] = []
         self.outbox = Outbox(-1)
         self.broken: set[tuple[str, str]] = set()
+        self.cause = "Device unavailable"
         self.pulse = Pulse()
         self.speaker = self.pulse  # of a stream of its own where the test says so
         self.dead: set[str] = set()
@@ -77,15 +80,21 @@ class Rig:
         monkeypatch.setattr(opening, "open_duplex", self.open_duplex)
 
     def put(self, *reports: Report) -> None:
+        if isinstance(reports[0], wire.Trying):
+            self.tried += reports
+            return
         self.reports += reports
         self.told_ns += [self.now_ns] * len(reports)
 
-    def open_duplex(self, microphone: Device | None, speaker: Device | None, generation: int, *, apart: bool) -> Duplex:
+    def open_duplex(
+        self, microphone: Device | None, speaker: Device | None, generation: int, *, apart: bool, trying: Trying
+    ) -> Duplex:
+        trying(Direction.MICROPHONE)
         bad_in = microphone is not None and ("in", microphone.name) in self.broken
         bad_out = speaker is not None and ("out", speaker.name) in self.broken
         self.apart = apart
         if bad_in or bad_out:
-            raise OpenFailure(microphone=bad_in, speaker=bad_out, cause="Device unavailable")
+            raise OpenFailure(microphone=bad_in, speaker=bad_out, cause=self.cause)
         self.capture, self.playout = CaptureSide(48_000, 1), Playout(48_000, generation)
         pulses = (self.pulse,) if self.speaker is self.pulse else (self.pulse, self.speaker)
         return Duplex(
@@ -466,19 +475,67 @@ def test_a_preferred_device_that_does_not_open_is_replaced_and_that_is_said(
 
 
 @pytest.mark.parametrize(
-    ("broken", "reason"),
+    ("broken", "how", "reason"),
     [
-        ({("in", "Good")}, Reason.NO_MICROPHONE),
-        ({("out", "Good")}, Reason.NO_SPEAKER),
-        ({("in", "Good"), ("out", "Good")}, Reason.SOUND_SERVER_GONE),
-        ({("in", "Good"), ("in", "Broken")}, Reason.NO_MICROPHONE),
+        ({("in", "Good")}, {"whole": True}, Reason.NO_MICROPHONE),
+        ({("out", "Good")}, {"whole": True}, Reason.NO_SPEAKER),
+        ({("in", "Good")}, {"only": Direction.MICROPHONE}, Reason.NO_MICROPHONE),
+        ({("out", "Good")}, {"only": Direction.SPEAKER}, Reason.NO_SPEAKER),
+        ({("out", "Good")}, {"dead_microphones": ("ALSA: Good", "ALSA: Broken")}, Reason.NO_SPEAKER),
+        ({("in", "Good"), ("out", "Good")}, {}, Reason.SOUND_SERVER_GONE),
     ],
 )
-def test_when_nothing_opens_the_error_names_the_device(rig: Rig, broken: set[tuple[str, str]], reason: Reason) -> None:
+def test_when_nothing_opens_the_error_names_the_device(
+    rig: Rig, broken: set[tuple[str, str]], how: dict[str, Any], reason: Reason
+) -> None:
     rig.broken = broken
     with pytest.raises(KnownError) as caught:
-        rig.pump()
+        rig.pump(**how)
     assert caught.value.reason is reason
+
+
+def test_where_the_system_forbids_both_that_is_said(rig: Rig) -> None:
+    rig.broken, rig.cause = {("in", "Good"), ("out", "Good")}, "Permission denied"
+    with pytest.raises(KnownError, match="not permitted to use the microphone"):
+        rig.pump()
+
+
+@pytest.mark.parametrize(
+    ("side", "cause", "note"),
+    [
+        ("in", None, "There is no microphone. Connect a microphone. Until then you can type and listen."),
+        ("out", None, "There is no speaker. Connect a speaker. Until then you can talk and read."),
+        ("in", "Busy", "The microphone “ALSA: Good” does not open (Busy). Close other programs that use it, or choose"),
+        ("out", "Busy", "The speaker “ALSA: Good” does not open (Busy). Close other programs that use it, or choose"),
+        ("in", "Permission denied", "NovaDesk is not permitted to use the microphone. Allow it in"),
+    ],
+)
+def test_what_can_be_had_is_opened_alone_with_a_word_on_what_is_missing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, side: str, cause: str | None, note: str
+) -> None:
+    if cause is None:
+        channels = "inputs" if side == "in" else "outputs"
+        none = replace(FOUND, devices=tuple(replace(device, **{channels: 0}) for device in FOUND.devices))
+        monkeypatch.setattr(pumping, "list_devices", lambda: none)
+    else:
+        rig.broken, rig.cause = {(side, "Good")}, cause
+    rig.run(rig.pump(), 0.1, alive=True)
+    (told,) = rig.told(Opened)
+    assert (told.microphone, told.speaker) == (("", "ALSA: Good") if side == "in" else ("ALSA: Good", ""))
+    assert told.note.startswith(note)
+    assert told.note.endswith("Until then you can type and listen." if side == "in" else "talk and read.")
+    assert isinstance(told.note, Text)
+    direction = Direction.MICROPHONE if side == "in" else Direction.SPEAKER
+    assert told.closed == (() if cause is None else ((direction, "ALSA: Good"), (direction, "ALSA: Broken")))
+    assert rig.told(Input) == []
+
+
+def test_what_is_being_opened_is_told_before_and_that_it_is_over(rig: Rig) -> None:
+    rig.pump()
+    assert rig.tried == [
+        wire.Trying(direction=Direction.MICROPHONE, device="ALSA: Good"),
+        wire.Trying(),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from novadesk.audio.route import Route
 from novadesk.audio.serverview import Move
 from novadesk.audio.telling import Telling
 from novadesk.models import InputTrouble
+from novadesk.text import Text
 
 HERE = Route(microphone="Mic", speaker="Speaker")
 GONE = Route(deaf=True, speaker="Speaker", note="There is no microphone.")
@@ -55,6 +56,17 @@ def test_the_sound_of_a_speaker_is_said_whatever_it_is_like_and_taken_back() -> 
         ("Mic", "Speaker", ""),
         InputTrouble.NONE,
     ]
+
+
+def test_a_note_stays_a_text_that_the_window_can_say_otherwise() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    lost, turns = Text("The microphone “{device}” is gone.", device="USB"), Text("It takes turns.")
+    telling.open_anew(turns)
+    telling.name(replace(HERE, note=lost))
+    ((_, _, note),) = (told for told in ear.told if isinstance(told, tuple))
+    assert note == "The microphone “USB” is gone. It takes turns."
+    assert [part.template for part in note.values.values()] == [lost.template, turns.template]
 
 
 def test_what_is_wrong_is_told_again_after_names_have_changed() -> None:

@@ -23,6 +23,7 @@ from novadesk.audio.wire import (
     PlayOn,
     Ready,
     Statistics,
+    Trying,
     Volume,
     Watch,
 )
@@ -50,6 +51,7 @@ COMMANDS = st.one_of(
         watching=st.booleans(),
         only=DIRECTIONS,
         apart=st.booleans(),
+        whole=st.booleans(),
         dead_microphones=NAME_LISTS,
         dead_speakers=NAME_LISTS,
     ),
@@ -63,10 +65,11 @@ COMMANDS = st.one_of(
 )
 REPORTS = st.one_of(
     st.just(Ready()),
+    st.builds(Trying, direction=DIRECTIONS, device=NAMES),
     st.builds(
         Opened, microphone=NAMES, speaker=NAMES, note=NAMES, capture_hz=RATES, playout_hz=RATES,
         capture_latency_s=FLOATS, playout_latency_s=FLOATS, one_clock=st.booleans(),
-        half_duplex=st.booleans(), half_duplex_note=NAMES,
+        half_duplex=st.booleans(), half_duplex_note=NAMES, closed_microphones=NAME_LISTS, closed_speakers=NAME_LISTS,
     ),
     st.builds(Frame, level=FLOATS, captured_ns=NUMBERS, pcm=PCM),
     st.builds(Played, generation=NUMBERS, samples=NUMBERS, level=FLOATS),

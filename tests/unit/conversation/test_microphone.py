@@ -12,7 +12,7 @@ from novadesk.audio.route import Route
 from novadesk.audio.telling import Telling
 from novadesk.audio.truth import InputTruth
 from novadesk.audio.wire import Failed
-from novadesk.conversation.api import MicrophoneState
+from novadesk.conversation.api import MicrophoneState, Phase
 from novadesk.conversation.microphone import NOTES, Microphone
 from novadesk.errors import KnownError
 from novadesk.models import InputTrouble
@@ -117,6 +117,30 @@ def test_what_keeps_a_device_from_sounding_is_told_with_a_next_step(name: str, m
 
     story(work)
     assert error.advice.split()[0] in LEAVES
+
+
+def test_without_a_microphone_what_is_typed_is_answered_aloud() -> None:
+    why = "There is no microphone."
+
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.sound.listener is not None
+        bench.sound.listener.on_opened("", "Speaker", why)
+        bench.controller.say("hello")
+        await bench.until(lambda: bench.linker.newest.typed() == ["hello"])
+        bench.linker.newest.plan("Hello there.")
+        bench.linker.newest.speak(2_400, last=False)
+        await bench.until(lambda: bool(bench.sound.queued))
+        assert bench.now.phase is Phase.SPEAKING
+        bench.sound.play_out()
+        bench.linker.newest.spoken("Hello there.", last=True)
+        await bench.until(lambda: bench.now.phase is Phase.READY)
+        assert bench.texts == [("user", "hello"), ("assistant", "Hello there.")]
+        shown = bench.now
+        assert (shown.microphone, shown.error) == (MicrophoneState.ABSENT, None)
+        assert (shown.microphone_name, shown.speaker_name, shown.device_note) == ("", "Speaker", why)
+
+    story(work)
 
 
 def test_every_trouble_has_words_with_a_next_step() -> None:
