@@ -178,6 +178,8 @@ class WindowSettings:
         close_to_tray: closing the window leaves NovaDesk running, in the tray or minimised where there is none.
         notifications: tell of what happens while the window is not in front.
         told_of_tray: the person was told so.
+        first_step: page of the first steps, counted from 0, with which a first start that was broken off goes on;
+            0 when there is nothing to go on with.
     """
 
     scheme: SchemeSetting = SchemeSetting.SYSTEM
@@ -189,6 +191,7 @@ class WindowSettings:
     close_to_tray: bool = True
     notifications: bool = True
     told_of_tray: bool = False
+    first_step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +254,7 @@ def check_settings(settings: Settings, file: Path) -> Settings:
         "[session] idle_s must be between 0 (never) and 86400": 0 <= settings.session.idle_s <= 86_400,
         "[session] concurrent must be at least 1": settings.session.concurrent >= 1,
         f"[history] keep_days must be one of {', '.join(map(str, KEEP_DAYS))}": settings.history.keep_days in KEEP_DAYS,
+        "[window] first_step must not be negative": settings.window.first_step >= 0,
         f"[window] font_scale must be between {FONT_SCALES[0]} and {FONT_SCALES[1]}": FONT_SCALES[0]
         <= settings.window.font_scale
         <= FONT_SCALES[1],

@@ -14,7 +14,7 @@ EXPORTED = frozenset({
     ("backend", "kind"), ("backend", "region"),
     ("voice", "voice"), ("voice", "prompt"), ("voice", "sensitivity"), ("voice", "max_tokens"),
     ("voice", "temperature"), ("voice", "top_p"), ("voice", "tools"),
-    ("audio", "echo"), ("audio", "volume"), ("audio", "cue_volume"),
+    ("audio", "echo"), ("audio", "volume"), ("audio", "cue_volume"), ("audio", "messages_aloud"),
     ("talk", "mode"), ("talk", "key"), ("talk", "mute_key"), ("talk", "press"), ("talk", "release_tail_ms"),
     ("talk", "max_talk_s"),
     ("session", "idle_s"), ("session", "concurrent"),
@@ -30,7 +30,8 @@ KEPT_HERE = frozenset({
     # Names of accounts and people, addresses that may hold a password, files and devices of this computer.
     ("backend", "profile"), ("backend", "model"), ("backend", "bedrock_endpoint"),
     ("backend", "agent_runtime_endpoint"), ("backend", "ca_bundle"), ("backend", "kms_key"),
-    ("audio", "microphone"), ("audio", "speaker"), ("window", "told_of_tray"), ("practice", "llm"),
+    ("audio", "microphone"), ("audio", "speaker"), ("window", "told_of_tray"), ("window", "first_step"),
+    ("practice", "llm"),
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"),
 })  # fmt: skip
 """What neither leaves this computer nor comes from another one."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -189,7 +189,7 @@ def test_the_steps_are_walked_with_the_keyboard_alone(
     (used,) = steps.of("use")[0]
     assert (used.backend.kind, used.backend.profile) == (BackendKind.BEDROCK, "work")
     assert used.talk.mode is TalkModeSetting.HANDS_FREE
-    assert saved[-1] == used
+    assert saved[-1] == replace(used, window=replace(used.window, first_step=4))
     assert ("set_talk_mode", TalkMode.HANDS_FREE) in intents.take()
     press(qtbot, wizard, Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is wizard.trying.field
@@ -249,6 +249,20 @@ def test_the_first_start_begins_with_them_and_connects_after_them(
     drain()
     qtbot.waitUntil(lambda: steps.of("use") == [(Settings(),)])
     assert saved == [Settings()], "a file of settings says that it was no first start any more"
+
+
+def test_a_first_walk_that_is_broken_off_goes_on_where_it_was(
+    wizard: Wizard, saved: list[Settings], window: MainWindow, steps: CannedSteps, qtbot: QtBot
+) -> None:
+    wizard.go_on()
+    wizard.go_on()
+    assert saved[-1].window.first_step == 2
+    again = Wizard(wizard._around, saved[-1], saved.append, first=True, parent=window)
+    assert isinstance(again.page, SpeakerPage)
+    for _ in range(3):
+        again.go_on()
+    assert saved[-1].window.first_step == 0
+    qtbot.waitUntil(lambda: steps.of("use") == [(Settings(),)])
 
 
 @pytest.mark.parametrize("first", [False], indirect=True)

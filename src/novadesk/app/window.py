@@ -198,9 +198,9 @@ class _Desktop:
         return core
 
     def _is_first(self) -> bool:
-        """Return whether nobody has used these folders yet; who starts hidden does not look for a first start."""
-        used = (self.folders.settings_file, self.folders.database)
-        return not self.hidden and not any(file.exists() for file in used)
+        """Return whether nobody has walked the first steps to their end; who starts hidden does not look for them."""
+        used = any(file.exists() for file in (self.folders.settings_file, self.folders.database))
+        return not self.hidden and (not used or self.opened.settings.window.first_step > 0)
 
 
 def _make_intents(core_loop: asyncio.AbstractEventLoop, later: Later[_Hall]) -> ThreadsafeIntents:

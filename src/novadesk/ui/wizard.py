@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -26,7 +27,8 @@ class Wizard(QDialog):
         around: what the pages work with.
         settings: as they are now.
         store: stores changed ones; may raise KnownError, which keeps the page.
-        first: nothing is connected yet: at the end what was chosen is used, whatever was skipped.
+        first: nothing is connected yet: at the end what was chosen is used, whatever was skipped. Steps that were
+            broken off, by the end of the program too, go on where the last choice was stored.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Wizard(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._around, self._settings, self._store = around, settings, store
+        self._around, self._settings, self._store = around, _at_step(settings, 0), store
         self.setObjectName("wizard")
         self.setWindowTitle(tr("First steps"))
         self.setModal(True)
@@ -62,7 +64,7 @@ class Wizard(QDialog):
         around.bridge.snapshot_changed.connect(self.trying.show_snapshot)
         if around.bridge.latest is not None:
             self.trying.show_snapshot(around.bridge.latest)
-        self._go(0)
+        self._go(min(settings.window.first_step, len(self.pages) - 1) if first else 0)
 
     @property
     def page(self) -> WizardPage:
@@ -73,8 +75,8 @@ class Wizard(QDialog):
         """Store what the page chose, and show the next one."""
         try:
             settings = check_settings(self.page.edited(self._settings), Path("settings.toml"))
-            if settings != self._settings:
-                self._store(settings)
+            if self._first or settings != self._settings:
+                self._store(_at_step(settings, (self.at + 1) % len(self.pages) if self._first else 0))
         except KnownError as error:
             self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
             return
@@ -202,3 +204,7 @@ class Wizard(QDialog):
             if stop is not last:
                 QWidget.setTabOrder(last, stop)
             last = stop
+
+
+def _at_step(settings: Settings, step: int) -> Settings:
+    return replace(settings, window=replace(settings.window, first_step=step))
