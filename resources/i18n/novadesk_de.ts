@@ -14,6 +14,11 @@
         <translation>&amp;Region</translation>
     </message>
     <message>
+        <source>&amp;Scenarios…</source>
+        <extracomment>ui/scenario_desk.py</extracomment>
+        <translation>&amp;Szenarien…</translation>
+    </message>
+    <message>
         <source>&amp;Speaker</source>
         <extracomment>ui/wizard_sound.py</extracomment>
         <translation>Lautspre&amp;cher</translation>
@@ -208,6 +213,11 @@
         <translation>Antwortet {fast}</translation>
     </message>
     <message>
+        <source>As it comes</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation>Wie es kommt</translation>
+    </message>
+    <message>
         <source>Ask whoever manages the account for the permission sts:AssumeRole.</source>
         <extracomment>transport/credentials.py</extracomment>
         <translation>Wer das Konto verwaltet, kann das Recht sts:AssumeRole geben.</translation>
@@ -226,6 +236,11 @@
         <source>Backspace</source>
         <extracomment>ui/key_names.py</extracomment>
         <translation>Rücktaste</translation>
+    </message>
+    <message>
+        <source>Brisk</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation>Zügig</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -587,6 +602,11 @@
         <source>In every window {talk} talks.</source>
         <extracomment>ui/key_standing.py</extracomment>
         <translation>In jedem Fenster: Sprechen mit {talk}.</translation>
+    </message>
+    <message>
+        <source>In force: {parts}</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation>In Kraft: {parts}</translation>
     </message>
     <message>
         <source>Install PortAudio (on Debian: libportaudio2) and start NovaDesk again.</source>
@@ -1279,9 +1299,19 @@
         <translation>Den Befehl unter diesem Benutzer ausführen.</translation>
     </message>
     <message>
+        <source>S&amp;peaking pace</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation>S&amp;prechtempo</translation>
+    </message>
+    <message>
         <source>Said in</source>
         <extracomment>ui/history_model.py</extracomment>
         <translation>Gesagt in</translation>
+    </message>
+    <message>
+        <source>Same scenario &amp;again</source>
+        <extracomment>ui/scenario_desk.py</extracomment>
+        <translation>Gleiches Szenario noch &amp;einmal</translation>
     </message>
     <message>
         <source>Save it as UTF-8.</source>
@@ -2296,16 +2326,6 @@
         <translation>Importieren …</translation>
     </message>
     <message>
-        <source>In force: {voice}, {language}, {pauses}</source>
-        <extracomment>ui/scenario_badge.py</extracomment>
-        <translation>Gilt: {voice}, {language}, {pauses}</translation>
-    </message>
-    <message>
-        <source>In force: {voice}, {pauses}</source>
-        <extracomment>ui/scenario_badge.py</extracomment>
-        <translation>Gilt: {voice}, {pauses}</translation>
-    </message>
-    <message>
         <source>In the tray, or minimised where there is none; NovaDesk then ends with Quit only.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Im Infobereich, sonst verkleinert; NovaDesk endet dann nur mit Beenden.</translation>
@@ -2957,11 +2977,6 @@
         <translation>`novadesk devices` ausführen und [audio] {setting} auf einen Namen aus der Liste setzen.</translation>
     </message>
     <message>
-        <source>Same scenario again</source>
-        <extracomment>ui/scenario_desk.py</extracomment>
-        <translation>Dasselbe Szenario noch einmal</translation>
-    </message>
-    <message>
         <source>Save</source>
         <extracomment>ui/correct_dialog.py</extracomment>
         <translation>Speichern</translation>
@@ -2990,11 +3005,6 @@
         <source>Scenarios</source>
         <extracomment>ui/scenario_desk.py ui/scenario_dialog.py</extracomment>
         <translation>Szenarien</translation>
-    </message>
-    <message>
-        <source>Scenarios…</source>
-        <extracomment>ui/scenario_desk.py</extracomment>
-        <translation>Szenarien …</translation>
     </message>
     <message>
         <source>Search settings</source>
@@ -3090,6 +3100,11 @@
         <source>Sk&amp;ip</source>
         <extracomment>ui/wizard.py</extracomment>
         <translation>Ü&amp;berspringen</translation>
+    </message>
+    <message>
+        <source>Slow</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation>Langsam</translation>
     </message>
     <message>
         <source>So long without a turn the connection ends and the microphone is released; talking opens both.</source>
@@ -3539,7 +3554,7 @@
     </message>
     <message>
         <source>The change is in force.</source>
-        <extracomment>conversation/renewal.py ui/scenario_badge.py</extracomment>
+        <extracomment>conversation/renewal.py</extracomment>
         <translation>Die Änderung gilt.</translation>
     </message>
     <message>
@@ -4101,6 +4116,11 @@
         <source>The service failed (status {status}).</source>
         <extracomment>transport/failures.py</extracomment>
         <translation>Der Dienst ist gescheitert (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The service has no setting for it: the instructions ask for it.</source>
+        <extracomment>ui/scenario_pickers.py</extracomment>
+        <translation>Der Dienst hat keine Einstellung dafür: Die Anweisungen bitten darum.</translation>
     </message>
     <message>
         <source>The service limits this account&apos;s requests.</source>
@@ -4906,6 +4926,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>unten</translation>
     </message>
     <message>
+        <source>brisk speech</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation>zügiges Sprechen</translation>
+    </message>
+    <message>
         <source>closed</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>geschlossen</translation>
@@ -5096,6 +5121,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>silent quiet text chat mute answers</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>still leise Text Chat stumm Antworten schriftlich</translation>
+    </message>
+    <message>
+        <source>slow speech</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation>langsames Sprechen</translation>
     </message>
     <message numerus="yes">
         <source>{label} must not be empty.</source>
@@ -5641,6 +5671,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{minutes} min</source>
         <extracomment>ui/words.py</extracomment>
         <translation>{minutes} min</translation>
+    </message>
+    <message>
+        <source>{name}, being sent…</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation>{name}, wird gesendet…</translation>
     </message>
     <message>
         <source>{name}, changing…</source>

@@ -1,7 +1,7 @@
-"""Scenarios: what a conversation is begun with (prompt, voice, language, patience), and a form that fills the prompt.
+"""Scenarios: what a conversation is begun with (prompt, voice, language, pace, patience), and a form for the prompt.
 
 A prompt names its fields as `{field}`. A line of which all fields are empty is left out, so that optional fields leave
-no gap. There is no speaking pace: the service has no such setting.
+no gap. Language and pace are sentences of the prompt: the service has no setting for them.
 """
 
 import json
@@ -10,6 +10,7 @@ import tomllib
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
 from typing import Any
 
 from novadesk.config import SensitivitySetting, VoiceSettings
@@ -32,6 +33,16 @@ _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _MAX_NAME_CHARS = 40
 _MAX_LINE_CHARS = 200
+
+
+class SpeakingPace(Enum):
+    """How fast the partner is asked to speak."""
+
+    SLOW = "slow"
+    BRISK = "brisk"
+
+
+_PACES = {SpeakingPace.SLOW: "Speak slowly, with a pause after each sentence.", SpeakingPace.BRISK: "Speak fast."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +82,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a conversation can be begun with. An empty voice, language or sensitivity means that of the settings."""
+    """What a conversation can be begun with. Without a voice or sensitivity it takes that of the settings."""
 
     name: str
     title: str
     prompt: str
     voice: str = ""
     language: str = ""
+    pace: SpeakingPace | None = None
     sensitivity: SensitivitySetting | None = None
     fields: tuple[Field, ...] = ()
 
@@ -91,33 +103,37 @@ class Chosen:
     prompt: str
     voice: str = ""
     language: str = ""
+    pace: SpeakingPace | None = None
     sensitivity: SensitivitySetting | None = None
     values: Mapping[str, str] = field(default_factory=dict)
 
     def voice_settings(self, base: VoiceSettings) -> VoiceSettings:
         """Return how a wire session of such a conversation opens."""
         language = f"Speak {LANGUAGES.get(self.language, self.language)}." if self.language else ""
+        pace = "" if self.pace is None else _PACES[self.pace]
         return replace(
             base,
-            prompt="\n".join(part for part in (self.prompt, language) if part),
+            prompt="\n".join(part for part in (self.prompt, language, pace) if part),
             voice=self.voice or base.voice,
             sensitivity=self.sensitivity or base.sensitivity,
         )
 
     def encode(self) -> str:
         """Return it as JSON."""
-        content = asdict(self) | {"sensitivity": self.sensitivity.value if self.sensitivity else None}
-        return json.dumps(content, separators=(",", ":"))
+        return json.dumps(asdict(self), separators=(",", ":"), default=_value)
 
 
 def decode(text: str) -> Chosen | None:
     """Return what `Chosen.encode` wrote; None for nothing, or for what makes no sense."""
     try:
         content = json.loads(text)
-        sensitivity = content.pop("sensitivity")
+        sensitivity, pace = content.pop("sensitivity"), content.pop("pace", None)
         values = content.pop("values")
         chosen = Chosen(
-            **content, values=values, sensitivity=None if sensitivity is None else SensitivitySetting(sensitivity)
+            **content,
+            values=values,
+            pace=None if pace is None else SpeakingPace(pace),
+            sensitivity=None if sensitivity is None else SensitivitySetting(sensitivity),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -151,6 +167,7 @@ def choose(scenario: Scenario, values: Mapping[str, str]) -> Chosen:
         prompt="\n".join(_filled(scenario.prompt, clean)).strip(),
         voice=scenario.voice,
         language=scenario.language,
+        pace=scenario.pace,
         sensitivity=scenario.sensitivity,
         values=clean,
     )
@@ -257,8 +274,9 @@ def to_toml(scenario: Scenario) -> str:
     for name, value in (("voice", scenario.voice), ("language", scenario.language)):
         if value:
             document[name] = value
-    if scenario.sensitivity is not None:
-        document["sensitivity"] = scenario.sensitivity.value
+    for name, choice in (("pace", scenario.pace), ("sensitivity", scenario.sensitivity)):
+        if choice is not None:
+            document[name] = choice.value
     if scenario.fields:
         forms = tomlkit.aot()
         for one in scenario.fields:
@@ -272,6 +290,11 @@ def _filled(prompt: str, values: Mapping[str, str]) -> Iterator[str]:
         named = _PLACE.findall(line)
         if not named or any(values[name] for name in named):
             yield _PLACE.sub(lambda place: values[place[1]], line)
+
+
+def _value(choice: object) -> object:
+    assert isinstance(choice, Enum)
+    return choice.value
 
 
 def _is_line(text: str) -> bool:
@@ -295,6 +318,10 @@ def _typed(
         if values["sensitivity"] not in {one.value for one in SensitivitySetting}:
             raise _bad("sensitivity is high, medium or low")
         values["sensitivity"] = SensitivitySetting(values["sensitivity"])
+    if "pace" in values:
+        if values["pace"] not in {one.value for one in SpeakingPace}:
+            raise _bad("pace is slow or brisk")
+        values["pace"] = SpeakingPace(values["pace"])
     needed = {"title", "prompt"} if kind is Scenario else {"name", "label"}
     if missing := sorted(needed - values.keys()):
         raise _bad(f"it says its {missing[0]}")

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation
-from novadesk.scenario import BUILT_IN, Chosen, Field, Scenario, check, choose
+from novadesk.scenario import BUILT_IN, Chosen, Field, Scenario, SpeakingPace, check, choose
+from novadesk.ui import scenario_badge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.scenario_change import ScenarioChange
 from novadesk.ui.scenario_dialog import ScenarioDialog
@@ -26,15 +27,11 @@ FULL = KnownError(Reason.DISK_FULL, "The disk is full.", "Make room.")
 
 def menu_of(window: MainWindow, qtbot: QtBot) -> QMenu:
     qtbot.keyClick(window.panel.controls.talk, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.history.menu is not None)
     menu = window.history.menu
     assert menu is not None
     qtbot.waitUntil(lambda: bool(menu.property("scenarios")))
     return menu
-
-
-def trigger(menu: QMenu, words: str) -> None:
-    next(action for action in menu.actions() if action.text().split("\t")[0] == words).trigger()
-    menu.close()
 
 
 def dialog_of[Kind: QWidget](window: MainWindow, kind: type[Kind]) -> Kind:
@@ -49,16 +46,16 @@ def test_a_scenario_without_a_form_is_begun_from_the_menu_by_keys(
     requests.kept = [TEA]
     menu = menu_of(window, qtbot)
     texts = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
-    assert menu.activeAction().text() == "Job interview…", "Return begins with the first one"
+    assert menu.activeAction().text() == "&Job interview…", "Return begins with the first one"
     assert texts[2:] == [
-        "Same scenario again", "Job interview…", "Language practice…", "Notes after a meeting…", "Tea && talk",
-        "Scenarios…",
+        "Same scenario &again", "&Job interview…", "&Language practice…", "&Notes after a meeting…", "&Tea && talk",
+        "&Scenarios…",
     ]  # fmt: skip
-    trigger(menu, "Tea && talk")
+    qtbot.keyClick(menu, Qt.Key.Key_T)
     assert intents.take() == [("new_conversation", choose(TEA, {}))]
     requests.kept = []
     menu = menu_of(window, qtbot)
-    qtbot.waitUntil(lambda: "Tea && talk" not in [action.text() for action in menu.actions()])
+    qtbot.waitUntil(lambda: "&Tea && talk" not in [action.text() for action in menu.actions()])
     menu.close()
 
 
@@ -95,6 +92,50 @@ def test_escape_begins_nothing(window: MainWindow, qtbot: QtBot, intents: Record
     window.scenarios.choose(JOB)
     qtbot.keyClick(dialog_of(window, ScenarioForm), Qt.Key.Key_Escape)
     assert (window.scenarios.dialog, intents.take()) == (None, [])
+
+
+def walk(dialog: QDialog, qtbot: QtBot) -> list[str]:
+    """Return where Tab stops, from where the keys are until they are there again."""
+    qtbot.waitUntil(dialog.isActiveWindow)
+    found: list[str] = []
+    first = here = QApplication.focusWidget()
+    while here is not first or not found:
+        found.append(here.accessibleName() or here.property("text"))
+        qtbot.keyClick(here, Qt.Key.Key_Tab)
+        here = QApplication.focusWidget()
+    return found
+
+
+def test_tab_goes_through_each_dialog_as_it_is_read(
+    window: MainWindow, managed: ScenarioDialog, qtbot: QtBot, conversation: Conversation
+) -> None:
+    pickers = ["Voice", "Language", "Speaking pace", "Pause that ends a turn"]
+    field = ["Label of the field", "Name of the field in the instructions", "Remove the field"]
+    field += ["Least characters", "Most characters", "Several lines", "Insert"]
+    ends = ["&Begin with it", "Close"]
+    managed.list.setCurrentRow(2)
+    assert walk(managed, qtbot) == [
+        "Scenarios", "New scenario", "Duplicate the scenario", "Title", "Instructions", *pickers, *field,
+        "Add a field", *ends,
+    ]  # fmt: skip
+    qtbot.keyClick(managed, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    managed.editor.rows.add.click()
+    managed.list.setFocus()
+    assert walk(managed, qtbot) == [
+        "Scenarios", "New scenario", "Duplicate the scenario", "Delete the scenario", "Title", "Instructions",
+        *pickers, *field, "Add a field", "&Save", *ends,
+    ]  # fmt: skip
+    managed.done(QDialog.DialogCode.Rejected)
+    window.show_snapshot(replace(LIVE, conversation=conversation, scenario=choose(TEA, {})))
+    window.scenarios.change()
+    change = dialog_of(window, ScenarioChange)
+    assert walk(change, qtbot) == [*pickers, "Instructions", "&Change", "As in the &settings", "Cancel"]
+    change.reject()
+    window.scenarios.choose(JOB)
+    form = dialog_of(window, ScenarioForm)
+    private = "&Private: nothing of the conversation is kept"
+    assert walk(form, qtbot) == ["Job title", "Company", "Job description", private, "&Begin", "Cancel"]
+    form.reject()
 
 
 @pytest.fixture
@@ -141,10 +182,11 @@ def test_a_scenario_is_written_checked_kept_and_begun(
     row.insert.click()
     editor.pickers.voice.setCurrentText("Lennart · German")
     editor.pickers.language.setEditText("Swabian")
+    editor.pickers.pace.setCurrentText("Slow")
     managed.start.click()
     written = Scenario(
         name="uber-kuchen", title="Über Kuchen", prompt="Talk about {cake}", voice="lennart", language="Swabian",
-        fields=(Field(name="cake", label="Which cake"),),
+        pace=SpeakingPace.SLOW, fields=(Field(name="cake", label="Which cake"),),
     )  # fmt: skip
     qtbot.waitUntil(lambda: ("keep_scenario", written, False) in requests.asked)
     assert check(written) is written
@@ -230,13 +272,34 @@ def test_files_that_hold_none_are_named(window: MainWindow, qtbot: QtBot, reques
     dialog.reject()
 
 
+def test_the_header_says_what_the_service_has_agreed_to(
+    window: MainWindow, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(scenario_badge, "announce", lambda _widget, words: told.append(words))
+    badge, tea = window.header.scenario, replace(choose(TEA, {}), pace=SpeakingPace.SLOW)
+    live = replace(LIVE, conversation=conversation, scenario=tea)
+    shown = []
+    for snapshot in (
+        replace(live, phase=Phase.CONNECTING, in_force=None),
+        live,
+        replace(live, changing=True),
+        live,
+        replace(live, phase=Phase.ENDED, in_force=None),
+    ):
+        window.show_snapshot(snapshot)
+        shown.append((badge.text(), badge.icon().cacheKey()))
+    words, icons = zip(*shown, strict=True)
+    assert words == ("Tea & talk, being sent…", "Tea & talk", "Tea & talk, changing…", "Tea & talk", "Tea & talk")
+    assert [icon == icons[1] for icon in icons] == [False, True, False, True, False], "a tick, and not before"
+    assert told == ["In force: Tina, German, slow speech, medium pauses"] * 2
+
+
 def test_the_open_conversation_is_changed_alone(
     window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
 ) -> None:
     tea = choose(TEA, {})
     window.show_snapshot(replace(LIVE, conversation=conversation, scenario=tea))
-    assert window.header.scenario.text() == "Tea & talk"
-    assert window.header.scenario.toolTip() == "Tea & talk\nIn force: Tina, German, medium pauses"
     window.header.scenario.click()
     change = dialog_of(window, ScenarioChange)
     change.pickers.patience.set_value(SensitivitySetting.LOW)

@@ -17,6 +17,7 @@ from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import CannedRequests, drain
 from tests.ui.test_history_pane import actions, trigger
 from tests.ui.test_item_models import make_turn, make_turns
+from tests.ui.test_scenarios import walk
 
 
 @pytest.fixture
@@ -103,6 +104,12 @@ def test_a_misheard_turn_is_corrected_and_what_was_heard_is_kept(
     assert row(talking, 2).notes == "corrected, show what was heard"
     qtbot.keyClick(talking.conversation.turns, Qt.Key.Key_Return)
     assert (row(talking, 2).faded, row(talking, 2).notes) == ("\nTurn 2", "corrected, hide what was heard")
+    talking.conversation.does.correct()
+    again = talking.conversation.does.dialog
+    assert again is not None
+    qtbot.waitUntil(again.isActiveWindow)
+    assert "Take it back" in walk(again, qtbot)
+    again.reject()
     assert open_menu(talking)[-2:] == ["Correct…", "Take the correction back"]
     trigger(talking.conversation.does.menu, "Take the correction back")
     qtbot.waitUntil(lambda: row(talking, 2).text == "Turn 2")

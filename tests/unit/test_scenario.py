@@ -16,6 +16,7 @@ from novadesk.scenario import (
     Chosen,
     Field,
     Scenario,
+    SpeakingPace,
     check,
     choose,
     decode,
@@ -47,6 +48,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         prompt=prompt,
         voice=draw(st.just("") | LINES),
         language=draw(st.just("") | LINES),
+        pace=draw(st.none() | st.sampled_from(SpeakingPace)),
         sensitivity=draw(st.none() | st.sampled_from(SensitivitySetting)),
         fields=tuple(forms),
     )
@@ -152,7 +154,9 @@ def test_what_makes_no_sense_is_refused(change: dict[str, object], words: str) -
     ("text", "words"),
     [
         ("title = ", "TOML"), ("title = 'a'", "prompt"), ("prompt = 'a'", "title"),
-        ("title = 'a'\nprompt = 'b'\npace = 1", "nothing called pace"),
+        ("title = 'a'\nprompt = 'b'\nspeed = 1", "nothing called speed"),
+        ("title = 'a'\nprompt = 'b'\npace = 1", "pace is of the right kind"),
+        ("title = 'a'\nprompt = 'b'\npace = 'x'", "slow or brisk"),
         ("name = 'a'\ntitle = 'a'\nprompt = 'b'", "nothing called name"),
         ("title = 1\nprompt = 'b'", "title is of the right kind"),
         ("title = 'a'\nprompt = 'b'\nsensitivity = 'x'", "high, medium or low"),
@@ -172,19 +176,31 @@ def test_a_file_that_holds_none_is_refused(text: str, words: str) -> None:
 # --- what a conversation remembers ---------------------------------------------------------------
 
 
-@given(text=st.text(max_size=30), sensitivity=st.none() | st.sampled_from(SensitivitySetting))
-def test_what_was_chosen_is_read_back(text: str, sensitivity: SensitivitySetting | None) -> None:
-    chosen = Chosen(name="a", title=text, prompt=text, language=text, sensitivity=sensitivity, values={text: text})
+@given(
+    text=st.text(max_size=30),
+    pace=st.none() | st.sampled_from(SpeakingPace),
+    sensitivity=st.none() | st.sampled_from(SensitivitySetting),
+)
+def test_what_was_chosen_is_read_back(
+    text: str, pace: SpeakingPace | None, sensitivity: SensitivitySetting | None
+) -> None:
+    chosen = Chosen(
+        name="a", title=text, prompt=text, language=text, pace=pace, sensitivity=sensitivity, values={text: text}
+    )
     written = chosen.encode()
     assert written.isascii()
     assert decode(written) == chosen
+    older = json.loads(written)
+    del older["pace"]
+    assert decode(json.dumps(older)) == dataclasses.replace(chosen, pace=None), "from before there was one"
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "{}", "[]", "1", "null", '{"sensitivity": null, "values": {}}', "[" * 100_000,
      *(json.dumps(json.loads(Chosen(name="a", title="b", prompt="c").encode()) | change)
-       for change in ({"sensitivity": "x"}, {"values": []}, {"values": {"a": 1}}, {"prompt": 1}, {"more": 1}))],
+       for change in ({"sensitivity": "x"}, {"pace": "x"}, {"values": []}, {"values": {"a": 1}}, {"prompt": 1},
+                      {"more": 1}))],
 )  # fmt: skip
 def test_what_makes_no_sense_is_nothing(text: str) -> None:
     assert decode(text) is None
@@ -194,9 +210,12 @@ def test_what_a_scenario_leaves_open_is_as_in_the_settings() -> None:
     base = VoiceSettings(voice="amy", prompt="Base", sensitivity=SensitivitySetting.HIGH, temperature=0.1)
     plain = Chosen(name="a", title="a", prompt="Be brief.")
     assert plain.voice_settings(base) == dataclasses.replace(base, prompt="Be brief.")
-    full = dataclasses.replace(plain, voice="tina", language="de", sensitivity=SensitivitySetting.LOW)
+    full = dataclasses.replace(
+        plain, voice="tina", language="de", pace=SpeakingPace.SLOW, sensitivity=SensitivitySetting.LOW
+    )
+    told = "Be brief.\nSpeak German.\nSpeak slowly, with a pause after each sentence."
     assert full.voice_settings(base) == dataclasses.replace(
-        base, prompt="Be brief.\nSpeak German.", voice="tina", sensitivity=SensitivitySetting.LOW
+        base, prompt=told, voice="tina", sensitivity=SensitivitySetting.LOW
     )
     assert (
         dataclasses.replace(plain, language="Swiss German")

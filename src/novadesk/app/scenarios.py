@@ -80,5 +80,6 @@ def remove_scenario(*, profile: str, name: str, as_json: bool) -> int:
 
 
 def _row(scenario: Scenario, *, own: bool) -> dict[str, Any]:
-    sensitivity = None if scenario.sensitivity is None else scenario.sensitivity.value
-    return asdict(scenario) | {"sensitivity": sensitivity, "own": own}
+    choices = {"pace": scenario.pace, "sensitivity": scenario.sensitivity}
+    plain = {name: None if choice is None else choice.value for name, choice in choices.items()}
+    return asdict(scenario) | plain | {"own": own}

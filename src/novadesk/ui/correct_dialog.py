@@ -45,7 +45,7 @@ class CorrectDialog(QDialog):
             words.setTextFormat(Qt.TextFormat.PlainText)
         self.buttons = QDialogButtonBox(self)
         self.save = self.buttons.addButton(tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
-        self.restore = self.buttons.addButton(tr("Take it back"), QDialogButtonBox.ButtonRole.ResetRole)
+        self.restore = self.buttons.addButton(tr("Take it back"), QDialogButtonBox.ButtonRole.ActionRole)
         self.restore.setVisible(turn.edited is not None)
         cancel = self.buttons.addButton(tr("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
         for button in (self.save, self.restore, cancel):

@@ -176,6 +176,7 @@ class HistoryView(QFrame):
         menu = self.menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setAccessibleName(name)
+        menu.setWindowTitle(name)
         menu.aboutToHide.connect(self._on_menu_hidden)
         return menu
 

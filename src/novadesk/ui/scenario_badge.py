@@ -1,21 +1,22 @@
-"""Names what the open conversation was begun with, and opens the way to change it."""
+"""Names what the open conversation was begun with, says whether the service has it, and leads to a change of it."""
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from novadesk.config import SensitivitySetting
-from novadesk.conversation.api import Snapshot
-from novadesk.scenario import LANGUAGES
+from novadesk.conversation.api import Phase, Snapshot
+from novadesk.scenario import LANGUAGES, SpeakingPace
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
 _WIDTH = 200
+_OPENING = frozenset({Phase.CONNECTING, Phase.RENEWING, Phase.RECONNECTING})
 
 
 class ScenarioBadge(QToolButton):
-    """The scenario's title, or the voice where there is none; says when a change is under way."""
+    """The scenario's title, or the voice where there is none, with a tick once the service works with it."""
 
     wanted = Signal()
 
@@ -24,7 +25,7 @@ class ScenarioBadge(QToolButton):
         self.setObjectName("scenarioBadge")
         self._theme = theme
         self._shown: tuple[str, str] = ("", "")
-        self._changing = False
+        self._on_way = self._agreed = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setMaximumWidth(theme.px(_WIDTH))
@@ -35,34 +36,47 @@ class ScenarioBadge(QToolButton):
 
     def set_narrow(self, narrow: bool) -> None:
         """Show a picture only, where there is no room for words."""
-        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextOnly
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         self.setToolButtonStyle(style)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw what is in force."""
         self.setVisible(snapshot.conversation is not None and bool(snapshot.voice))
         words, more = badge_words(snapshot), in_force_words(snapshot)
+        agreed = snapshot.in_force is not None and not snapshot.changing
+        if agreed is not self._agreed:
+            self._agreed = agreed
+            self._dress()
         if (words, more) != self._shown:
             self._shown = (words, more)
-            room = self._theme.px(_WIDTH - 24)
+            room = self._theme.px(_WIDTH - 44)
             self.setText(self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room))
             self.setAccessibleName(tr("Voice and instructions: {words}", words=words))
             self.setAccessibleDescription(more)
             self.setToolTip(f"{words}\n{more}")
-        if self._changing and not snapshot.changing and snapshot.in_force is not None:
-            announce(self, tr("The change is in force."))
-        self._changing = snapshot.changing
+        if self._on_way and agreed:
+            announce(self, more)
+        self._on_way = snapshot.changing or (_on_way(snapshot) and snapshot.scenario is not None)
 
     def _dress(self) -> None:
         edge = self._theme.px(tokens.SPACE_4)
         self.setIconSize(QSize(edge, edge))
-        self.setIcon(self._theme.icon("scenario", None, edge))
+        self.setIcon(self._theme.icon("check" if self._agreed else "scenario", None, edge))
 
 
 def badge_words(snapshot: Snapshot) -> str:
-    """Return the scenario's title, or the voice, and whether another one is on its way."""
-    name = snapshot.voice.capitalize() if snapshot.scenario is None else snapshot.scenario.title
+    """Return the scenario's title, or the voice, and whether the service does not have it yet."""
+    if snapshot.scenario is None:
+        name = snapshot.voice.capitalize()
+    else:
+        name = snapshot.scenario.title
+        if _on_way(snapshot):
+            return tr("{name}, being sent…", name=name)
     return tr("{name}, changing…", name=name) if snapshot.changing else name
+
+
+def _on_way(snapshot: Snapshot) -> bool:
+    return snapshot.in_force is None and snapshot.phase in _OPENING
 
 
 def in_force_words(snapshot: Snapshot) -> str:
@@ -76,7 +90,8 @@ def in_force_words(snapshot: Snapshot) -> str:
     language = "" if scenario is None else tr(LANGUAGES.get(scenario.language, scenario.language))
     if snapshot.in_force is None:
         return tr("{voice}, from the next wire session on", voice=voice)
-    pauses = patience[snapshot.in_force.sensitivity]
-    if language and not snapshot.changing:
-        return tr("In force: {voice}, {language}, {pauses}", voice=voice, language=language, pauses=pauses)
-    return tr("In force: {voice}, {pauses}", voice=voice, pauses=pauses)
+    parts = [voice, patience[snapshot.in_force.sensitivity]]
+    if scenario is not None and not snapshot.changing:
+        paces = {SpeakingPace.SLOW: tr("slow speech"), SpeakingPace.BRISK: tr("brisk speech"), None: ""}
+        parts[1:1] = [part for part in (language, paces[scenario.pace]) if part]
+    return tr("In force: {parts}", parts=", ".join(parts))

@@ -70,7 +70,8 @@ class ScenarioChange(QDialog):
         self.apply.setDefault(True)
         self.forget: QPushButton | None = None
         if self._scenario is not None:
-            self.forget = self.buttons.addButton(tr("As in the &settings"), QDialogButtonBox.ButtonRole.ResetRole)
+            role = QDialogButtonBox.ButtonRole.ActionRole  # Tab would pass one that resets
+            self.forget = self.buttons.addButton(tr("As in the &settings"), role)
             self.forget.clicked.connect(lambda: self._end_with(None))
         for button in self.buttons.buttons():
             button.setIcon(QIcon())

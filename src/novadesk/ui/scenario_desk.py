@@ -56,18 +56,28 @@ class ScenarioDesk(QObject):
         self._snapshot = snapshot
 
     def open_menu(self) -> None:
-        """Open the menu with its first scenario chosen, for those who go on by keys."""
+        """Open the menu, once the scenarios are in it, with the first one chosen: for those who go on by keys."""
+        if self._found is not None:
+            self._open_menu()
+        else:
+            self._bridge.ask(self._requests.scenarios, self._on_first, lambda _error: self._open_menu(), owner=self)
+
+    def _on_first(self, found: ScenarioList) -> None:
+        self._found = found
+        self._open_menu()
+
+    def _open_menu(self) -> None:
         self._keyed = True
         self.menu_wanted.emit()
         self._keyed = False
 
     def fill(self, menu: QMenu) -> None:
         """Add the scenarios to a menu that is about to be shown; those that are being read come while it is."""
-        again = menu.addAction(tr("Same scenario again") + "\tCtrl+R", self.begin_again)
+        again = menu.addAction(tr("Same scenario &again") + "\tCtrl+R", self.begin_again)
         again.setEnabled(self._snapshot.scenario is not None)
         menu.addSeparator()
         end, keyed = menu.addSeparator(), self._keyed
-        menu.addAction(tr("Scenarios…") + "\tCtrl+Shift+B", self.manage)
+        menu.addAction(tr("&Scenarios…") + "\tCtrl+Shift+B", self.manage)
 
         def put(found: ScenarioList) -> None:
             known = found == self._found and bool(menu.property("scenarios"))
@@ -79,7 +89,7 @@ class ScenarioDesk(QObject):
                     menu.removeAction(action)
             for scenario in found.scenarios:
                 title = tr("{title}…", title=scenario.title) if scenario.fields else scenario.title
-                action = menu.addAction(title.replace("&", "&&"))
+                action = menu.addAction("&" + title.replace("&", "&&"))
                 action.setProperty("scenario", scenario.name)
                 action.triggered.connect(lambda _checked=False, scenario=scenario: self.choose(scenario))
                 menu.insertAction(end, action)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtGui import QIcon, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QBoxLayout,
     QDialog,
@@ -30,6 +30,7 @@ from novadesk.ui.i18n import tr, trn
 from novadesk.ui.placement import fit
 from novadesk.ui.question import Question
 from novadesk.ui.scenario_editor import ScenarioEditor
+from novadesk.ui.tab_order import chain
 from novadesk.ui.theme import Theme
 
 _WIDE = 620
@@ -86,8 +87,9 @@ class ScenarioDialog(QDialog):
         self.list.setAccessibleName(tr("Scenarios"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._on_row)
-        self.new = IconButton(theme, "plus", tr("New scenario"), shown=tr("New"), parent=self)
+        self.new = IconButton(theme, "plus", tr("New scenario"), shown=tr("New"), shortcut="Ctrl+N", parent=self)
         self.new.clicked.connect(self.write_new)
+        QShortcut(QKeySequence("Ctrl+N"), self, self.write_new)
         self.copy = IconButton(theme, "copy", tr("Duplicate the scenario"), parent=self)
         self.copy.clicked.connect(self.duplicate)
         self.delete = IconButton(theme, "delete", tr("Delete the scenario"), parent=self)
@@ -103,6 +105,8 @@ class ScenarioDialog(QDialog):
         self.undo.hide()
         self._make_buttons()
         self._lay_out()
+        self.editor.rows.laid.connect(self._order_tabs)
+        self._order_tabs()
         theme.dress(self)
         fit(self, theme.px(820), theme.px(640))
         self._enable()
@@ -307,6 +311,11 @@ class ScenarioDialog(QDialog):
             button.setIcon(QIcon())
             if isinstance(button, QPushButton):
                 button.setAutoDefault(False)
+
+    def _order_tabs(self) -> None:
+        close = self.buttons.button(QDialogButtonBox.StandardButton.Close)
+        side = (self.list, self.new, self.copy, self.delete)
+        chain((*side, *self.editor.stops, self.undo, self.keep, self.start, close))
 
     def _lay_out(self) -> None:
         theme = self._theme

@@ -45,7 +45,7 @@ class ScenarioEditor(QScrollArea):
         self.rows.insert_wanted.connect(self._insert)
         for source in (self.title.changed, self.prompt.changed, self.rows.changed):
             source.connect(self._on_change)
-        for box in (self.pickers.voice, self.pickers.language, self.pickers.patience):
+        for box in self.pickers.boxes:
             box.currentTextChanged.connect(self._on_change)
         self._lay_out(theme)
 
@@ -54,6 +54,11 @@ class ScenarioEditor(QScrollArea):
         """Return what is written."""
         written = Scenario(name=self._name, title=self.title.text, prompt=self.prompt.whole, fields=self.rows.fields)
         return self.pickers.put_into(written)
+
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """Return where Tab stops, in order."""
+        return self.title.entry, self.prompt.entry, *self.pickers.boxes, *self.rows.stops
 
     def show_scenario(self, scenario: Scenario) -> None:
         """Show another scenario."""

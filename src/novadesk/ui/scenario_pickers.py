@@ -1,12 +1,13 @@
-"""Voice, language and patience of a scenario: lists to choose from; voice and language take other words too."""
+"""Voice, language, pace and patience of a scenario: lists to choose from; voice and language take other words too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from novadesk.config import SensitivitySetting, VoiceSettings
-from novadesk.scenario import LANGUAGES, Chosen, Scenario
+from novadesk.scenario import LANGUAGES, Chosen, Scenario, SpeakingPace
 from novadesk.ui import tokens
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
@@ -53,29 +54,33 @@ class FreeChoice(QComboBox):
         self.setEditText(self.itemText(place) if place >= 0 else value)
 
 
-class PatienceChoice(QComboBox):
-    """How long a pause ends a turn, or what the settings say."""
+class Choice[Value: Enum](QComboBox):
+    """A list of values, or none of them.
 
-    def __init__(self, empty: str, parent: QWidget | None = None) -> None:
+    Args:
+        words: how each is shown.
+        empty: how none of them is.
+    """
+
+    def __init__(self, words: Mapping[Value, str], *, empty: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.addItem(empty, None)
-        self.addItem(tr("Short (1.5 s)"), SensitivitySetting.HIGH.value)
-        self.addItem(tr("Medium (1.75 s)"), SensitivitySetting.MEDIUM.value)
-        self.addItem(tr("Long (2 s)"), SensitivitySetting.LOW.value)
+        self._values: tuple[Value | None, ...] = (None, *words)
+        self.addItem(empty)
+        self.addItems(list(words.values()))
 
     @property
-    def value(self) -> SensitivitySetting | None:
-        """Return the choice, None for what the settings say."""
-        return None if self.currentData() is None else SensitivitySetting(self.currentData())
+    def value(self) -> Value | None:
+        """Return what is chosen."""
+        return self._values[self.currentIndex()]
 
-    def set_value(self, value: SensitivitySetting | None) -> None:
+    def set_value(self, value: Value | None) -> None:
         """Show a choice."""
-        self.setCurrentIndex(0 if value is None else self.findData(value.value))
+        self.setCurrentIndex(self._values.index(value))
 
 
 class Pickers:
-    """The three of them, with their rows of a form.
+    """The four of them, with their rows of a form.
 
     Args:
         settings: what an empty field means.
@@ -89,30 +94,53 @@ class Pickers:
         self.voice = FreeChoice(voices, "", empty=usual, parent=parent)
         languages = sorted(((code, tr(name)) for code, name in LANGUAGES.items()), key=lambda one: one[1].casefold())
         self.language = FreeChoice(languages, "", empty=tr("Whatever is spoken"), parent=parent)
-        self.patience = PatienceChoice(tr("As in the settings"), parent)
+        self.pace = Choice(pace_words(), empty=tr("As it comes"), parent=parent)
+        self.pace.setToolTip(tr("The service has no setting for it: the instructions ask for it."))
+        self.patience = Choice(
+            {
+                SensitivitySetting.HIGH: tr("Short (1.5 s)"),
+                SensitivitySetting.MEDIUM: tr("Medium (1.75 s)"),
+                SensitivitySetting.LOW: tr("Long (2 s)"),
+            },
+            empty=tr("As in the settings"),
+            parent=parent,
+        )
+
+    @property
+    def boxes(self) -> tuple[QComboBox, ...]:
+        """Return them in their order."""
+        return self.voice, self.language, self.pace, self.patience
 
     def show_of(self, scenario: Scenario | Chosen | None) -> None:
         """Show what a scenario says; None says nothing."""
         self.voice.set_value("" if scenario is None else scenario.voice)
         self.language.set_value("" if scenario is None else scenario.language)
+        self.pace.set_value(None if scenario is None else scenario.pace)
         self.patience.set_value(None if scenario is None else scenario.sensitivity)
 
     def put_into[T: (Scenario, Chosen)](self, scenario: T) -> T:
         """Return a scenario with what is chosen here."""
-        return replace(scenario, voice=self.voice.value, language=self.language.value, sensitivity=self.patience.value)
+        return replace(
+            scenario,
+            voice=self.voice.value,
+            language=self.language.value,
+            pace=self.pace.value,
+            sensitivity=self.patience.value,
+        )
 
     def add_rows(self, form: QFormLayout) -> None:
         """Add a row for each."""
-        rows: tuple[tuple[str, QComboBox], ...] = (
-            (tr("&Voice"), self.voice),
-            (tr("&Language"), self.language),
-            (tr("Pause that &ends a turn"), self.patience),
-        )
-        for words, box in rows:
+        titles = (tr("&Voice"), tr("&Language"), tr("S&peaking pace"), tr("Pause that &ends a turn"))
+        for words, box in zip(titles, self.boxes, strict=True):
             label = QLabel(words, self._parent)
             label.setBuddy(box)
             box.setAccessibleName(words.replace("&", ""))
             form.addRow(label, box)
+
+
+def pace_words() -> dict[SpeakingPace, str]:
+    """Return how each pace reads."""
+    return {SpeakingPace.SLOW: tr("Slow"), SpeakingPace.BRISK: tr("Brisk")}
 
 
 def make_form(theme: Theme) -> QFormLayout:

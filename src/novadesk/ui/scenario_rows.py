@@ -65,6 +65,11 @@ class FieldRow(QFrame):
             long=self.long.isChecked(),
         )
 
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """Return where Tab stops, in order."""
+        return self.label, self.name, self.remove, self.least, self.most, self.long, self.insert
+
     def show_problem(self, sentence: str) -> None:
         """Say what is wrong, or nothing any more."""
         if sentence and sentence != self.problem.text():
@@ -133,6 +138,8 @@ class FieldRows(QWidget):
 
     changed = Signal()
     insert_wanted = Signal(str)
+    laid = Signal()
+    """There are other rows than before."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -161,6 +168,12 @@ class FieldRows(QWidget):
         self.rows = []
         for field in fields:
             self._append(field)
+        self.laid.emit()
+
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """Return where Tab stops, in order."""
+        return (*(stop for row in self.rows for stop in row.stops), self.add)
 
     def set_narrow(self, narrow: bool) -> None:
         """Say whether there is little room."""
@@ -173,6 +186,7 @@ class FieldRows(QWidget):
         name = next(name for name in (f"field_{number}" for number in range(1, 1_000)) if name not in taken)
         row = self._append(Field(name=name, label=""))
         row.label.setFocus()
+        self.laid.emit()
         self.changed.emit()
 
     def _append(self, field: Field) -> FieldRow:

@@ -1,5 +1,6 @@
 """The ways of Tab and F6 through the window."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,13 @@ def order_tabs(window: "MainWindow") -> None:
     stops += [controls.mode_button(TalkMode.HOLD)]
     stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
     stops += [controls.volume.silence, controls.volume.slider, controls.answers]
-    stops += [
-        panel.composer.field,
-        panel.composer.silent,
-        panel.composer.send,
-        window.details.close_button,
-        window.details.diagnostics,
-    ]
+    stops += [panel.composer.field, panel.composer.silent, panel.composer.send]
+    stops += [window.details.close_button, window.details.diagnostics]
+    chain(stops)
+
+
+def chain(stops: Iterable[QWidget]) -> None:
+    """Let Tab walk through these in their order."""
     for one, other in pairwise(stops):
         QWidget.setTabOrder(one, other)
 

@@ -7,13 +7,16 @@ from datetime import datetime
 
 import pytest
 
+from novadesk.config import VoiceSettings
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.events import ToolSpec, WireRole
 from novadesk.protocol.history import HistoryMessage
+from novadesk.scenario import Chosen, SpeakingPace
 from novadesk.server.partner.mind import Mind, Question, RuleMind, Thought
 from novadesk.server.partner.mouth import Pace
 from novadesk.server.partner.practice import PracticePartner, PracticeParts, read_time
 from novadesk.server.partner.recognise import RecogniserPool, parts_missing
+from novadesk.server.partner.think import USUAL_WORDS_PER_MINUTE
 from tests.support.fake_call import InlineWorker, Phone, ring
 from tests.support.virtual_loop import run_virtually
 
@@ -464,3 +467,17 @@ def test_the_pace_of_sending_can_be_set() -> None:
 
     rows = [row for row in run_virtually(run()).wire.rows if row.what == "speech end"]
     assert rows[0].at_s == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("pace", "compares"), [(SpeakingPace.SLOW, -1), (None, 0), (SpeakingPace.BRISK, 1)])
+def test_it_speaks_as_fast_as_a_scenario_asks(pace: SpeakingPace | None, compares: int) -> None:
+    chosen = Chosen(name="a", title="a", prompt="Chat. Do not speak fast.", language="en", pace=pace)
+    scene = Scene()
+
+    async def act(phone: Phone) -> None:
+        await phone.type("what is three plus four")
+        await phone.wire.until_turn_ends()
+
+    hold(scene, act, system_prompt=chosen.voice_settings(VoiceSettings()).prompt)
+    ((_, _, words_per_minute),) = scene.voice.said
+    assert (words_per_minute > USUAL_WORDS_PER_MINUTE) - (words_per_minute < USUAL_WORDS_PER_MINUTE) == compares

@@ -115,7 +115,7 @@ class _Talk:
         self._brain = parts.worker("novadesk-partner-brain")
         self._mind = parts.mind(self._brain)
         self._hearing: Hearing | None = None
-        self._memory = remember(said_before(call.history))
+        self._memory = remember(said_before(call.history), call.system_prompt)
         self._sound: asyncio.Queue[bytes] = asyncio.Queue(_HELD_FRAMES)
         self._news: asyncio.Queue[HearingEvent | Typed | HungUp | _Broken] = asyncio.Queue()
         self._tool_answers: dict[str, asyncio.Future[str]] = {}

@@ -1,5 +1,6 @@
 """Think: one sentence in, an answer out, by rules. Pure: the past and the time are handed in."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from novadesk.server.partner.sums import find_sum, say_sum
 
 USUAL_WORDS_PER_MINUTE = 160
 _SLOWEST, _FASTEST, _PACE_STEP = 90, 240, 35
+_PACE_ASKED = re.compile(r"(?:^|[.!?]\s)\s*speak (slowly|fast)\b", re.IGNORECASE | re.MULTILINE)
 _KEPT = 400
 _FIRMLY = 0.75
 
@@ -81,9 +83,9 @@ class Reply:
     intent: Intent | None
 
 
-def remember(history: Iterable[Said]) -> Memory:
-    """Return the memory of a replayed history."""
-    memory = Memory()
+def remember(history: Iterable[Said], system_prompt: str = "") -> Memory:
+    """Return the memory of a replayed history, with the pace that the caller's prompt asks for."""
+    memory = Memory(words_per_minute=_pace_asked(system_prompt))
     for said in history:
         memory = note(memory, said)
     return memory
@@ -93,6 +95,13 @@ def note(memory: Memory, said: Said) -> Memory:
     """Return the memory with one more thing said."""
     name = (find_name(said.text) if said.role is Role.USER else None) or memory.name
     return replace(memory, past=(*memory.past[-_KEPT + 1 :], said), name=name)
+
+
+def _pace_asked(system_prompt: str) -> int:
+    asked = _PACE_ASKED.findall(system_prompt)
+    if not asked:
+        return USUAL_WORDS_PER_MINUTE
+    return USUAL_WORDS_PER_MINUTE + (_PACE_STEP if asked[-1].lower() == "fast" else -_PACE_STEP)
 
 
 def asks_clock(text: str) -> bool:
