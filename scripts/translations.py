@@ -26,7 +26,17 @@ COMMAND_LINE = (
     "src/novadesk/server/",
     *(
         f"src/novadesk/app/{name}.py"
-        for name in ("argument", "doctor", "doctor_keys", "history_commands", "metrics", "output", "serve", "talk")
+        for name in (
+            "argument",
+            "doctor",
+            "doctor_keys",
+            "history_commands",
+            "metrics",
+            "output",
+            "serve",
+            "talk",
+            "windowcheck",
+        )
     ),
     "src/novadesk/audio/formats.py",
     "src/novadesk/audio/nullio.py",

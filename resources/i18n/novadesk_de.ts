@@ -244,7 +244,7 @@
     </message>
     <message>
         <source>Cancel</source>
-        <extracomment>ui/correct_dialog.py ui/export_dialog.py ui/settings_transfer.py ui/sync_row.py</extracomment>
+        <extracomment>ui/correct_dialog.py ui/error_bar.py ui/export_dialog.py ui/settings_transfer.py ui/sync_row.py</extracomment>
         <translation>Abbrechen</translation>
     </message>
     <message>
@@ -379,7 +379,7 @@
     </message>
     <message>
         <source>Connecting</source>
-        <extracomment>ui/states.py</extracomment>
+        <extracomment>conversation/eventlog.py ui/states.py</extracomment>
         <translation>Verbindet</translation>
     </message>
     <message>
@@ -389,7 +389,7 @@
     </message>
     <message>
         <source>Conversation</source>
-        <extracomment>ui/details_view.py ui/setting_rows.py ui/turn_list.py</extracomment>
+        <extracomment>ui/details_view.py ui/event_log.py ui/id_rows.py ui/setting_rows.py ui/turn_list.py</extracomment>
         <translation>Gespräch</translation>
     </message>
     <message>
@@ -399,12 +399,12 @@
     </message>
     <message>
         <source>Copy</source>
-        <extracomment>ui/turn_actions.py</extracomment>
+        <extracomment>ui/event_log.py ui/turn_actions.py</extracomment>
         <translation>Kopieren</translation>
     </message>
     <message>
         <source>Copy command</source>
-        <extracomment>ui/key_standing.py</extracomment>
+        <extracomment>catalogue.py ui/key_standing.py</extracomment>
         <translation>Befehl kopieren</translation>
     </message>
     <message>
@@ -414,7 +414,7 @@
     </message>
     <message>
         <source>Copy details of the error</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>ui/error_bar.py</extracomment>
         <translation>Einzelheiten des Fehlers kopieren</translation>
     </message>
     <message>
@@ -775,7 +775,7 @@
     </message>
     <message>
         <source>Microphone</source>
-        <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
+        <extracomment>ui/details_view.py ui/pipeline.py ui/setting_table.py</extracomment>
         <translation>Mikrofon</translation>
     </message>
     <message>
@@ -855,7 +855,7 @@
     </message>
     <message>
         <source>New conversation</source>
-        <extracomment>ui/header.py ui/history_view.py ui/main_window.py</extracomment>
+        <extracomment>catalogue.py ui/header.py ui/history_view.py ui/main_window.py</extracomment>
         <translation>Neues Gespräch</translation>
     </message>
     <message>
@@ -1045,7 +1045,7 @@
     </message>
     <message>
         <source>Offline</source>
-        <extracomment>ui/states.py</extracomment>
+        <extracomment>conversation/eventlog.py ui/states.py</extracomment>
         <translation>Offline</translation>
     </message>
     <message>
@@ -1289,11 +1289,6 @@
         <translation>`novadesk serve` zeigt den Grund; `novadesk doctor` prüft die Teile.</translation>
     </message>
     <message>
-        <source>Run `novadesk talk --in question.wav --out answer.wav` instead, or set DISPLAY.</source>
-        <extracomment>app/window.py</extracomment>
-        <translation>Stattdessen `novadesk talk --in frage.wav --out antwort.wav` ausführen oder DISPLAY setzen.</translation>
-    </message>
-    <message>
         <source>Run the command as that user.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>Den Befehl unter diesem Benutzer ausführen.</translation>
@@ -1449,6 +1444,11 @@
         <translation>Ä&amp;ndern</translation>
     </message>
     <message>
+        <source>&amp;Copy</source>
+        <extracomment>ui/crash_dialog.py ui/event_log.py</extracomment>
+        <translation>&amp;Kopieren</translation>
+    </message>
+    <message>
         <source>&amp;Copy the IAM policy</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>IAM-Richtlinie &amp;kopieren</translation>
@@ -1457,6 +1457,11 @@
         <source>&amp;Done</source>
         <extracomment>ui/wizard.py</extracomment>
         <translation>&amp;Fertig</translation>
+    </message>
+    <message>
+        <source>&amp;Export…</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>&amp;Exportieren …</translation>
     </message>
     <message>
         <source>&amp;Format</source>
@@ -1504,9 +1509,19 @@
         <translation>4 Sekunden &amp;aufnehmen und abspielen</translation>
     </message>
     <message>
+        <source>&amp;Restart NovaDesk</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>NovaDesk neu &amp;starten</translation>
+    </message>
+    <message>
         <source>&amp;Save</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>&amp;Speichern</translation>
+    </message>
+    <message>
+        <source>&amp;Save…</source>
+        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py</extracomment>
+        <translation>S&amp;peichern …</translation>
     </message>
     <message>
         <source>&amp;Start NovaDesk with this computer, in the tray</source>
@@ -1633,6 +1648,15 @@
             <numerusform>{n} Beiträge sind noch nicht gespeichert.</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>1 turn waits for the remote store</source>
+        <comment>{n} turns wait for the remote store</comment>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>
+            <numerusform>1 Beitrag wartet auf den entfernten Speicher</numerusform>
+            <numerusform>{n} Beiträge warten auf den entfernten Speicher</numerusform>
+        </translation>
+    </message>
     <message>
         <source>1 week</source>
         <extracomment>ui/setting_table.py</extracomment>
@@ -1654,9 +1678,19 @@
         <translation>90 Tage</translation>
     </message>
     <message>
+        <source>A command or a field got something that it does not take.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein Befehl oder ein Feld bekam etwas, das es nicht annimmt.</translation>
+    </message>
+    <message>
         <source>A file of authorities to trust, where a proxy or endpoint has its own.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Eine Datei vertrauter Stellen, wo Proxy oder Endpunkt eigene haben.</translation>
+    </message>
+    <message>
+        <source>A file that was named is not there.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Eine angegebene Datei ist nicht da.</translation>
     </message>
     <message>
         <source>A folder with a file for each</source>
@@ -1669,14 +1703,39 @@
         <translation>Ein privates Gespräch wird nirgends aufbewahrt. Kopieren Sie es stattdessen.</translation>
     </message>
     <message>
+        <source>A private conversation is open; nothing of it is noted here</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Ein privates Gespräch ist offen; hier steht nichts davon</translation>
+    </message>
+    <message>
         <source>A question was not answered. Please ask it again.</source>
         <extracomment>conversation/driver.py</extracomment>
         <translation>Eine Frage blieb ohne Antwort. Bitte noch einmal stellen.</translation>
     </message>
     <message>
+        <source>A session of Nova Sonic lasts eight minutes at most.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Eine Sitzung von Nova Sonic dauert höchstens acht Minuten.</translation>
+    </message>
+    <message>
         <source>A simple voice on this computer, to try everything.</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Eine einfache Stimme auf diesem Computer, um alles auszuprobieren.</translation>
+    </message>
+    <message>
+        <source>A sound device does not open, or brings no sound any more.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein Tongerät lässt sich nicht öffnen oder bringt keinen Ton mehr.</translation>
+    </message>
+    <message>
+        <source>A sound device of the settings is not connected.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein Tongerät aus den Einstellungen ist nicht angeschlossen.</translation>
+    </message>
+    <message>
+        <source>A sound file is no WAV that NovaDesk reads.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Eine Tondatei ist kein WAV, das NovaDesk liest.</translation>
     </message>
     <message>
         <source>A talk with a key ends by itself then, for keys may get stuck.</source>
@@ -1754,6 +1813,11 @@
         <translation>Alle Einstellungen gelten.</translation>
     </message>
     <message>
+        <source>Allow it in the system&apos;s dialog, then sync now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Im Dialog des Systems erlauben, dann jetzt abgleichen.</translation>
+    </message>
+    <message>
         <source>Allow it in {where}, then try again.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Unter {where} erlauben, dann noch einmal versuchen.</translation>
@@ -1789,6 +1853,26 @@
         <translation>Amerikanisches Englisch</translation>
     </message>
     <message>
+        <source>An answer is played</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Eine Antwort wird abgespielt</translation>
+    </message>
+    <message>
+        <source>An answer of the service arrived damaged.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Eine Antwort des Dienstes kam beschädigt an.</translation>
+    </message>
+    <message>
+        <source>Another NovaDesk works with the same conversations.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes NovaDesk arbeitet mit denselben Gesprächen.</translation>
+    </message>
+    <message>
+        <source>Another computer changed the remote copy at the same moment.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderer Computer hat die entfernte Kopie im selben Moment geändert.</translation>
+    </message>
+    <message>
         <source>Another field has this name.</source>
         <extracomment>scenario.py</extracomment>
         <translation>Ein anderes Feld heißt schon so.</translation>
@@ -1797,6 +1881,16 @@
         <source>Another program is holding the store {file}.</source>
         <extracomment>store/faults.py</extracomment>
         <translation>Ein anderes Programm hält den Speicher {file} fest.</translation>
+    </message>
+    <message>
+        <source>Another program listens on the port.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes Programm belegt den Port.</translation>
+    </message>
+    <message>
+        <source>Answer its dialog, then sync now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Seinen Dialog beantworten, dann jetzt abgleichen.</translation>
     </message>
     <message>
         <source>Answer typed messages aloud</source>
@@ -1839,6 +1933,11 @@
         <translation>Wie das System</translation>
     </message>
     <message>
+        <source>Ask for a higher quota in the Service Quotas console, then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>In der Konsole „Service Quotas“ ein höheres Kontingent beantragen, dann jetzt versuchen.</translation>
+    </message>
+    <message>
         <source>Australian English</source>
         <extracomment>scenario.py</extracomment>
         <translation>Australisches Englisch</translation>
@@ -1857,6 +1956,11 @@
         <source>Begin with a scenario</source>
         <extracomment>ui/scenario_desk.py</extracomment>
         <translation>Mit einem Szenario beginnen</translation>
+    </message>
+    <message>
+        <source>Being torn down</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Im Abbau</translation>
     </message>
     <message>
         <source>British English</source>
@@ -1904,6 +2008,11 @@
         <translation>Zeichen</translation>
     </message>
     <message>
+        <source>Check HTTPS_PROXY and NO_PROXY, or ask who runs the proxy; then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>HTTPS_PROXY und NO_PROXY prüfen oder den Betreiber des Proxys fragen; dann jetzt versuchen.</translation>
+    </message>
+    <message>
         <source>Check network and endpoint.</source>
         <extracomment>app/access.py</extracomment>
         <translation>Netz und Endpunkt prüfen.</translation>
@@ -1912,6 +2021,16 @@
         <source>Check network and endpoint; conversations stay on this computer until then.</source>
         <extracomment>app/access.py</extracomment>
         <translation>Netz und Endpunkt prüfen; bis dahin bleiben Gespräche auf diesem Computer.</translation>
+    </message>
+    <message>
+        <source>Check the name of the file.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Den Namen der Datei prüfen.</translation>
+    </message>
+    <message>
+        <source>Check the network; NovaDesk goes on trying.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Netz prüfen; NovaDesk versucht es weiter.</translation>
     </message>
     <message>
         <source>Check the sound settings, then try again.</source>
@@ -1924,14 +2043,74 @@
         <translation>Mit `aws sts get-caller-identity{name}` prüfen.</translation>
     </message>
     <message>
+        <source>Choose a device</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Gerät wählen</translation>
+    </message>
+    <message>
+        <source>Choose a microphone</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Mikrofon wählen</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Modell wählen</translation>
+    </message>
+    <message>
         <source>Choose a place…</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>Ort wählen …</translation>
     </message>
     <message>
+        <source>Choose a profile</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Profil wählen</translation>
+    </message>
+    <message>
+        <source>Choose a profile that has keys, or set one up with `aws configure sso`.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein Profil mit Schlüsseln wählen oder eines mit `aws configure sso` einrichten.</translation>
+    </message>
+    <message>
+        <source>Choose a region</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Region wählen</translation>
+    </message>
+    <message>
+        <source>Choose a speaker</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Lautsprecher wählen</translation>
+    </message>
+    <message>
+        <source>Choose another --port, or 0 for any.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes --port wählen oder 0 für einen beliebigen.</translation>
+    </message>
+    <message>
+        <source>Choose another conversation, or begin a new one.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes Gespräch wählen oder ein neues beginnen.</translation>
+    </message>
+    <message>
+        <source>Choose another device, or connect this one again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes Gerät wählen oder dieses wieder anschließen.</translation>
+    </message>
+    <message>
         <source>Choose another file.</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Eine andere Datei wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another model in the settings.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>In den Einstellungen ein anderes Modell wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another model or region in the settings.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>In den Einstellungen ein anderes Modell oder eine andere Region wählen.</translation>
     </message>
     <message>
         <source>Choose another name, or have it replaced (--force).</source>
@@ -1945,8 +2124,13 @@
     </message>
     <message>
         <source>Choose another place.</source>
-        <extracomment>app/export.py</extracomment>
+        <extracomment>app/bundling.py app/export.py</extracomment>
         <translation>Einen anderen Ort wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another region in the settings.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>In den Einstellungen eine andere Region wählen.</translation>
     </message>
     <message>
         <source>Choose where the new folder goes</source>
@@ -1955,8 +2139,13 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>ui/export_dialog.py ui/scenario_dialog.py ui/wizard.py</extracomment>
+        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/scenario_dialog.py ui/wizard.py</extracomment>
         <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Close it, or use another --profile.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Es beenden oder ein anderes --profile benutzen.</translation>
     </message>
     <message numerus="yes">
         <source>Close without saving 1 scenario?</source>
@@ -1993,6 +2182,11 @@
         <translation>Einen Lautsprecher anschließen.</translation>
     </message>
     <message>
+        <source>Connect it, or choose another one.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Es anschließen oder ein anderes wählen.</translation>
+    </message>
+    <message>
         <source>Connecting anew…</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>Verbindet neu …</translation>
@@ -2003,9 +2197,19 @@
         <translation>Verbindet …</translation>
     </message>
     <message>
+        <source>Connection</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Verbindung</translation>
+    </message>
+    <message>
         <source>Connections at once</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Gleichzeitige Verbindungen</translation>
+    </message>
+    <message>
+        <source>Content of the file</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Inhalt der Datei</translation>
     </message>
     <message>
         <source>Copied.</source>
@@ -2016,6 +2220,16 @@
         <source>Copied. {caution}</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Kopiert. {caution}</translation>
+    </message>
+    <message>
+        <source>Copy all</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>Alles kopieren</translation>
+    </message>
+    <message>
+        <source>Copy permissions</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Rechte kopieren</translation>
     </message>
     <message>
         <source>Copy the last answer</source>
@@ -2031,6 +2245,26 @@
         <source>Copy the whole conversation</source>
         <extracomment>ui/turn_actions.py</extracomment>
         <translation>Ganzes Gespräch kopieren</translation>
+    </message>
+    <message>
+        <source>Copy {title}</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>{title} kopieren</translation>
+    </message>
+    <message>
+        <source>Correct the setting that the sentence names.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Einstellung berichtigen, die der Satz nennt.</translation>
+    </message>
+    <message>
+        <source>Correct what the sentence names, then switch it on again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Berichtigen, was der Satz nennt, dann wieder einschalten.</translation>
+    </message>
+    <message>
+        <source>Correct what the sentence names.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Berichtigen, was der Satz nennt.</translation>
     </message>
     <message>
         <source>Correct what was heard</source>
@@ -2106,6 +2340,11 @@
         <translation>Szenario löschen</translation>
     </message>
     <message>
+        <source>Diagnostics bundle</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Diagnosepaket</translation>
+    </message>
+    <message>
         <source>Duplicate the scenario</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>Szenario verdoppeln</translation>
@@ -2126,6 +2365,36 @@
         <translation>Englisch</translation>
     </message>
     <message>
+        <source>Error</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Fehler</translation>
+    </message>
+    <message>
+        <source>Event log</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>Ereignisprotokoll</translation>
+    </message>
+    <message>
+        <source>Events</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Ereignisse</translation>
+    </message>
+    <message>
+        <source>Every turn is in the remote store</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Jeder Beitrag ist im entfernten Speicher</translation>
+    </message>
+    <message>
+        <source>Everything</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Alles</translation>
+    </message>
+    <message>
+        <source>Everything is in the clipboard. The ids name your session: give them only to whom you trust.</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>Alles ist in der Zwischenablage. Die Kennungen bezeichnen Ihre Sitzung: nur an Vertraute weitergeben.</translation>
+    </message>
+    <message>
         <source>Export</source>
         <extracomment>ui/export_dialog.py ui/main_window.py</extracomment>
         <translation>Exportieren</translation>
@@ -2141,9 +2410,19 @@
         <translation>Einstellungen exportieren</translation>
     </message>
     <message>
+        <source>Export the event log</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Ereignisprotokoll exportieren</translation>
+    </message>
+    <message>
         <source>Export…</source>
         <extracomment>ui/history_list.py ui/settings_transfer.py</extracomment>
         <translation>Exportieren …</translation>
+    </message>
+    <message>
+        <source>Files of the bundle</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Dateien des Pakets</translation>
     </message>
     <message>
         <source>Fill in the form of “{title}”.</source>
@@ -2211,6 +2490,11 @@
         <translation>Formular, auszufüllen vor dem Gespräch</translation>
     </message>
     <message>
+        <source>Free some space; what waits is saved by itself.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Platz schaffen; was wartet, wird von selbst gespeichert.</translation>
+    </message>
+    <message>
         <source>French</source>
         <extracomment>scenario.py</extracomment>
         <translation>Französisch</translation>
@@ -2219,6 +2503,16 @@
         <source>From … to …</source>
         <extracomment>ui/filter_bar.py</extracomment>
         <translation>Von … bis …</translation>
+    </message>
+    <message>
+        <source>Gate</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>Durchlass</translation>
+    </message>
+    <message>
+        <source>Gathering</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Wird gesammelt</translation>
     </message>
     <message>
         <source>General</source>
@@ -2234,6 +2528,16 @@
         <source>Give it a title of one line.</source>
         <extracomment>scenario.py</extracomment>
         <translation>Einen Titel von einer Zeile geben.</translation>
+    </message>
+    <message>
+        <source>Give these permissions to whoever manages the account, and ask for access to the model.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Diese Rechte an die Verwaltung des Kontos geben und Zugang zum Modell erbitten.</translation>
+    </message>
+    <message>
+        <source>Give these permissions to whoever manages the account.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Diese Rechte an die Verwaltung des Kontos geben.</translation>
     </message>
     <message>
         <source>Global keys cannot be watched on this system.</source>
@@ -2311,6 +2615,16 @@
         <translation>Symbol im Infobereich</translation>
     </message>
     <message>
+        <source>Ids of the session</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>Kennungen der Sitzung</translation>
+    </message>
+    <message>
+        <source>Ids of the session, where its sound is on its way, what happened when ({key})</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Kennungen der Sitzung, wo ihr Ton gerade ist, was wann geschah ({key})</translation>
+    </message>
+    <message>
         <source>Import</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Importieren</translation>
@@ -2324,6 +2638,16 @@
         <source>Import…</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Importieren …</translation>
+    </message>
+    <message>
+        <source>In the clipboard.</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>In der Zwischenablage.</translation>
+    </message>
+    <message>
+        <source>In the clipboard: {command}</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>In der Zwischenablage: {command}</translation>
     </message>
     <message>
         <source>In the tray, or minimised where there is none; NovaDesk then ends with Quit only.</source>
@@ -2349,6 +2673,26 @@
         <source>Insert</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Einfügen</translation>
+    </message>
+    <message>
+        <source>Inspector</source>
+        <extracomment>ui/inspector.py ui/main_window.py</extracomment>
+        <translation>Inspektor</translation>
+    </message>
+    <message>
+        <source>Inspector…</source>
+        <extracomment>ui/details_view.py</extracomment>
+        <translation>Inspektor …</translation>
+    </message>
+    <message>
+        <source>Install NovaDesk again; `novadesk doctor` names the part.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>NovaDesk neu installieren; `novadesk doctor` nennt den Teil.</translation>
+    </message>
+    <message>
+        <source>Install them with the command, then start NovaDesk again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Mit dem Befehl installieren, dann NovaDesk neu starten.</translation>
     </message>
     <message>
         <source>Instructions</source>
@@ -2464,6 +2808,16 @@
         <translation>Schlüssel der entfernten Kopien</translation>
     </message>
     <message>
+        <source>Kind</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Art</translation>
+    </message>
+    <message>
+        <source>Kind of event</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Art des Ereignisses</translation>
+    </message>
+    <message>
         <source>LLM Ollama llama local URL</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>LLM Ollama llama lokal URL</translation>
@@ -2544,6 +2898,11 @@
         <translation>Hell, dunkel oder wie das System.</translation>
     </message>
     <message>
+        <source>Link</source>
+        <extracomment>ui/event_log.py ui/pipeline.py</extracomment>
+        <translation>Verbindung</translation>
+    </message>
+    <message>
         <source>Listen on after release</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nach dem Loslassen weiterhören</translation>
@@ -2567,6 +2926,11 @@
         <source>Look whether the disk answers.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
         <translation>Prüfen, ob der Datenträger antwortet.</translation>
+    </message>
+    <message>
+        <source>Make it writable for you, or close the program that holds it; then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Beschreibbar machen oder das Programm schließen, das sie hält; dann jetzt versuchen.</translation>
     </message>
     <message>
         <source>Markdown (.md)</source>
@@ -2594,6 +2958,11 @@
         <translation>Name des Felds in den Anweisungen</translation>
     </message>
     <message>
+        <source>Name your organisation&apos;s certificates in the settings.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>In den Einstellungen die Zertifikate der eigenen Organisation angeben.</translation>
+    </message>
+    <message>
         <source>Never</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nie</translation>
@@ -2614,6 +2983,31 @@
         <translation>Für dieses System gibt es keine Echounterdrückung, daher hört NovaDesk nicht zu, während es spricht. Wer ein Headset trägt, wählt „Headset“ und kann es dann unterbrechen.</translation>
     </message>
     <message>
+        <source>No microphone is connected, or the system lets no program use it.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Kein Mikrofon ist angeschlossen, oder das System gibt es keinem Programm.</translation>
+    </message>
+    <message>
+        <source>No session is open</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Keine Sitzung ist offen</translation>
+    </message>
+    <message>
+        <source>No speaker is connected.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Kein Lautsprecher ist angeschlossen.</translation>
+    </message>
+    <message>
+        <source>Nobody signed in within ten minutes.</source>
+        <extracomment>app/signin.py</extracomment>
+        <translation>Innerhalb von zehn Minuten hat sich niemand angemeldet.</translation>
+    </message>
+    <message>
+        <source>Not measured yet</source>
+        <extracomment>conversation/inspection.py</extracomment>
+        <translation>Noch nicht gemessen</translation>
+    </message>
+    <message>
         <source>Nothing heard. Hold the talk button while you speak.</source>
         <extracomment>conversation/controller.py</extracomment>
         <translation>Nichts gehört. Beim Sprechen den Sprechknopf halten.</translation>
@@ -2629,6 +3023,31 @@
         <translation>Nichts würde sich ändern: Diese Einstellungen gelten schon.</translation>
     </message>
     <message>
+        <source>Nothing: NovaDesk connects again by itself, and try now does so at once.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Nichts: NovaDesk verbindet von selbst wieder, mit „Jetzt versuchen“ sofort.</translation>
+    </message>
+    <message>
+        <source>Nothing: NovaDesk makes the next one; sync now does so at once.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Nichts: NovaDesk legt die nächste an, mit „Jetzt abgleichen“ sofort.</translation>
+    </message>
+    <message>
+        <source>Nothing: NovaDesk merges both and goes on; sync now does so at once.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Nichts: NovaDesk führt beide zusammen und macht weiter, mit „Jetzt abgleichen“ sofort.</translation>
+    </message>
+    <message>
+        <source>Nothing: NovaDesk opens the next session by itself.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Nichts: NovaDesk öffnet von selbst die nächste Sitzung.</translation>
+    </message>
+    <message>
+        <source>Notice</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Hinweis</translation>
+    </message>
+    <message>
         <source>Notices</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Hinweise</translation>
@@ -2642,6 +3061,15 @@
         <source>Nova Sonic</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nova Sonic</translation>
+    </message>
+    <message numerus="yes">
+        <source>Nova said 1 character</source>
+        <comment>Nova said {n} characters</comment>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>
+            <numerusform>Nova sagte 1 Zeichen</numerusform>
+            <numerusform>Nova sagte {n} Zeichen</numerusform>
+        </translation>
     </message>
     <message>
         <source>NovaDesk did not answer within {s} seconds.</source>
@@ -2684,6 +3112,21 @@
         <translation>NovaDesk läuft weiter</translation>
     </message>
     <message>
+        <source>NovaDesk met a fault</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Fehler in NovaDesk</translation>
+    </message>
+    <message>
+        <source>NovaDesk met a fault the last time it ran.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Beim letzten Mal trat in NovaDesk ein Fehler auf.</translation>
+    </message>
+    <message>
+        <source>NovaDesk met a fault.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>In NovaDesk ist ein Fehler aufgetreten.</translation>
+    </message>
+    <message>
         <source>NovaDesk needs you</source>
         <extracomment>ui/notices.py</extracomment>
         <translation>NovaDesk braucht Sie</translation>
@@ -2722,6 +3165,21 @@
         <source>NovaDesk seems to hear its own voice. Use a headset, or turn the volume down.</source>
         <extracomment>conversation/talkover.py</extracomment>
         <translation>NovaDesk scheint die eigene Stimme zu hören. Ein Headset benutzen oder leiser stellen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk starts it again by itself; try now does so at once.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>NovaDesk startet ihn von selbst wieder, mit „Jetzt versuchen“ sofort.</translation>
+    </message>
+    <message>
+        <source>NovaDesk tries again by itself; send a report if it comes back.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>NovaDesk versucht es von selbst wieder; kommt es wieder, bitte einen Bericht senden.</translation>
+    </message>
+    <message>
+        <source>NovaDesk&apos;s audio process has ended or hangs.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Tonprozess von NovaDesk wurde beendet oder hängt.</translation>
     </message>
     <message>
         <source>NovaDesk: {state}</source>
@@ -2777,6 +3235,11 @@
         <source>Open diagnostics</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>Diagnose öffnen</translation>
+    </message>
+    <message>
+        <source>Open settings</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Einstellungen öffnen</translation>
     </message>
     <message>
         <source>Opening the microphone…</source>
@@ -2839,6 +3302,16 @@
         <translation>Stelle im Gespräch</translation>
     </message>
     <message>
+        <source>Plug one in, or choose another one; answers are still written.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Einen anschließen oder einen anderen wählen; Antworten erscheinen weiter als Text.</translation>
+    </message>
+    <message>
+        <source>Plug one in, or choose another one; typing works without.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Eines anschließen oder ein anderes wählen; Schreiben geht auch ohne.</translation>
+    </message>
+    <message>
         <source>Portuguese</source>
         <extracomment>scenario.py</extracomment>
         <translation>Portugiesisch</translation>
@@ -2874,6 +3347,21 @@
         <translation>Fortschritt der Aufnahme</translation>
     </message>
     <message>
+        <source>Prompt on the wire</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Prompt auf der Leitung</translation>
+    </message>
+    <message>
+        <source>Protocol events, with lengths in the place of texts and sound</source>
+        <extracomment>app/bundling.py</extracomment>
+        <translation>Protokollereignisse, mit Längen anstelle von Texten und Ton</translation>
+    </message>
+    <message>
+        <source>Put a backup in its place; `novadesk doctor` names the file.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Durch eine Sicherung ersetzen; `novadesk doctor` nennt die Datei.</translation>
+    </message>
+    <message>
         <source>Put the field where the cursor is in the instructions</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Das Feld an der Schreibmarke in die Anweisungen einsetzen</translation>
@@ -2882,6 +3370,11 @@
         <source>Quit NovaDesk</source>
         <extracomment>ui/tray.py</extracomment>
         <translation>NovaDesk beenden</translation>
+    </message>
+    <message>
+        <source>Read what is in it, and untick what you do not want to give away. Nothing is sent: the bundle is a file for you to hand on. It holds no word of a conversation, no key, no id and not your name.</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Lesen Sie, was darin steht, und wählen Sie ab, was Sie nicht weitergeben möchten. Nichts wird gesendet: Das Paket ist eine Datei, die Sie selbst weitergeben. Es enthält kein Wort eines Gesprächs, keinen Schlüssel, keine Kennung und nicht Ihren Namen.</translation>
     </message>
     <message numerus="yes">
         <source>Recovered 1 turn from last time.</source>
@@ -2902,6 +3395,16 @@
         </translation>
     </message>
     <message>
+        <source>Remote session</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Entfernte Sitzung</translation>
+    </message>
+    <message>
+        <source>Remote session {n}</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Entfernte Sitzung {n}</translation>
+    </message>
+    <message>
         <source>Remove the field</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Feld entfernen</translation>
@@ -2910,6 +3413,16 @@
         <source>Remove {folder}, or give it to yourself with mode 0700.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>{folder} entfernen oder sich mit den Rechten 0700 geben.</translation>
+    </message>
+    <message>
+        <source>Report</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Bericht</translation>
+    </message>
+    <message>
+        <source>Report, recording and crash reports as one file, which you read before it is saved</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Bericht, Aufzeichnung und Absturzberichte als eine Datei, die Sie vor dem Speichern lesen</translation>
     </message>
     <message>
         <source>Reset all of “{section}”</source>
@@ -2987,6 +3500,36 @@
         <translation>Speichern als</translation>
     </message>
     <message>
+        <source>Save bundle…</source>
+        <extracomment>ui/diagnostics_view.py</extracomment>
+        <translation>Paket speichern …</translation>
+    </message>
+    <message>
+        <source>Save it as 16-bit PCM WAV, 8 to 48 kHz.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Als WAV mit 16 Bit PCM und 8 bis 48 kHz speichern.</translation>
+    </message>
+    <message>
+        <source>Save the bundle</source>
+        <extracomment>ui/bundle_dialog.py</extracomment>
+        <translation>Paket speichern</translation>
+    </message>
+    <message>
+        <source>Save the report</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Bericht speichern</translation>
+    </message>
+    <message>
+        <source>Saved as {file}.</source>
+        <extracomment>ui/bundle_dialog.py ui/event_log.py</extracomment>
+        <translation>Als {file} gespeichert.</translation>
+    </message>
+    <message>
+        <source>Saved.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Gespeichert.</translation>
+    </message>
+    <message>
         <source>Say hello</source>
         <extracomment>ui/wizard_talk.py</extracomment>
         <translation>Sagen Sie Hallo</translation>
@@ -3017,6 +3560,21 @@
         <translation>Abschnitte der Einstellungen</translation>
     </message>
     <message>
+        <source>Service</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>Dienst</translation>
+    </message>
+    <message>
+        <source>Service and NovaDesk misunderstood each other.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Dienst und NovaDesk haben einander missverstanden.</translation>
+    </message>
+    <message>
+        <source>Session</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>Sitzung</translation>
+    </message>
+    <message>
         <source>Session store</source>
         <extracomment>app/access.py</extracomment>
         <translation>Sitzungsspeicher</translation>
@@ -3030,6 +3588,16 @@
         <source>Set by {variable} in the environment; unset it there to choose here.</source>
         <extracomment>ui/setting_view.py</extracomment>
         <translation>Durch {variable} in der Umgebung gesetzt; dort entfernen, um hier zu wählen.</translation>
+    </message>
+    <message>
+        <source>Set one up; until then remote sessions are looked up anew at every start.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Einen einrichten; bis dahin werden entfernte Sitzungen bei jedem Start neu gesucht.</translation>
+    </message>
+    <message>
+        <source>Set the clock, or renew the keys; then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Uhr stellen oder die Schlüssel erneuern; dann jetzt versuchen.</translation>
     </message>
     <message>
         <source>Set {variable} to a number.</source>
@@ -3067,6 +3635,11 @@
         <translation>Rest zeigen oder verbergen</translation>
     </message>
     <message>
+        <source>Show what was &amp;said</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Ge&amp;sagtes zeigen</translation>
+    </message>
+    <message>
         <source>Show where the time goes</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Zeigen, wo die Zeit bleibt</translation>
@@ -3077,9 +3650,24 @@
         <translation>Zeigt den Zustand und schaltet stumm; manche Systeme haben keinen Platz dafür.</translation>
     </message>
     <message>
+        <source>Sign in again</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Neu anmelden</translation>
+    </message>
+    <message>
         <source>Sign in again, for example with `aws sso login`.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Neu anmelden, zum Beispiel mit `aws sso login`.</translation>
+    </message>
+    <message>
+        <source>Sign in again, or run the command in a terminal and read what it says.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Neu anmelden oder den Befehl in einem Terminal ausführen und lesen, was er sagt.</translation>
+    </message>
+    <message>
+        <source>Sign in again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Neu anmelden.</translation>
     </message>
     <message>
         <source>Sign in to AWS.</source>
@@ -3087,9 +3675,24 @@
         <translation>Bei AWS anmelden.</translation>
     </message>
     <message>
+        <source>Signed in. Connecting…</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Angemeldet. Verbindet …</translation>
+    </message>
+    <message>
         <source>Silence answers</source>
         <extracomment>ui/volume.py</extracomment>
         <translation>Antworten stummschalten</translation>
+    </message>
+    <message>
+        <source>Silence is sent: muted</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Stille wird gesendet: stumm</translation>
+    </message>
+    <message>
+        <source>Silence is sent: nobody holds the talk key</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Stille wird gesendet: Niemand hält die Sprechtaste</translation>
     </message>
     <message>
         <source>Size of text</source>
@@ -3143,8 +3746,13 @@
     </message>
     <message>
         <source>Sound</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/event_log.py</extracomment>
         <translation>Ton</translation>
+    </message>
+    <message>
+        <source>Sound goes out at once</source>
+        <extracomment>conversation/quality.py</extracomment>
+        <translation>Ton geht sofort hinaus</translation>
     </message>
     <message>
         <source>Sound settings</source>
@@ -3184,7 +3792,7 @@
     </message>
     <message>
         <source>Speaker</source>
-        <extracomment>ui/details_view.py ui/setting_table.py</extracomment>
+        <extracomment>ui/details_view.py ui/pipeline.py ui/setting_table.py</extracomment>
         <translation>Lautsprecher</translation>
     </message>
     <message>
@@ -3238,9 +3846,19 @@
         <translation>Zum Fortfahren neu starten.</translation>
     </message>
     <message>
+        <source>Start it again, then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Neu starten, dann jetzt versuchen.</translation>
+    </message>
+    <message>
         <source>Start it with `novadesk`.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>Mit `novadesk` starten.</translation>
+    </message>
+    <message>
+        <source>Start it, then give the command again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Starten, dann den Befehl noch einmal geben.</translation>
     </message>
     <message>
         <source>Start the conversation</source>
@@ -3329,13 +3947,23 @@
     </message>
     <message>
         <source>Sync</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/event_log.py</extracomment>
         <translation>Abgleich</translation>
     </message>
     <message>
         <source>Sync now</source>
-        <extracomment>ui/sync_row.py</extracomment>
+        <extracomment>catalogue.py ui/sync_row.py</extracomment>
         <translation>Jetzt abgleichen</translation>
+    </message>
+    <message>
+        <source>Synced.</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Abgeglichen.</translation>
+    </message>
+    <message>
+        <source>Syncing…</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Gleicht ab …</translation>
     </message>
     <message>
         <source>System default</source>
@@ -3381,6 +4009,11 @@
         <source>Talk key</source>
         <extracomment>ui/details_view.py ui/setting_rows.py</extracomment>
         <translation>Sprechtaste</translation>
+    </message>
+    <message>
+        <source>Talking</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Sprechen</translation>
     </message>
     <message>
         <source>Talking stopped when the computer slept.</source>
@@ -3488,6 +4121,36 @@
         <translation>Das benutzte AWS-Profil gibt es nicht.</translation>
     </message>
     <message>
+        <source>The AWS program does not start.</source>
+        <extracomment>app/signin.py</extracomment>
+        <translation>Das Programm von AWS startet nicht.</translation>
+    </message>
+    <message>
+        <source>The AWS program ended without a sign-in.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Programm von AWS endete ohne Anmeldung.</translation>
+    </message>
+    <message>
+        <source>The AWS program is not installed here. Run this where it is, then try now: {command}</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Das Programm von AWS ist hier nicht installiert. Dort ausführen, wo es das ist, dann jetzt versuchen: {command}</translation>
+    </message>
+    <message>
+        <source>The AWS region does not exist, or has no Nova Sonic.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die AWS-Region gibt es nicht, oder sie hat kein Nova Sonic.</translation>
+    </message>
+    <message>
+        <source>The account asks for more than it may at once.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Konto verlangt mehr auf einmal, als es darf.</translation>
+    </message>
+    <message>
+        <source>The account&apos;s quota for the model is used up.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Kontingent des Kontos für das Modell ist aufgebraucht.</translation>
+    </message>
+    <message>
         <source>The address in HTTPS_PROXY is not one of an HTTP proxy.</source>
         <extracomment>transport/proxy.py</extracomment>
         <translation>Die Adresse in HTTPS_PROXY ist nicht die eines HTTP-Proxys.</translation>
@@ -3496,6 +4159,11 @@
         <source>The answer was cut off</source>
         <extracomment>ui/notices.py</extracomment>
         <translation>Die Antwort wurde abgeschnitten</translation>
+    </message>
+    <message>
+        <source>The answer was interrupted</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Antwort wurde unterbrochen</translation>
     </message>
     <message>
         <source>The assistant hears itself. {way}</source>
@@ -3538,6 +4206,11 @@
         <translation>Die Sicherung dauert zu lange.</translation>
     </message>
     <message>
+        <source>The bundle cannot be written there ({why}).</source>
+        <extracomment>app/bundling.py</extracomment>
+        <translation>Das Paket lässt sich dort nicht schreiben ({why}).</translation>
+    </message>
+    <message>
         <source>The certificate bundle {file} is missing or holds no certificate.</source>
         <extracomment>transport/trust.py</extracomment>
         <translation>Die Zertifikatsdatei {file} fehlt oder enthält kein Zertifikat.</translation>
@@ -3561,6 +4234,26 @@
         <source>The change needs a new wire session. NovaDesk moves on to it in the next quiet moment.</source>
         <extracomment>conversation/renewal.py</extracomment>
         <translation>Die Änderung braucht eine neue Sitzung. NovaDesk wechselt im nächsten ruhigen Moment dorthin.</translation>
+    </message>
+    <message>
+        <source>The clock of this computer is wrong, or the secret key is.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Uhr dieses Computers geht falsch, oder der geheime Schlüssel stimmt nicht.</translation>
+    </message>
+    <message>
+        <source>The connection broke more than once within five minutes</source>
+        <extracomment>conversation/quality.py</extracomment>
+        <translation>Die Verbindung brach innerhalb von fünf Minuten mehrmals ab</translation>
+    </message>
+    <message>
+        <source>The connection broke within the last five minutes</source>
+        <extracomment>conversation/quality.py</extracomment>
+        <translation>Die Verbindung brach in den letzten fünf Minuten ab</translation>
+    </message>
+    <message>
+        <source>The connection broke.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Verbindung brach ab.</translation>
     </message>
     <message>
         <source>The connection did not come about in time.</source>
@@ -3623,6 +4316,11 @@
         <translation>Die Verbindung ging verloren: Der Server ist weggegangen, {code}.</translation>
     </message>
     <message>
+        <source>The connection was lost; connecting again</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Verbindung ging verloren; verbindet neu</translation>
+    </message>
+    <message>
         <source>The conversation has stopped.</source>
         <extracomment>ui/notices.py</extracomment>
         <translation>Das Gespräch ist angehalten.</translation>
@@ -3631,6 +4329,31 @@
         <source>The conversation hears {microphone}.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Das Gespräch hört {microphone}.</translation>
+    </message>
+    <message>
+        <source>The conversation was deleted, or never was on this computer.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Gespräch wurde gelöscht oder war nie auf diesem Computer.</translation>
+    </message>
+    <message>
+        <source>The conversation was ended</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Das Gespräch wurde beendet</translation>
+    </message>
+    <message>
+        <source>The conversation {label} is open</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Das Gespräch {label} ist offen</translation>
+    </message>
+    <message>
+        <source>The conversations&apos; file is damaged, and no recovery copy is whole.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Datei der Gespräche ist beschädigt, und keine Sicherungskopie ist heil.</translation>
+    </message>
+    <message>
+        <source>The conversations&apos; file, or its folder, cannot be written.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Datei der Gespräche oder ihr Ordner ist nicht beschreibbar.</translation>
     </message>
     <message>
         <source>The copy {file} cannot be made: {why}.</source>
@@ -3656,6 +4379,11 @@
         <source>The desktop does not answer when it is asked for keys.</source>
         <extracomment>desktop/hotkeys/portalbus.py</extracomment>
         <translation>Das System antwortet nicht, wenn es nach Tasten gefragt wird.</translation>
+    </message>
+    <message>
+        <source>The desktop does not give NovaDesk the talk key everywhere.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das System gibt NovaDesk die Sprechtaste nicht überall.</translation>
     </message>
     <message>
         <source>The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications.</source>
@@ -3713,9 +4441,19 @@
         <translation>Das Portal des Systems wurde beendet und mit ihm die Sprechtaste.</translation>
     </message>
     <message>
+        <source>The details are in the clipboard.</source>
+        <extracomment>ui/error_bar.py</extracomment>
+        <translation>Die Einzelheiten sind in der Zwischenablage.</translation>
+    </message>
+    <message>
         <source>The devices are closed.</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Die Geräte sind geschlossen.</translation>
+    </message>
+    <message>
+        <source>The disk is full: what is said cannot be saved.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Datenträger ist voll: Gesagtes lässt sich nicht speichern.</translation>
     </message>
     <message>
         <source>The disk that holds {file} is full.</source>
@@ -3808,14 +4546,29 @@
         <translation>Der Schlüsselbund antwortet nicht.</translation>
     </message>
     <message>
+        <source>The keyring does not answer; its dialog may wait behind a window.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Schlüsselbund antwortet nicht; vielleicht wartet sein Dialog hinter einem Fenster.</translation>
+    </message>
+    <message>
         <source>The keyring does not let NovaDesk in.</source>
-        <extracomment>desktop/keychain.py</extracomment>
+        <extracomment>catalogue.py desktop/keychain.py</extracomment>
         <translation>Der Schlüsselbund lässt NovaDesk nicht zu.</translation>
     </message>
     <message>
         <source>The keyring is locked.</source>
-        <extracomment>desktop/keychain.py</extracomment>
+        <extracomment>catalogue.py desktop/keychain.py</extracomment>
         <translation>Der Schlüsselbund ist gesperrt.</translation>
+    </message>
+    <message>
+        <source>The keys may not use the model, or AWS does not know them.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Schlüssel dürfen das Modell nicht benutzen, oder AWS kennt sie nicht.</translation>
+    </message>
+    <message>
+        <source>The keys may not use the remote session store; conversations stay here.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Schlüssel dürfen den entfernten Sitzungsspeicher nicht benutzen; Gespräche bleiben hier.</translation>
     </message>
     <message>
         <source>The language of the window; what you speak is not touched by it.</source>
@@ -3826,6 +4579,16 @@
         <source>The last answer came in {s} s</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Die letzte Antwort kam in {s} s</translation>
+    </message>
+    <message>
+        <source>The library that draws the window is missing or does not load.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Bibliothek, die das Fenster zeichnet, fehlt oder lässt sich nicht laden.</translation>
+    </message>
+    <message>
+        <source>The log cannot be written there ({why}). Choose another place.</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Das Protokoll lässt sich dort nicht schreiben ({why}). Einen anderen Ort wählen.</translation>
     </message>
     <message>
         <source>The microphone brings no sound at all.</source>
@@ -3898,6 +4661,11 @@
         <translation>Das Mikrofon ist sehr leise. Näher sprechen oder den Pegel im System erhöhen.</translation>
     </message>
     <message>
+        <source>The microphone is {name}</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Das Mikrofon ist {name}</translation>
+    </message>
+    <message>
         <source>The microphone sends exact silence. Look for a mute switch on it, then try again.</source>
         <extracomment>app/soundcheck.py</extracomment>
         <translation>Das Mikrofon sendet völlige Stille. Nach einem Stummschalter sehen, dann noch einmal versuchen.</translation>
@@ -3953,9 +4721,44 @@
         <translation>Das Modell</translation>
     </message>
     <message>
+        <source>The model failed, or is short of capacity.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das Modell ist ausgefallen oder überlastet.</translation>
+    </message>
+    <message>
+        <source>The model waits for a tool</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Das Modell wartet auf ein Werkzeug</translation>
+    </message>
+    <message>
+        <source>The model&apos;s name is none of Nova Sonic.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Modellname ist keiner von Nova Sonic.</translation>
+    </message>
+    <message>
+        <source>The network hardly takes the sound: words may be lost</source>
+        <extracomment>conversation/quality.py</extracomment>
+        <translation>Das Netz nimmt den Ton kaum an: Wörter können verloren gehen</translation>
+    </message>
+    <message>
+        <source>The network takes sound late: answers come late too</source>
+        <extracomment>conversation/quality.py</extracomment>
+        <translation>Das Netz nimmt den Ton spät an: Auch Antworten kommen spät</translation>
+    </message>
+    <message>
+        <source>The other side did not answer in time.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Gegenseite hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
         <source>The partner may ask this computer for date and time; nothing else is offered to it.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Das Gegenüber darf diesen Computer nach Datum und Uhrzeit fragen; sonst nichts.</translation>
+    </message>
+    <message>
+        <source>The permissions are in the clipboard, as an IAM policy.</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Die Rechte sind als IAM-Richtlinie in der Zwischenablage.</translation>
     </message>
     <message>
         <source>The practice partner gave no usable address.</source>
@@ -3968,14 +4771,29 @@
         <translation>Der Übungspartner ist auf diesem Computer und braucht kein Konto.</translation>
     </message>
     <message>
+        <source>The practice partner on this computer does not start or has ended.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Übungspartner auf diesem Computer startet nicht oder wurde beendet.</translation>
+    </message>
+    <message>
         <source>The practice partner&apos;s parts are not installed: {parts}.</source>
         <extracomment>app/access.py</extracomment>
         <translation>Teile des Übungspartners sind nicht installiert: {parts}.</translation>
     </message>
     <message>
+        <source>The practice partner&apos;s voice and ears are not installed.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Stimme und Gehör des Übungspartners sind nicht installiert.</translation>
+    </message>
+    <message>
         <source>The practice server did not start.</source>
         <extracomment>app/practice.py</extracomment>
         <translation>Der Übungspartner ist nicht gestartet.</translation>
+    </message>
+    <message>
+        <source>The proxy of HTTPS_PROXY refuses the connection.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Proxy aus HTTPS_PROXY weist die Verbindung ab.</translation>
     </message>
     <message>
         <source>The proxy refuses the connection.</source>
@@ -4006,6 +4824,16 @@
         <source>The proxy {proxy} does not connect to {host} (status {status}).</source>
         <extracomment>transport/proxy.py</extracomment>
         <translation>Der Proxy {proxy} verbindet nicht mit {host} (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The region does not offer the model.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Region bietet das Modell nicht an.</translation>
+    </message>
+    <message>
+        <source>The remote session of a conversation is gone or is full.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die entfernte Sitzung eines Gesprächs ist weg oder voll.</translation>
     </message>
     <message>
         <source>The remote session store asks to slow down.</source>
@@ -4053,6 +4881,16 @@
         <translation>Der Bericht lässt sich nicht schreiben ({why}).</translation>
     </message>
     <message>
+        <source>The report cannot be written there ({why}). Choose another place.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Der Bericht lässt sich dort nicht schreiben ({why}). Einen anderen Ort wählen.</translation>
+    </message>
+    <message>
+        <source>The report is in the clipboard.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Der Bericht ist in der Zwischenablage.</translation>
+    </message>
+    <message>
         <source>The report is in the clipboard. Read it before you send it.</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Der Bericht liegt in der Zwischenablage. Vor dem Senden lesen.</translation>
@@ -4068,9 +4906,19 @@
         <translation>Das laufende NovaDesk gehört einem anderen Benutzer.</translation>
     </message>
     <message>
+        <source>The running NovaDesk does not take the command.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das laufende NovaDesk nimmt den Befehl nicht an.</translation>
+    </message>
+    <message>
         <source>The scenarios could not be read in time.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
         <translation>Die Szenarien ließen sich nicht rechtzeitig lesen.</translation>
+    </message>
+    <message>
+        <source>The server&apos;s certificate is not trusted here, as behind a checking proxy.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Dem Zertifikat des Servers wird hier nicht vertraut, etwa hinter einem prüfenden Proxy.</translation>
     </message>
     <message>
         <source>The service answered without a stream.</source>
@@ -4108,8 +4956,18 @@
         <translation>Der Dienst nimmt den Ton nicht rechtzeitig ab.</translation>
     </message>
     <message>
+        <source>The service does not take the voice, the prompt or another setting.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Dienst nimmt die Stimme, den Prompt oder eine andere Einstellung nicht an.</translation>
+    </message>
+    <message>
+        <source>The service does not work at the moment.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Dienst funktioniert zurzeit nicht.</translation>
+    </message>
+    <message>
         <source>The service ended the session.</source>
-        <extracomment>conversation/wire.py transport/bedrock.py</extracomment>
+        <extracomment>catalogue.py conversation/wire.py transport/bedrock.py</extracomment>
         <translation>Der Dienst hat die Sitzung beendet.</translation>
     </message>
     <message>
@@ -4123,9 +4981,19 @@
         <translation>Der Dienst hat keine Einstellung dafür: Die Anweisungen bitten darum.</translation>
     </message>
     <message>
+        <source>The service heard nothing for too long and ended the session.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Dienst hat zu lange nichts gehört und die Sitzung beendet.</translation>
+    </message>
+    <message>
         <source>The service limits this account&apos;s requests.</source>
         <extracomment>transport/failures.py</extracomment>
         <translation>Der Dienst begrenzt die Anfragen dieses Kontos.</translation>
+    </message>
+    <message>
+        <source>The service listens</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Der Dienst hört zu</translation>
     </message>
     <message>
         <source>The service refuses the request (status {status}).</source>
@@ -4138,9 +5006,34 @@
         <translation>Der Dienst hat Ereignisse in unmöglicher Reihenfolge gesendet.</translation>
     </message>
     <message>
+        <source>The service thinks</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Der Dienst denkt nach</translation>
+    </message>
+    <message>
         <source>The service waits whether you go on. A shorter pause can be set in Settings.</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Der Dienst wartet, ob Sie weitersprechen. Die Pause lässt sich in den Einstellungen verkürzen.</translation>
+    </message>
+    <message>
+        <source>The session is being renewed</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Sitzung wird erneuert</translation>
+    </message>
+    <message>
+        <source>The session is open</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Sitzung ist offen</translation>
+    </message>
+    <message>
+        <source>The session stopped</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Sitzung wurde angehalten</translation>
+    </message>
+    <message>
+        <source>The session was renewed; this was number {n}</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Sitzung wurde erneuert, zum {n}. Mal</translation>
     </message>
     <message>
         <source>The settings are as they were before.</source>
@@ -4173,9 +5066,24 @@
         <translation>Die Einstellungsdatei {file} {why}.</translation>
     </message>
     <message>
+        <source>The settings hold a value that NovaDesk does not know.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Einstellungen enthalten einen Wert, den NovaDesk nicht kennt.</translation>
+    </message>
+    <message>
         <source>The short sounds that tell when it listens and when something fails.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Die kurzen Töne, die sagen, wann es zuhört und wann etwas scheitert.</translation>
+    </message>
+    <message>
+        <source>The sign-in to AWS did not work.</source>
+        <extracomment>app/signin.py</extracomment>
+        <translation>Die Anmeldung bei AWS ist nicht gelungen.</translation>
+    </message>
+    <message>
+        <source>The sign-in to AWS, or its temporary keys, are over.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Anmeldung bei AWS ist abgelaufen, oder ihre Schlüssel auf Zeit sind es.</translation>
     </message>
     <message>
         <source>The sound device does not open in time.</source>
@@ -4193,6 +5101,11 @@
         <translation>Die Tonbibliothek PortAudio fehlt.</translation>
     </message>
     <message>
+        <source>The sound service of the system does not run or does not answer.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Der Tonserver des Systems läuft nicht oder antwortet nicht.</translation>
+    </message>
+    <message>
         <source>The speaker does not open in time.</source>
         <extracomment>audio/client.py</extracomment>
         <translation>Der Lautsprecher öffnet sich nicht rechtzeitig.</translation>
@@ -4206,6 +5119,11 @@
         <source>The speaker drowns your voice in the microphone. Turn it down, use a headset, or take turns.</source>
         <extracomment>app/soundcheck.py</extracomment>
         <translation>Der Lautsprecher übertönt Ihre Stimme im Mikrofon. Leiser stellen, ein Headset benutzen oder abwechseln.</translation>
+    </message>
+    <message>
+        <source>The speaker is {name}</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Der Lautsprecher ist {name}</translation>
     </message>
     <message>
         <source>The speaker reaches the microphone {n} dB louder than your voice. Turn the volume down, or use a headset.</source>
@@ -4278,9 +5196,19 @@
         <translation>Der Speicher {file} stammt von einem neueren NovaDesk.</translation>
     </message>
     <message>
+        <source>The system does not let NovaDesk start with the session.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das System lässt NovaDesk nicht bei der Anmeldung starten.</translation>
+    </message>
+    <message>
         <source>The system gives the speaker&apos;s own sound in place of a microphone. Connect the microphone, or choose another.</source>
         <extracomment>conversation/microphone.py</extracomment>
         <translation>Das System gibt statt eines Mikrofons den Ton des Lautsprechers. Das Mikrofon anschließen oder ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>The system has no keyring.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Das System hat keinen Schlüsselbund.</translation>
     </message>
     <message>
         <source>The system&apos;s certificates took too long to read.</source>
@@ -4298,6 +5226,11 @@
         <translation>Der Test wurde angehalten.</translation>
     </message>
     <message>
+        <source>The trouble is over</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Störung ist vorbei</translation>
+    </message>
+    <message>
         <source>The window that you work in gets this key, too: it will be typed there.</source>
         <extracomment>chord.py</extracomment>
         <translation>Das Fenster, in dem Sie arbeiten, bekommt diese Taste ebenfalls: Sie wird dort getippt.</translation>
@@ -4306,6 +5239,11 @@
         <source>There are no AWS credentials.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Es gibt keine AWS-Anmeldung.</translation>
+    </message>
+    <message>
+        <source>There are no AWS keys for the profile of the settings.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Für das Profil aus den Einstellungen gibt es keine AWS-Schlüssel.</translation>
     </message>
     <message>
         <source>There are no AWS keys on this computer.</source>
@@ -4344,7 +5282,7 @@
     </message>
     <message>
         <source>There is no display to open a window on.</source>
-        <extracomment>app/window.py</extracomment>
+        <extracomment>catalogue.py</extracomment>
         <translation>Es gibt keinen Bildschirm für ein Fenster.</translation>
     </message>
     <message>
@@ -4376,6 +5314,16 @@
         <source>There is no microphone: the sound system offers only what the speaker plays.</source>
         <extracomment>audio/route.py</extracomment>
         <translation>Es gibt kein Mikrofon: Das System bietet nur an, was der Lautsprecher spielt.</translation>
+    </message>
+    <message>
+        <source>There is no open microphone</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Kein Mikrofon ist offen</translation>
+    </message>
+    <message>
+        <source>There is no running NovaDesk to drive.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Kein NovaDesk läuft, das sich steuern ließe.</translation>
     </message>
     <message>
         <source>There is no session bus to ask the desktop for keys.</source>
@@ -4411,6 +5359,16 @@
         <source>There is no such turn here.</source>
         <extracomment>store/conversations.py</extracomment>
         <translation>Diesen Beitrag gibt es hier nicht.</translation>
+    </message>
+    <message>
+        <source>There is no way to the remote session store; conversations stay here.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Kein Weg zum entfernten Sitzungsspeicher; Gespräche bleiben hier.</translation>
+    </message>
+    <message>
+        <source>There is no way to the service: no network, or no such name.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Kein Weg zum Dienst: kein Netz, oder den Namen gibt es nicht.</translation>
     </message>
     <message>
         <source>There is nothing to back up yet.</source>
@@ -4518,6 +5476,11 @@
         <translation>Diese Version kennt noch kein Gateway.</translation>
     </message>
     <message>
+        <source>Time</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Zeit</translation>
+    </message>
+    <message>
         <source>Time of the last answer</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Dauer bis zur letzten Antwort</translation>
@@ -4568,6 +5531,11 @@
         <translation>Gleich noch einmal versuchen.</translation>
     </message>
     <message>
+        <source>Try again, or run `aws sso login` in a terminal to see why.</source>
+        <extracomment>app/signin.py</extracomment>
+        <translation>Noch einmal versuchen; `aws sso login` in einem Terminal zeigt den Grund.</translation>
+    </message>
+    <message>
         <source>Try again.</source>
         <extracomment>desktop/instance.py</extracomment>
         <translation>Noch einmal versuchen.</translation>
@@ -4579,13 +5547,23 @@
     </message>
     <message>
         <source>Try now</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>catalogue.py ui/error_bar.py</extracomment>
         <translation>Jetzt versuchen</translation>
+    </message>
+    <message>
+        <source>Try now starts it again.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>„Jetzt versuchen“ startet ihn wieder.</translation>
     </message>
     <message>
         <source>Try the talk keys</source>
         <extracomment>ui/setting_extras.py</extracomment>
         <translation>Sprechtasten ausprobieren</translation>
+    </message>
+    <message>
+        <source>Turn</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Beitrag</translation>
     </message>
     <message>
         <source>Type a message</source>
@@ -4626,6 +5604,11 @@
         <source>Unlock it and try again.</source>
         <extracomment>desktop/keychain.py store/registry.py</extracomment>
         <translation>Entsperren und noch einmal versuchen.</translation>
+    </message>
+    <message>
+        <source>Unlock it, then sync now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Entsperren, dann jetzt abgleichen.</translation>
     </message>
     <message>
         <source>Unmute</source>
@@ -4673,14 +5656,29 @@
         <translation>NovaDesk aktualisieren; die Datei ist unverändert.</translation>
     </message>
     <message>
+        <source>Use `novadesk talk`, which needs none, or set DISPLAY.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>`novadesk talk` benutzen, das keine braucht, oder DISPLAY setzen.</translation>
+    </message>
+    <message>
         <source>Use that one, end it, or give another --profile.</source>
         <extracomment>desktop/instance.py</extracomment>
         <translation>Jenes benutzen, es beenden oder ein anderes --profile angeben.</translation>
     </message>
     <message>
+        <source>Use the key in the window, or bind the command to a key of the desktop.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Die Taste im Fenster benutzen oder den Befehl im System auf eine Taste legen.</translation>
+    </message>
+    <message>
         <source>Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop&apos;s settings.</source>
         <extracomment>desktop/hotkeys/base.py</extracomment>
         <translation>Die Taste im Fenster oder den Sprechknopf benutzen oder `novadesk ctl talk toggle` im System auf eine Taste legen.</translation>
+    </message>
+    <message>
+        <source>Use the same version and the same account for both.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Für beide dieselbe Version und dasselbe Konto benutzen.</translation>
     </message>
     <message>
         <source>Version {version}
@@ -4699,6 +5697,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Version, settings, numbers and events, without secrets and without what was said</source>
         <extracomment>ui/diagnostics_view.py</extracomment>
         <translation>Version, Einstellungen, Zahlen und Ereignisse, ohne Geheimnisse und ohne Gesagtes</translation>
+    </message>
+    <message>
+        <source>Version, system, settings, numbers, warnings and the newest protocol events</source>
+        <extracomment>app/bundling.py</extracomment>
+        <translation>Version, System, Einstellungen, Zahlen, Warnungen und die neuesten Protokollereignisse</translation>
     </message>
     <message>
         <source>Voice</source>
@@ -4731,9 +5734,24 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Lautstärke {percent} ({louder}, {softer})</translation>
     </message>
     <message>
+        <source>Wait a moment; NovaDesk goes on trying.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Einen Moment warten; NovaDesk versucht es weiter.</translation>
+    </message>
+    <message>
         <source>Waiting for the desktop…</source>
         <extracomment>ui/key_test.py</extracomment>
         <translation>Warten auf das System …</translation>
+    </message>
+    <message>
+        <source>Waiting for your sign-in in the browser…</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Wartet auf Ihre Anmeldung im Browser …</translation>
+    </message>
+    <message>
+        <source>Waiting for your sign-in. If no browser has opened: {address}</source>
+        <extracomment>ui/remedies.py</extracomment>
+        <translation>Wartet auf Ihre Anmeldung. Falls sich kein Browser geöffnet hat: {address}</translation>
     </message>
     <message>
         <source>Wear a headset or lower the volume.</source>
@@ -4749,6 +5767,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Web page (.html)</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>Webseite (.html)</translation>
+    </message>
+    <message>
+        <source>What happened</source>
+        <extracomment>ui/event_log.py</extracomment>
+        <translation>Was geschah</translation>
+    </message>
+    <message>
+        <source>What the microphone hears is sent</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Was das Mikrofon hört, wird gesendet</translation>
     </message>
     <message>
         <source>What to do</source>
@@ -4791,9 +5819,24 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Wo möchten Sie sprechen?</translation>
     </message>
     <message>
+        <source>Where in the program a fault happened</source>
+        <extracomment>app/bundling.py</extracomment>
+        <translation>Wo im Programm ein Fehler auftrat</translation>
+    </message>
+    <message>
         <source>Windows</source>
         <extracomment>ui/key_names.py</extracomment>
         <translation>Windows</translation>
+    </message>
+    <message>
+        <source>Wire session</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Leitungssitzung</translation>
+    </message>
+    <message>
+        <source>Wire session {n} = invocation</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Leitungssitzung {n} = Invocation</translation>
     </message>
     <message>
         <source>With a &amp;star only</source>
@@ -4875,6 +5918,15 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <extracomment>store/agentfault.py</extracomment>
         <translation>Kein Zugang zum entfernten Sitzungsspeicher.</translation>
     </message>
+    <message numerus="yes">
+        <source>You said 1 character</source>
+        <comment>You said {n} characters</comment>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>
+            <numerusform>Sie sagten 1 Zeichen</numerusform>
+            <numerusform>Sie sagten {n} Zeichen</numerusform>
+        </translation>
+    </message>
     <message>
         <source>You take turns now: NovaDesk does not listen while it speaks.</source>
         <extracomment>conversation/talkover.py</extracomment>
@@ -4884,6 +5936,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Your AWS credentials have expired.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Die AWS-Anmeldung ist abgelaufen.</translation>
+    </message>
+    <message>
+        <source>Your conversations are saved. This report stays on this computer until you send it to somebody: it says where in the program it happened, and holds no word of a conversation, no key and no id.</source>
+        <extracomment>ui/crash_dialog.py</extracomment>
+        <translation>Ihre Gespräche sind gespeichert. Dieser Bericht bleibt auf diesem Computer, bis Sie ihn jemandem senden: Er sagt, wo im Programm es geschah, und enthält kein Wort eines Gesprächs, keinen Schlüssel und keine Kennung.</translation>
     </message>
     <message>
         <source>Your conversations will be here.</source>
@@ -4911,6 +5968,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>hat in {s} s geantwortet</translation>
     </message>
     <message>
+        <source>answers</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>antwortet</translation>
+    </message>
+    <message>
         <source>at each press, to begin and to end</source>
         <extracomment>ui/key_standing.py</extracomment>
         <translation>bei jedem Druck, zum Beginnen und Beenden</translation>
@@ -4921,9 +5983,29 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Ton</translation>
     </message>
     <message>
+        <source>being made</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>wird angelegt</translation>
+    </message>
+    <message>
+        <source>being opened</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>wird geöffnet</translation>
+    </message>
+    <message>
+        <source>being renewed</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wird erneuert</translation>
+    </message>
+    <message>
         <source>below</source>
         <extracomment>ui/states.py</extracomment>
         <translation>unten</translation>
+    </message>
+    <message>
+        <source>brings no voice</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>bringt keine Stimme</translation>
     </message>
     <message>
         <source>brisk speech</source>
@@ -4931,9 +6013,29 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>zügiges Sprechen</translation>
     </message>
     <message>
+        <source>carries the conversation</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>trägt das Gespräch</translation>
+    </message>
+    <message>
         <source>closed</source>
-        <extracomment>ui/details_view.py</extracomment>
+        <extracomment>ui/details_view.py ui/pipeline.py</extracomment>
         <translation>geschlossen</translation>
+    </message>
+    <message>
+        <source>closed for writing</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>zum Schreiben geschlossen</translation>
+    </message>
+    <message>
+        <source>closed, sends silence</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>geschlossen, sendet Stille</translation>
+    </message>
+    <message>
+        <source>connecting</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>verbindet</translation>
     </message>
     <message>
         <source>control</source>
@@ -4977,9 +6079,29 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>leer</translation>
     </message>
     <message>
+        <source>fair</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>mäßig</translation>
+    </message>
+    <message>
+        <source>fair connection</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>mäßige Verbindung</translation>
+    </message>
+    <message>
+        <source>for {s} s</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>seit {s} s</translation>
+    </message>
+    <message>
         <source>from the cloud</source>
         <extracomment>ui/history_model.py</extracomment>
         <translation>aus der Cloud</translation>
+    </message>
+    <message>
+        <source>good</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>gut</translation>
     </message>
     <message>
         <source>here</source>
@@ -4990,6 +6112,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>hide what was not spoken</source>
         <extracomment>ui/words.py</extracomment>
         <translation>nicht Gesprochenes verbergen</translation>
+    </message>
+    <message>
+        <source>in the keyring, not read in this run</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>im Schlüsselbund, in diesem Lauf nicht gelesen</translation>
     </message>
     <message>
         <source>in under 0.1 s</source>
@@ -5042,9 +6169,24 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Schlüsselbund</translation>
     </message>
     <message>
+        <source>keys good for {s} s</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Schlüssel noch {s} s gültig</translation>
+    </message>
+    <message>
+        <source>listens</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>hört zu</translation>
+    </message>
+    <message>
         <source>long pauses</source>
         <extracomment>ui/scenario_badge.py</extracomment>
         <translation>lange Pausen</translation>
+    </message>
+    <message>
+        <source>lost, connecting again</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>verloren, verbindet neu</translation>
     </message>
     <message>
         <source>medium pauses</source>
@@ -5055,6 +6197,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>muted</source>
         <extracomment>ui/states.py</extracomment>
         <translation>stumm</translation>
+    </message>
+    <message>
+        <source>muted, sends silence</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>stumm, sendet Stille</translation>
     </message>
     <message>
         <source>name, such as title</source>
@@ -5072,9 +6219,19 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>kein Mikrofon</translation>
     </message>
     <message>
+        <source>no network</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>kein Netz</translation>
+    </message>
+    <message>
         <source>no reason given</source>
         <extracomment>transport/trust.py</extracomment>
         <translation>ohne Angabe von Gründen</translation>
+    </message>
+    <message>
+        <source>no stored one is open</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>kein gespeichertes ist offen</translation>
     </message>
     <message>
         <source>none</source>
@@ -5082,9 +6239,29 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>keine</translation>
     </message>
     <message>
+        <source>none is open</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>keine ist offen</translation>
+    </message>
+    <message>
+        <source>none was made yet</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>noch keine angelegt</translation>
+    </message>
+    <message>
         <source>not confirmed by the service</source>
         <extracomment>ui/words.py</extracomment>
         <translation>vom Dienst nicht bestätigt</translation>
+    </message>
+    <message>
+        <source>not connected</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>nicht verbunden</translation>
+    </message>
+    <message>
+        <source>not measured yet</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>noch nicht gemessen</translation>
     </message>
     <message>
         <source>not saved yet</source>
@@ -5108,14 +6285,49 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>open</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>offen</translation>
+    </message>
+    <message>
+        <source>open</source>
         <comment>the conversation that is shown</comment>
         <extracomment>ui/history_model.py</extracomment>
         <translation>offen</translation>
     </message>
     <message>
+        <source>opening</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wird geöffnet</translation>
+    </message>
+    <message>
+        <source>plays</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>spielt</translation>
+    </message>
+    <message>
+        <source>poor</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>schlecht</translation>
+    </message>
+    <message>
+        <source>poor connection</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>schlechte Verbindung</translation>
+    </message>
+    <message>
         <source>push to talk shortcut hotkey mouse button f9 test try command Wayland portal</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Push-to-talk Kürzel Hotkey Maustaste F9 Test ausprobieren Befehl Wayland Portal</translation>
+    </message>
+    <message>
+        <source>ready to take over</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>bereit zu übernehmen</translation>
+    </message>
+    <message>
+        <source>silent</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>still</translation>
     </message>
     <message>
         <source>silent quiet text chat mute answers</source>
@@ -5126,6 +6338,41 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>slow speech</source>
         <extracomment>ui/scenario_badge.py</extracomment>
         <translation>langsames Sprechen</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>angehalten</translation>
+    </message>
+    <message>
+        <source>takes turns</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>nimmt Beiträge auf</translation>
+    </message>
+    <message>
+        <source>the service has it no more</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>der Dienst hat sie nicht mehr</translation>
+    </message>
+    <message>
+        <source>thinks</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>denkt nach</translation>
+    </message>
+    <message>
+        <source>waits for a tool</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wartet auf ein Werkzeug</translation>
+    </message>
+    <message>
+        <source>waits for you</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wartet auf Sie</translation>
+    </message>
+    <message>
+        <source>was interrupted</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wurde unterbrochen</translation>
     </message>
     <message numerus="yes">
         <source>{label} must not be empty.</source>
@@ -5732,6 +6979,15 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <extracomment>ui/states.py</extracomment>
         <translation>{state} (in {s} s)</translation>
     </message>
+    <message numerus="yes">
+        <source>{state}, 1 step</source>
+        <comment>{state}, {n} steps</comment>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>
+            <numerusform>{state}, 1 Schritt</numerusform>
+            <numerusform>{state}, {n} Schritte</numerusform>
+        </translation>
+    </message>
     <message>
         <source>{s} s</source>
         <extracomment>ui/answer_time.py</extracomment>
@@ -5816,6 +7072,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{what} deleted.</source>
         <extracomment>ui/history_actions.py</extracomment>
         <translation>{what} gelöscht.</translation>
+    </message>
+    <message>
+        <source>{what} is in the clipboard.</source>
+        <extracomment>ui/inspector.py</extracomment>
+        <translation>{what} ist in der Zwischenablage.</translation>
     </message>
     <message>
         <source>{what} written to {place}.</source>

@@ -121,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
     doctor.add_argument("--json", action="store_true")
     doctor.add_argument("--policy", action="store_true", help="print the IAM policy that Amazon Bedrock needs")
+    doctor.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="write a diagnostics bundle (ZIP), to be read first"
+    )
     doctor.set_defaults(run=_doctor)
 
     metrics = commands.add_parser("metrics", help="what the last 24 hours say about recovery, loading and sync")
@@ -135,11 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--json", action="store_true")
     devices.set_defaults(run=_devices)
 
-    engine = commands.add_parser("engine")
-    engine.set_defaults(run=_engine)
-    watch = commands.add_parser("soundwatch")
-    watch.set_defaults(run=_soundwatch)
+    _add_hidden(commands)
     return parser
+
+
+def _add_hidden(commands: Commands) -> None:
+    """Add what NovaDesk runs of itself as processes beside it."""
+    for name, run in {"engine": _engine, "soundwatch": _soundwatch, "windowcheck": _windowcheck}.items():
+        commands.add_parser(name).set_defaults(run=run)
 
 
 def _add_talk(commands: Commands) -> None:
@@ -238,12 +244,15 @@ def _window(parsed: argparse.Namespace) -> int:
 
     if raise_running(find_folders(profile=parsed.profile), hidden=parsed.hidden):
         return OK
-
     from novadesk.app.haste import hurry
 
-    hurry()
-    from novadesk.app.window import run_window
+    try:
+        hurry()
+        from novadesk.app.window import run_window
+    except ImportError as error:
+        from novadesk.app.windowcheck import no_window
 
+        raise no_window() from error
     return run_window(profile=parsed.profile, hidden=parsed.hidden)
 
 
@@ -297,13 +306,19 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     if parsed.policy:
         return print_policy(profile=parsed.profile)
-    return run_doctor(profile=parsed.profile, as_json=parsed.json)
+    return run_doctor(profile=parsed.profile, as_json=parsed.json, bundle=parsed.bundle)
 
 
 def _metrics(parsed: argparse.Namespace) -> int:
     from novadesk.app.metrics import run_metrics
 
     return run_metrics(profile=parsed.profile, as_json=parsed.json)
+
+
+def _windowcheck(_parsed: argparse.Namespace) -> int:
+    from novadesk.app.windowcheck import main as check_window
+
+    return check_window()
 
 
 def _engine(_parsed: argparse.Namespace) -> int:

@@ -51,6 +51,7 @@ class Reason(Enum):
     CREDENTIALS_EXPIRED = "credentials.expired"
     ACCESS_DENIED = "credentials.access_denied"
     BAD_SIGNATURE = "credentials.bad_signature"
+    SIGN_IN_FAILED = "credentials.sign_in_failed"
 
     SESSION_LIMIT = "service.session_limit"
     INPUT_SILENCE = "service.input_silence"
@@ -89,6 +90,7 @@ class Reason(Enum):
     NO_DISPLAY = "desktop.no_display"
     HOTKEY_UNAVAILABLE = "desktop.hotkey_unavailable"
     AUTOSTART_REFUSED = "desktop.autostart_refused"
+    NO_WINDOW = "desktop.no_window"
 
     @property
     def layer(self) -> Layer:

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,9 +32,9 @@ def examine(line: CommandLine, env: dict[str, str] | None = None) -> tuple[int, 
     assert report.keys() == {"ok", "findings"}
     assert result.code == (0 if report["ok"] else 1)
     for finding in report["findings"]:
-        assert finding.keys() == {"name", "ok", "needed", "what", "advice"}
+        assert finding.keys() == {"name", "ok", "needed", "what", "advice", "code"}
         assert finding["what"]
-        assert finding["ok"] or finding["advice"]
+        assert finding["ok"] or (finding["advice"] and finding["code"].startswith("ND-"))
     return result.code, {finding["name"]: finding for finding in report["findings"]}
 
 
@@ -151,6 +152,28 @@ def test_a_session_store_out_of_reach_is_a_note(line: CommandLine, tmp_path: Pat
             assert (code, findings[BEDROCK]["ok"]) == (0, True)
             assert (findings["sync"]["ok"], findings["sync"]["needed"]) == (False, False)
             assert words in findings["sync"]["what"]
+
+
+def test_without_the_window_s_library_there_is_still_a_doctor_and_a_sentence(line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['PySide6'] = None\n")
+    env = {"PYTHONPATH": str(tmp_path), "DISPLAY": "", "WAYLAND_DISPLAY": "", "QT_QPA_PLATFORM": ""}
+    line.settings("[backend]\nkind = 'gateway'\n")  # which needs no server to say no
+    code, findings = examine(line, env)
+    assert code == 1
+    assert (findings["window"]["ok"], findings["window"]["code"]) == (False, "ND-DESK-04")
+    assert findings["settings"]["ok"]
+    line.run(env=env).check_known("desktop", "does not load", "novadesk doctor")
+    people = line.run("doctor", "--bundle", tmp_path / "bundle.zip", env=env)
+    assert f"The bundle is {tmp_path / 'bundle.zip'}" in people.out
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        assert "window: BAD ND-DESK-04" in bundle.read("report.txt").decode()
+
+
+def test_a_display_that_is_none_is_found_and_said(line: CommandLine) -> None:
+    line.settings("[backend]\nkind = 'gateway'\n")
+    _, findings = examine(line, {"QT_QPA_PLATFORM": "", "DISPLAY": ":7777", "WAYLAND_DISPLAY": ""})
+    assert (findings["window"]["ok"], findings["window"]["code"]) == (False, "ND-DESK-01")
+    assert "DISPLAY" in findings["window"]["advice"]
 
 
 def test_no_display_for_the_window(line: CommandLine) -> None:

@@ -275,6 +275,9 @@ async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, fo
         core = rig.core
         assert core is not None
         before, settings = core.controller, core._settings
+        async with asyncio.timeout(SOON_S):
+            while not (noted := await core.happened()):
+                await asyncio.sleep(0.01)
         with pytest.raises(KnownError):
             await core.use(replace(settings, backend=replace(settings.backend, kind=BackendKind.GATEWAY)))
         assert core.controller is before, "settings that cannot be used end nothing"
@@ -284,6 +287,7 @@ async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, fo
         now = await rig.until(lambda now: now.model == "other" and bool(rig.calls))
         assert core.controller is not before
         assert [turn.text for turn in now.turns] == ["one", "two"]
+        assert (await core.happened())[: len(noted)] == noted, "the log of events outlives the settings"
         with pytest.raises(KnownError):
             other_core.acquire("another")
     other_core.acquire("another")

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,7 +44,9 @@ class Result:
         lines = self.err.splitlines()
         assert len(lines) == 1, self.err
         assert lines[0].startswith(f"novadesk: {layer}: "), self.err
-        assert len(lines[0].rstrip(".").split(". ")) >= 2, f"no next step: {self.err}"
+        sentence = re.fullmatch(r"(.*) \(ND-[A-Z]+-\d\d\)", lines[0])
+        assert sentence, f"no code: {self.err}"
+        assert len(sentence[1].rstrip(".").split(". ")) >= 2, f"no next step: {self.err}"
         for word in words:
             assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
 

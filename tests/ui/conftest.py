@@ -14,7 +14,16 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.chord import KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import AudioSettings, Settings, TalkSettings, VoiceSettings, WindowSettings
-from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode
+from novadesk.conversation.api import (
+    BundlePart,
+    Devices,
+    Happened,
+    Inspection,
+    Metric,
+    ScenarioList,
+    SoundTest,
+    TalkMode,
+)
 from novadesk.conversation.talkapi import KeyCount
 from novadesk.errors import KnownError, Reason
 from novadesk.models import (
@@ -131,6 +140,10 @@ class CannedRequests:
     pull_waits: asyncio.Event | None = None
     kept: list[Scenario] = field(default_factory=list)
     broken: tuple[str, ...] = ()
+    sign_in_waits: asyncio.Event | None = None
+    has_aws: bool = True
+    inspection: Inspection = field(default_factory=Inspection)
+    events_logged: list[Happened] = field(default_factory=list)
     figures: tuple[Metric, ...] = ()
     hears: tuple[SoundTest, ...] = ()
     counts: tuple[KeyCount, ...] = (KeyCount(),)
@@ -268,6 +281,19 @@ class CannedRequests:
             raise self.error
         self.kept = [one for one in self.kept if one.name != name]
 
+    async def sign_in(self, tell: Callable[[str], None]) -> bool:
+        self.asked.append(("sign_in",))
+        tell("https://sign.in/")
+        try:
+            if self.sign_in_waits is not None:
+                await self.sign_in_waits.wait()
+        except asyncio.CancelledError:
+            self.asked.append(("sign-in cancelled",))
+            raise
+        if self.error is not None:
+            raise self.error
+        return self.has_aws
+
     async def metrics(self) -> Sequence[Metric]:
         self.asked.append(("metrics",))
         if self.error is not None:
@@ -283,6 +309,29 @@ class CannedRequests:
         if self.error is not None:
             raise self.error
         return "NovaDesk report"
+
+    async def inspect(self) -> Inspection:
+        self.asked.append(("inspect",))
+        return self.inspection
+
+    async def happened(self, *, after: int = 0) -> Sequence[Happened]:
+        self.asked.append(("happened", after))
+        return [event for event in self.events_logged if event.number > after]
+
+    async def bundle(self, tell: Callable[[float], None]) -> Sequence[BundlePart]:
+        self.asked.append(("bundle",))
+        tell(0.5)
+        if self.error is not None:
+            raise self.error
+        return (
+            BundlePart(name="report.txt", about="The report", text="NovaDesk report"),
+            BundlePart(name="recording.jsonl", about="Events", text="{}"),
+        )
+
+    async def save_bundle(self, file: str, parts: Sequence[BundlePart]) -> None:
+        self.asked.append(("save_bundle", file, tuple(part.name for part in parts)))
+        if self.error is not None:
+            raise self.error
 
     async def devices(self) -> Devices:
         self.asked.append(("devices",))

@@ -37,7 +37,7 @@ def view(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> Diagnost
     requests.measured = (metric(0.18),)
     requests.passed = ["  -1.00 s  ready", "   0.00 s  1 ← completionStart"]
     QTest.keyClick(window, Qt.Key.Key_F12)
-    made = window.diagnostics
+    made = window.beside.diagnostics
     assert made is not None
     qtbot.waitUntil(lambda: made.events.toPlainText() != "")
     return made
@@ -68,13 +68,13 @@ def test_the_sound_s_figures_come_with_the_devices_and_go_with_them(
 
 def test_a_second_f12_brings_the_same_window(view: DiagnosticsView, window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key.Key_F12)
-    assert window.diagnostics is view
+    assert window.beside.diagnostics is view
 
 
 def test_the_details_lead_there(window: MainWindow, qtbot: QtBot) -> None:
     window.toggle_details()
     qtbot.mouseClick(window.details.diagnostics, Qt.MouseButton.LeftButton)
-    assert window.diagnostics is not None
+    assert window.beside.diagnostics is not None
 
 
 def test_the_conversation_can_go_on_beside_it(view: DiagnosticsView) -> None:
@@ -106,7 +106,7 @@ def test_it_asks_again_while_it_is_open_and_not_afterwards(
     qtbot.waitUntil(lambda: ("metrics",) in requests.asked, timeout=5 * REFRESH_MS)
     view.close()
     drain()
-    assert window.diagnostics is None
+    assert window.beside.diagnostics is None
     requests.asked.clear()
     qtbot.wait(REFRESH_MS + 300)
     assert not [asked for asked in requests.asked if asked[0] in ("metrics", "events")]
@@ -177,17 +177,17 @@ def test_numbers_that_cannot_be_read_are_said_until_they_can(
 def test_escape_and_close_end_it(view: DiagnosticsView, window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(view, Qt.Key.Key_Escape)
     drain()
-    assert window.diagnostics is None
-    window.show_diagnostics()
-    again = window.diagnostics
+    assert window.beside.diagnostics is None
+    window.beside.show_diagnostics()
+    again = window.beside.diagnostics
     assert again is not None
     (box,) = again.findChildren(QDialogButtonBox)
     qtbot.mouseClick(box.button(QDialogButtonBox.StandardButton.Close), Qt.MouseButton.LeftButton)
     drain()
-    assert window.diagnostics is None
+    assert window.beside.diagnostics is None
 
 
 def test_the_end_of_the_window_is_its_end(view: DiagnosticsView, window: MainWindow) -> None:
     window.finish()
     drain()
-    assert window.diagnostics is None
+    assert window.beside.diagnostics is None

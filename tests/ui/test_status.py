@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.conversation.api import Connection, ErrorNote, MicrophoneState, Phase, Quality, Snapshot, TalkMode
 from novadesk.models import SyncState
-from novadesk.ui import conversation_view, header, session_panel
+from novadesk.ui import conversation_view, error_bar, header
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.states import empty_hint, empty_title, hint, state_line, state_words
 from novadesk.ui.words import sync_line
@@ -32,7 +32,7 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def announce(_widget: QWidget, text: str, *, urgent: bool = False) -> None:
         told.append(f"! {text}" if urgent else text)
 
-    for module in (conversation_view, header, session_panel):
+    for module in (conversation_view, error_bar, header):
         monkeypatch.setattr(module, "announce", announce)
     return told
 
@@ -112,6 +112,26 @@ def test_reconnecting_offers_try_now_whatever_the_error(
     assert intents.take() == [("try_now",)]
     window.show_snapshot(Snapshot(phase=Phase.READY, error=LOST))
     assert not retry.isVisible()
+
+
+# --- the connection ---
+
+
+def test_the_connection_is_said_in_words_and_above_the_conversation_only_when_it_is_not_good(
+    window: MainWindow,
+) -> None:
+    window.toggle_details()
+    seen = {}
+    for quality in Quality:
+        connection = Connection(quality=quality, why="Sound is late")
+        window.show_snapshot(Snapshot(phase=Phase.READY, backend_name="Amazon Bedrock", connection=connection))
+        seen[quality] = (window.details.value("connection"), window.header.backend.whole)
+    assert seen == {
+        Quality.UNKNOWN: ("not measured yet", "· Amazon Bedrock"),
+        Quality.GOOD: ("good", "· Amazon Bedrock"),
+        Quality.FAIR: ("fair. Sound is late.", "· Amazon Bedrock · fair connection"),
+        Quality.POOR: ("poor. Sound is late.", "· Amazon Bedrock · poor connection"),
+    }
 
 
 # --- saved and synced ---

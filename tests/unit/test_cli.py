@@ -34,7 +34,7 @@ KNOWN = KnownError(Reason.NO_SPEAKER, "There is\nno speaker.", "Plug one in.")
 def test_a_known_error_is_one_sentence(ends_with: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(KNOWN) == 2
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "novadesk: audio: There is no speaker. Plug one in.\n")
+    assert (out, err) == ("", "novadesk: audio: There is no speaker. Plug one in. (ND-SOUND-02)\n")
 
 
 def test_with_json_it_is_a_line_too(ends_with: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +43,7 @@ def test_with_json_it_is_a_line_too(ends_with: Callable[..., int], capsys: pytes
     assert len(err.splitlines()) == 1
     assert json.loads(out) == {
         "type": "error",
+        "code": "ND-SOUND-02",
         "layer": "audio",
         "reason": "audio.no_speaker",
         "what": "There is\nno speaker.",

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,13 +12,14 @@ from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.control import ControlHandler
 from novadesk.app.diagnosis import Diagnosis
+from novadesk.app.insight import Insight
 from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.app.remotecopy import FreshArchive, RemoteCopy
 from novadesk.app.scenarioshelf import ScenarioShelf
 from novadesk.app.shelf import OpenShelf
-from novadesk.app.soundtest import sound_figures, try_sound
+from novadesk.app.soundtest import try_sound
 from novadesk.app.talkkey import TalkKey, rules_of
 from novadesk.app.talkpress import TalkPress
 from novadesk.app.upkeep import Upkeep
@@ -27,6 +28,7 @@ from novadesk.chord import Action
 from novadesk.config import AudioSettings, Settings, TalkSettings
 from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
+from novadesk.conversation.eventlog import EventLog
 from novadesk.conversation.ports import Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.talkapi import KeyCount
@@ -36,7 +38,6 @@ from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.desktop.instance import ControlServer, CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
-from novadesk.diagnostics.metrics import Metric
 from novadesk.errors import KnownError, Layer
 from novadesk.models import check_handle
 from novadesk.paths import Folders
@@ -77,7 +78,7 @@ class Start:
     keychain: Keychain | None = None
 
 
-class Core(OpenShelf, ScenarioShelf):
+class Core(OpenShelf, ScenarioShelf, Insight):
     """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
 
     Args:
@@ -107,10 +108,10 @@ class Core(OpenShelf, ScenarioShelf):
         self._changing: asyncio.Task[None] | None = None
         self._clock = SystemClock()
         self._snapshot: Snapshot | None = None
+        self._happened = EventLog()  # of every build: its numbers must go on growing
         self._engine: EngineSound | None = None
         self._upkeep: Upkeep
         self.talk: TalkPress
-        self.diagnosis: Diagnosis
 
     async def start(self, start: Start) -> None:
         """Build everything and begin.
@@ -198,7 +199,7 @@ class Core(OpenShelf, ScenarioShelf):
         """Take the folder for this core, open its store, and begin to look after it."""
         folders, stack = self._folders, self._stack
         self._lock.acquire(role)
-        database = Database(folders.database)
+        database = self._database = Database(folders.database)
         await database.open()
         stack.push_async_callback(database.close)
         self._archive = Conversations(database)
@@ -226,7 +227,7 @@ class Core(OpenShelf, ScenarioShelf):
         return database
 
     def _make_remote_copy(self, database: Database, practice: PracticeServer, keychain: Keychain | None) -> RemoteCopy:
-        registry = Registry(database, keychain or Keychain(self._folders.keyring_service))
+        registry = self._registry = Registry(database, keychain or Keychain(self._folders.keyring_service))
         self._upkeep = Upkeep(self, database, registry, self._folders.cache)
         return RemoteCopy(
             settings=self._settings,
@@ -321,28 +322,11 @@ class Core(OpenShelf, ScenarioShelf):
         """Let no key do anything until this is cancelled."""
         await self.talk.ignore_keys()
 
-    async def sound_figures(self) -> Sequence[Metric]:
-        """Return how the sound has done since the devices were opened; nothing while they are closed."""
-        if self._engine is None:
-            return ()
-        return sound_figures(self._engine.statistics(), self.controller.promptness)
-
-    async def metrics(self) -> Sequence[Metric]:
-        """Return what the last 24 hours say about the program's promises."""
-        return await self.diagnosis.metrics()
-
-    async def events(self, *, newest: int = 200) -> Sequence[str]:
-        """Return the newest protocol events in words, oldest first; what was said is not in them."""
-        return self.diagnosis.recorder.story(newest)
-
-    async def report(self) -> str:
-        """Return a report about the present state that can be sent to others."""
-        return await self.diagnosis.report()
-
     def _show(self, snapshot: Snapshot) -> None:
         self._remote_copy.see(snapshot)
         self._snapshot = snapshot
         self.diagnosis.see(snapshot)
+        self._happened.see(snapshot, self._clock.unix_ms())
         self.talk.see(snapshot)
         self._publish(snapshot)
 

@@ -5,22 +5,21 @@ import contextlib
 import errno
 import logging
 import os
-import platform
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
-import novadesk
+from novadesk.app.bundling import crash_parts, recording_part, report_part
+from novadesk.app.facts import log_tail, program
 from novadesk.app.metrics import Ledger
 from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.ports import Clock
+from novadesk.diagnostics.bundle import BundlePart
 from novadesk.diagnostics.loopwatch import CORE_STALL_S, LoopWatch
 from novadesk.diagnostics.metrics import Measure, Metric
 from novadesk.diagnostics.recorder import Recorder
-from novadesk.diagnostics.report import Facts, make_report
+from novadesk.diagnostics.report import Facts
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import Folders
 from novadesk.store.database import Database
@@ -32,9 +31,6 @@ REPORT_EVENTS = 400
 KEPT_REPORTS = 10
 BETWEEN_BUGS_S = 60.0
 """Least time between two reports that nobody asked for."""
-
-_LOG_BYTES = 256_000
-_PARTS = ("PySide6-Essentials", "sounddevice", "numpy", "boto3", "keyring", "aws-sdk-bedrock-runtime")
 
 
 class Diagnosis:
@@ -115,27 +111,39 @@ class Diagnosis:
 
     async def report(self) -> str:
         """Return the report about the present state, to be sent to others."""
+        facts = await self._facts()
+        return await asyncio.to_thread(lambda: report_part(facts()).text)
+
+    async def bundle(self, tell: Callable[[float], None]) -> tuple[BundlePart, ...]:
+        """Return what the diagnostics bundle would hold now; `tell` takes the share that is done, 0 to 1."""
+        tell(0.0)
+        facts, dump = await self._facts(), self.recorder.dump()
+        tell(0.2)
+        parts = [await asyncio.to_thread(lambda: report_part(facts()))]
+        tell(0.6)
+        parts.append(await asyncio.to_thread(recording_part, dump))
+        tell(0.8)
+        parts += await asyncio.to_thread(crash_parts, self._folders.state / "reports")
+        tell(1.0)
+        return tuple(parts)
+
+    async def _facts(self) -> Callable[[], Facts]:
+        """Return what makes the facts; it reads files, on another thread."""
         try:
             metrics = await self.metrics()
         except KnownError:
             metrics = ()
         state, events = _state(self._snapshot()), self.recorder.lines(REPORT_EVENTS)
         made_at = datetime.fromtimestamp(self._clock.unix_ms() / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-        def make() -> str:
-            return make_report(
-                Facts(
-                    made_at=made_at,
-                    program=_program(),
-                    state=state,
-                    settings=self._settings,
-                    metrics=metrics,
-                    log=_log_tail(self._folders.log_file),
-                    events=events,
-                )
-            )
-
-        return await asyncio.to_thread(make)
+        return lambda: Facts(
+            made_at=made_at,
+            program=program(),
+            state=state,
+            settings=self._settings,
+            metrics=metrics,
+            log=log_tail(self._folders.log_file),
+            events=events,
+        )
 
     async def save(self) -> tuple[Path, Path]:
         """Write report and recording into the state folder, mode 0600; return the two files.
@@ -199,29 +207,6 @@ def _state(snapshot: Snapshot | None) -> list[tuple[str, str]]:
         ("turns carried over", str(snapshot.recovered_turns)),
         ("turns waiting for the session store", str(snapshot.pending_sync)),
     ]
-
-
-def _program() -> list[tuple[str, str]]:
-    found = [
-        ("version", novadesk.__version__),
-        ("system", f"{platform.system()} {platform.release()}"),
-        ("machine", f"{platform.machine()}, {os.cpu_count()} processors"),
-        ("Python", platform.python_version()),
-        ("SQLite", sqlite3.sqlite_version),
-    ]
-    for part in _PARTS:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found.append((part, metadata.version(part)))
-    return found
-
-
-def _log_tail(file: Path) -> list[str]:
-    try:
-        with file.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOG_BYTES))
-            return stream.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
 
 
 def _write_all(folder: Path, texts: dict[Path, str]) -> None:

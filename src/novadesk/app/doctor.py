@@ -2,22 +2,29 @@
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from novadesk import permission
 from novadesk.app.access import try_parts, try_store, try_voice
 from novadesk.app.backend import make_practice
+from novadesk.app.bundling import crash_parts, report_part, save_bundle
 from novadesk.app.command import own_command
 from novadesk.app.doctor_keys import examine_talk_key
+from novadesk.app.facts import log_tail, program
 from novadesk.app.output import put, put_note
+from novadesk.app.windowcheck import check_window
 from novadesk.audio.client import EngineSound
+from novadesk.catalogue import entry_of
 from novadesk.config import Settings
 from novadesk.conversation.view import BACKEND_NAMES
 from novadesk.desktop.keychain import Keychain
+from novadesk.diagnostics.bundle import BundlePart
+from novadesk.diagnostics.crash import CrashFiles
+from novadesk.diagnostics.report import Facts
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
@@ -35,22 +42,38 @@ class Finding:
     needed: bool
     what: str
     advice: str = ""
+    code: str = ""
 
 
 class _Check(Protocol):
     async def __call__(self, name: str, work: Callable[[], Awaitable[str]], *, needed: bool) -> None: ...
 
 
-def run_doctor(*, profile: str, as_json: bool) -> int:
-    """Run every check and print the findings; return 0 when all that the chosen backend needs works, else 1."""
-    findings = asyncio.run(_examine(find_folders(profile=profile)))
+def run_doctor(*, profile: str, as_json: bool, bundle: Path | None = None) -> int:
+    """Run every check and print the findings; return 0 when all that the chosen backend needs works, else 1.
+
+    Args:
+        profile: of the settings.
+        as_json: print data.
+        bundle: write a diagnostics bundle there too; nobody has read what is in it, so it says that it should be.
+
+    Raises:
+        KnownError: the bundle cannot be written; the findings were printed.
+    """
+    folders = find_folders(profile=profile)
+    findings = asyncio.run(_examine(folders))
     healthy = all(finding.ok for finding in findings if finding.needed)
     if as_json:
         put(json.dumps({"ok": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
         for finding in findings:
             mark = "ok" if finding.ok else ("BAD" if finding.needed else "note")
-            put(f"{mark:>4}  {finding.name}: {finding.what} {finding.advice}".rstrip())
+            code = f"({finding.code})" if finding.code else ""
+            put(" ".join(filter(None, (f"{mark:>4}  {finding.name}: {finding.what}", finding.advice, code))))
+    if bundle is not None:
+        save_bundle(bundle, _parts(folders, findings))
+        if not as_json:
+            put(f"The bundle is {bundle}. Read it before you hand it on.")
     return 0 if healthy else 1
 
 
@@ -62,6 +85,24 @@ def print_policy(*, profile: str) -> int:
     return 0
 
 
+def _parts(folders: Folders, findings: list[Finding]) -> list[BundlePart]:
+    try:
+        settings = load_settings(folders.settings_file)
+    except (KnownError, OSError):
+        settings = Settings()
+    facts = Facts(
+        made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        program=program(),
+        state=[
+            (finding.name, f"{'ok' if finding.ok else 'BAD'} {finding.code} {finding.what}") for finding in findings
+        ],
+        settings=settings,
+        metrics=(),
+        log=log_tail(folders.log_file),
+    )
+    return [report_part(facts), *crash_parts(folders.state / "reports")]
+
+
 async def _examine(folders: Folders) -> list[Finding]:
     findings: list[Finding] = []
     settings: Settings | None = None
@@ -70,10 +111,13 @@ async def _examine(folders: Folders) -> list[Finding]:
         try:
             findings.append(Finding(name=name, ok=True, needed=needed, what=await work()))
         except KnownError as error:
-            findings.append(Finding(name=name, ok=False, needed=needed, what=error.what, advice=error.advice))
+            code = entry_of(error.reason).code
+            found = Finding(name=name, ok=False, needed=needed, what=error.what, advice=error.advice, code=code)
+            findings.append(found)
         except OSError as error:
             what = f"{error.filename or 'A file'} cannot be used ({error.strerror})."
-            findings.append(Finding(name=name, ok=False, needed=needed, what=what, advice="Make it writable for you."))
+            advice, code = "Make it writable for you.", entry_of(Reason.STORE_LOCKED).code
+            findings.append(Finding(name=name, ok=False, needed=needed, what=what, advice=advice, code=code))
 
     async def read_settings() -> str:
         nonlocal settings
@@ -81,14 +125,20 @@ async def _examine(folders: Folders) -> list[Finding]:
         settings = load_settings(folders.settings_file)
         return str(folders.settings_file) if folders.settings_file.exists() else "defaults, no file"
 
-    await check("settings", read_settings, needed=True)
-    await check("store", lambda: _store(folders), needed=True)
-    if settings is not None:  # without them it is not known what to connect to
-        await _examine_backend(settings, folders, check)
-    await check("sound", lambda: _sound(settings or Settings()), needed=False)
-    await check("keyring", lambda: _keyring(folders), needed=False)
-    await check("display", _display, needed=False)
-    await check("talk key", lambda: examine_talk_key((settings or Settings()).talk), needed=False)
+    window = asyncio.create_task(check_window(), name="window-check")  # beside the rest: it starts a process
+    try:
+        await check("settings", read_settings, needed=True)
+        await check("store", lambda: _store(folders), needed=True)
+        if settings is not None:  # without them it is not known what to connect to
+            await _examine_backend(settings, folders, check)
+        await check("sound", lambda: _sound(settings or Settings()), needed=False)
+        await check("keyring", lambda: _keyring(folders), needed=False)
+        await check("window", lambda: window, needed=False)
+        await check("talk key", lambda: examine_talk_key((settings or Settings()).talk), needed=False)
+        await check("crashes", lambda: _crashes(folders), needed=False)
+    finally:
+        window.cancel()
+        await asyncio.gather(window, return_exceptions=True)
     return findings
 
 
@@ -130,8 +180,8 @@ async def _keyring(folders: Folders) -> str:
     return "reachable and unlocked"
 
 
-async def _display() -> str:
-    needs_display = sys.platform.startswith("linux")
-    if needs_display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise KnownError(Reason.NO_DISPLAY, "There is no display.", "`novadesk talk` works without one.")
-    return "present"
+async def _crashes(folders: Folders) -> str:
+    files = CrashFiles(folders.state / "reports")
+    if unseen := files.unseen():
+        return f"NovaDesk met a fault; the report is {unseen[-1]}"
+    return f"the newest report is {files.newest(1)[0]}" if files.newest(1) else "none"

@@ -32,12 +32,15 @@ def put_row(**fields: object) -> None:
 
 
 def put_error(error: KnownError, *, as_json: bool) -> None:
-    """Print an error as one sentence that names the layer, and with `as_json` also as a line of data; see `put`."""
-    layer = error.layer.value
-    sentence = " ".join(f"novadesk: {layer}: {error.what} {error.advice}".split())
+    """Print an error as one sentence with layer and code, and with `as_json` also as a line of data; see `put`."""
+    from novadesk.catalogue import entry_of
+
+    layer, code = error.layer.value, entry_of(error.reason).code
+    sentence = " ".join(f"novadesk: {layer}: {error.what} {error.advice} ({code})".split())
     print(sentence, file=sys.stderr)
     if as_json:
-        put_row(type="error", layer=layer, reason=error.reason.value, what=error.what, advice=error.advice)
+        reason = error.reason.value
+        put_row(type="error", code=code, layer=layer, reason=reason, what=error.what, advice=error.advice)
 
 
 def put_note(layer: Layer, words: str) -> None:

@@ -18,18 +18,22 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from novadesk.app.corethread import CoreThread
+from novadesk.app.crash import CrashKeeper
+from novadesk.app.crashscreen import CrashScreen, start_again
 from novadesk.app.firstpaint import first_paint
 from novadesk.app.haste import settle
 from novadesk.app.heap import settled_heap
 from novadesk.app.later import Later, Questions, Wishes
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
+from novadesk.app.windowcheck import need_display
 from novadesk.chord import parse_bindings
 from novadesk.config import Settings
 from novadesk.conversation import api
 from novadesk.conversation.api import Intents, Requests
 from novadesk.daemon import DaemonCall
 from novadesk.desktop.instance import CoreLock
+from novadesk.diagnostics.crash import of_exception
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
 from novadesk.errors import KnownError, Reason
 from novadesk.logs import start_logs, stop_logs
@@ -62,17 +66,20 @@ def run_window(*, profile: str, hidden: bool = False) -> int:
     Raises:
         KnownError: no display, a broken settings file, another core on the same folder.
     """
-    _need_display()
+    need_display()
     application = QApplication(sys.argv[:1])
     application.setApplicationName("NovaDesk")
     application.setDesktopFileName("novadesk")
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
-        return int(loop.run_until_complete(_open(profile, hidden=hidden)))
+        again = bool(loop.run_until_complete(_open(profile, hidden=hidden)))
+    if again:
+        start_again(profile)
+    return 0
 
 
-async def _open(profile: str, *, hidden: bool) -> int:
-    """Run the window; say what stands in its way in a box, and to the caller."""
+async def _open(profile: str, *, hidden: bool) -> bool:
+    """Run the window; say what stands in its way in a box, and to the caller. Return whether to start it again."""
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,14 +93,23 @@ async def _open(profile: str, *, hidden: bool) -> int:
         use_language(opened.settings.window.language)
         scheme = Scheme[opened.settings.window.scheme.name]
         logs = start_logs(folders.log_file)
+        crashes = CrashKeeper(folders, opened.settings)
+        crashes.start()
+        crashes.watch(loop, "main thread")
         try:
             with settled_heap(loop):
-                return await _Desktop(opened, folders, scheme, leaving, hidden, loop).run()
+                return await _Desktop(opened, folders, scheme, leaving, hidden, loop, crashes).run()
+        except KnownError:
+            raise
+        except Exception as bug:
+            crashes.take("main thread", of_exception(bug))
+            raise
         finally:
+            crashes.stop()
             stop_logs(logs)
     except KnownError as error:
         if error.reason is Reason.ALREADY_RUNNING and await _raise_soon(folders, hidden=hidden):
-            return 0
+            return False
         await _tell(error, scheme, leaving)
         raise
 
@@ -116,12 +132,15 @@ class _Desktop:
     leaving: asyncio.Event
     hidden: bool
     loop: asyncio.AbstractEventLoop
+    crashes: CrashKeeper
 
-    async def run(self) -> int:
+    async def run(self) -> bool:
+        """Return whether the person wants it to start again."""
         lock = CoreLock(self.folders.core_lock)
         lock.acquire("window")  # before anything is shown that would have to go again
         thread = CoreThread()
         core_loop = thread.start()
+        self.crashes.watch(core_loop, "core thread")
         bridge, later = Bridge(core_loop), Later[_Hall](core_loop)
 
         def tell(words: str) -> None:
@@ -147,7 +166,7 @@ class _Desktop:
             if self.opened.note:
                 tell(self.opened.note)
             watch.start()
-            await self.leaving.wait()
+            again = await self._until_left(window)
         finally:
             watch.stop()
             shown.clear()
@@ -160,7 +179,15 @@ class _Desktop:
             bridge.close()
             thread.stop()
             lock.release()
-        return 0
+        return again
+
+    async def _until_left(self, window: MainWindow) -> bool:
+        """Show the faults of last time and of this run meanwhile; return whether the person wants a new start."""
+        screen = CrashScreen(self.crashes, self.loop, window.theme, self.leaving.set)
+        screen.open(window)
+        await self.leaving.wait()
+        screen.close()
+        return screen.restart
 
     def _make_window(
         self, bridge: Bridge, later: Later[_Hall], intents: Intents, keeper: SettingsKeeper, *, first: bool
@@ -170,7 +197,7 @@ class _Desktop:
             intents,
             cast(Requests, Questions(later, lambda hall: hall.core)),
             self.opened.settings,
-            partial(_keep, keeper),
+            partial(_keep, keeper, self.crashes),
             scheme=self.scheme,
             steps=cast("FirstStepsAnswers", Questions(later, lambda hall: hall.steps)),
             first=first,
@@ -210,10 +237,11 @@ def _make_intents(core_loop: asyncio.AbstractEventLoop, later: Later[_Hall]) -> 
     return ThreadsafeIntents(core_loop, lambda: wishes, lambda: talking)
 
 
-def _keep(keeper: SettingsKeeper, settings: Settings) -> None:
-    """Have settings written; a key that nobody can press is refused here, and not at the next start."""
+def _keep(keeper: SettingsKeeper, crashes: CrashKeeper, settings: Settings) -> None:
+    """Have settings written, and named in crash reports; a key that nobody can press is refused here, not at start."""
     parse_bindings(settings.talk.key, settings.talk.mute_key)
     keeper.keep(settings)
+    crashes.use(settings)
 
 
 async def _raise_soon(folders: Folders, *, hidden: bool) -> bool:
@@ -247,15 +275,3 @@ async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> No
     box.show()
     await leaving.wait()
     box.hide()
-
-
-def _need_display() -> None:
-    chosen = os.environ.get("QT_QPA_PLATFORM")
-    if sys.platform.startswith("linux") and not (
-        chosen or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        raise KnownError(
-            Reason.NO_DISPLAY,
-            "There is no display to open a window on.",
-            "Run `novadesk talk --in question.wav --out answer.wav` instead, or set DISPLAY.",
-        )

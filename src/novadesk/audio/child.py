@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from novadesk.audio.framing import HEADER, FramingError, decode_report, encode, payload_bytes
 from novadesk.audio.wire import Command, Report, Trying
+from novadesk.diagnostics.crash import of_dump
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
 
@@ -24,6 +25,7 @@ OPEN_S = 3.0
 _SLICE_S = 0.5
 _END_S = 0.8
 _STDERR_BYTES = 4096
+_LAST_WORDS_BYTES = 32_768
 # Of numpy, and of the speech model: its four threads wait for each other 165 times for 32 ms of sound (measured), which
 # takes five times as long as one thread alone.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
@@ -46,6 +48,7 @@ class Child:
         self._stdout = process.stdout
         self._header: bytes | None = None
         self.trying = Trying()
+        self._told_to_end = False
         self._listening = asyncio.create_task(self._log_stderr(process.stderr), name="engine-stderr")
 
     @classmethod
@@ -119,6 +122,7 @@ class Child:
         ending.result()
 
     async def _end(self) -> None:
+        self._told_to_end = not self._stdout.at_eof()
         self._stdin.close()
         draining = asyncio.create_task(self._drain(), name="engine-drain")
         try:
@@ -132,6 +136,7 @@ class Child:
         finally:
             if self._process.returncode is None:
                 self.kill()
+            await asyncio.wait({self._listening}, timeout=_END_S)  # its last words may tell why
             for task in (draining, self._listening):
                 task.cancel()
             await asyncio.gather(draining, self._listening, return_exceptions=True)
@@ -154,9 +159,14 @@ class Child:
             pass
 
     async def _log_stderr(self, stream: asyncio.StreamReader) -> None:
+        """Log what the process writes. A crash that it ends with by itself is a fault of ours, reported as one."""
+        last = b""
         while text := await stream.read(_STDERR_BYTES):
+            last = (last + text)[-_LAST_WORDS_BYTES:]
             for line in text.decode("utf-8", "replace").splitlines():
                 _LOG.debug("engine: %s", line)
+        if not self._told_to_end and (lines := of_dump(last.decode("utf-8", "replace"))):
+            _LOG.error("the audio process has crashed", extra={"crash": lines})
 
 
 def engine_died(what: Text) -> KnownError:

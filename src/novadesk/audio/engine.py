@@ -5,6 +5,7 @@ A stuck driver or a busy interpreter in the app cannot reach across; ending this
 
 import contextlib
 import enum
+import faulthandler
 import gc
 import os
 import queue
@@ -42,6 +43,7 @@ def main() -> int:
     reports = os.dup(1)
     os.set_inheritable(reports, False)
     os.dup2(2, 1)
+    faulthandler.enable(2)  # its dump on standard error reaches the app, which reports it
     if sys.platform == "win32":
         import msvcrt
 

@@ -3,7 +3,7 @@
 A `Snapshot` is frozen and complete: window, tray, `novadesk ctl status` and diagnostics draw the same one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -11,7 +11,17 @@ from typing import Protocol
 from novadesk.chord import KeyDown, KeyUp, OtherDown
 from novadesk.config import AudioSettings, EchoSetting, PressSetting, Settings, VoiceSettings
 from novadesk.conversation.historyapi import HistoryRequests
+from novadesk.conversation.inspection import NOT_MEASURED, InsightRequests
+from novadesk.conversation.inspection import Carries as Carries
+from novadesk.conversation.inspection import Connection as Connection
+from novadesk.conversation.inspection import EventKind as EventKind
+from novadesk.conversation.inspection import Happened as Happened
+from novadesk.conversation.inspection import Inspection as Inspection
+from novadesk.conversation.inspection import Quality as Quality
+from novadesk.conversation.inspection import RemoteFacts as RemoteFacts
+from novadesk.conversation.inspection import WireFacts as WireFacts
 from novadesk.conversation.talkapi import TalkRequests
+from novadesk.diagnostics.bundle import BundlePart as BundlePart
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, InputTrouble, Role, Turn
@@ -120,6 +130,7 @@ class Snapshot:
             not on disk are `LOCAL`.
         live: text in the making, the user's first.
         notices: passing lines such as "Back after 4 s. 12 turns carried over.", oldest first, at most 8.
+        connection: how good the live connection is.
         answer_s: seconds from the end of the user's speech to the first played sample of the last answer.
         answer_delay: what that time was made of.
         input_note: what is wrong with the microphone's sound and what helps, or empty.
@@ -182,6 +193,7 @@ class Snapshot:
     mute_hotkeys: tuple[str, ...] = ()
     hotkey_note: str = ""
     notices: tuple[str, ...] = ()
+    connection: Connection = NOT_MEASURED
     answer_s: float | None = None
     answer_delay: AnswerDelay | None = None
     input_note: str = ""
@@ -322,7 +334,7 @@ class ScenarioList:
     broken: tuple[str, ...] = ()
 
 
-class Requests(HistoryRequests, TalkRequests, Protocol):
+class Requests(HistoryRequests, InsightRequests, TalkRequests, Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
 
     async def devices(self) -> Devices:
@@ -350,10 +362,6 @@ class Requests(HistoryRequests, TalkRequests, Protocol):
         """
         ...
 
-    async def sound_figures(self) -> Sequence[Metric]:
-        """Return how the sound has done since the devices were opened; nothing while they are closed."""
-        ...
-
     async def pull(self, handle: str | None = None) -> int:
         """Read what other machines wrote to a conversation, or (None) find their conversations and read them all.
 
@@ -374,18 +382,6 @@ class Requests(HistoryRequests, TalkRequests, Protocol):
 
     async def remove_scenario(self, name: str) -> None:
         """Remove one of the person's own; a built-in one that it hid is there again."""
-        ...
-
-    async def metrics(self) -> Sequence[Metric]:
-        """Return what the last 24 hours say about the program's promises."""
-        ...
-
-    async def events(self, *, newest: int = 200) -> Sequence[str]:
-        """Return the newest protocol events in words, oldest first; what was said is not in them."""
-        ...
-
-    async def report(self) -> str:
-        """Return a report about the present state that can be sent to others."""
         ...
 
 

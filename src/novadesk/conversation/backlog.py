@@ -81,6 +81,11 @@ class Backlog:
         self._entries.append(entry)
         self._note()
 
+    def try_now(self) -> None:
+        """Wait no longer after a refusal."""
+        if self.refusal is not None:
+            self._hurry.set()
+
     def start(self) -> None:
         """Begin to write."""
         self._writer = asyncio.create_task(self._write_all(), name="record-writer")

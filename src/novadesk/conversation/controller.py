@@ -11,7 +11,7 @@ from typing import Any
 from novadesk.config import EchoSetting, Settings, VoiceSettings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.alarm import Alarm
-from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode
+from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode, WireFacts
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
 from novadesk.conversation.ports import Archive, Clock, Linker, Sound
@@ -173,6 +173,7 @@ class Controller:
 
     def snapshot(self) -> Snapshot:
         """Return what there is to draw now."""
+        self._view.extra(connection=self._driver.connection)
         return self._view.draw(
             state=self._driver.state,
             record=self._record,
@@ -185,6 +186,10 @@ class Controller:
             closing=self._driver.closing,
             now=self._clock.now(),
         )
+
+    def wire_facts(self) -> tuple[tuple[WireFacts, ...], int]:
+        """Return the ids of the wire sessions, and how many are being torn down."""
+        return self._driver.wire_facts()
 
     @property
     def promptness(self) -> Promptness:
@@ -304,8 +309,9 @@ class Controller:
         self._background.queue(self._end)
 
     def try_now(self) -> None:
-        """Connect, or open the devices, at once instead of waiting for the next attempt."""
+        """Connect, open the devices, write what the disk refused, at once instead of waiting for the next attempt."""
         self._switch.try_now()
+        self._record.try_now()
         self._driver.dispatch(lifecycle.TryNowRequested())
 
     def on_network_up(self) -> None:

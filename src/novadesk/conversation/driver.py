@@ -11,17 +11,18 @@ from collections.abc import Callable
 
 from novadesk.config import Settings, VoiceSettings
 from novadesk.conversation import lifecycle
-from novadesk.conversation.api import Phase, TalkMode
+from novadesk.conversation.api import Connection, Phase, TalkMode
 from novadesk.conversation.downlink import Downlink, DownlinkListener
 from novadesk.conversation.ear import Ear
 from novadesk.conversation.losses import Losses
 from novadesk.conversation.ports import Clock, Linker, Sound
 from novadesk.conversation.promptness import Promptness
+from novadesk.conversation.quality import ConnectionQuality
 from novadesk.conversation.questions import Questions
 from novadesk.conversation.record import Record
 from novadesk.conversation.soundswitch import SoundSwitch
 from novadesk.conversation.stopping import Stopping
-from novadesk.conversation.supervisor import make_policy
+from novadesk.conversation.supervisor import Verdict, judge, make_policy
 from novadesk.conversation.talkover import TalkOver
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.timers import Timers
@@ -68,6 +69,7 @@ class Driver:
         talk_over: what is said while one is played.
         stopping: the wish to hear no answer.
         promptness: how fast the microphone's way is.
+        wire_facts: returns the ids of the wire sessions, and how many are being torn down.
     """
 
     def __init__(
@@ -96,11 +98,10 @@ class Driver:
             held_s=self._policy.held_s,
         )
         self.downlink = self._make_downlink()
-        self._losses = Losses(view=view, tally=tally, uplink=self.uplink, record=record)
+        self._losses = Losses(view=view, cue=sound.cue, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
-        self.promptness = Promptness()
+        self.promptness, self._quality = Promptness(), ConnectionQuality()
         self.ear = self._make_ear()
-        self._sounded_outage: float | None = None  # that the error cue told of
         self._questions = Questions()
         self.stopping = self._make_stopping()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
@@ -112,11 +113,12 @@ class Driver:
                 on_ready=self.dispatch,
                 on_event=self._on_wire_event,
                 on_ended=self._on_wire_ended,
-                on_sent=self.promptness.wire.add,
+                on_sent=self._on_sent,
             ),
             recorder=recorder,
             alone=self._policy.concurrent == 1,
         )
+        self.wire_facts = self._wires.facts
         self._timers = self._make_timers()
 
     def _make_timers(self) -> Timers:
@@ -183,6 +185,11 @@ class Driver:
         return self.state.phase in lifecycle.LIVE
 
     @property
+    def connection(self) -> Connection:
+        """Return how good the live connection is."""
+        return self._quality.at(self._clock.now(), live=self.live, unsent_from=self._wires.unwritten_from)
+
+    @property
     def voice(self) -> VoiceSettings | None:
         """Return what the live wire session was opened with, or None."""
         return self._wires.voice
@@ -247,7 +254,13 @@ class Driver:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
         if generation == self._wires.live:
             self.uplink.link_lost(min(heard_at, self._wires.unwritten_from))
+            if judge(error) is not Verdict.RENEW:
+                self._quality.lost(self._clock.now())
         self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
+
+    def _on_sent(self, seconds: float) -> None:
+        self.promptness.wire.add(seconds)
+        self._quality.sent(seconds)
 
     def _flush(self, generation: int) -> None:
         self.talk_over.flushed()
@@ -317,10 +330,7 @@ class Driver:
         """Take one event of the lifecycle and do what follows from it."""
         before = self.state
         self.state, actions = lifecycle.step(before, event, self._clock.now(), self._policy)
-        if self.state.error is not None and self.state.lost_at != self._sounded_outage:
-            self._sounded_outage = self.state.lost_at
-            if self.state.phase is not Phase.FAILED:  # which has its own, the last that is heard
-                self._sound.cue(Cue.ERROR)
+        self._losses.sound(self.state)
         if self.state.phase in lifecycle.OPENING and before.phase not in lifecycle.OPENING and self._record.turns:
             self._tally.resuming()
         for action in actions:
@@ -402,5 +412,6 @@ class Driver:
     def forget(self) -> None:
         """Forget the open questions and what was measured: the conversation is over."""
         self._questions.clear()
+        self._quality.over()
         self.downlink.begin()
         self.talk_over.forget()

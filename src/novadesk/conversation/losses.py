@@ -1,24 +1,38 @@
-"""What an outage has cost the person, told in a line: speech that nobody has heard, and how much was kept."""
+"""What an outage costs: a sound as it begins, a line on speech that nobody heard and on what was kept."""
 
+from collections.abc import Callable
+
+from novadesk.conversation.api import Phase
+from novadesk.conversation.lifecycle import Lifecycle
 from novadesk.conversation.record import Record, carried_line
 from novadesk.conversation.tally import Tally
 from novadesk.conversation.uplink import Uplink
 from novadesk.conversation.view import View
+from novadesk.models import Cue
 from novadesk.text import Text
 
 
 class Losses:
-    """Tells of every second that was lost, once.
+    """Tells of every outage and of every second that was lost, once.
 
     Args:
         view: takes passing lines.
+        cue: makes a sound.
         tally: counts.
         uplink: knows what no wire session could take.
         record: knows what was kept.
     """
 
-    def __init__(self, *, view: View, tally: Tally, uplink: Uplink, record: Record) -> None:
-        self._view, self._tally, self._uplink, self._record = view, tally, uplink, record
+    def __init__(self, *, view: View, cue: Callable[[Cue], None], tally: Tally, uplink: Uplink, record: Record) -> None:
+        self._view, self._cue, self._tally, self._uplink, self._record = view, cue, tally, uplink, record
+        self._sounded: float | None = None  # when the outage began that the cue told of
+
+    def sound(self, state: Lifecycle) -> None:
+        """Let the person hear that an outage began; giving up has a sound of its own, the last that is heard."""
+        if state.error is not None and state.lost_at != self._sounded:
+            self._sounded = state.lost_at
+            if state.phase is not Phase.FAILED:
+                self._cue(Cue.ERROR)
 
     def tell(self) -> None:
         """Say what was lost since this was said last, if anything."""

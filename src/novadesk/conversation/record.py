@@ -124,6 +124,10 @@ class Record:
             _log.error("turns were still unwritten at the end: %d", left)
         return left
 
+    def try_now(self) -> None:
+        """Write what the disk refused at once instead of waiting."""
+        self._backlog.try_now()
+
     async def settle(self) -> None:
         """Return once every turn so far is on disk, or the disk refuses."""
         await self._backlog.settle()

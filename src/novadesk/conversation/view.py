@@ -114,7 +114,7 @@ class View:
         self.sound_opening = False
 
     def extra(self, **values: Any) -> None:
-        """Show fields that others own: pending_sync, hotkeys, and the notes of hotkeys, keyring, store and settings."""
+        """Show fields that others own: connection, pending_sync, hotkeys; notes of keys, keyring, store, settings."""
         self._extras.update(values)
         for name in ("store_note", "settings_note"):
             if note := values.get(name):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from novadesk.conversation.alarm import Alarm
+from novadesk.conversation.api import Carries, WireFacts
 from novadesk.conversation.lifecycle_values import LinkReady
 from novadesk.conversation.ports import Clock, Link, Linker
 from novadesk.conversation.uplink import FRAME_S, NEVER, SILENCE
@@ -117,6 +118,19 @@ class WireSession:
     def unwritten_from(self) -> float:
         """Return when the oldest of what the link has not taken was handed over; `NEVER` when it has taken all."""
         return min(self._unwritten[0] if self._unwritten else NEVER, self._refused_from)
+
+    def facts(self, *, live: bool) -> WireFacts:
+        """Return its ids and age."""
+        now, opened = self._clock.now(), self._opened_at > 0
+        ready = Carries.READY if self._session.state is State.READY else Carries.OPENING
+        return WireFacts(
+            generation=self.generation,
+            carries=Carries.LIVE if live else ready,
+            wire_id=self.wire_id,
+            prompt=self._setup.prompt.prompt_name,
+            age_s=now - self._opened_at if opened else None,
+            left_s=None if self._expires_at is None else self._expires_at - now,
+        )
 
     def start(self) -> None:
         """Begin to open the link."""

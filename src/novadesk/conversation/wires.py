@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from novadesk.config import VoiceSettings
+from novadesk.conversation.api import WireFacts
 from novadesk.conversation.ports import Clock, Linker
 from novadesk.conversation.uplink import NEVER
 from novadesk.conversation.voicing import Opening
@@ -72,6 +73,11 @@ class Wires:
     def unwritten_from(self) -> float:
         """Return when the oldest frame was sent that the live link has not taken; `NEVER` when there is none."""
         return NEVER if self._live is None else self._live.unwritten_from
+
+    def facts(self) -> tuple[tuple[WireFacts, ...], int]:
+        """Return the ids of those that are open or being opened, oldest first; and how many are being torn down."""
+        facts = tuple(wire.facts(live=wire is self._live) for _, wire in sorted(self._open.items()))
+        return facts, len(self._closing)
 
     def open(self, generation: int) -> None:
         """Begin to open a wire session; the listener hears when it is ready.

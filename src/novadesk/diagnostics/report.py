@@ -18,6 +18,7 @@ _GRAVE = frozenset({"WARNING", "ERROR", "CRITICAL"})
 _FRAME = re.compile(r'( +)File "([^"]*)", (line \d+, in \S+)')
 _LINK = re.compile(r"(Traceback \(most recent call last\):|During handling of|The above exception was)")
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Warning|Group|Timeout|Interrupt|Exit))(?::|$)")
+_LEAST_HIDDEN = 3  # shorter names are parts of ordinary words
 _FOLDERS = ("site-packages/", "novadesk/", "lib/python")
 
 _SECRETS = re.compile(
@@ -122,17 +123,23 @@ def grave_lines(log: Iterable[str]) -> list[str]:
             grave = record[1] in _GRAVE
             if grave:
                 found.append(scrub(line.rstrip()))
-        elif grave and (kept := _traceback_line(line.rstrip())):
+        elif grave and (kept := traceback_line(line.rstrip())):
             found.append(kept)
     return found
 
 
-def _traceback_line(line: str) -> str:
+def frame_line(indent: str, path: str, place: str) -> str:
+    """Return a line of a traceback whose path begins at the package, not at the person's home."""
+    path = path.replace("\\", "/")
+    starts = [at for folder in _FOLDERS if (at := path.rfind(folder)) >= 0]
+    return f'{indent}File "{path[min(starts) :] if starts else path.rsplit("/", 1)[-1]}", {place}'
+
+
+def traceback_line(line: str) -> str:
+    """Return what may be kept of a line of a traceback: frames, links and types, never a value; else nothing."""
     frame = _FRAME.match(line)
     if frame is not None:
-        path = frame[2].replace("\\", "/")
-        starts = [at for folder in _FOLDERS if (at := path.rfind(folder)) >= 0]
-        return f'{frame[1]}File "{path[min(starts) :] if starts else path.rsplit("/", 1)[-1]}", {frame[3]}'
+        return frame_line(frame[1], frame[2], frame[3])
     if _LINK.match(line.strip(" +|")):
         return line
     exception = _EXCEPTION.match(line)
@@ -142,6 +149,14 @@ def _traceback_line(line: str) -> str:
 def scrub(text: str) -> str:
     """Return a text without ids, keys, tokens, addresses of people and account numbers."""
     return _SECRETS.sub("…", text)
+
+
+def hide(text: str, names: Iterable[str]) -> str:
+    """Return a text without names, such as the person's; they are whole words there, in whatever case."""
+    words = sorted({word for word in names if len(word) >= _LEAST_HIDDEN}, key=len, reverse=True)
+    if not words:
+        return text
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", "…", text, flags=re.IGNORECASE)
 
 
 def _metric(metric: Metric) -> str:

@@ -88,6 +88,10 @@ class Registry:
             known = self._known.get(handle, {}).get(generation)
         return known
 
+    def known(self, handle: str) -> dict[int, str]:
+        """Return the ids of a conversation that this run has seen, by generation; the keyring is left alone."""
+        return dict(self._known.get(handle, {}))
+
     async def secret(self, handle: str) -> str:
         """Return the resume secret of a conversation, made once; empty while the keyring has none."""
         await self._load(handle)

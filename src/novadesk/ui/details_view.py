@@ -1,18 +1,19 @@
 """The details drawer: what is in use, and why."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import MicrophoneState, Snapshot
 from novadesk.ui import tokens
 from novadesk.ui.answer_time import answer_words, delay_words
 from novadesk.ui.controls import IconButton
-from novadesk.ui.i18n import tr, trn, written
+from novadesk.ui.i18n import shortcut, tr, trn, written
 from novadesk.ui.key_names import trigger_words
 from novadesk.ui.scenario_badge import in_force_words
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import sync_words
+from novadesk.ui.words import connection_words, sync_words
 
 _NONE = "–"
 
@@ -22,6 +23,7 @@ class DetailsView(QFrame):
 
     closed = Signal()
     diagnostics_wanted = Signal()
+    inspector_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,7 +49,17 @@ class DetailsView(QFrame):
         self.diagnostics = QPushButton(tr("Diagnostics…"))
         self.diagnostics.setToolTip(tr("Numbers of the last 24 hours and the report for a fault ({key})", key="F12"))
         self.diagnostics.clicked.connect(self.diagnostics_wanted)
-        self._page.addWidget(self.diagnostics, 0, Qt.AlignmentFlag.AlignLeft)
+        self.inspector = QPushButton(tr("Inspector…"))
+        key = shortcut("Ctrl+Shift+I")
+        words = tr("Ids of the session, where its sound is on its way, what happened when ({key})", key=key)
+        self.inspector.setToolTip(words)
+        self.inspector.clicked.connect(self.inspector_wanted)
+        further = QHBoxLayout()
+        further.setSpacing(theme.px(tokens.SPACE_2))
+        for button in (self.diagnostics, self.inspector):
+            further.addWidget(button)
+        further.addStretch(1)
+        self._page.addLayout(further)
         self._page.addStretch(1)
         area = QScrollArea(self)
         area.setObjectName("drawerArea")
@@ -73,6 +85,7 @@ class DetailsView(QFrame):
             "voice": snapshot.voice,
             "scenario": "" if snapshot.scenario is None else snapshot.scenario.title,
             "in_force": in_force_words(snapshot) if snapshot.in_force is not None else "",
+            "connection": connection_words(snapshot.connection),
             "answers": answer_words(fast) if fast is not None else "",
             "delay": delay_words(snapshot.answer_delay) if snapshot.answer_delay is not None else "",
             "label": conversation.label if conversation is not None else "",
@@ -101,6 +114,10 @@ class DetailsView(QFrame):
         """Return the shown text of a value, or nothing when its row is hidden."""
         label = self._values[name]
         return "" if label.isHidden() else label.text()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
+        super().showEvent(event)
+        self._page.invalidate()  # Qt lets a page grow while it is first dressed, and does not tell its layout
 
     def _no_microphone(self, snapshot: Snapshot) -> str:
         return tr("closed") if snapshot.microphone is MicrophoneState.ABSENT else ""
@@ -138,6 +155,7 @@ class DetailsView(QFrame):
             ("voice", tr("Voice")),
             ("in_force", ""),
             ("scenario", tr("Scenario")),
+            ("connection", tr("Connection")),
             ("answers", tr("Answers")),
             ("delay", ""),
         )

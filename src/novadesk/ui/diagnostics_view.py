@@ -20,6 +20,7 @@ from novadesk.conversation.api import Metric, Requests
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.bundle_dialog import BundleDialog
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
 from novadesk.ui.placement import fit
@@ -48,7 +49,7 @@ class DiagnosticsView(QDialog):
         self._troubled = False
         self._following, self._filling = True, False
         self.setObjectName("diagnostics")
-        self.setWindowTitle(self.tr("Diagnostics"))
+        self.setWindowTitle(tr("Diagnostics"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._make_parts()
         theme.dress(self)
@@ -69,8 +70,12 @@ class DiagnosticsView(QDialog):
     def copy_report(self) -> None:
         """Put a report into the clipboard."""
         self.copy.setEnabled(False)
-        self._say(self.tr("Making the report…"))
+        self._say(tr("Making the report…"))
         self._bridge.ask(self._requests.report, self._on_report, self._on_no_report, owner=self, deadline_s=REPORT_S)
+
+    def show_bundle(self) -> None:
+        """Open the preview of the diagnostics bundle."""
+        BundleDialog(self._bridge, self._requests, self._theme, self).open()
 
     def shown(self, name: str) -> tuple[str, str]:
         """Return value and judgement of a metric, or value and nothing of a figure of sound, as they are shown."""
@@ -94,44 +99,46 @@ class DiagnosticsView(QDialog):
         self.sound_grid.setColumnMinimumWidth(2, theme.px(tokens.SPACE_3))
         for column in (0, 3):
             self.sound_grid.setColumnStretch(column, 1)
-        self.no_sound = QLabel(self.tr("The devices are closed."), self)
+        self.no_sound = QLabel(tr("The devices are closed."), self)
         self.no_sound.setObjectName("dialogNote")
         self.events = QPlainTextEdit(self)
         self.events.setObjectName("events")
         self.events.setReadOnly(True)
         self.events.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.events.setTabChangesFocus(True)
-        self.events.setAccessibleName(self.tr("Protocol events"))
+        self.events.setAccessibleName(tr("Protocol events"))
         self.events.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.events.verticalScrollBar().rangeChanged.connect(lambda _least, _most: self._follow())
-        self.events.setPlaceholderText(self.tr("Nothing has passed yet."))
-        hint = QLabel(self.tr("What was said is not recorded: texts and audio appear as lengths."), self)
+        self.events.setPlaceholderText(tr("Nothing has passed yet."))
+        hint = QLabel(tr("What was said is not recorded: texts and audio appear as lengths."), self)
         hint.setObjectName("dialogNote")
         hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         edge = theme.px(tokens.SPACE_5)
         layout.setContentsMargins(edge, theme.px(tokens.SPACE_4), edge, theme.px(tokens.SPACE_4))
         layout.setSpacing(theme.px(tokens.SPACE_2))
-        layout.addWidget(_heading(self.tr("Last 24 hours"), self))
+        layout.addWidget(_heading(tr("Last 24 hours"), self))
         layout.addLayout(self.grid)
         layout.addSpacing(theme.px(tokens.SPACE_2))
-        layout.addWidget(_heading(self.tr("Sound since the devices were opened"), self))
+        layout.addWidget(_heading(tr("Sound since the devices were opened"), self))
         layout.addLayout(self.sound_grid)
         layout.addWidget(self.no_sound)
         layout.addSpacing(theme.px(tokens.SPACE_2))
-        layout.addWidget(_heading(self.tr("Protocol events"), self))
+        layout.addWidget(_heading(tr("Protocol events"), self))
         layout.addWidget(hint)
         layout.addWidget(self.events, 1)
         layout.addLayout(self._make_buttons())
         self.copy.setFocus()
 
     def _make_buttons(self) -> QHBoxLayout:
-        self.copy = QPushButton(self.tr("Copy report"), self)
-        self.copy.setToolTip(
-            self.tr("Version, settings, numbers and events, without secrets and without what was said")
-        )
+        self.copy = QPushButton(tr("Copy report"), self)
+        self.copy.setToolTip(tr("Version, settings, numbers and events, without secrets and without what was said"))
         self.copy.setAutoDefault(True)
         self.copy.clicked.connect(self.copy_report)
+        self.bundle = QPushButton(tr("Save bundle…"), self)
+        self.bundle.setToolTip(tr("Report, recording and crash reports as one file, which you read before it is saved"))
+        self.bundle.setAutoDefault(False)
+        self.bundle.clicked.connect(self.show_bundle)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
         close.setIcon(QIcon())
@@ -141,6 +148,7 @@ class DiagnosticsView(QDialog):
         line.setSpacing(self._theme.px(tokens.SPACE_3))
         line.addWidget(self.note, 1)
         line.addWidget(self.copy)
+        line.addWidget(self.bundle)
         line.addWidget(buttons)
         return line
 
@@ -195,7 +203,7 @@ class DiagnosticsView(QDialog):
     def _on_report(self, report: str) -> None:
         QGuiApplication.clipboard().setText(report)
         self.copy.setEnabled(True)
-        self._say(self.tr("The report is in the clipboard. Read it before you send it."))
+        self._say(tr("The report is in the clipboard. Read it before you send it."))
 
     def _on_no_report(self, error: KnownError) -> None:
         self.copy.setEnabled(True)

@@ -12,7 +12,7 @@ from novadesk.ui.i18n import tr
 from novadesk.ui.scenario_badge import ScenarioBadge
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import sync_line
+from novadesk.ui.words import connection_note, sync_line
 
 _LIVE = frozenset(
     {
@@ -202,8 +202,9 @@ class Header(QFrame):
         self.state.show_snapshot(snapshot)
         self.sync.show_snapshot(snapshot, late=late)
         self._make_room()
-        name = tr(snapshot.backend_name)
-        self.backend.set_whole(f"· {name}" if name else "")
+        name, note = tr(snapshot.backend_name), connection_note(snapshot.connection)
+        shown = tr("· {backend} · {connection}", backend=name, connection=note) if note else f"· {name}"
+        self.backend.set_whole(shown if name else "")
         resting = snapshot.phase is Phase.IDLE and bool(snapshot.turns)
         self.end.setEnabled(resting or snapshot.phase in _LIVE or snapshot.pause is Pause.PAUSED)
         self.scenario.show_snapshot(snapshot)

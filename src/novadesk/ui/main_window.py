@@ -16,7 +16,6 @@ from novadesk.ui.background import Background
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.details_view import DetailsView
-from novadesk.ui.diagnostics_view import DiagnosticsView
 from novadesk.ui.header import Header
 from novadesk.ui.history_view import HistoryView
 from novadesk.ui.i18n import tr, trn
@@ -24,9 +23,11 @@ from novadesk.ui.lateness import Lateness
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.panes import Panes
 from novadesk.ui.question import Question
+from novadesk.ui.remedies import Remedies
 from novadesk.ui.scenario_desk import ScenarioDesk
 from novadesk.ui.session_panel import SessionPanel
 from novadesk.ui.settings_door import SettingsDoor
+from novadesk.ui.side_windows import SideWindows
 from novadesk.ui.states import empty_hint, empty_title, state_words
 from novadesk.ui.tab_order import next_pane, order_tabs
 from novadesk.ui.theme import Scheme, Theme
@@ -77,11 +78,11 @@ class MainWindow(QMainWindow):
         self.keys = WindowKeys(intents, settings.talk, self)
         self.dialog: QDialog | None = None
         self.question: Question | None = None
-        self.diagnostics: DiagnosticsView | None = None
+        self.beside = SideWindows(bridge, requests, self.theme, self)
         self._make_parts(settings.audio.volume)
         self.settings = self._make_settings(settings, save_settings)
         self.door = SettingsDoor(
-            self.settings, bridge, requests, intents, self.theme, self, self.show_diagnostics, steps
+            self.settings, bridge, requests, intents, self.theme, self, self.beside.show_diagnostics, steps
         )
         self.history.show_keeping(settings.history)
         self.settings.talk_changed.connect(self._on_talk_changed)
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self.welcome: Welcome | None = None
         if steps is not None:
             self.welcome = Welcome(self, bridge, requests, steps, intents, self.theme, settings, first=first)
+        self.remedies = Remedies(self.panel.errors, bridge, intents, requests, self.settings, self.show_setting, self)
         self._make_actions()
         self.theme.dress(self)
         self.setWindowTitle("NovaDesk")
@@ -172,14 +174,17 @@ class MainWindow(QMainWindow):
         self.settings.keep_volume()
         self.keys.events.watch(None)
         self.keys.leave()
-        if self.diagnostics is not None:
-            self.diagnostics.close()
+        self.beside.close()
         self.close()
 
     def ask_to_quit(self) -> None:
         """Leave; ask first when turns would be lost, because the disk does not take them."""
+        self.ask_to_leave(self._intents.quit)
+
+    def ask_to_leave(self, leave: Callable[[], None]) -> None:
+        """Do what ends NovaDesk; ask first like `ask_to_quit`."""
         if not self.snapshot.unsaved:
-            self._intents.quit()
+            leave()
             return
         if self.question is not None:
             return
@@ -190,7 +195,7 @@ class MainWindow(QMainWindow):
             detail=tr("They are not saved yet: the disk does not take them. NovaDesk goes on trying while it is open."),
             do=tr("Quit"),
             keep=tr("Stay"),
-            on_do=self._intents.quit,
+            on_do=leave,
         )
         box.finished.connect(self._on_question_over)
         box.open()
@@ -206,20 +211,14 @@ class MainWindow(QMainWindow):
         """Open the settings at those of sound."""
         self.show_settings("audio", "microphone")
 
+    def show_setting(self, name: str) -> None:
+        """Open the settings at one of them, such as "backend.region"."""
+        self.show_settings(*name.split("."))
+
     def show_about(self) -> None:
         """Open the words about NovaDesk."""
         if self.dialog is None:
             self._open(AboutDialog(self.theme, self))
-
-    def show_diagnostics(self) -> None:
-        """Open the diagnostics beside the conversation, or bring them to the front."""
-        if self.diagnostics is None:
-            self.diagnostics = DiagnosticsView(self._bridge, self._requests, self.theme, self)
-            self.diagnostics.finished.connect(self._on_diagnostics_closed)
-            self.diagnostics.show()
-        else:
-            self.diagnostics.raise_()
-            self.diagnostics.activateWindow()
 
     def toggle_details(self) -> None:
         """Show or hide the details."""
@@ -289,7 +288,8 @@ class MainWindow(QMainWindow):
         self.header.sidebar_wanted.connect(self._toggle_sidebar)
         self.header.details_wanted.connect(self.toggle_details)
         self.details.closed.connect(self.toggle_details)
-        self.details.diagnostics_wanted.connect(self.show_diagnostics)
+        self.details.diagnostics_wanted.connect(self.beside.show_diagnostics)
+        self.details.inspector_wanted.connect(self.beside.show_inspector)
         self.history.settings_wanted.connect(self.show_settings)
         self.history.left.connect(self._on_history_left)
         self.history.turn_wanted.connect(self.conversation.go_to)
@@ -346,7 +346,8 @@ class MainWindow(QMainWindow):
             ("F1", tr("About NovaDesk"), self.show_about),
             ("Shift+F1", tr("First steps"), self.show_first_steps),
             ("F6", tr("Next pane"), self.next_pane),
-            ("F12", tr("Diagnostics"), self.show_diagnostics),
+            ("F12", tr("Diagnostics"), self.beside.show_diagnostics),
+            ("Ctrl+Shift+I", tr("Inspector"), self.beside.show_inspector),
             ("Ctrl+Q", tr("Quit"), self.ask_to_quit),
         )
         add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))
@@ -355,9 +356,6 @@ class MainWindow(QMainWindow):
         self.dialog = dialog
         dialog.finished.connect(self._on_dialog_finished)
         dialog.open()
-
-    def _on_diagnostics_closed(self) -> None:
-        self.diagnostics = None
 
     def _on_dialog_finished(self) -> None:
         self.dialog = None
@@ -370,7 +368,7 @@ class MainWindow(QMainWindow):
 
     def _on_folded(self, folded: bool) -> None:
         self.header.set_narrow(folded)
-        self.panel.controls.set_narrow(folded)
+        self.panel.set_narrow(folded)
 
     def _on_history_left(self) -> None:
         if self.panes.folded:

@@ -18,6 +18,8 @@ from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.models import BackendKind
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.bundle_dialog import BundleDialog
+from novadesk.ui.crash_dialog import CrashDialog
 from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntents
@@ -82,8 +84,43 @@ async def _answer_time(window: MainWindow) -> QWidget:
 
 
 async def _diagnostics(window: MainWindow) -> QWidget:
-    window.show_diagnostics()
-    return window.diagnostics or window
+    window.beside.show_diagnostics()
+    return window.beside.diagnostics or window
+
+
+async def _inspector(window: MainWindow) -> QWidget:
+    window.beside.show_inspector()
+    if window.beside.inspector is not None:
+        window.beside.inspector.on_snapshot(window.snapshot)
+    return window.beside.inspector or window
+
+
+async def _event_log(window: MainWindow) -> QWidget:
+    window.beside.show_inspector()
+    if window.beside.inspector is not None:
+        window.beside.inspector.tabs.setCurrentIndex(1)
+    return window.beside.inspector or window
+
+
+async def _bundle(window: MainWindow) -> QWidget:
+    window.beside.show_diagnostics()
+    if window.beside.diagnostics is not None:
+        window.beside.diagnostics.show_bundle()
+        return window.beside.diagnostics.findChild(BundleDialog) or window
+    return window
+
+
+async def _crash(window: MainWindow) -> QWidget:
+    report = (
+        "NovaDesk crash report, 2027-01-15 08:00:00 UTC\n\n## What happened\nwhere: core thread\n"
+        "Traceback (most recent call last):\n"
+        '  File "novadesk/conversation/wire.py", line 207, in _run\n'
+        '  File "novadesk/transport/http2.py", line 151, in receive\nRuntimeError\n\n'
+        "## Program\nversion: 0.1.0\nsystem: Linux 6.1.0\n"
+    )
+    dialog = CrashDialog(window.theme, report, live=True, on_restart=lambda: None, parent=window)
+    dialog.show()
+    return dialog
 
 
 def _first_steps(page: int) -> Act:
@@ -187,6 +224,10 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "narrow_echo": (by_name["loud_echo"], _sized(400, 560)),
         "diagnostics": (ready, _diagnostics),
         **{f"first_steps_{number + 1}": (ready, _first_steps(number)) for number in range(5)},
+        "bundle": (ready, _bundle),
+        "inspector": (by_name["speaking"], _inspector),
+        "event_log": (by_name["speaking"], _event_log),
+        "crash": (ready, _crash),
         "about": (ready, _dialog(MainWindow.show_about)),
         **scenario_pictures(ready),
     }

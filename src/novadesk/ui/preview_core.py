@@ -6,11 +6,26 @@ from dataclasses import replace
 
 from novadesk.chord import KeyDown, KeyUp, OtherDown
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings, VoiceSettings
-from novadesk.conversation.api import Devices, Metric, ScenarioList, SoundTest, TalkMode, Unit
+from novadesk.conversation.api import (
+    BundlePart,
+    Carries,
+    Devices,
+    EventKind,
+    Happened,
+    Inspection,
+    Metric,
+    RemoteFacts,
+    ScenarioList,
+    SoundTest,
+    TalkMode,
+    Unit,
+    WireFacts,
+)
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
 from novadesk.conversation.talkapi import KeyCount
 from novadesk.permission import policy
 from novadesk.scenario import BUILT_IN, Chosen, Scenario
+from novadesk.text import Text
 from novadesk.ui.preview_history import PreviewHistory
 
 _EVENTS = (
@@ -27,6 +42,21 @@ _EVENTS = (
     "    -9.10 s  1 ← audioOutput 138,240 bytes in 18",
     "    -9.02 s  speaking",
     "     0.00 s  reconnecting, network.link_lost",
+)
+
+
+_HAPPENED = (
+    (EventKind.CONVERSATION, Text("The conversation {label} is open", label="caring-king-275")),
+    (EventKind.LINK, Text("Connecting")),
+    (EventKind.LINK, Text("The session is open")),
+    (EventKind.SOUND, Text("The microphone is {name}", name="PulseAudio: USB Headset")),
+    (EventKind.TALK, Text("What the microphone hears is sent")),
+    (EventKind.TURN, Text.counted("You said 1 character", "You said {n} characters", 34)),
+    (EventKind.TURN, Text.counted("Nova said 1 character", "Nova said {n} characters", 118)),
+    (EventKind.ERROR, Text("{code}: {what}", code="ND-LINK-02", what="Connection lost.")),
+    (EventKind.LINK, Text("The connection was lost; connecting again")),
+    (EventKind.NOTICE, Text("Back after 4 s. 12 turns carried over.")),
+    (EventKind.SYNC, Text.counted("1 turn waits for the remote store", "{n} turns wait for the remote store", 2)),
 )
 
 
@@ -94,6 +124,12 @@ class PreviewRequests(PreviewHistory):
     async def remove_scenario(self, name: str) -> None:
         """Do nothing."""
 
+    async def sign_in(self, tell: Callable[[str], None]) -> bool:
+        """Wait for somebody in a browser."""
+        tell("https://device.sso.eu-central-1.amazonaws.com/")
+        await asyncio.Event().wait()
+        return True
+
     async def metrics(self) -> Sequence[Metric]:
         """Return a bad day."""
         return make_metrics()
@@ -105,6 +141,53 @@ class PreviewRequests(PreviewHistory):
     async def report(self) -> str:
         """Return a short report."""
         return "NovaDesk report"
+
+    async def inspect(self) -> Inspection:
+        """Return a session in the middle of a renewal."""
+        handle = self._conversations[0].handle if self._conversations else ""
+        wires = (
+            WireFacts(
+                generation=3,
+                carries=Carries.LIVE,
+                wire_id="9b0f6d0e-53c4-4a35-8f3c-6d1a5d1c2f10",
+                prompt="1f6c2f0a-7d4e-4c0b-9a55-2f9d3f1f8e01",
+                age_s=362.0,
+                left_s=2_140.0,
+            ),
+            WireFacts(
+                generation=4,
+                carries=Carries.READY,
+                wire_id="3c2e8f54-0f0b-4b0e-9d0c-8a1b6f7f2d77",
+                prompt="77d0a3b2-41a0-4f9d-8c6e-0b1c2d3e4f50",
+                age_s=2.0,
+                left_s=3_500.0,
+            ),
+        )
+        remote = (
+            RemoteFacts(generation=0, state="closed", session_id="", steps=950),
+            RemoteFacts(generation=1, state="bound", session_id="5f1d7e3a-2b6c-4d8e-9f0a-1b2c3d4e5f60", steps=14),
+        )
+        return Inspection(handle=handle, label="caring-king-275", wires=wires, remote=remote)
+
+    async def happened(self, *, after: int = 0) -> Sequence[Happened]:
+        """Return a few minutes."""
+        return [
+            Happened(number=number, at_ms=1_790_000_000_000 + number * 2_300, kind=kind, words=words)
+            for number, (kind, words) in enumerate(_HAPPENED, start=1)
+            if number > after
+        ]
+
+    async def bundle(self, tell: Callable[[float], None]) -> Sequence[BundlePart]:
+        """Return a short one."""
+        tell(1.0)
+        report = "NovaDesk report, 2027-01-15 08:00:00 UTC\n\n## Program\nversion: 0.1.0\nsystem: Linux 6.1.0\n"
+        return (
+            BundlePart(name="report.txt", about="Version, system, settings, numbers, warnings", text=report),
+            BundlePart(name="recording.jsonl", about="Protocol events, with lengths", text='{"format":1}\n'),
+        )
+
+    async def save_bundle(self, file: str, parts: Sequence[BundlePart]) -> None:
+        """Do nothing."""
 
     async def devices(self) -> Devices:
         """Return two of each."""

@@ -5,15 +5,18 @@ from dataclasses import replace
 from novadesk.config import EchoSetting
 from novadesk.conversation.api import (
     AnswerDelay,
+    Connection,
     ErrorNote,
     LiveText,
     MicrophoneState,
     Phase,
+    Quality,
     Snapshot,
     TalkMode,
     TokenTotals,
 )
 from novadesk.models import BackendKind, Conversation, Role, SyncState, Turn
+from novadesk.text import Text
 
 DAY_MS = 86_400_000
 
@@ -189,6 +192,14 @@ def _troubled(ready: Snapshot) -> dict[str, Snapshot]:
 
 def _badly_heard(ready: Snapshot) -> dict[str, Snapshot]:
     return {
+        "poor_connection": replace(
+            ready,
+            backend_name="Amazon Bedrock",
+            connection=Connection(
+                quality=Quality.POOR, why=Text("The network hardly takes the sound: words may be lost")
+            ),
+            pending_sync=0,
+        ),
         "silent_microphone": replace(
             ready, input_note="Your microphone sends exact silence. Look for a mute switch on it."
         ),

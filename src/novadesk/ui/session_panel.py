@@ -1,7 +1,6 @@
 """What lies under the conversation: errors, talk button and text field."""
 
 from PySide6.QtCore import QElapsedTimer, Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -15,12 +14,13 @@ from PySide6.QtWidgets import (
 
 from novadesk.chord import KeyDown, KeyUp
 from novadesk.config import PressSetting
-from novadesk.conversation.api import ErrorNote, Intents, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.conversation.api import Intents, MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.answer_time import AnswerTime
 from novadesk.ui.composer import Composer
-from novadesk.ui.controls import IconButton, ShapeLabel
+from novadesk.ui.controls import IconButton
+from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.i18n import tr
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
@@ -32,65 +32,6 @@ from novadesk.ui.window_keys import BUTTON
 _UNHEARD_MS = 2000
 _SPEECH = 0.6
 """How full the meter is while somebody speaks, 0 to 1."""
-
-
-class ErrorBar(QFrame):
-    """What went wrong and the one thing to do about it."""
-
-    def __init__(self, intents: Intents, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("errorBar")
-        self._error: ErrorNote | None = None
-        shape = ShapeLabel(theme, 18, self)
-        shape.set_shape("warning", tokens.Tone.BAD)
-        self.what = QLabel(self)
-        self.what.setObjectName("errorWhat")
-        self.advice = QLabel(self)
-        self.advice.setObjectName("errorAdvice")
-        for label in (self.what, self.advice):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.retry = QPushButton(tr("Try now"), self)
-        self.retry.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.retry.clicked.connect(intents.try_now)
-        self.copy = IconButton(theme, "copy", tr("Copy details of the error"), parent=self)
-        self.copy.clicked.connect(self._copy)
-        words = QVBoxLayout()
-        words.setSpacing(theme.px(2))
-        words.addWidget(self.what)
-        words.addWidget(self.advice)
-        layout = QHBoxLayout(self)
-        edge = theme.px(tokens.SPACE_3)
-        layout.setContentsMargins(edge, theme.px(10), edge, theme.px(10))
-        layout.setSpacing(theme.px(tokens.SPACE_3))
-        layout.addWidget(shape, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
-        layout.addWidget(self.retry)
-        layout.addWidget(self.copy)
-        self.hide()
-
-    def show_error(self, error: ErrorNote | None, *, waiting: bool = False) -> None:
-        """Show an error, or nothing; `waiting` for the next attempt, which the person may not want to do."""
-        self.retry.setVisible(error is not None and (error.retry or waiting))
-        if error == self._error:
-            return
-        known = self._error is not None and error is not None and error.reason == self._error.reason
-        self._error = error
-        self.setVisible(error is not None)
-        if error is None:
-            return
-        self.what.setText(tr(error.what))
-        self.advice.setText(tr(error.advice))
-        if not known:  # a count or a countdown that moves is no news
-            announce(self, f"{self.what.text()} {self.advice.text()}", urgent=True)
-
-    def _copy(self) -> None:
-        if self._error is not None:
-            error = self._error
-            QGuiApplication.clipboard().setText(
-                f"NovaDesk\n{error.layer}: {error.reason}\n{error.what}\n{error.advice}"
-            )
 
 
 class Controls(QWidget):
@@ -292,13 +233,18 @@ class SessionPanel(QWidget):
         layout.addWidget(holder, 1000)
         layout.addStretch(1)
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Put side under side where there is no room for both."""
+        self.errors.set_narrow(narrow)
+        self.controls.set_narrow(narrow)
+
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw errors, controls and hint; a draft for a private conversation goes with it."""
         private = snapshot.conversation.handle if snapshot.conversation and snapshot.conversation.private else None
         if self._private is not None and private != self._private:
             self.composer.forget()
         self._private = private
-        self.errors.show_error(snapshot.error, waiting=snapshot.phase is Phase.RECONNECTING)
+        self.errors.show_snapshot(snapshot)
         self.sound.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))

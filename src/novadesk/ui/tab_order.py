@@ -22,12 +22,13 @@ def order_tabs(window: "MainWindow") -> None:
     stops += [history.sync.cancel, history.settings, history.sync.now, history.more]
     stops += [header.sidebar, header.scenario, header.again, header.pause, header.end, header.details]
     stops += [window.conversation.turns, window.conversation.latest]
-    stops += [panel.errors.retry, panel.errors.copy, panel.sound.way_out, panel.sound.close_button]
+    stops += [panel.errors.act, panel.errors.retry, panel.errors.copy]
+    stops += [panel.sound.way_out, panel.sound.close_button]
     stops += [controls.mode_button(TalkMode.HOLD)]
     stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
     stops += [controls.volume.silence, controls.volume.slider, controls.answers]
     stops += [panel.composer.field, panel.composer.silent, panel.composer.send]
-    stops += [window.details.close_button, window.details.diagnostics]
+    stops += [window.details.close_button, window.details.diagnostics, window.details.inspector]
     chain(stops)
 
 

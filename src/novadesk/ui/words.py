@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QDateTime, QLocale
 
-from novadesk.conversation.api import Snapshot
+from novadesk.conversation.api import Connection, Quality, Snapshot
 from novadesk.errors import KnownError
 from novadesk.models import Conversation, Role, SyncState, Turn
 from novadesk.text import Text
@@ -154,3 +154,24 @@ def turn_notes(turn: Turn, *, opened: bool) -> str:
     if turn.typed:
         notes.append(tr("typed"))
     return " · ".join(notes)
+
+
+_QUALITY = {
+    Quality.UNKNOWN: Text("not measured yet"),
+    Quality.GOOD: Text("good"),
+    Quality.FAIR: Text("fair"),
+    Quality.POOR: Text("poor"),
+}
+
+
+def connection_words(connection: Connection) -> str:
+    """Return how good the connection is and, where it is not good, why."""
+    word = tr(_QUALITY[connection.quality])
+    if connection.quality in (Quality.FAIR, Quality.POOR):
+        return tr("{quality}. {why}.", quality=word, why=tr(connection.why))
+    return word
+
+
+def connection_note(connection: Connection) -> str:
+    """Return the few words for the line above the conversation, empty while there is nothing to worry about."""
+    return {Quality.FAIR: tr("fair connection"), Quality.POOR: tr("poor connection")}.get(connection.quality, "")

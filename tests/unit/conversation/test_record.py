@@ -161,6 +161,22 @@ def test_a_turn_is_drawn_once_the_disk_has_it() -> None:
     story(work)
 
 
+def test_a_wish_to_try_now_does_not_wait_for_the_next_try() -> None:
+    async def work(desk: Desk) -> None:
+        desk.record.begin(BackendKind.PRACTICE)
+        desk.record.try_now()  # with nothing refused it says nothing about the next refusal
+        desk.disk.refusal = FULL
+        desk.say("one")
+        await desk.record.settle()
+        await asyncio.sleep(RETRY_S / 4)
+        desk.disk.refusal = None
+        desk.record.try_now()
+        await asyncio.sleep(RETRY_S / 4)
+        assert desk.shown_texts == [("one", "pending")]
+
+    story(work)
+
+
 def test_turns_that_the_disk_refuses_are_shown_counted_replayed_and_written_in_order() -> None:
     async def work(desk: Desk) -> None:
         desk.record.begin(BackendKind.PRACTICE)
