@@ -30,8 +30,11 @@ KEEP_MS = 250
 """A slider that rests for so long, or a text that is not written on, is taken."""
 
 
+_NOTHING = object()
+
+
 class Field(QWidget):
-    """One field. A subclass shows values and says what was chosen.
+    """One field: it shows what is set, and tells what was chosen.
 
     Attributes:
         stops: what takes the focus, in order; the first one has the row's name.
@@ -42,21 +45,50 @@ class Field(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.stops: tuple[QWidget, ...] = ()
+        self._set: Any = _NOTHING
+        self._told: Any = _NOTHING
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
 
     def show_value(self, value: Any) -> None:
-        """Show what is set, without telling anybody."""
-        raise NotImplementedError
+        """Show what is set, without telling anybody; while that is the same, what is just chosen or written stays."""
+        if value != self._set:
+            self._set = value
+            self._restore()
 
     def commit(self) -> None:
-        """Tell of what was written and not told yet."""
+        """Tell of what was chosen and not told yet."""
+        chosen = self._chosen()
+        if chosen != self._told:
+            self._told = chosen
+            self.changed.emit(chosen)
+
+    def refuse(self) -> None:
+        """Take that what was told makes no sense: show what is set."""
+        self._restore()
+
+    def _restore(self) -> None:
+        self._show(self._set)
+        self._told = self._chosen()  # a field may show less than there is: hours without their seconds
+
+    def _show(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _chosen(self) -> Any:
+        raise NotImplementedError
 
     def _hold(self, widget: QWidget, name: str, description: str) -> None:
         widget.setAccessibleName(name)
         widget.setAccessibleDescription(description)
         self._box.addWidget(widget)
         self.stops = (widget,)
+
+
+class TextField(Field):
+    """A field to write in: what is refused stays, to be mended."""
+
+    def refuse(self) -> None:
+        """Leave it."""
 
 
 class _NoWheel(QObject):
@@ -87,7 +119,7 @@ class ChoiceField(Field):
             if value not in unlisted:
                 self.combo.addItem(words, value)
         self._hold(self.combo, tr(row.label), tr(row.help))
-        self.combo.activated.connect(lambda _index: self.changed.emit(self.combo.currentData()))
+        self.combo.activated.connect(lambda _index: self.commit())
 
     def offer(self, names: tuple[str, ...]) -> None:
         """Add what can be chosen, too."""
@@ -96,10 +128,13 @@ class ChoiceField(Field):
             if self._place(name) < 0:
                 self.combo.addItem(name, name)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
+    def _show(self, value: Any) -> None:
         if self._place(value) < 0:
             self.combo.addItem(self._options.get(value, str(value)), value)
         self.combo.setCurrentIndex(self._place(value))
+
+    def _chosen(self) -> Any:
+        return self.combo.currentData()
 
     def _place(self, value: Any) -> int:
         # Qt compares enums by what it makes of them.
@@ -118,7 +153,7 @@ class RadioField(Field):
             button = QRadioButton(tr(words), self)
             button.setAccessibleName(tr("{label}: {choice}", label=row.label, choice=words))
             button.setAccessibleDescription(tr(sentence))
-            button.clicked.connect(lambda _on, value=value: self.changed.emit(value))
+            button.clicked.connect(lambda _on: self.commit())
             why = QLabel(tr(sentence), self)
             why.setObjectName("radioNote")
             why.setWordWrap(True)
@@ -129,16 +164,18 @@ class RadioField(Field):
             self.buttons[value] = button
         self.stops = tuple(self.buttons.values())
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
+    def _show(self, value: Any) -> None:
         self.buttons[value].setChecked(True)
 
+    def _chosen(self) -> Any:
+        return next(value for value, button in self.buttons.items() if button.isChecked())
 
-class FreeField(Field):
+
+class FreeField(TextField):
     """A text with proposals."""
 
     def __init__(self, row: Row, options: tuple[str, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._told = ""
         self.combo = QComboBox(self)
         self.combo.setEditable(True)
         self.combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -151,39 +188,28 @@ class FreeField(Field):
         assert line is not None
         line.editingFinished.connect(self.commit)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
-        if str(value) != self._told:  # else it may just be written, or marked to be
-            self._told = str(value)
-            self.combo.setCurrentText(self._told)
+    def _show(self, value: Any) -> None:
+        self.combo.setCurrentText(str(value))
 
-    def commit(self) -> None:  # noqa: D102
-        text = self.combo.currentText().strip()
-        if text != self._told:
-            self._told = text
-            self.changed.emit(text)
+    def _chosen(self) -> str:
+        return self.combo.currentText().strip()
 
 
-class LineField(Field):
+class LineField(TextField):
     """A text of one line."""
 
     def __init__(self, row: Row, empty: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._told = ""
         self.line = QLineEdit(self)
         self.line.setPlaceholderText(empty)
         self._hold(self.line, tr(row.label), tr(row.help))
         self.line.editingFinished.connect(self.commit)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
-        if str(value) != self._told:  # else it may just be written, or marked to be
-            self._told = str(value)
-            self.line.setText(self._told)
+    def _show(self, value: Any) -> None:
+        self.line.setText(str(value))
 
-    def commit(self) -> None:  # noqa: D102
-        text = self.line.text().strip()
-        if text != self._told:
-            self._told = text
-            self.changed.emit(text)
+    def _chosen(self) -> str:
+        return self.line.text().strip()
 
 
 class KeysField(Field):
@@ -198,20 +224,22 @@ class KeysField(Field):
         )
         self.list.add.setAccessibleName(tr("{label}: {choice}", label=row.label, choice=kind.add))
         self.list.add.setAccessibleDescription(tr(row.help))
-        self.list.changed.connect(lambda: self.changed.emit(self.list.keys))
+        self.list.changed.connect(self.commit)
         self._box.addWidget(self.list)
         self.stops = (self.list.add,)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
+    def _show(self, value: Any) -> None:
         self.list.show_keys(value)
 
+    def _chosen(self) -> str:
+        return self.list.keys
 
-class LinesField(Field):
+
+class LinesField(TextField):
     """A text of several lines; it is taken when nothing more is written."""
 
     def __init__(self, theme: Theme, row: Row, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._told = ""
         self.text = QPlainTextEdit(self)
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(theme.px(96))
@@ -219,18 +247,17 @@ class LinesField(Field):
         self._resting = _resting(self, self.commit)
         self.text.textChanged.connect(self._resting.start)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
-        if str(value) != self._told:  # else it may just be written, or marked to be
-            self._told = str(value)
-            self.text.setPlainText(self._told)
-            self._resting.stop()
-
     def commit(self) -> None:  # noqa: D102
         self._resting.stop()
-        text = self.text.toPlainText().strip()
-        if text != self._told:
-            self._told = text
-            self.changed.emit(text)
+        super().commit()
+
+    def _show(self, value: Any) -> None:
+        if self._chosen() != value:  # or the cursor would leap to the beginning
+            self.text.setPlainText(str(value))
+            self._resting.stop()
+
+    def _chosen(self) -> str:
+        return self.text.toPlainText().strip()
 
 
 class SwitchField(Field):
@@ -240,10 +267,13 @@ class SwitchField(Field):
         super().__init__(parent)
         self.box = QCheckBox(self)
         self._hold(self.box, tr(row.label), tr(row.help))
-        self.box.clicked.connect(lambda on: self.changed.emit(on))
+        self.box.clicked.connect(lambda _on: self.commit())
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
+    def _show(self, value: Any) -> None:
         self.box.setChecked(bool(value))
+
+    def _chosen(self) -> bool:
+        return self.box.isChecked()
 
 
 class ShareField(Field):
@@ -254,22 +284,19 @@ class ShareField(Field):
         self.percent = PercentSlider(theme, tr(row.label), 0.0, self)
         self._box.addWidget(self.percent)
         self.stops = self.percent.stops
-        self._set, self._told = 0.0, self.percent.volume
         self._resting = _resting(self, self.commit)
         self.percent.changed.connect(self._resting.start)
 
-    def show_value(self, value: Any) -> None:  # noqa: D102
-        if value != self._set:  # else it would move under the hand
-            self._set = value
-            self.percent.set_volume(value)
-            self._told = self.percent.volume  # whole percents
-            self._resting.stop()
-
     def commit(self) -> None:  # noqa: D102
         self._resting.stop()
-        if self.percent.volume != self._told:
-            self._told = self.percent.volume
-            self.changed.emit(self._told)
+        super().commit()
+
+    def _show(self, value: Any) -> None:
+        self.percent.set_volume(value)
+        self._resting.stop()
+
+    def _chosen(self) -> float:
+        return self.percent.volume
 
 
 class NumberField(Field):
@@ -278,7 +305,6 @@ class NumberField(Field):
     def __init__(self, theme: Theme, row: Row, kind: Number, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind, self._whole = kind, isinstance(row.default, int)
-        self._set: float | None = None
         self.spin = QDoubleSpinBox(self)
         self.spin.setDecimals(kind.digits)
         self.spin.setRange(kind.least, kind.most)
@@ -294,21 +320,20 @@ class NumberField(Field):
         if kind.zero:
             self.spin.setSpecialValueText(tr(kind.zero))
         self._hold(self.spin, tr(row.label), tr(row.help))
-        self.spin.valueChanged.connect(self._tell)
-
-    def show_value(self, value: Any) -> None:  # noqa: D102
-        if value != self._set:  # else it may just be written
-            self._set = value
-            blocked = self.spin.blockSignals(True)
-            self.spin.setValue(float(value) * self._kind.times)
-            self.spin.blockSignals(blocked)
+        self.spin.valueChanged.connect(lambda _shown: self.commit())
 
     def commit(self) -> None:  # noqa: D102
         self.spin.interpretText()
+        super().commit()
 
-    def _tell(self, shown: float) -> None:
-        value = round(shown / self._kind.times, 6)
-        self.changed.emit(round(value) if self._whole else value)
+    def _show(self, value: Any) -> None:
+        blocked = self.spin.blockSignals(True)
+        self.spin.setValue(float(value) * self._kind.times)
+        self.spin.blockSignals(blocked)
+
+    def _chosen(self) -> float:
+        value = round(self.spin.value() / self._kind.times, 6)
+        return round(value) if self._whole else value
 
 
 def make_field(theme: Theme, row: Row, bridge: Bridge, requests: Requests, parent: QWidget | None = None) -> Field:

@@ -1,5 +1,7 @@
 """One row of the settings: its words, its field, whether it was changed, and the way back."""
 
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -64,6 +66,8 @@ class SettingView(QFrame):
         self.reset = IconButton(theme, "reset", "", parent=self)
         self.reset.clicked.connect(lambda: self.reset_wanted.emit(row))
         self.reset.setSizePolicy(_keeping_its_place(self.reset))
+        self._value: Any = None
+        self._refusal = ""
         self.why = self._words("settingHelp", tr(row.help))
         self.note = self._words("settingNote", "")
         self.note.hide()
@@ -74,6 +78,8 @@ class SettingView(QFrame):
         """Show what is set."""
         row, now = self.row, live.now
         value, default = row.value(now), row.default
+        if value != self._value:
+            self._value, self._refusal = value, ""
         self.field.show_value(value)
         missing = row.missing(now)
         self.field.setEnabled(not missing and not self._variable)
@@ -83,18 +89,26 @@ class SettingView(QFrame):
         usual = tr("Reset “{label}” to {value}", label=row.label, value=_short(shown(row, default)))
         self.reset.setVisible(changed)
         self.reset.set_name(usual)
-        self.say(missing or self._news(live))
+        self._say(missing or self._refusal or self._news(live), bad=bool(self._refusal) and not missing)
         for stop in self.field.stops[:1]:
             stop.setAccessibleDescription(self._described(changed=changed))
 
-    def say(self, words: str, *, bad: bool = False) -> None:
-        """Show a line under the field, or none."""
+    def refuse(self, words: str) -> None:
+        """Say why what was chosen is not used, until something else is."""
+        self._refusal = words
+        self.field.refuse()
+        self._say(words, bad=True)
+        announce(self, words, urgent=True)
+
+    def accept(self) -> None:
+        """Take that what is in the field makes sense."""
+        self._refusal = ""
+
+    def _say(self, words: str, *, bad: bool) -> None:
         self.note.setProperty("bad", bad)
         self._renew(self.note)
         self.note.setText(words)
         self.note.setVisible(bool(words))
-        if bad and words:
-            announce(self, words, urgent=True)
 
     def _news(self, live: LiveSettings) -> str:
         if self._variable:

@@ -113,13 +113,14 @@ class SettingsWindow(QDialog):
         view = self._page(row.page).views[row]
         if isinstance(row.kind, Device):
             self.test.stop()
+        if isinstance(row.kind, Free | Lines) and not str(value).strip():
+            view.refuse(tr("“{label}” cannot be empty.", label=row.label))
+            return
+        view.accept()
         try:
-            if isinstance(row.kind, Free | Lines) and not str(value).strip():
-                view.say(tr("“{label}” cannot be empty.", label=row.label), bad=True)
-                return
             self.live.store(check_settings(row.with_value(self.live.now, value), Path("settings.toml")))
         except KnownError as error:
-            view.say(error_words(error), bad=True)
+            view.refuse(error_words(error))
 
     def reset(self, rows: Sequence[Row]) -> None:
         """Set rows to what NovaDesk sets by itself; that can be undone."""
