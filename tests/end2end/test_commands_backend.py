@@ -36,7 +36,8 @@ def address(tmp_path: Path) -> Iterator[dict[str, Any]]:
         yield made
 
 
-def _env(address: dict[str, Any], **more: str) -> dict[str, str]:
+def at(address: dict[str, Any], **more: str) -> dict[str, str]:
+    """Return the environment that leads to a server."""
     return {
         "AWS_ACCESS_KEY_ID": address["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": address["secret_access_key"],
@@ -51,7 +52,7 @@ def _env(address: dict[str, Any], **more: str) -> dict[str, str]:
 def test_a_conversation_by_the_standard_names(
     line: CommandLine, tmp_path: Path, address: dict[str, Any], tls: bool
 ) -> None:
-    env = _env(address)
+    env = at(address)
     if tls:
         env |= {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": address["bedrock_tls"], "AWS_CA_BUNDLE": address["ca_file"]}
     result = line.run("talk", "--in", spoken(tmp_path / "one.wav", "hello there"), *BEDROCK, env=env)
@@ -84,7 +85,7 @@ def test_a_profile_that_is_not_there(line: CommandLine, quiet: Path) -> None:
 def test_what_only_the_person_can_mend_is_said_at_once(
     line: CommandLine, quiet: Path, address: dict[str, Any], change: dict[str, str], layer: str, reason: str | None
 ) -> None:
-    result = line.run("talk", "--in", quiet, *BEDROCK, env=_env(address, **change))
+    result = line.run("talk", "--in", quiet, *BEDROCK, env=at(address, **change))
     result.check_known(layer)
     if reason is not None:
         result.check_error_row(layer, reason)
@@ -95,7 +96,7 @@ def test_a_certificate_that_is_not_trusted(
     line: CommandLine, tmp_path: Path, quiet: Path, address: dict[str, Any], bundle: str
 ) -> None:
     (tmp_path / "nonsense.pem").write_text("nonsense")
-    env = _env(address, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=address["bedrock_tls"])
+    env = at(address, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=address["bedrock_tls"])
     if bundle:
         env["AWS_CA_BUNDLE"] = str(tmp_path / bundle)
     result = line.run("talk", "--in", quiet, *BEDROCK, env=env)
@@ -106,7 +107,7 @@ def test_a_certificate_that_is_not_trusted(
 def test_an_endpoint_where_nobody_listens(line: CommandLine, quiet: Path, address: dict[str, Any]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        env = _env(address, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        env = at(address, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=f"http://127.0.0.1:{taken.getsockname()[1]}")
         result = line.run("talk", "--in", quiet, *BEDROCK, env=env)
     result.check_known("network")
     result.check_error_row("network", "network.unreachable")
@@ -125,7 +126,7 @@ async def test_what_the_service_refuses(
 ) -> None:
     async with running(tmp_path / "server", listen) as rig:
         rig.server.faults.add(fault, times=10)
-        env = _env(json.loads(rig.address.to_json()))
+        env = at(json.loads(rig.address.to_json()))
         result = await asyncio.to_thread(line.run, "talk", "--in", quiet, *BEDROCK, env=env)
     result.check_known(layer)
     result.check_error_row(layer, reason)

@@ -1,0 +1,200 @@
+"""The real window on days when something is missing: the microphone, the network, the desktop's services, patience."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from novadesk.paths import find_folders
+from tests.end2end.test_commands_backend import at
+from tests.end2end.test_window_stories import Person
+from tests.support.atspi import Reader
+from tests.support.commands import CommandLine
+from tests.support.desk import Desk
+from tests.support.ears import capture_streams
+from tests.support.program import Program
+from tests.support.sound import Microphone
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
+
+DAY_MS = 86_400_000
+DENIED = """
+pcm.!default { type asym playback.pcm { type pulse } capture.pcm {
+  type file slave.pcm "null" file "/sys/kernel/uevent_seqnum" format raw } }
+ctl.!default { type pulse }
+"""
+"""A desktop that keeps the microphone from programs: nobody, root included, may write that file, so nothing opens."""
+
+
+@pytest.fixture
+def program(desk: Desk, tmp_path: Path) -> Iterator[Program]:
+    with Program(tmp_path / "home", desk.env) as made:
+        yield made
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for what the program does not tell of itself."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def listens_to(desk: Desk, microphone: Microphone) -> bool:
+    """Return whether a program listens to this microphone."""
+    sources = desk.run("pactl", "list", "short", "sources").splitlines()
+    number = next((line.split("\t")[0] for line in sources if f"\tmic_{microphone.value}\t" in line), "")
+    streams = desk.run("pactl", "list", "short", "source-outputs").splitlines()
+    return any(line.split("\t")[1] == number and "protocol-native" in line for line in streams)
+
+
+def test_what_is_said_after_muting_in_mid_sentence_is_not_heard(desk: Desk, program: Program) -> None:
+    Person(desk, program)
+    desk.key_down("F9")
+    program.wait_for_phase("listening")
+    desk.say("my name is anna")
+    desk.press("ctrl+m")
+    program.wait(lambda status: bool(status) and status["microphone"] == "muted", "the mute")
+    desk.say("what is three plus four")
+    desk.key_up("F9")
+    turns = program.wait_for_turns(2)
+    words = turns[0]["text"].lower().split()
+    assert "name" in words
+    assert not {"three", "plus", "four"} & {*words}
+    program.wait_for_phase("ready")
+    desk.press("ctrl+m")
+    program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the end of the mute")
+    assert len(program.turns()) == 2
+    assert program.quit() == 0
+
+
+def test_an_unplugged_microphone_is_replaced_in_a_conversation_and_taken_again(desk: Desk, program: Program) -> None:
+    Person(desk, program)
+    assert listens_to(desk, Microphone.A)
+    desk.unplug(Microphone.A)
+    try:
+        until(lambda: listens_to(desk, Microphone.B), "the other microphone")
+        ask(program, desk, "my name is anna", Microphone.B)
+        assert "anna" in program.wait_for_turns(2)[0]["text"].lower()
+        program.wait_for_phase("ready")
+    finally:
+        desk.plug(Microphone.A)
+        desk.run("pactl", "set-default-source", "mic_a")
+    until(lambda: listens_to(desk, Microphone.A), "the first microphone again")
+    ask(program, desk, "what is three plus four", Microphone.A)
+    assert "seven" in program.wait_for_turns(4)[3]["text"].lower()
+    program.wait_for_phase("ready")
+    assert program.quit() == 0
+
+
+def test_quitting_in_mid_sentence_loses_no_turn_and_leaves_no_microphone_open(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    person.ask("my name is anna", turns=2)
+    desk.key_down("F9")
+    try:
+        program.wait_for_phase("listening")
+        assert program.leave(lambda: desk.press("ctrl+q")) == 0
+    finally:
+        desk.key_up("F9")
+    assert capture_streams(desk) == []
+    assert [turn["role"] for turn in program.turns()] == ["user", "assistant"]
+
+
+def ask(program: Program, desk: Desk, text: str, microphone: Microphone) -> None:
+    """Hold the talk key, say it into a microphone, let go."""
+    desk.key_down("F9")
+    try:
+        program.wait_for_phase("listening")
+        desk.say(text, microphone)
+    finally:
+        desk.key_up("F9")
+
+
+def test_where_the_system_gives_no_microphone_that_is_said_and_written_words_are_answered(
+    desk: Desk, tmp_path: Path
+) -> None:
+    config = tmp_path / "asound.conf"
+    config.write_text(DENIED)
+    with Program(tmp_path / "home", {**desk.env, "ALSA_CONFIG_PATH": str(config)}) as program:
+        program.start()
+        status = program.wait(lambda status: bool(status) and status["error"] is not None, "word of the microphone")
+        assert status is not None
+        assert (status["error"]["reason"], status["microphone"]) == ("audio.no_microphone", "absent")
+        program.wait_for_phase("ready")
+        desk.focus(desk.find_window("NovaDesk$"))
+        write(desk, "what is three plus four")
+        assert "seven" in program.wait_for_turns(2)[1]["text"].lower()
+        program.wait_for_phase("ready")
+        assert program.quit() == 0
+
+
+def test_without_a_session_bus_it_starts_hidden_stays_when_closed_and_comes_back(desk: Desk, tmp_path: Path) -> None:
+    nowhere = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/nowhere", "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = (sys.executable, "-m", "novadesk")
+    with Program(tmp_path / "home", {**desk.env, **nowhere}, (*command, "--hidden")) as program:
+        program.start()
+        assert program.status() is not None
+        assert subprocess.run(command, env=program.env, timeout=20, check=False).returncode == 0  # shows the first one
+        window = desk.find_window("NovaDesk$")
+        desk.focus(window)
+        program.ask("new")
+        program.wait_for_phase("ready")
+        desk.press("alt+F4")  # there is no tray: it says so once, and is minimised
+        desk.run("xdotool", "search", "--sync", "--onlyvisible", "--name", "NovaDesk$")
+        desk.press("Return")
+        program.ask("say", text="what is three plus four")
+        assert "seven" in program.wait_for_turns(2)[1]["text"].lower()
+        program.wait_for_phase("ready")
+        assert program.quit() == 0
+
+
+def test_a_start_without_a_network_keeps_what_is_written_and_has_it_answered_later(desk: Desk, tmp_path: Path) -> None:
+    server = CommandLine(tmp_path / "elsewhere")
+    persona = Path(__file__).parents[1] / "data" / "scripts" / "typed.toml"
+    with server.started("serve", "--persona", persona) as first:  # there once, so that its keys and ports are known
+        address = json.loads(first.wait_for_line("bedrock"))
+    with Program(tmp_path / "home", {**desk.env, **at(address)}) as program:
+        program.settings('[backend]\nkind = "bedrock"\n')
+        program.start()
+        program.wait_for_phase("reconnecting")
+        desk.focus(desk.find_window("NovaDesk$"))
+        write(desk, "are you there")
+        assert program.wait_for_turns(1)[0]["text"] == "are you there"
+        port = str(urlsplit(address["bedrock"]).port)
+        with server.started("serve", "--persona", persona, "--port", port) as again:
+            again.wait_for_line("bedrock")
+            turns = program.wait_for_turns(2)
+            assert [turn["text"] for turn in turns] == ["are you there", "I read that."]
+            program.wait_for_phase("ready")
+            assert program.quit() == 0
+
+
+def write(desk: Desk, text: str) -> None:
+    """Write a message into the text field and send it."""
+    desk.press("ctrl+l")
+    desk.type_text(text)
+    desk.press("Return")
+
+
+async def test_yesterdays_conversation_stands_under_yesterday_and_is_remembered(desk: Desk, program: Program) -> None:
+    person = await asyncio.to_thread(Person, desk, program)
+    await asyncio.to_thread(person.ask, "my name is anna", turns=2)
+    assert await asyncio.to_thread(program.quit) == 0
+    with closing(sqlite3.connect(find_folders(home=str(program.home)).database)) as db, db:
+        db.execute("UPDATE conversation SET created_ms = created_ms - ?, updated_ms = updated_ms - ?", (DAY_MS, DAY_MS))
+        db.execute("UPDATE turn SET at_ms = at_ms - ?", (DAY_MS,))
+    person = await asyncio.to_thread(Person, desk, program)
+    async with Reader.listening(desk.env) as reader:
+        tree = await reader.tree("NovaDesk")
+        assert tree is not None
+        assert "Yesterday" in {node.name for node in tree.all()}
+    assert "Anna" in await asyncio.to_thread(person.ask, "what is my name", turns=4)
+    assert await asyncio.to_thread(program.quit) == 0
