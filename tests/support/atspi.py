@@ -10,9 +10,13 @@ from dbus_fast import Message, MessageType
 from dbus_fast.aio import MessageBus
 
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
+_SELECTION = "org.a11y.atspi.Selection"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = "/org/a11y/atspi/accessible/root"
+
+type Place = tuple[str, str]
+"""The owner of a thing on the bus, and its path."""
 
 FOCUSED = 12
 """Bit of ATSPI_STATE_FOCUSED (at-spi2-core, atspi-constants.h). Likewise the others."""
@@ -68,6 +72,34 @@ class Reader:
             if application in await self._property(name, path, "Name"):
                 return await self._node(name, path)
         return None
+
+    async def find(self, application: str, role: str, name: str) -> Place:
+        """Return where a thing of a program is; lists are not looked into.
+
+        Raises:
+            LookupError: there is none, or none yet.
+        """
+        waiting = [place for place in await self._children(_REGISTRY, _ROOT)
+                   if application in await self._property(*place, "Name")]  # fmt: skip
+        while waiting:
+            place = waiting.pop(0)
+            (found,) = await _call(self.bus, *place, _ACCESSIBLE, "GetRoleName")
+            if found == role and await self._property(*place, "Name") == name:
+                return place
+            waiting += [] if found == "list" else await self._children(*place)
+        raise LookupError(f"no {role} {name!r}")
+
+    async def rows(self, place: Place) -> list[tuple[str, str]]:
+        """Return name and description of everything in a list."""
+        return [await self._words(row) for row in await self._children(*place)]
+
+    async def chosen(self, place: Place) -> tuple[str, str]:
+        """Return name and description of what is selected in a list, two empty ones when nothing is."""
+        ((name, path),) = await _call(self.bus, *place, _SELECTION, "GetSelectedChild", "i", 0)
+        return ("", "") if path.endswith("/null") else await self._words((name, path))
+
+    async def _words(self, place: Place) -> tuple[str, str]:
+        return await self._property(*place, "Name"), await self._property(*place, "Description")
 
     async def _node(self, name: str, path: str) -> Node:
         (role,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetRoleName")

@@ -289,6 +289,7 @@ def test_a_found_turn_is_opened_at_its_place(
     history.list.choose(history.model.rowCount() - 1)
     qtbot.keyClick(history.list, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: view.model.row(view.turns.currentIndex()).text == "Turn 550")
+    assert QApplication.focusWidget() is view.turns, "arrow keys walk on from there"
     assert intents.take() == [], "it is open already"
 
 

@@ -92,6 +92,7 @@ class ConversationView(QWidget):
         self.loader.forget()
         self._sought = (handle, position)
         self.turns.delegate.mark(handle, position, search)
+        self.turns.setFocus(Qt.FocusReason.OtherFocusReason)
         self._seek()
 
     def say(self, words: str) -> None:

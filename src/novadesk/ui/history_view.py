@@ -219,8 +219,8 @@ class HistoryView(QFrame):
     def _on_turn_wanted(self, handle: str, position: int) -> None:
         if not self.model.is_current(handle):
             self._intents.open_conversation(handle)
-        self.turn_wanted.emit(handle, position, self.search.text())
         self.left.emit()
+        self.turn_wanted.emit(handle, position, self.search.text())
 
     def _dress(self) -> None:
         for action in self.search.actions():
