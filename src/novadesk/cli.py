@@ -9,9 +9,9 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from novadesk import __version__
 from novadesk.app import argument, history_commands
@@ -85,7 +85,21 @@ def _unusable(error: OSError) -> KnownError:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports bad arguments as every other bad input."""
+    """Reports bad arguments as every other bad input.
+
+    Args:
+        fill: adds what it takes, once that is to be parsed: a start does not wait for the words of all other commands.
+    """
+
+    def __init__(self, *names: Any, fill: "Callable[[_Parser], None] | None" = None, **values: Any) -> None:
+        super().__init__(*names, **values)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise KnownError(Reason.BAD_INPUT, f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`.")
@@ -149,7 +163,10 @@ def _add_hidden(commands: Commands) -> None:
 
 
 def _add_talk(commands: Commands) -> None:
-    talk = commands.add_parser("talk", help="hold one conversation without a window")
+    commands.add_parser("talk", help="hold one conversation without a window", fill=_fill_talk)
+
+
+def _fill_talk(talk: _Parser) -> None:
     talk.add_argument("--in", dest="read", type=Path, required=True, metavar="WAV", help="16-bit PCM, 8-48 kHz")
     talk.add_argument("--out", dest="write", type=Path, metavar="WAV", help="the answer: 24 kHz mono")
     talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"))
@@ -167,7 +184,10 @@ def _add_talk(commands: Commands) -> None:
 
 
 def _add_serve(commands: Commands) -> None:
-    serve = commands.add_parser("serve", help="run the local server in front, until SIGTERM")
+    commands.add_parser("serve", help="run the local server in front, until SIGTERM", fill=_fill_serve)
+
+
+def _fill_serve(serve: _Parser) -> None:
     serve.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
     serve.add_argument("--port", type=int, default=0, help="port of the HTTP/2 endpoint; 0 chooses one")
     serve.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
@@ -181,7 +201,10 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _add_ctl(commands: Commands) -> None:
-    ctl = commands.add_parser("ctl", help="drive the running NovaDesk")
+    commands.add_parser("ctl", help="drive the running NovaDesk", fill=_fill_ctl)
+
+
+def _fill_ctl(ctl: _Parser) -> None:
     actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true")

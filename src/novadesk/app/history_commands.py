@@ -12,7 +12,11 @@ type Commands = "argparse._SubParsersAction[Any]"
 
 def add_history(commands: Commands) -> None:
     """Add `novadesk history`."""
-    history = commands.add_parser("history", help="list, show, search, export and change stored conversations")
+    words = "list, show, search, export and change stored conversations"
+    commands.add_parser("history", help=words, fill=_fill_history)
+
+
+def _fill_history(history: argparse.ArgumentParser) -> None:
     actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="newest first")
     listing.add_argument("--json", action="store_true")
@@ -76,7 +80,10 @@ def _add_history_changes(actions: Commands) -> None:
 
 def add_scenarios(commands: Commands) -> None:
     """Add `novadesk scenarios`."""
-    scenarios = commands.add_parser("scenarios", help="what a conversation can be begun with")
+    commands.add_parser("scenarios", help="what a conversation can be begun with", fill=_fill_scenarios)
+
+
+def _fill_scenarios(scenarios: argparse.ArgumentParser) -> None:
     actions = scenarios.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="by title")
     listing.set_defaults(run=_scenarios_list)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow
 
@@ -14,7 +15,9 @@ from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.notices import Notice, Notices
 from novadesk.ui.question import Question
 from novadesk.ui.theme import Theme
-from novadesk.ui.tray import Tray
+
+if TYPE_CHECKING:
+    from novadesk.ui.tray import Tray
 
 _IN_TRAY = Notice(
     title=Text("NovaDesk is still running"),
@@ -23,7 +26,7 @@ _IN_TRAY = Notice(
 
 
 class Background(QObject):
-    """Owns the tray, and decides what closing the window does.
+    """Owns the tray, and decides what closing the window does. The tray is made while the window waits to be painted.
 
     Args:
         window: the window.
@@ -45,18 +48,35 @@ class Background(QObject):
         wanted: Callable[[], None],
     ) -> None:
         super().__init__(window)
-        self._window, self._theme, self._settings = window, theme, settings
-        self._quit = quit_wanted
+        self._window, self._intents, self._theme, self._settings = window, intents, theme, settings
+        self._quit, self._wanted = quit_wanted, wanted
         self._notices = Notices()
+        self._snapshot = Snapshot()
         self.question: Question | None = None
-        self.tray = Tray(intents, theme, quit_wanted, window)
-        self.tray.wanted.connect(wanted)
-        settings.changed.connect(self._on_settings)
-        self._on_settings()
+        self._tray: Tray | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(lambda: self.tray)
+        self._soon.start()
+
+    @property
+    def tray(self) -> "Tray":
+        """Return the tray, with its icon shown as the settings say."""
+        if self._tray is None:
+            from novadesk.ui.tray import Tray
+
+            tray = self._tray = Tray(self._intents, self._theme, self._quit, self._window)
+            tray.wanted.connect(self._wanted)
+            tray.wish(self._settings.now.window.tray)
+            tray.show_snapshot(self._snapshot)
+            self._settings.changed.connect(self._on_settings)
+        return self._tray
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the tray, and tell what matters while the window is not in front."""
-        self.tray.show_snapshot(snapshot)
+        self._snapshot = snapshot
+        if self._tray is not None:
+            self._tray.show_snapshot(snapshot)
         notice = self._notices.look(snapshot, seen=self._window.isActiveWindow())
         if notice is not None and self._settings.now.window.notifications:
             self.tray.tell(notice)
@@ -87,7 +107,9 @@ class Background(QObject):
 
     def finish(self) -> None:
         """Take the icon away."""
-        self.tray.hide()
+        self._soon.stop()
+        if self._tray is not None:
+            self._tray.hide()
 
     def _on_settings(self) -> None:
         self.tray.wish(self._settings.now.window.tray)

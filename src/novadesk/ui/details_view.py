@@ -44,7 +44,9 @@ class DetailsView(QFrame):
         self._page = QVBoxLayout(page)
         self._page.setContentsMargins(edge, 0, edge, edge)
         self._page.setSpacing(theme.px(tokens.SPACE_2))
-        self._fill()
+        self._groups = QVBoxLayout()  # filled when it is opened first: most people never do
+        self._groups.setSpacing(theme.px(tokens.SPACE_2))
+        self._page.addLayout(self._groups)
         self._page.addSpacing(theme.px(tokens.SPACE_3))
         self.diagnostics = QPushButton(tr("Diagnostics…"))
         self.diagnostics.setToolTip(tr("Numbers of the last 24 hours and the report for a fault ({key})", key="F12"))
@@ -76,6 +78,8 @@ class DetailsView(QFrame):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Write the values; hidden drawers are written when they are opened."""
+        if not self._values:
+            self._fill()
         conversation = snapshot.conversation
         tokens_used = snapshot.tokens
         fast = snapshot.answer_s
@@ -190,8 +194,8 @@ class DetailsView(QFrame):
     def _group(self, title: str, *rows: tuple[str, str]) -> None:
         heading = QLabel(title)
         heading.setObjectName("drawerHeading")
-        self._page.addSpacing(self._theme.px(tokens.SPACE_2))
-        self._page.addWidget(heading)
+        self._groups.addSpacing(self._theme.px(tokens.SPACE_2))
+        self._groups.addWidget(heading)
         for name, words in rows:
             value = QLabel(_NONE)
             value.setObjectName("drawerValue" if words else "drawerNote")
@@ -200,7 +204,7 @@ class DetailsView(QFrame):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._values[name] = value
             if not words:
-                self._page.addWidget(value)
+                self._groups.addWidget(value)
                 continue
             key = QLabel(words)
             key.setObjectName("drawerKey")
@@ -212,7 +216,7 @@ class DetailsView(QFrame):
             line.setSpacing(self._theme.px(tokens.SPACE_2))
             line.addWidget(key, 0, Qt.AlignmentFlag.AlignTop)
             line.addWidget(value, 1)
-            self._page.addLayout(line)
+            self._groups.addLayout(line)
 
 
 def _number(count: int) -> str:

@@ -35,7 +35,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QMenu,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -124,14 +123,15 @@ class HistoryDelegate(QStyledItemDelegate):
     def _paint_conversation(
         self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, row: HistoryRow, of: Conversation
     ) -> None:
+        from PySide6.QtWidgets import QStyle  # takes long to load, and the first picture has no rows
+
         theme, palette = self._theme, self._theme.palette
-        state: QStyle.StateFlag = option.state
-        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         widget: QWidget | None = option.widget
         edge = theme.px(tokens.SPACE_3)
         box = QRectF(rect).adjusted(edge, 1, -edge, -1)
         radius = theme.px(tokens.RADIUS_CONTROL)
-        chosen = bool(state & QStyle.StateFlag.State_Selected) and widget is not None and widget.hasFocus()
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected) and widget is not None and widget.hasFocus()
         current = row.current and row.kind is HistoryKind.CONVERSATION
         if current or chosen or hovered:
             painter.setBrush(QColor(palette.selected if current else palette.hover))

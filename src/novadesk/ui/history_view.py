@@ -106,7 +106,6 @@ class HistoryView(QFrame):
         search.setObjectName("search")
         search.setPlaceholderText(tr("Search"))
         search.setAccessibleName(tr("Search conversations"))
-        search.setClearButtonEnabled(True)
         return search
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -181,6 +180,7 @@ class HistoryView(QFrame):
         return menu
 
     def _on_looked_for(self) -> None:
+        self.search.setClearButtonEnabled(True)  # its icon takes long to find: not before there is something to clear
         self.list.scrollToTop()
         self.loader.look_for(self.search.text(), self.filters.wanted())
 

@@ -10,11 +10,10 @@ from PySide6.QtGui import (
     QFontMetricsF,
     QPainter,
     QPen,
-    QTextCharFormat,
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from novadesk.ui import resources, tokens
 from novadesk.ui.item_models import ItemRole, Row, RowKind, speaker
@@ -89,6 +88,8 @@ class TurnDelegate(QStyledItemDelegate):
     def paint(  # noqa: D102
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
+        from PySide6.QtWidgets import QStyle  # takes long to load, and the first picture has no rows
+
         row: Row = index.data(ItemRole.ROW)
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
@@ -197,6 +198,8 @@ class TurnDelegate(QStyledItemDelegate):
     def _found(self, row: Row) -> list[QTextLayout.FormatRange]:
         if row.turn is None or (row.turn.conversation, row.turn.position) != self._marked:
             return []
+        from PySide6.QtGui import QTextCharFormat
+
         marked = QTextCharFormat()
         marked.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline)
         marked.setUnderlineColor(QColor(self._theme.palette.accent))
@@ -211,6 +214,8 @@ class TurnDelegate(QStyledItemDelegate):
     def _faded(self, row: Row) -> list[QTextLayout.FormatRange]:
         if not row.faded:
             return []
+        from PySide6.QtGui import QTextCharFormat
+
         muted = QTextCharFormat()
         muted.setForeground(QColor(self._theme.palette.muted))
         part = QTextLayout.FormatRange()
