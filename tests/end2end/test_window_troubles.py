@@ -1,22 +1,17 @@
 """The real window on days when something is missing: the microphone, the network, the desktop's services, patience."""
 
-import asyncio
 import json
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from novadesk.paths import find_folders
 from tests.end2end.test_commands_backend import at
 from tests.end2end.test_window_stories import Person
-from tests.support.atspi import Reader
 from tests.support.commands import CommandLine
 from tests.support.desk import Desk
 from tests.support.ears import capture_streams
@@ -25,7 +20,6 @@ from tests.support.sound import Microphone
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
-DAY_MS = 86_400_000
 DENIED = """
 pcm.!default { type asym playback.pcm { type pulse } capture.pcm {
   type file slave.pcm "null" file "/sys/kernel/uevent_seqnum" format raw } }
@@ -182,19 +176,3 @@ def write(desk: Desk, text: str) -> None:
     desk.press("ctrl+l")
     desk.type_text(text)
     desk.press("Return")
-
-
-async def test_yesterdays_conversation_stands_under_yesterday_and_is_remembered(desk: Desk, program: Program) -> None:
-    person = await asyncio.to_thread(Person, desk, program)
-    await asyncio.to_thread(person.ask, "my name is anna", turns=2)
-    assert await asyncio.to_thread(program.quit) == 0
-    with closing(sqlite3.connect(find_folders(home=str(program.home)).database)) as db, db:
-        db.execute("UPDATE conversation SET created_ms = created_ms - ?, updated_ms = updated_ms - ?", (DAY_MS, DAY_MS))
-        db.execute("UPDATE turn SET at_ms = at_ms - ?", (DAY_MS,))
-    person = await asyncio.to_thread(Person, desk, program)
-    async with Reader.listening(desk.env) as reader:
-        tree = await reader.tree("NovaDesk")
-        assert tree is not None
-        assert "Yesterday" in {node.name for node in tree.all()}
-    assert "Anna" in await asyncio.to_thread(person.ask, "what is my name", turns=4)
-    assert await asyncio.to_thread(program.quit) == 0
