@@ -3575,6 +3575,11 @@
         <translation>Sitzung</translation>
     </message>
     <message>
+        <source>Session renewed</source>
+        <extracomment>conversation/api.py</extracomment>
+        <translation>Sitzung erneuert</translation>
+    </message>
+    <message>
         <source>Session store</source>
         <extracomment>app/access.py</extracomment>
         <translation>Sitzungsspeicher</translation>

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from novadesk.conversation.api import Phase
+from novadesk.conversation.api import RENEWED, Phase
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.limits import Limits
 from novadesk.server.faults import Fault
@@ -192,7 +192,7 @@ async def test_a_successor_that_is_lost_is_replaced_beside_the_live_wire_session
         renewed = await talk.until(lambda now: now.renewals == 1)
         assert talk.wirings.attempts == 3, "the live one, the one that was lost, the one that took over"
         assert talk.rig.server.faults.pending == 0
-        assert (renewed.phase, renewed.reconnects, renewed.notices) == (Phase.READY, 0, ())
+        assert (renewed.phase, renewed.reconnects, renewed.notices) == (Phase.READY, 0, (RENEWED,))
         await finish(talk)
 
 

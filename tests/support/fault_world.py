@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from novadesk.config import LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
-from novadesk.conversation.api import Phase, Snapshot
+from novadesk.conversation.api import RENEWED, Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
 from novadesk.conversation.toolbox import Toolbox
@@ -226,7 +226,7 @@ class World:
             self.spells.append(Spell(before=self.carried))
         spell = self.spells[-1]
         spell.troubled |= snapshot.phase is Phase.FAILED or snapshot.attempt > 0
-        old, new = self._lines, snapshot.notices
+        old, new = self._lines, tuple(line for line in snapshot.notices if line != RENEWED)  # which is no trouble
         replaced = Counter(old) - Counter(new)
         spell.lines = [*(Counter(spell.lines) - replaced).elements(), *(Counter(new) - Counter(old)).elements()]
         self._lines = new

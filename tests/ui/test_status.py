@@ -8,7 +8,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from novadesk.conversation.api import Connection, ErrorNote, MicrophoneState, Phase, Quality, Snapshot, TalkMode
+from novadesk.conversation.api import (
+    RENEWED,
+    Connection,
+    ErrorNote,
+    MicrophoneState,
+    Phase,
+    Quality,
+    Snapshot,
+    TalkMode,
+)
 from novadesk.models import SyncState
 from novadesk.ui import conversation_view, error_bar, header
 from novadesk.ui.main_window import MainWindow
@@ -190,6 +199,9 @@ def test_the_recovery_line_is_shown_and_read_once(window: MainWindow, announced:
     assert announced == [line]
     model = window.conversation.model
     assert model.row(model.index(model.rowCount() - 1)).text == line
+    window.show_snapshot(replace(snapshot, notices=(line, RENEWED)))
+    assert announced == [line], "a renewal is seen only"
+    assert model.row(model.index(model.rowCount() - 1)).text == f"{RENEWED} · 1 more line"
 
 
 def test_a_trouble_whose_count_grows_is_read_once(window: MainWindow, announced: list[str]) -> None:

@@ -26,6 +26,10 @@ from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
 from novadesk.models import BackendKind, Conversation, InputTrouble, Role, Turn
 from novadesk.scenario import Chosen, Scenario
+from novadesk.text import Text
+
+RENEWED = Text("Session renewed")
+"""The passing line of a renewal. It is shown and not read aloud: nothing has happened that anybody would notice."""
 
 
 class Phase(Enum):

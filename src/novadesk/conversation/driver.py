@@ -398,6 +398,8 @@ class Driver:
                 self._timers.wait(action)
             case lifecycle.TellBack(after_s=after_s, began_at=began_at):
                 self._losses.tell_back(after_s, began_at)
+            case lifecycle.TellRenewed():
+                self._view.renewed(self._record.turns[-1].turn_id if self._record.turns else "")
             case lifecycle.Tell(message=message):
                 self._view.notice(message)
 

@@ -239,6 +239,11 @@ class TellBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellRenewed:
+    """Say that a wire session was renewed, for no other reason than its age."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
     """Show one passing line."""
 
@@ -246,7 +251,17 @@ class Tell:
 
 
 type Action = (
-    OpenLink | GoLive | DropLink | OpenSound | CloseSound | FlushSpeaker | HoldMicrophone | WaitUntil | TellBack | Tell
+    OpenLink
+    | GoLive
+    | DropLink
+    | OpenSound
+    | CloseSound
+    | FlushSpeaker
+    | HoldMicrophone
+    | WaitUntil
+    | TellBack
+    | TellRenewed
+    | Tell
 )
 
 # --- state -----------------------------------------------------------------------------------

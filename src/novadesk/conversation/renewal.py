@@ -19,6 +19,7 @@ from novadesk.conversation.lifecycle_values import (
     Step,
     Successor,
     Tell,
+    TellRenewed,
     Timer,
     WaitUntil,
 )
@@ -46,7 +47,10 @@ def renew(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         return _open_successor(state, now, policy)
     if not _may_hand_over(state, event, now, policy):
         return state, (WaitUntil(at=now + policy.look_s, timer=Timer.RENEWAL),)
-    return _replace_link(state, now, policy) if successor is None else hand_over(state, successor, now, policy)
+    if successor is None:
+        return _replace_link(state, now, policy)
+    after, actions = hand_over(state, successor, now, policy)
+    return after, (*actions, *(() if state.outdated else (TellRenewed(),)))  # a change is told instead
 
 
 def outdate(state: Lifecycle, _event: Event, now: float, _policy: Policy) -> Step:

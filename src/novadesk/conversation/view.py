@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any
 
 from novadesk.config import Settings, VoiceSettings
-from novadesk.conversation.api import ErrorNote, MicrophoneState, Pause, Phase, Snapshot
+from novadesk.conversation.api import RENEWED, ErrorNote, MicrophoneState, Pause, Phase, Snapshot
 from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.lifecycle import OPENING, Lifecycle
 from novadesk.conversation.record import Record
@@ -85,6 +85,7 @@ class View:
         self._settings = settings
         self._backend = backend
         self._notices: deque[tuple[float | None, str]] = deque(maxlen=_NOTICES)
+        self._renewed_after = ""
         self._troubles: dict[Layer, KnownError] = {}
         self._devices = ("", "", "")
         self._extras: dict[str, Any] = {}
@@ -96,6 +97,12 @@ class View:
             for known in earlier:
                 self._notices.remove(known)
         self._notices.append((about, line))
+
+    def renewed(self, turn_id: str) -> None:
+        """Add the line of a renewal, once after each turn: a conversation that rests for hours is renewed often."""
+        if turn_id != self._renewed_after:
+            self._renewed_after = turn_id
+            self.notice(RENEWED)
 
     def clear_notices(self) -> None:
         """Forget every passing line."""

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
-from novadesk.conversation.api import Requests, Snapshot
+from novadesk.conversation.api import RENEWED, Requests, Snapshot
 from novadesk.models import Role, Turn
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
@@ -129,7 +129,8 @@ class ConversationView(QWidget):
 
     def _tell(self, notices: tuple[str, ...]) -> None:
         """Have passing lines read aloud once, such as how much was recovered."""
-        if notices and (notices[-1:] != self._told[-1:] or len(notices) > len(self._told)):
+        new = notices and (notices[-1:] != self._told[-1:] or len(notices) > len(self._told))
+        if new and notices[-1] != RENEWED:
             announce(self.turns, tr(notices[-1]))
         self._told = notices
 
