@@ -156,6 +156,28 @@ def go_to(wizard: Wizard, number: int) -> None:
 # --- by keyboard alone ---
 
 
+@pytest.mark.parametrize("first", [False], indirect=True)
+def test_the_steps_and_the_settings_know_one_backend_in_force(
+    window: MainWindow, wizard: Wizard, qtbot: QtBot, steps: CannedSteps
+) -> None:
+    live, bedrock = window.settings, Settings(backend=BackendSettings(kind=BackendKind.BEDROCK))
+    live.store(bedrock)
+    wizard.reject()
+    assert steps.of("use") == []  # the wizard has changed nothing
+    live.use_all(lambda: None, pytest.fail)
+    qtbot.waitUntil(lambda: live.in_force == bedrock)
+    drain()
+    window.show_first_steps()
+    again = window.dialog
+    assert isinstance(again, Wizard)
+    assert isinstance(again.page, AccessPage)
+    again.page.kinds[BackendKind.PRACTICE].click()
+    again.go_on()
+    again.reject()
+    qtbot.waitUntil(lambda: steps.of("use") == [(Settings(),)])
+    qtbot.waitUntil(lambda: live.in_force == Settings())
+
+
 def test_the_steps_are_walked_with_the_keyboard_alone(
     window: MainWindow,
     wizard: Wizard,

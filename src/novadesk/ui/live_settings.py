@@ -105,11 +105,15 @@ class LiveSettings(QObject):
         settings = self.now
 
         def on_used(_answer: object) -> None:
-            self.in_force = settings
-            self.changed.emit()
+            self.put_in_force(settings)
             done()
 
         self._bridge.ask(lambda: self._requests.use(settings), on_used, failed, owner=self, deadline_s=USE_S)
+
+    def put_in_force(self, settings: Settings) -> None:
+        """Take that the core was built with these."""
+        self.in_force = settings
+        self.changed.emit()
 
     def remember(self, settings: Settings) -> None:
         """Write other settings; where that fails they hold until the program ends."""

@@ -92,7 +92,7 @@ class MainWindow(QMainWindow):
         )
         self.welcome: Welcome | None = None
         if steps is not None:
-            self.welcome = Welcome(self, bridge, requests, steps, intents, self.theme, settings, first=first)
+            self.welcome = Welcome(self, bridge, requests, steps, intents, self.theme, self.settings, first=first)
         self.remedies = Remedies(self.panel.errors, bridge, intents, requests, self.settings, self.show_setting, self)
         self._make_actions()
         self.theme.dress(self)
@@ -163,7 +163,7 @@ class MainWindow(QMainWindow):
     def show_first_steps(self) -> None:
         """Walk through the first steps, for the first time or once more."""
         if self.dialog is None and self.welcome is not None:
-            self._open(self.welcome.make(self.settings.now, self.settings.store))
+            self._open(self.welcome.make())
 
     def finish(self) -> None:
         """Close the window for good, without asking anyone."""

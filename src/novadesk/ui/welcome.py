@@ -1,14 +1,13 @@
 """Opens the first steps: at the first start by itself, later when the person wants it."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
-from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.theme import Theme
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ class Welcome(QObject):
 
     Args:
         window: their parent.
-        settings: as loaded at the start.
+        live: the settings as they are used.
         first: nothing is connected yet, and waits for the end of the steps.
     """
 
@@ -34,34 +33,30 @@ class Welcome(QObject):
         steps: "FirstSteps",
         intents: Intents,
         theme: Theme,
-        settings: Settings,
+        live: LiveSettings,
         *,
         first: bool,
     ) -> None:
         super().__init__(window)
         self.due = first
         self._window, self._bridge, self._requests, self._steps = window, bridge, requests, steps
-        self._intents, self._theme, self._in_use = intents, theme, None if first else settings
+        self._intents, self._theme, self._live = intents, theme, live
         self._around: Surroundings | None = None
 
-    def make(self, settings: Settings, store: Callable[[Settings], None]) -> "Wizard":
-        """Return a wizard; show it with `open`.
-
-        Args:
-            settings: as they are now.
-            store: stores changed ones.
-        """
+    def make(self) -> "Wizard":
+        """Return a wizard; show it with `open`."""
         from novadesk.ui.wizard import Wizard  # few open it, so the start does not load it
 
         first, self.due = self.due, False
-        return Wizard(self._surroundings(), settings, store, first=first, parent=self._window)
+        around, live = self._surroundings(first=first), self._live
+        return Wizard(around, live.now, live.store, first=first, parent=self._window)
 
-    def _surroundings(self) -> "Surroundings":
-        """Return what all wizards of this window share: it knows which settings are in use."""
+    def _surroundings(self, *, first: bool) -> "Surroundings":
+        """Return what all wizards of this window share."""
         from novadesk.ui.wizard_page import Beginning, Surroundings
 
         if self._around is None:
-            beginning = Beginning(self._bridge, self._steps, self._in_use, self)
+            beginning = Beginning(self._bridge, self._steps, self._live, self, connected=not first)
             self._around = Surroundings(
                 self._bridge, self._requests, self._steps, self._intents, self._theme, beginning
             )

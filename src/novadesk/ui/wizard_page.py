@@ -14,6 +14,7 @@ from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.theme import Theme
 
 USE_S = 60.0
@@ -28,7 +29,8 @@ class Beginning(QObject):
     Args:
         bridge: carries the question.
         steps: answers it.
-        in_use: settings that are used already, None while nothing is connected.
+        live: knows which settings are in force.
+        connected: anything is.
 
     Attributes:
         busy: a change is under way.
@@ -37,20 +39,23 @@ class Beginning(QObject):
 
     changed = Signal()
 
-    def __init__(self, bridge: Bridge, steps: FirstSteps, in_use: Settings | None, parent: QObject) -> None:
+    def __init__(
+        self, bridge: Bridge, steps: FirstSteps, live: LiveSettings, parent: QObject, *, connected: bool
+    ) -> None:
         super().__init__(parent)
-        self._bridge, self._steps, self._in_use = bridge, steps, in_use
+        self._bridge, self._steps, self._live, self._connected = bridge, steps, live, connected
         self.busy = False
         self.error: KnownError | None = None
 
     def use(self, settings: Settings) -> None:
-        """Use settings whose backend is another one than that in use."""
+        """Use settings whose backend is another one than that in force."""
         steps = self._steps
-        if self.busy or (self._in_use is not None and self._in_use.backend == settings.backend):
+        if self.busy or (self._connected and self._live.in_force.backend == settings.backend):
             return
 
         def used(_nothing: object) -> None:
-            self._in_use = settings
+            self._connected = True
+            self._live.put_in_force(settings)
             self._rest(None)
 
         self.busy, self.error = True, None
