@@ -46,6 +46,53 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
+ALL_FOUR = MicrophoneState.OPEN, MicrophoneState.GATED, MicrophoneState.MUTED, MicrophoneState.ABSENT
+STATES = {
+    Phase.OFFLINE: ("Offline",) * 4,
+    Phase.IDLE: ("Idle",) * 4,
+    Phase.CONNECTING: ("Connecting",) * 4,
+    Phase.READY: ("Listening", "Ready", "Muted", "No microphone"),
+    Phase.LISTENING: ("Listening", "Listening", "Muted", "No microphone"),
+    Phase.THINKING: ("Thinking", "Thinking", "Thinking, muted", "Thinking, no microphone"),
+    Phase.TOOL: (*("Looking something up",) * 2, "Looking something up, muted", "Looking something up, no microphone"),
+    Phase.SPEAKING: ("Speaking", "Speaking", "Speaking, muted", "Speaking, no microphone"),
+    Phase.INTERRUPTED: ("Interrupted", "Interrupted", "Interrupted, muted", "Interrupted, no microphone"),
+    Phase.RENEWING: ("Renewing", "Renewing", "Renewing, muted", "Renewing, no microphone"),
+    Phase.RECONNECTING: ("Reconnecting",) * 4,
+    Phase.FAILED: ("Stopped",) * 4,
+    Phase.ENDED: ("Ended",) * 4,
+}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_the_one_state_line_says_the_same_everywhere(window: MainWindow, phase: Phase) -> None:
+    shapes = {}
+    for microphone, word in zip(ALL_FOUR, STATES[phase], strict=True):
+        window.show_snapshot(Snapshot(phase=phase, microphone=microphone, backend_name="Practice partner (local)"))
+        assert window.header.state.word.text() == word
+        assert window.windowTitle() == f"New conversation · {word} · NovaDesk"
+        assert window.background.tray.icon.toolTip() == f"NovaDesk: {word}"
+        assert window.header.backend.whole == "· Practice partner (local)", "beside it, in every state"
+        shapes[word] = window.header.state.shape.shape_name
+    assert len({shape for word, shape in shapes.items() if "," not in word}) == len(
+        [word for word in shapes if "," not in word]
+    ), "a shape of its own, never colour alone"
+
+
+@pytest.mark.parametrize(
+    ("phase", "word"),
+    [
+        (Phase.READY, "Opening the microphone"),
+        (Phase.LISTENING, "Opening the microphone"),
+        (Phase.SPEAKING, "Speaking"),
+        (Phase.CONNECTING, "Connecting"),
+    ],
+)
+def test_a_microphone_that_is_being_opened_is_not_called_missing(window: MainWindow, phase: Phase, word: str) -> None:
+    window.show_snapshot(Snapshot(phase=phase, microphone=MicrophoneState.ABSENT, sound_opening=True))
+    assert window.header.state.word.text() == word
+
+
 @pytest.mark.parametrize(("phase", "microphone"), list(product(Phase, MicrophoneState)))
 def test_every_state_has_its_words_and_a_hint_without_gaps(phase: Phase, microphone: MicrophoneState) -> None:
     for mode, turns in product(TalkMode, ((), make_turns(0, 2))):

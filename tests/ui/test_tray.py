@@ -75,6 +75,23 @@ def test_the_menu_does_what_it_says(window: MainWindow, intents: RecordedIntents
     assert QGuiApplication.clipboard().text() == TURNS[3].text
 
 
+def test_a_click_on_the_icon_or_on_a_notice_shows_the_window(window: MainWindow) -> None:
+    tray, reason = window.background.tray, QSystemTrayIcon.ActivationReason
+    ways = (
+        tray.icon.messageClicked.emit,
+        lambda: tray.icon.activated.emit(reason.Trigger),
+        lambda: tray.icon.activated.emit(reason.DoubleClick),
+        tray.show_window.trigger,
+    )
+    for way in ways:
+        window.hide()
+        way()
+        assert window.isVisible()
+    window.hide()
+    tray.icon.activated.emit(reason.Context)  # the menu comes by itself
+    assert not window.isVisible()
+
+
 def test_the_last_answer_is_what_was_heard_of_it() -> None:
     assert last_answer(Snapshot()) == ""
     assert TURNS[3].role is Role.ASSISTANT

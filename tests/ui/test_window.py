@@ -120,7 +120,9 @@ def test_a_screen_reader_s_press_begins_or_ends_a_talk(window: MainWindow, inten
     assert intents.take() == [("toggle_talk",)]
 
 
-def test_the_ring_shows_the_microphone_only_while_it_is_heard(window: MainWindow, conversation: Conversation) -> None:
+def test_the_ring_shows_the_microphone_while_it_is_heard_and_the_answer_while_it_is_played(
+    window: MainWindow, conversation: Conversation
+) -> None:
     talk = window.panel.controls.talk
     window.show_snapshot(ready(conversation, microphone_level=0.1))
     assert (talk._active, talk._microphone) == (False, 0.0)
@@ -128,6 +130,10 @@ def test_the_ring_shows_the_microphone_only_while_it_is_heard(window: MainWindow
     assert talk._active
     assert talk._microphone > 0.5
     assert window.panel.controls.under.text() == "Let go to send"
+    window.show_snapshot(ready(conversation, phase=Phase.SPEAKING, speaker_level=0.1))
+    assert (talk._microphone, talk._speaker > 0.5) == (0.0, True)
+    window.show_snapshot(ready(conversation, speaker_level=0.1))
+    assert talk._speaker == 0.0, "a cue is no answer"
 
 
 def test_other_levels_are_drawn_without_all_the_rest(
