@@ -12,6 +12,7 @@ import pytest
 
 from tests.end2end.test_commands_backend import at
 from tests.end2end.test_window_stories import Person
+from tests.support.atspi import Reader
 from tests.support.commands import CommandLine
 from tests.support.desk import Desk
 from tests.support.ears import capture_streams
