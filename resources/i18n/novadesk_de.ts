@@ -2147,6 +2147,11 @@
         <extracomment>catalogue.py</extracomment>
         <translation>Es beenden oder ein anderes --profile benutzen.</translation>
     </message>
+    <message>
+        <source>Close the word on the talk key</source>
+        <extracomment>ui/key_note.py</extracomment>
+        <translation>Hinweis zur Sprechtaste schließen</translation>
+    </message>
     <message numerus="yes">
         <source>Close without saving 1 scenario?</source>
         <comment>Close without saving {n} scenarios?</comment>
@@ -4021,6 +4026,11 @@
         <translation>Sprechen</translation>
     </message>
     <message>
+        <source>Talk key…</source>
+        <extracomment>ui/key_note.py</extracomment>
+        <translation>Sprechtaste …</translation>
+    </message>
+    <message>
         <source>Talking stopped when the computer slept.</source>
         <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet, als der Computer schlief.</translation>
@@ -5677,7 +5687,7 @@
     </message>
     <message>
         <source>Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop&apos;s settings.</source>
-        <extracomment>desktop/hotkeys/base.py</extracomment>
+        <extracomment>chord.py</extracomment>
         <translation>Die Taste im Fenster oder den Sprechknopf benutzen oder `novadesk ctl talk toggle` im System auf eine Taste legen.</translation>
     </message>
     <message>

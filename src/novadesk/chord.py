@@ -71,6 +71,11 @@ class OtherDown:
 COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
 """What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
 
+LADDER = Text(
+    "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "
+    "settings."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chord:

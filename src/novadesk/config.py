@@ -180,6 +180,7 @@ class WindowSettings:
         told_of_tray: the person was told so.
         first_step: page of the first steps, counted from 0, with which a first start that was broken off goes on;
             0 when there is nothing to go on with.
+        told_of_keys: why talk keys do not work everywhere, as the person was told and closed it.
     """
 
     scheme: SchemeSetting = SchemeSetting.SYSTEM
@@ -192,6 +193,7 @@ class WindowSettings:
     notifications: bool = True
     told_of_tray: bool = False
     first_step: int = 0
+    told_of_keys: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

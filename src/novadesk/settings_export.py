@@ -31,7 +31,7 @@ KEPT_HERE = frozenset({
     ("backend", "profile"), ("backend", "model"), ("backend", "bedrock_endpoint"),
     ("backend", "agent_runtime_endpoint"), ("backend", "ca_bundle"), ("backend", "kms_key"),
     ("audio", "microphone"), ("audio", "speaker"), ("window", "told_of_tray"), ("window", "first_step"),
-    ("practice", "llm"),
+    ("window", "told_of_keys"), ("practice", "llm"),
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"),
 })  # fmt: skip
 """What neither leaves this computer nor comes from another one."""

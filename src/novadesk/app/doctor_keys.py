@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from novadesk.chord import Action, Binding, parse_bindings
+from novadesk.chord import LADDER, Action, Binding, parse_bindings
 from novadesk.config import TalkSettings
 from novadesk.daemon import DaemonCall
-from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, News, Standing, choose_backend, is_wayland
+from novadesk.desktop.hotkeys.base import HotkeyBackend, News, Standing, choose_backend, is_wayland
 from novadesk.desktop.menuentry import find_menu_entry
 from novadesk.errors import KnownError, Reason
 

@@ -4,8 +4,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from novadesk.chord import COMMANDS
+from novadesk.chord import COMMANDS, LADDER
 from novadesk.conversation.api import Snapshot
+from novadesk.text import Text
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
@@ -70,13 +71,19 @@ class KeyStanding(QWidget):
         else:
             words = tr("No key talks in other programs' windows.")
         self.words.setText(words)
-        self.note.setText(tr(snapshot.hotkey_note))
+        self.note.setText(tr(_reason(snapshot.hotkey_note)))
         self.note.setVisible(bool(snapshot.hotkey_note))
         self.ladder.setVisible(not talk or bool(snapshot.hotkey_note))
 
     def _copy(self, command: str) -> None:
         QGuiApplication.clipboard().setText(command)
         announce(self, tr("Copied."))
+
+
+def _reason(note: str) -> str:
+    """Return a note without the ladder in short, for here it stands in full."""
+    parts = tuple(note.values.values()) if isinstance(note, Text) else ()
+    return parts[0] if parts[1:] == (LADDER,) and isinstance(parts[0], str) else note
 
 
 def _joined(keys: tuple[str, ...]) -> str:

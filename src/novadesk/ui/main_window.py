@@ -295,6 +295,7 @@ class MainWindow(QMainWindow):
         self.history.turn_wanted.connect(self.conversation.go_to)
         self.history.said.connect(self.conversation.say)
         self.panel.sound.settings_wanted.connect(self.show_sound_settings)
+        self.panel.keys.settings_wanted.connect(lambda: self.show_settings("talk", "key"))
         self.panes.folded_changed.connect(self._on_folded)
         order_tabs(self)
 
@@ -310,6 +311,7 @@ class MainWindow(QMainWindow):
             parent=self,
         )
         self.panel.sound.turns_wanted.connect(made.take_turns)
+        self.panel.keys.use(made)
         self.panel.composer.aloud_chosen.connect(made.answer_messages)
         made.changed.connect(lambda: self.panel.composer.set_aloud(made.now.audio.messages_aloud))
         self.panel.composer.set_aloud(settings.audio.messages_aloud)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
+from novadesk.chord import LADDER
 from novadesk.config import AudioSettings, EchoSetting, SensitivitySetting, Settings, VoiceSettings
 from novadesk.conversation.api import Snapshot
 from novadesk.models import BackendKind
 from novadesk.settings_export import export_text
+from novadesk.text import Text
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_extras import TalkKeyRow
 from novadesk.ui.setting_fields import KeysField
@@ -18,7 +20,7 @@ from novadesk.ui.setting_table import row_of
 
 type Act = Callable[[MainWindow], Awaitable[QWidget]]
 
-_NO_PORTAL = "This desktop has no portal, which is how programs get keys under Wayland."
+_NO_PORTAL = Text.joined(Text("This desktop has no portal, which is how programs get keys under Wayland."), LADDER)
 
 
 def settings_scenes() -> dict[str, Act]:
@@ -34,7 +36,8 @@ def settings_scenes() -> dict[str, Act]:
 
 def keys_scenes(ready: Snapshot) -> dict[str, tuple[Snapshot, Act]]:
     """Return the talk keys where the desktop tells of none, while they are tried and one more is asked for."""
-    return {"settings_keys": (replace(ready, hotkeys=(), hotkey_note=_NO_PORTAL), _trying_keys)}
+    without = replace(ready, hotkeys=(), hotkey_note=_NO_PORTAL)
+    return {"settings_keys": (without, _trying_keys), "no_talk_key": (without, _plain)}
 
 
 async def _testing(window: MainWindow) -> QWidget:
@@ -42,6 +45,10 @@ async def _testing(window: MainWindow) -> QWidget:
     if window.door.window is not None:
         window.door.window.test.toggle()
     return window.door.window or window
+
+
+async def _plain(window: MainWindow) -> QWidget:
+    return window
 
 
 async def _trying_keys(window: MainWindow) -> QWidget:

@@ -22,6 +22,7 @@ from novadesk.ui.composer import Composer
 from novadesk.ui.controls import IconButton
 from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.i18n import tr
+from novadesk.ui.key_note import KeyNote
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
 from novadesk.ui.talk_button import TalkButton, loudness
@@ -215,11 +216,12 @@ class SessionPanel(QWidget):
         self._private: str | None = None
         self.errors = ErrorBar(intents, theme, self)
         self.sound = SoundNote(theme, self)
+        self.keys = KeyNote(theme, self)
         self.controls = Controls(intents, theme, volume, self)
         self.composer = Composer(intents, theme, self)
         self._column = QVBoxLayout()
         self._column.setSpacing(theme.px(tokens.SPACE_3))
-        for widget in (self.errors, self.sound, self.controls, self.composer):
+        for widget in (self.errors, self.sound, self.keys, self.controls, self.composer):
             self._column.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.setSpacing(0)
@@ -246,5 +248,6 @@ class SessionPanel(QWidget):
         self._private = private
         self.errors.show_snapshot(snapshot)
         self.sound.show_snapshot(snapshot)
+        self.keys.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))

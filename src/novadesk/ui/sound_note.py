@@ -1,14 +1,12 @@
 """What is wrong with the sound while the conversation goes on, and the one thing to do about it."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
 
 from novadesk.config import EchoSetting
 from novadesk.conversation.api import Snapshot
-from novadesk.ui import tokens
-from novadesk.ui.announce import announce
-from novadesk.ui.controls import IconButton, ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.note_bar import NoteBar
 from novadesk.ui.states import RESTING
 from novadesk.ui.theme import Theme
 
@@ -36,7 +34,7 @@ def _echoes(snapshot: Snapshot) -> bool:
     return snapshot.hears_itself or snapshot.loud_echo_db is not None
 
 
-class SoundNote(QFrame):
+class SoundNote(NoteBar):
     """A line with a way out: taking turns when the assistant hears itself, else the settings of sound.
 
     Advice against an echo goes for this conversation once it was followed or closed; a bad microphone stays told.
@@ -46,29 +44,10 @@ class SoundNote(QFrame):
     turns_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("noteBar")
+        super().__init__(theme, tr("Close this advice"), parent)
         self._turns = self._settled = False
-        shape = ShapeLabel(theme, 18, self)
-        shape.set_shape("info", tokens.Tone.CAUTION)
-        self.words = QLabel(self)
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.way_out = QPushButton(self)
-        self.way_out.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.way_out.clicked.connect(self._go)
-        self.close_button = IconButton(theme, "close", tr("Close this advice"), parent=self)
         self.close_button.clicked.connect(self._settle)
-        layout = QHBoxLayout(self)
-        edge = theme.px(tokens.SPACE_3)
-        layout.setContentsMargins(edge, theme.px(tokens.SPACE_2), edge, theme.px(tokens.SPACE_2))
-        layout.setSpacing(edge)
-        layout.addWidget(shape, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self.words, 1)
-        layout.addWidget(self.way_out)
-        layout.addWidget(self.close_button)
-        self.hide()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the line, or take it away; new words are read aloud."""
@@ -81,11 +60,7 @@ class SoundNote(QFrame):
         why = tr("NovaDesk does not listen while it speaks") if self._turns else ""
         self.way_out.setToolTip(why)
         self.way_out.setAccessibleDescription(why)
-        if words != self.words.text():
-            self.words.setText(words)
-            if words:
-                announce(self, words)
-        self.setVisible(bool(words))
+        self.say(words)
 
     def _go(self) -> None:
         if self._turns:
@@ -96,5 +71,4 @@ class SoundNote(QFrame):
 
     def _settle(self) -> None:
         self._settled = True
-        self.words.clear()
-        self.hide()
+        self.say("")

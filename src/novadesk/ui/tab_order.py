@@ -23,7 +23,7 @@ def order_tabs(window: "MainWindow") -> None:
     stops += [header.sidebar, header.scenario, header.again, header.pause, header.end, header.details]
     stops += [window.conversation.turns, window.conversation.latest]
     stops += [panel.errors.act, panel.errors.retry, panel.errors.copy]
-    stops += [panel.sound.way_out, panel.sound.close_button]
+    stops += [panel.sound.way_out, panel.sound.close_button, panel.keys.way_out, panel.keys.close_button]
     stops += [controls.mode_button(TalkMode.HOLD)]
     stops += [controls.mode_button(TalkMode.HANDS_FREE), controls.mute, controls.talk, controls.stop]
     stops += [controls.volume.silence, controls.volume.slider, controls.answers]

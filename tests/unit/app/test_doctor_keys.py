@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from novadesk.app import doctor_keys
+from novadesk.chord import LADDER
 from novadesk.config import TalkSettings
-from novadesk.desktop.hotkeys.base import LADDER, HotkeyBackend, NoHotkey, Standing, Tell, with_ladder
+from novadesk.desktop.hotkeys.base import HotkeyBackend, NoHotkey, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.portal import PortalHotkey
 from novadesk.desktop.menuentry import find_menu_entry
 from novadesk.errors import KnownError

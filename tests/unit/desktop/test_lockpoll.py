@@ -1,7 +1,9 @@
 """A locked screen where it has to be looked for, and what macOS lacks consent for; no such system needed."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,8 +11,10 @@ import pytest
 
 from novadesk.app.talkkey import watch_away
 from novadesk.app.talkpress import TalkPress
+from novadesk.chord import Action, parse_bindings
+from novadesk.desktop.hotkeys.base import News, Standing
 from novadesk.desktop.hotkeys.lockpoll import LOOK_S, LockPoll, mac_locked, windows_locked
-from novadesk.desktop.hotkeys.macos import Consent, consent_note, read_consent
+from novadesk.desktop.hotkeys.macos import Consent, MacHotkey, consent_note, read_consent
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from tests.support.virtual_loop import run_virtually
 
@@ -80,3 +84,25 @@ def test_the_consent_that_macos_lacks_is_named(
     assert bool(note) is bool(lacking)
     for place in ("Accessibility", "Input Monitoring"):
         assert (place in note) is (place in lacking)
+
+
+class Keys(Enum):
+    f9 = SimpleNamespace(vk=101)
+
+
+class Listener:
+    def __init__(self, **_: object) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_mac_without_consent_promises_no_key(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    keyboard = SimpleNamespace(Key=Keys, Listener=Listener)
+    monkeypatch.setitem(sys.modules, "pynput", SimpleNamespace(keyboard=keyboard))
+    consent = Consent(accessibility=True, input_monitoring=allowed)
+    told: list[News] = []
+    MacHotkey(parse_bindings("f9"), lambda: consent).start(told.append)
+    triggers = ((Action.TALK, "f9"),) if allowed else ()
+    hears = frozenset(binding.key for binding in parse_bindings("f9")) if allowed else frozenset()
+    assert told == [Standing(note=consent_note(consent), triggers=triggers, hears=hears)]

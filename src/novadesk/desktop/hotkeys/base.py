@@ -6,15 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from novadesk.chord import Action, Binding, Key, KeyDown, KeyUp, OtherDown
+from novadesk.chord import LADDER, Action, Binding, Key, KeyDown, KeyUp, OtherDown
 from novadesk.desktop.hotkeys.press import Lost
 from novadesk.errors import KnownError
 from novadesk.text import Text
-
-LADDER = Text(
-    "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "
-    "settings."
-)
 
 
 def with_ladder(what: Text) -> Text:

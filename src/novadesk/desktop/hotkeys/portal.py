@@ -12,8 +12,8 @@ from typing import Any
 
 from dbus_fast import Variant
 
-from novadesk.chord import Action, Binding, Chord, Key, KeyDown, KeyUp
-from novadesk.desktop.hotkeys.base import LADDER, News, Standing, Tell, with_ladder
+from novadesk.chord import LADDER, Action, Binding, Chord, Key, KeyDown, KeyUp
+from novadesk.desktop.hotkeys.base import News, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.portalbus import PortalBus, PortalGoneError, PortalRefusalError
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.desktop.menuentry import APP_ID

@@ -13,7 +13,7 @@ from dbus_fast import DBusError, InvalidAddressError, Message, MessageType, Vari
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError
 
-from novadesk.desktop.hotkeys.base import LADDER
+from novadesk.chord import LADDER
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
 

@@ -56,8 +56,9 @@ class PynputHotkey:
         self._watch = KeyWatch(
             (binding.key, [self._wanted(name) for name in binding.chord.keys]) for binding in bindings
         )
-        triggers = tuple((binding.action, str(binding.chord)) for binding in bindings)
-        hears = frozenset() if note else frozenset(binding.key for binding in bindings)
+        heard = () if note else tuple(bindings)
+        triggers = tuple((binding.action, str(binding.chord)) for binding in heard)
+        hears = frozenset(binding.key for binding in heard)
         self._standing = Standing(note=note, triggers=triggers, hears=hears)
         self._lock = threading.Lock()
         self._listeners: list[Any] = []
