@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -22,19 +23,17 @@ FONT_PX = 13
 PERCENTS = (100, 200)
 CONTRASTS = ("", "high")
 SCHEMES = ("light", "dark")
+SCREEN = ROOT / "tests" / "data" / "screen.json"
 COLUMNS, WIDTH, HEIGHT, GAP, WORDS = 5, 560, 400, 12, 20
 
 
-def draw(folder: Path, *, contrast: str, percent: int, language: str, names: Sequence[str]) -> None:
-    """Draw the pages of one look in a process of its own, for Qt has one font and one language.
-
-    Raises:
-        CalledProcessError: a page cannot be drawn.
-    """
+def draw(folder: Path, *, contrast: str, percent: int, language: str, names: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Begin to draw the pages of one look in a process of its own, for Qt has one font and one language."""
     env = os.environ | {"NOVADESK_PREVIEW_FONT_PX": str(FONT_PX * percent // 100), "NOVADESK_LANGUAGE": language}
     env["NOVADESK_CONTRAST"] = contrast
+    env["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREEN}"
     command = [sys.executable, "-m", "novadesk.ui.preview", str(folder), *names]
-    subprocess.run(command, env=env, cwd=ROOT, check=True)
+    return subprocess.Popen(command, env=env, cwd=ROOT)
 
 
 def sheet(pictures: Sequence[Path]) -> QImage:
@@ -64,15 +63,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "pages")
     chosen = parser.parse_args(arguments)
     _application = QGuiApplication(["pages"])
-    for contrast in CONTRASTS:
-        for percent in PERCENTS:
-            look = "-".join(part for part in (chosen.language, contrast and "contrast", str(percent)) if part)
-            folder = chosen.out / look
-            draw(folder, contrast=contrast, percent=percent, language=chosen.language, names=chosen.names)
-            for scheme in SCHEMES:
-                sheet(sorted(folder.glob(f"*-{scheme}.png"))).save(str(chosen.out / f"{look}-{scheme}.png"))
-            sys.stdout.write(f"{folder}\n")
-    return 0
+    looks: dict[str, subprocess.Popen[bytes]] = {}
+    for contrast, percent in product(CONTRASTS, PERCENTS):
+        look = "-".join(part for part in (chosen.language, contrast and "contrast", str(percent)) if part)
+        looks[look] = draw(
+            chosen.out / look, contrast=contrast, percent=percent, language=chosen.language, names=chosen.names
+        )
+    drawn = {look: process.wait() == 0 for look, process in looks.items()}
+    for look in drawn:
+        for scheme in SCHEMES:
+            pictures = sorted((chosen.out / look).glob(f"*-{scheme}.png"))
+            sheet(pictures).save(str(chosen.out / f"{look}-{scheme}.png"))
+        sys.stdout.write(f"{chosen.out / look}\n")
+    return 0 if all(drawn.values()) else 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tests.support.desk import Desk
 from tests.support.leaks import LogWatch, OrphanTasks, adopt_orphans, leaks_since, take_census, visible_windows
 
 _FOREIGN_PREFIXES = ("AWS_", "NOVADESK_", "BEDROCK_", "SESSION_")
+_SCREEN = Path(__file__).parent / "data" / "screen.json"
 _FOREIGN = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy", "no_proxy")
 
 # How long an example takes says how busy the machine is.
@@ -26,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={_SCREEN}"
     adopt_orphans()
 
 

@@ -2138,6 +2138,11 @@
         <translation>Ort für den neuen Ordner wählen</translation>
     </message>
     <message>
+        <source>Clear the search</source>
+        <extracomment>ui/controls.py</extracomment>
+        <translation>Suche leeren</translation>
+    </message>
+    <message>
         <source>Close</source>
         <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/scenario_dialog.py ui/wizard.py</extracomment>
         <translation>Schließen</translation>

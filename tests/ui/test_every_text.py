@@ -1,6 +1,7 @@
 """Every text of every window: translated, and shown whole in each language at each size of the font."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from novadesk.config import Settings
-from novadesk.ui import i18n
+from novadesk.ui import i18n, tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import ElidedLabel, IconButton
 from novadesk.ui.main_window import MainWindow
@@ -77,7 +78,7 @@ def made(bridge: Bridge, qtbot: QtBot) -> Iterator[Callable[[], MainWindow]]:
 
 def settle() -> None:
     """Let layouts inside layouts hear of each other."""
-    for _ in range(3):
+    for _ in range(6):
         drain()
 
 
@@ -219,6 +220,7 @@ def test_no_text_is_cut_off(
 ) -> None:
     in_language(language, percent)
     window = made()
+    window.resize(window.theme.px(1120), window.theme.px(740))
     for name in (
         "ready",
         "speaking",
@@ -236,13 +238,14 @@ def test_no_text_is_cut_off(
         settle()
         for top in tops(window):
             assert sorted(set(cut(top))) == []
-    window.resize(window.theme.px(400), 560)
-    for name in ("ready", "muted_talking", "hears_itself", "failed"):
+    narrow = ("ready", "muted_talking", "hears_itself", "failed", "reconnecting", "private", "loud_echo")
+    for width, name in itertools.product((400, tokens.FOLD_WIDTH), narrow):
+        window.resize(window.theme.px(width), window.theme.px(560))
         window.show_snapshot(SCENES[name])
         settle()
         talk = window.panel.controls.talk
         assert talk.height() == talk.sizeHint().height(), name
-        assert sorted(set(cut(window))) == [], f"narrow {name}"
+        assert sorted(set(cut(window))) == [], f"{width} px {name}"
         for button in window.panel.findChildren(QAbstractButton):
             if button.isVisibleTo(window):
                 corner = button.mapTo(window, QPoint(0, 0))

@@ -1,13 +1,16 @@
 """Small building blocks: icon buttons that follow the palette, and labels that know their tone."""
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QToolButton, QWidget
 
 from novadesk.ui import resources, tokens
-from novadesk.ui.i18n import shortcut
+from novadesk.ui.i18n import shortcut, tr
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
+
+_GAP = 4
+"""What the style leaves between icon and text, however large the font is, in pixels."""
 
 
 class IconButton(QToolButton):
@@ -57,7 +60,9 @@ class IconButton(QToolButton):
 
     def _renew(self) -> None:
         edge = self._theme.px(tokens.SPACE_4 + 2)
-        self.setIconSize(QSize(edge, edge))
+        beside = self.toolButtonStyle() is Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        gap = self._theme.px(_GAP) - _GAP if beside else 0
+        self.setIconSize(QSize(edge + 2 * gap, edge))
         self.setIcon(self._theme.icon(self._icon, None, edge))
 
 
@@ -76,6 +81,39 @@ class TextField(QLineEdit):
             event.ignore()
             return False
         return super().event(event)
+
+
+class SearchField(TextField):
+    """A field with a lens, and a button that empties it; both grow with the font."""
+
+    def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("search")
+        self.setAccessibleName(name)
+        self._theme = theme
+        self._lens = ShapeLabel(theme, 14, self)
+        self._lens.set_shape("search", Tone.QUIET)
+        self.empty = IconButton(theme, "close", tr("Clear the search"), parent=self)
+        self.empty.setObjectName("inField")
+        self.empty.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.empty.setCursor(Qt.CursorShape.ArrowCursor)
+        self.empty.clicked.connect(self.clear)
+        self.empty.hide()
+        self.textChanged.connect(self._on_text)
+        self._on_text("")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        edge = self._theme.px(tokens.SPACE_2)
+        self._lens.move(edge, (self.height() - self._lens.height()) // 2)
+        size = self.empty.sizeHint()
+        self.empty.resize(size)
+        self.empty.move(self.width() - size.width() - edge // 2, (self.height() - size.height()) // 2)
+
+    def _on_text(self, text: str) -> None:
+        self.empty.setVisible(bool(text))
+        left, right = self._theme.px(tokens.SPACE_5), self._theme.px(tokens.SPACE_5 if text else 0)
+        self.setTextMargins(left, 0, right, 0)
 
 
 class ShapeLabel(QLabel):

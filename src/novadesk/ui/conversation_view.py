@@ -1,6 +1,6 @@
 """The conversation: its turns, the way to the newest one, and passing lines over them."""
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
@@ -66,6 +66,12 @@ class ConversationView(QWidget):
         theme.changed.connect(self._dress)
         self._dress()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return self.turns.minimumSizeHint()  # it takes what is left: what lies under it is never squeezed
+
+    def hasHeightForWidth(self) -> bool:  # noqa: D102
+        return False
 
     def show_snapshot(self, snapshot: Snapshot, title: str, hint: str, *, late: bool = False) -> None:
         """Draw the turns; without any, `title` says what is going on and `hint` how to begin."""

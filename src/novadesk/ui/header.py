@@ -37,6 +37,7 @@ class StateLabel(QWidget):
         super().__init__(parent)
         self.setObjectName("state")
         self._snapshot = Snapshot()
+        self._narrow = False
         self._since = QElapsedTimer()
         self._timer = QTimer(self)
         self._timer.setInterval(500)
@@ -62,11 +63,16 @@ class StateLabel(QWidget):
             self._timer.start() if counting else self._timer.stop()
         self._write()
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Say it in few words where there is little room."""
+        self._narrow = narrow
+        self._write()
+
     def _write(self) -> None:
         left = self._snapshot.retry_in_s
         if left is not None and self._since.isValid():
             left = max(0.0, left - self._since.elapsed() / 1000)
-        words = state_words(self._snapshot, left)
+        words = state_words(self._snapshot, left, short=self._narrow)
         if words != self.word.text():
             self.word.setText(words)
 
@@ -236,6 +242,7 @@ class Header(QFrame):
             button.setToolButtonStyle(style)
         self.sidebar.setVisible(narrow)
         self._narrow = narrow
+        self.state.set_narrow(narrow)
         self._make_room()
 
     def _make_room(self) -> None:

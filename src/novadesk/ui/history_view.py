@@ -1,14 +1,14 @@
 """The history: past conversations by day, a search, and the way back into one of them."""
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from novadesk.config import HistorySettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.models import Conversation
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.controls import IconButton, TextField
+from novadesk.ui.controls import IconButton, SearchField
 from novadesk.ui.filter_bar import FilterBar
 from novadesk.ui.history_actions import HistoryActions
 from novadesk.ui.history_list import HistoryList
@@ -53,7 +53,8 @@ class HistoryView(QFrame):
         self.filters = FilterBar(theme, self)
         self.filters.hide()
         self._make_buttons()
-        self.search = self._make_search()
+        self.search = SearchField(theme, tr("Search conversations"), self)
+        self.search.setPlaceholderText(tr("Search"))
         self.note, self.kept = QLabel(self), QLabel(self)
         self.note.setObjectName("historyNote")
         self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -63,8 +64,6 @@ class HistoryView(QFrame):
             label.hide()
         self._connect()
         self._lay_out()
-        theme.changed.connect(self._dress)
-        self._dress()
 
     def _make_buttons(self) -> None:
         theme = self._theme
@@ -101,13 +100,6 @@ class HistoryView(QFrame):
         self.settings.clicked.connect(self.settings_wanted)
         self.more.clicked.connect(self.show_more_menu)
 
-    def _make_search(self) -> TextField:
-        search = TextField(self)
-        search.setObjectName("search")
-        search.setPlaceholderText(tr("Search"))
-        search.setAccessibleName(tr("Search conversations"))
-        return search
-
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Mark the open conversation; load anew when the disk has changed."""
         self._open = snapshot.conversation
@@ -140,8 +132,7 @@ class HistoryView(QFrame):
         """Show the ways to begin a conversation."""
         menu = self._make_menu(self.new_menu.accessibleName())
         menu.addAction(tr("New conversation") + "\tCtrl+N", self.begin)
-        private = menu.addAction(tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
-        private.setIcon(self._theme.icon("private"))
+        menu.addAction(tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
         menu.addSeparator()
         self.new_menu_filling.emit(menu)
         menu.popup(self.new_menu.mapToGlobal(self.new_menu.rect().bottomLeft()))
@@ -221,15 +212,6 @@ class HistoryView(QFrame):
             self._intents.open_conversation(handle)
         self.left.emit()
         self.turn_wanted.emit(handle, position, self.search.text())
-
-    def _dress(self) -> None:
-        for action in self.search.actions():
-            if action.objectName() == "lens":
-                self.search.removeAction(action)
-        lens = self.search.addAction(
-            self._theme.icon("search", self._theme.palette.muted), QLineEdit.ActionPosition.LeadingPosition
-        )
-        lens.setObjectName("lens")
 
     def _lay_out(self) -> None:
         theme = self._theme

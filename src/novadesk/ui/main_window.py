@@ -370,7 +370,6 @@ class MainWindow(QMainWindow):
 
     def _on_folded(self, folded: bool) -> None:
         self.header.set_narrow(folded)
-        self.panel.set_narrow(folded)
 
     def _on_history_left(self) -> None:
         if self.panes.folded:

@@ -1,7 +1,7 @@
 """A line over the controls on what is wrong while the conversation goes on, with one way out."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
@@ -24,14 +24,21 @@ class NoteBar(QFrame):
         self.way_out = QPushButton(self)
         self.way_out.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.close_button = IconButton(theme, "close", close_words, parent=self)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(theme.px(tokens.SPACE_2))
+        self._buttons.addWidget(self.way_out)
+        self._buttons.addWidget(self.close_button)
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._parts.setSpacing(theme.px(tokens.SPACE_2))
+        self._parts.addWidget(self.words, 1)
+        self._parts.addLayout(self._buttons)
         layout = QHBoxLayout(self)
         edge = theme.px(tokens.SPACE_3)
         layout.setContentsMargins(edge, theme.px(tokens.SPACE_2), edge, theme.px(tokens.SPACE_2))
         layout.setSpacing(edge)
-        layout.addWidget(shape, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self.words, 1)
-        layout.addWidget(self.way_out)
-        layout.addWidget(self.close_button)
+        self._shape, self._row = shape, layout
+        layout.addWidget(shape)
+        layout.addLayout(self._parts, 1)
         self.hide()
 
     def say(self, words: str) -> None:
@@ -41,3 +48,14 @@ class NoteBar(QFrame):
             if words:
                 announce(self, words)
         self.setVisible(bool(words))
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Put the buttons under the words where there is no room beside them."""
+        direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        if direction != self._parts.direction():
+            self._parts.setDirection(direction)
+            self._row.setAlignment(self._shape, Qt.AlignmentFlag.AlignTop if narrow else Qt.AlignmentFlag.AlignVCenter)
+            if narrow:
+                self._buttons.addStretch(1)
+            else:
+                self._buttons.takeAt(self._buttons.count() - 1)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import qasync
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QWidget
 
 from novadesk.config import Settings
@@ -33,6 +34,9 @@ from novadesk.ui.wizard_access import AccessPage
 from novadesk.ui.wizard_sound import MicrophonePage, SpeakerPage
 from novadesk.ui.wizard_talk import TryPage
 
+_GONE_S = 0.01
+"""Long enough for the loop to delete what is to be deleted."""
+
 
 async def _draw(out: Path, name: str, snapshot: Snapshot, act: Act, scheme: Scheme, now_ms: int) -> None:
     bridge = Bridge(asyncio.get_running_loop())
@@ -49,12 +53,12 @@ async def _draw(out: Path, name: str, snapshot: Snapshot, act: Act, scheme: Sche
     bridge.close()
     window.deleteLater()
     bridge.deleteLater()
-    await settle()
+    await asyncio.sleep(_GONE_S)
 
 
 def _sized(width: int, height: int) -> Act:
     async def act(window: MainWindow) -> QWidget:
-        window.resize(width, height)
+        window.resize(window.theme.px(width), window.theme.px(height))
         return window
 
     return act
@@ -134,6 +138,7 @@ def _first_steps(page: int) -> Act:
         match wizard.page:
             case AccessPage() as where:
                 where.kinds[BackendKind.BEDROCK].setChecked(True)
+                where.kinds[BackendKind.BEDROCK].setFocus()
                 where.policy.click()
                 where.toggle()
             case MicrophonePage() | SpeakerPage() as sound:
@@ -146,7 +151,7 @@ def _first_steps(page: int) -> Act:
 
 
 async def _sidebar(window: MainWindow) -> QWidget:
-    window.resize(400, 560)
+    window.resize(window.theme.px(400), window.theme.px(560))
     await settle()
     window.panes.show_sidebar(True)
     return window
@@ -240,6 +245,12 @@ async def _draw_all(out: Path, wanted: set[str], now_ms: int) -> None:
                 await _draw(out, name, snapshot, act, scheme, now_ms)
 
 
+def _tell(_kind: QtMsgType, _where: QMessageLogContext, words: str) -> None:
+    """Pass on what Qt says, but for what a screen that nobody sees cannot do."""
+    if not words.startswith("This plugin does not support"):
+        sys.stderr.write(f"{words}\n")
+
+
 def main(arguments: list[str]) -> int:
     """Write the pictures and return an exit code."""
     if not arguments:
@@ -248,6 +259,7 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
+    qInstallMessageHandler(_tell)
     app = QApplication(["novadesk"])
     app.setQuitOnLastWindowClosed(False)
     size = os.environ.get("NOVADESK_PREVIEW_FONT_PX")

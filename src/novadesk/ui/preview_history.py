@@ -38,17 +38,20 @@ class PreviewHistory:
 
     async def search(
         self,
-        text: str,  # noqa: ARG002
+        text: str,
         *,
         limit: int = 50,
         offset: int = 0,
         only: Filter = EVERYTHING,  # noqa: ARG002
     ) -> Sequence[Found]:
-        """Return every turn."""
-        return [
-            Found(conversation=self._conversations[0], turn=turn, snippet=f"…{turn.text}", marks=((3, 12),))
-            for turn in self._turns[offset : offset + limit]
-        ]
+        """Return the turns in which a text stands."""
+        found = []
+        for turn in self._turns:
+            at = turn.text.casefold().find(text.casefold())
+            if at >= 0:
+                marks = ((at, at + len(text)),)
+                found.append(Found(conversation=self._conversations[0], turn=turn, snippet=turn.text, marks=marks))
+        return found[offset : offset + limit]
 
     async def set_aside(
         self,

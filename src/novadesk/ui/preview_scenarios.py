@@ -48,7 +48,7 @@ async def _plain(window: MainWindow) -> QWidget:
 
 
 async def _narrow(window: MainWindow) -> QWidget:
-    window.resize(400, 560)
+    window.resize(window.theme.px(400), window.theme.px(560))
     return window
 
 
@@ -102,5 +102,5 @@ async def _fields(window: MainWindow) -> QWidget:
 
 async def _manage_narrow(window: MainWindow) -> QWidget:
     subject = await _manage(window)
-    subject.resize(400, 560)
+    subject.resize(window.theme.px(400), window.theme.px(560))
     return subject

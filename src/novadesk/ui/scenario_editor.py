@@ -116,7 +116,7 @@ class ScenarioEditor(QScrollArea):
         page = QWidget(self)
         page.setObjectName("dialogPage")
         column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, theme.px(tokens.SPACE_3), 0)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(tokens.SPACE_3))
         hint = QLabel(
             tr("Write {name} where a field of the form goes. A line whose fields are all left empty is left out."),

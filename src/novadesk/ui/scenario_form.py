@@ -80,7 +80,7 @@ class ScenarioForm(QDialog):
         page = QWidget(self)
         page.setObjectName("dialogPage")
         column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, theme.px(tokens.SPACE_2), 0)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.px(tokens.SPACE_3))
         for field in self.fields:
             column.addWidget(field)

@@ -1,6 +1,7 @@
 """What lies under the conversation: errors, talk button and text field."""
 
 from PySide6.QtCore import QElapsedTimer, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -30,6 +31,7 @@ from novadesk.ui.theme import Theme
 from novadesk.ui.volume import VolumeControl
 from novadesk.ui.window_keys import BUTTON
 
+_EDGE = tokens.SPACE_5
 _UNHEARD_MS = 2000
 _SPEECH = 0.6
 """How full the meter is while somebody speaks, 0 to 1."""
@@ -102,6 +104,11 @@ class Controls(QWidget):
         self._modes_buttons[snapshot.talk_mode].setChecked(True)
         self.show_levels(snapshot)
         self.answers.show_snapshot(snapshot)
+
+    def wide_width(self) -> int:
+        """Return how much room the sides need beside the buttons, in pixels."""
+        side = max(box.sizeHint().width() for box in (self._modes_box, self.volume))
+        return self._middle.sizeHint().width() + 2 * (side + max(0, self._grid.horizontalSpacing()))
 
     def set_narrow(self, narrow: bool) -> None:
         """Put the sides under the buttons where there is no room beside them."""
@@ -182,7 +189,7 @@ class Controls(QWidget):
         width = max(self.fontMetrics().horizontalAdvance(word) for word in words) + self._theme.px(tokens.SPACE_5)
         for button in (self.mute, self.stop):  # one width, so that nothing moves when a word changes
             button.setFixedWidth(max(width, self._theme.px(72)))
-        middle = QHBoxLayout()
+        middle = self._middle = QHBoxLayout()
         middle.setSpacing(self._theme.px(tokens.SPACE_4))
         for widget in (self.mute, self.talk, self.stop):
             middle.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -214,6 +221,7 @@ class SessionPanel(QWidget):
         self.setObjectName("panel")
         self._theme = theme
         self._private: str | None = None
+        self._narrow = False
         self.errors = ErrorBar(intents, theme, self)
         self.sound = SoundNote(theme, self)
         self.keys = KeyNote(theme, self)
@@ -225,7 +233,7 @@ class SessionPanel(QWidget):
             self._column.addWidget(widget)
         layout = QHBoxLayout(self)
         layout.setSpacing(0)
-        edge = theme.px(tokens.SPACE_5)
+        edge = theme.px(_EDGE)
         layout.setContentsMargins(edge, theme.px(tokens.SPACE_2), edge, theme.px(tokens.SPACE_4))
         holder = QWidget(self)
         holder.setLayout(self._column)
@@ -235,10 +243,18 @@ class SessionPanel(QWidget):
         layout.addWidget(holder, 1000)
         layout.addStretch(1)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        room = event.size().width() - 2 * self._theme.px(_EDGE)
+        self.set_narrow(room < self.controls.wide_width())
+
     def set_narrow(self, narrow: bool) -> None:
         """Put side under side where there is no room for both."""
-        self.errors.set_narrow(narrow)
-        self.controls.set_narrow(narrow)
+        if narrow is self._narrow:
+            return
+        self._narrow = narrow
+        for part in (self.errors, self.sound, self.keys, self.controls):
+            part.set_narrow(narrow)
 
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw errors, controls and hint; a draft for a private conversation goes with it."""

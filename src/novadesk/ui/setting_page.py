@@ -12,7 +12,7 @@ from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.setting_rows import Page, Row
 from novadesk.ui.setting_table import rows_of
-from novadesk.ui.setting_view import SettingView
+from novadesk.ui.setting_view import CHANGED_LINE, SettingView
 from novadesk.ui.theme import Theme
 
 _WIDTH = 620
@@ -107,7 +107,7 @@ class SettingPage(QWidget):
         body = QWidget()
         body.setObjectName("dialogPage")
         rows = QVBoxLayout(body)
-        rows.setContentsMargins(theme.px(tokens.SPACE_3), 0, edge, edge)
+        rows.setContentsMargins(edge - theme.px(tokens.SPACE_3 + CHANGED_LINE), 0, edge, edge)
         rows.setSpacing(theme.px(tokens.SPACE_2))
         for widget in self._widgets():
             widget.setMaximumWidth(theme.px(_WIDTH))

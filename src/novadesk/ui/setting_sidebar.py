@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.controls import SearchField
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.setting_rows import Page, Row, found
 from novadesk.ui.setting_table import ROWS
@@ -27,12 +28,8 @@ class SettingSidebar(QFrame):
         self.setObjectName("sidebar")
         self._theme = theme
         self.fit(theme.px(_WIDTH) * 10)
-        self.search = QLineEdit(self)
+        self.search = SearchField(theme, tr("Search settings"), self)
         self.search.setPlaceholderText(tr("Search settings"))
-        self.search.setAccessibleName(tr("Search settings"))
-        self.search.setClearButtonEnabled(True)
-        self.search.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-        self.search.setObjectName("search")
         self.search.installEventFilter(self)
         self.search.textChanged.connect(self._on_search)
         self.list = QListWidget(self)

@@ -20,6 +20,9 @@ from novadesk.ui.theme import Theme
 _FIELD_WIDTH = 420
 _NUMBER_WIDTH = 160
 
+CHANGED_LINE = 3
+"""Width of the line beside a row that was changed, as the style sheet has it."""
+
 
 class _Name(QLabel):
     """The name of a row; a click on it is one on its box, where it has one."""
@@ -134,6 +137,7 @@ class SettingView(QFrame):
             words.setSpacing(theme.px(2))
             words.addWidget(self.label)
             words.addWidget(self.why)
+            words.addWidget(self.note)
             line.addWidget(self.field, 0, Qt.AlignmentFlag.AlignTop)
             line.addLayout(words, 1)
         else:
@@ -147,7 +151,8 @@ class SettingView(QFrame):
         if not isinstance(self.field, SwitchField):
             line.addStretch(0)
         layout.addLayout(line)
-        layout.addWidget(self.note)
+        if not isinstance(self.field, SwitchField):
+            layout.addWidget(self.note)
 
     def _words(self, name: str, text: str) -> QLabel:
         words = QLabel(text, self)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QPushButton,
@@ -24,6 +23,7 @@ from novadesk.files import replace_file
 from novadesk.settings_export import Change, Plan, export_text, plan_import
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.flow_layout import FlowLayout
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.setting_rows import shown
@@ -145,12 +145,10 @@ class TransferRow(QFrame):
         self.save = QPushButton(tr("Export…"), self)
         self.load = QPushButton(tr("Import…"), self)
         self.everything = QPushButton(tr("Reset everything"), self)
-        line = QHBoxLayout()
-        line.setSpacing(theme.px(tokens.SPACE_2))
+        line = FlowLayout(theme.px(tokens.SPACE_2))
         for button in (self.save, self.load, self.everything):
             button.setAutoDefault(False)
             line.addWidget(button)
-        line.addStretch(1)
         self.save.clicked.connect(self._ask_where)
         self.load.clicked.connect(self._ask_which)
         self.everything.clicked.connect(lambda: reset())

@@ -74,16 +74,16 @@ class EchoChoice(QWidget):
         super().__init__(parent)
         words = {
             EchoSetting.SPEAKERS: (
-                self.tr("Speakers"),
-                self.tr("The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in."),
+                tr("Speakers"),
+                tr("The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in."),
             ),
             EchoSetting.HEADSET: (
-                self.tr("Headset"),
-                self.tr("The microphone hears only you; your voice is passed on as it is."),
+                tr("Headset"),
+                tr("The microphone hears only you; your voice is passed on as it is."),
             ),
             EchoSetting.HALF_DUPLEX: (
-                self.tr("Speakers, taking turns"),
-                self.tr("NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key."),
+                tr("Speakers, taking turns"),
+                tr("NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key."),
             ),
         }
         self.buttons: dict[EchoSetting, QRadioButton] = {}
@@ -93,7 +93,7 @@ class EchoChoice(QWidget):
         layout.setSpacing(theme.px(2))
         for setting, (name, sentence) in words.items():
             button = QRadioButton(name, self)
-            button.setAccessibleName(self.tr("I hear NovaDesk with: {name}").format(name=name))
+            button.setAccessibleName(tr("I hear NovaDesk with: {name}", name=name))
             button.setAccessibleDescription(sentence)
             button.setChecked(setting is echo)
             button.toggled.connect(lambda _on: changed())

@@ -129,16 +129,17 @@ def state_line(phase: Phase, microphone: MicrophoneState) -> StateLine:
     return StateLine(shape=line.shape, word=word, tone=line.tone, hint=hint)
 
 
-def state_words(snapshot: Snapshot, retry_in_s: float | None) -> str:
+def state_words(snapshot: Snapshot, retry_in_s: float | None, *, short: bool = False) -> str:
     """Return the state's words with attempt, countdown and layer.
 
     Args:
         snapshot: what the machine is in.
         retry_in_s: seconds left until the next attempt, None when unknown.
+        short: there is little room; which attempt it is can be left out.
     """
     word = tr(line_of(snapshot).word)
     if snapshot.phase is Phase.RECONNECTING:
-        attempt, left = snapshot.attempt, round(retry_in_s or 0)
+        attempt, left = 0 if short else snapshot.attempt, round(retry_in_s or 0)
         if retry_in_s is not None and retry_in_s >= 0.5:
             soon = tr("{state} (attempt {n}, in {s} s)", state=word, n=attempt, s=left)
             return soon if attempt else tr("{state} (in {s} s)", state=word, s=left)

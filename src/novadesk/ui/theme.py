@@ -144,7 +144,8 @@ class Theme(QObject):
         values["faded"] = tokens.blend(palette.muted, palette.ground, 0.55)
         values["handle"] = tokens.blend(palette.muted, palette.ground, 0.35)
         values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
-        values["bad_line"] = tokens.blend(palette.bad, palette.surface, 0.35)
+        high = palette in (LIGHT_CONTRAST, DARK_CONTRAST)
+        values["bad_line"] = palette.bad if high else tokens.blend(palette.bad, palette.surface, 0.35)
         seen = tokens.contrast(palette.line, palette.ground) >= tokens.SHAPE_CONTRAST
         values["groove"] = palette.line if seen else palette.outline
         values |= knobs(self.scale)

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QFormLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QRadioButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot
@@ -115,7 +124,7 @@ class WizardPage(QWidget):
         self.around = around
         theme = around.theme
         self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(0, 0, theme.px(tokens.SPACE_2), 0)
+        self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(theme.px(tokens.SPACE_3))
 
     def begin(self, settings: Settings) -> None:
@@ -176,6 +185,8 @@ class WizardPage(QWidget):
             label = QLabel(words, self)
             label.setBuddy(field)
             label.setMinimumWidth(theme.px(110))
+            if isinstance(field, QComboBox):
+                field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             named = field.lineEdit() if isinstance(field, QComboBox) else field
             if named is not None:
                 named.setAccessibleName(words.replace("&", ""))
