@@ -12,6 +12,8 @@ from dbus_fast.aio import MessageBus
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _SELECTION = "org.a11y.atspi.Selection"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
+_ACTION = "org.a11y.atspi.Action"
+_PRESSES = ("press", "toggle", "click")
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = "/org/a11y/atspi/accessible/root"
 
@@ -33,6 +35,7 @@ class Node:
     name: str
     description: str
     states: int
+    at: tuple[str, str] = ("", "")
     children: tuple["Node", ...] = ()
 
     def has(self, state: int) -> bool:
@@ -40,6 +43,13 @@ class Node:
 
     def all(self) -> list["Node"]:
         return [self, *(below for child in self.children for below in child.all())]
+
+    def find(self, role: str, name: str) -> "Node":
+        """Return what is shown under a name; raises LookupError when nothing is, or the walk cannot tell which."""
+        found = [node for node in self.all() if node.has(SHOWING) and (node.role, node.name) == (role, name)]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} times {role} {name!r} among {[(n.role, n.name) for n in self.all()]}")
+        return found[0]
 
 
 @dataclass(slots=True)
@@ -101,6 +111,19 @@ class Reader:
     async def _words(self, place: Place) -> tuple[str, str]:
         return await self._property(*place, "Name"), await self._property(*place, "Description")
 
+    async def press(self, node: Node) -> None:
+        """Do with a control what it does when it is pressed."""
+        (actions,) = await _call(self.bus, *node.at, _ACTION, "GetActions")
+        number = next(place for place, action in enumerate(actions) if action[0].lower() in _PRESSES)
+        (done,) = await _call(self.bus, *node.at, _ACTION, "DoAction", "i", number)
+        assert done, node
+
+    async def write(self, node: Node, text: str) -> None:
+        """Give a field the keys, and put a text into it."""
+        await _call(self.bus, *node.at, "org.a11y.atspi.Component", "GrabFocus")
+        written = await _call(self.bus, *node.at, "org.a11y.atspi.EditableText", "SetTextContents", "s", text)
+        assert written[0], node
+
     async def _node(self, name: str, path: str) -> Node:
         (role,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetRoleName")
         (states,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetState")
@@ -110,6 +133,7 @@ class Reader:
             name=await self._property(name, path, "Name"),
             description=await self._property(name, path, "Description"),
             states=states[0] | states[1] << 32,
+            at=(name, path),
             children=tuple(children),
         )
 

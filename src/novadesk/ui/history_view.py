@@ -171,7 +171,6 @@ class HistoryView(QFrame):
         return menu
 
     def _on_looked_for(self) -> None:
-        self.search.setClearButtonEnabled(True)  # its icon takes long to find: not before there is something to clear
         self.list.scrollToTop()
         self.loader.look_for(self.search.text(), self.filters.wanted())
 
