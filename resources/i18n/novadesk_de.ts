@@ -1678,6 +1678,11 @@
         <translation>90 Tage</translation>
     </message>
     <message>
+        <source>A break was asked for; the session is being ended</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Eine Pause wurde gewünscht; die Sitzung wird beendet</translation>
+    </message>
+    <message>
         <source>A command or a field got something that it does not take.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Ein Befehl oder ein Feld bekam etwas, das es nicht annimmt.</translation>
@@ -1886,6 +1891,11 @@
         <source>Another program listens on the port.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Ein anderes Programm belegt den Port.</translation>
+    </message>
+    <message>
+        <source>Another voice or scenario is wanted; it comes with the next session</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Eine andere Stimme oder ein anderes Szenario ist gewünscht; sie kommt mit der nächsten Sitzung</translation>
     </message>
     <message>
         <source>Answer its dialog, then sync now.</source>
@@ -2555,6 +2565,11 @@
         <translation>Dieses System lässt keine Taste für alle Programme zu.</translation>
     </message>
     <message>
+        <source>Going on after the break; a session is being opened</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Es geht nach der Pause weiter; eine Sitzung wird geöffnet</translation>
+    </message>
+    <message>
         <source>Heard was: “{text}”</source>
         <extracomment>ui/correct_dialog.py</extracomment>
         <translation>Gehört wurde: „{text}“</translation>
@@ -2988,6 +3003,11 @@
         <translation>Neues Szenario</translation>
     </message>
     <message>
+        <source>Newest turn = step</source>
+        <extracomment>ui/id_rows.py</extracomment>
+        <translation>Neuester Beitrag = Schritt</translation>
+    </message>
+    <message>
         <source>No echo canceller exists for this system, so NovaDesk does not listen while it speaks. With a headset, choose Headset to be able to interrupt it.</source>
         <extracomment>audio/canceller.py</extracomment>
         <translation>Für dieses System gibt es keine Echounterdrückung, daher hört NovaDesk nicht zu, während es spricht. Wer ein Headset trägt, wählt „Headset“ und kann es dann unterbrechen.</translation>
@@ -2996,6 +3016,11 @@
         <source>No microphone is connected, or the system lets no program use it.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Kein Mikrofon ist angeschlossen, oder das System gibt es keinem Programm.</translation>
+    </message>
+    <message>
+        <source>No scenario is chosen</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Kein Szenario ist gewählt</translation>
     </message>
     <message>
         <source>No session is open</source>
@@ -3551,7 +3576,7 @@
     </message>
     <message>
         <source>Scenario</source>
-        <extracomment>ui/details_view.py ui/scenario_editor.py</extracomment>
+        <extracomment>ui/details_view.py ui/event_log.py ui/scenario_editor.py</extracomment>
         <translation>Szenario</translation>
     </message>
     <message>
@@ -4224,6 +4249,16 @@
         <source>The backup takes too long.</source>
         <extracomment>store/database.py</extracomment>
         <translation>Die Sicherung dauert zu lange.</translation>
+    </message>
+    <message>
+        <source>The break has begun: no session is open</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Pause hat begonnen: keine Sitzung ist offen</translation>
+    </message>
+    <message>
+        <source>The break is over</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Die Pause ist vorbei</translation>
     </message>
     <message>
         <source>The bundle cannot be written there ({why}).</source>
@@ -4931,6 +4966,11 @@
         <translation>Das laufende NovaDesk nimmt den Befehl nicht an.</translation>
     </message>
     <message>
+        <source>The scenario is {title}</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Das Szenario ist {title}</translation>
+    </message>
+    <message>
         <source>The scenarios could not be read in time.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
         <translation>Die Szenarien ließen sich nicht rechtzeitig lesen.</translation>
@@ -4999,6 +5039,11 @@
         <source>The service has no setting for it: the instructions ask for it.</source>
         <extracomment>ui/scenario_pickers.py</extracomment>
         <translation>Der Dienst hat keine Einstellung dafür: Die Anweisungen bitten darum.</translation>
+    </message>
+    <message>
+        <source>The service has taken voice and instructions: {voice}</source>
+        <extracomment>conversation/eventlog.py</extracomment>
+        <translation>Der Dienst hat Stimme und Anweisungen übernommen: {voice}</translation>
     </message>
     <message>
         <source>The service heard nothing for too long and ended the session.</source>
@@ -6003,6 +6048,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Ton</translation>
     </message>
     <message>
+        <source>being ended for a break</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>wird für eine Pause beendet</translation>
+    </message>
+    <message>
         <source>being made</source>
         <extracomment>ui/id_rows.py</extracomment>
         <translation>wird angelegt</translation>
@@ -6043,6 +6093,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>geschlossen</translation>
     </message>
     <message>
+        <source>closed for a break</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>für eine Pause geschlossen</translation>
+    </message>
+    <message>
         <source>closed for writing</source>
         <extracomment>ui/id_rows.py</extracomment>
         <translation>zum Schreiben geschlossen</translation>
@@ -6056,6 +6111,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>connecting</source>
         <extracomment>ui/pipeline.py</extracomment>
         <translation>verbindet</translation>
+    </message>
+    <message>
+        <source>connecting after a break</source>
+        <extracomment>ui/pipeline.py</extracomment>
+        <translation>verbindet nach einer Pause</translation>
     </message>
     <message>
         <source>control</source>
@@ -6285,12 +6345,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>not saved yet</source>
-        <extracomment>ui/words.py</extracomment>
+        <extracomment>ui/id_rows.py ui/words.py</extracomment>
         <translation>noch nicht gespeichert</translation>
     </message>
     <message>
         <source>not synced</source>
-        <extracomment>ui/words.py</extracomment>
+        <extracomment>ui/id_rows.py ui/words.py</extracomment>
         <translation>nicht abgeglichen</translation>
     </message>
     <message>
@@ -6744,7 +6804,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>synced</source>
-        <extracomment>ui/words.py</extracomment>
+        <extracomment>ui/id_rows.py ui/words.py</extracomment>
         <translation>abgeglichen</translation>
     </message>
     <message>
@@ -6844,7 +6904,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>waiting to sync</source>
-        <extracomment>ui/words.py</extracomment>
+        <extracomment>ui/id_rows.py ui/words.py</extracomment>
         <translation>wartet auf den Abgleich</translation>
     </message>
     <message>

@@ -18,7 +18,7 @@ from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
 from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
-from novadesk.conversation.api import Snapshot
+from novadesk.conversation.api import Carries, Snapshot
 from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch
@@ -288,6 +288,10 @@ async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, fo
         assert core.controller is not before
         assert [turn.text for turn in now.turns] == ["one", "two"]
         assert (await core.happened())[: len(noted)] == noted, "the log of events outlives the settings"
+        ids = await core.inspect()
+        assert now.conversation is not None
+        assert (ids.handle, ids.turn_id) == (now.conversation.handle, now.turns[-1].turn_id)
+        assert [(wire.carries, bool(wire.wire_id)) for wire in ids.wires] == [(Carries.OPENING, True)]
         with pytest.raises(KnownError):
             other_core.acquire("another")
     other_core.acquire("another")

@@ -16,12 +16,13 @@ from novadesk.conversation.api import (
     Happened,
     Inspection,
     MicrophoneState,
+    Pause,
     Phase,
     RemoteFacts,
     Snapshot,
     WireFacts,
 )
-from novadesk.models import Conversation, Role, Turn
+from novadesk.models import Conversation, Role, SyncState, Turn
 from novadesk.text import Text
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton
@@ -35,6 +36,8 @@ WIRE = WireFacts(generation=2, carries=Carries.LIVE, wire_id="wire-2", prompt="p
 FACTS = Inspection(
     handle="session_1",
     label="caring-king-275",
+    turn_id="turn-9",
+    turn_sync=SyncState.PENDING,
     wires=(WIRE, replace(WIRE, generation=3, carries=Carries.OPENING, wire_id="wire-3", age_s=None, left_s=None)),
     closing=1,
     remote=(
@@ -76,6 +79,19 @@ def test_a_silent_microphone_and_a_played_answer_are_seen() -> None:
     assert stages(replace(snapshot, input_note="Silence."))[0].word == "brings no voice"
 
 
+@pytest.mark.parametrize(
+    ("pause", "phase", "word"),
+    [
+        (Pause.PAUSING, Phase.IDLE, "being ended for a break"),
+        (Pause.PAUSED, Phase.IDLE, "closed for a break"),
+        (Pause.RESUMING, Phase.CONNECTING, "connecting after a break"),
+        (Pause.OFF, Phase.IDLE, "closed"),
+    ],
+)
+def test_the_link_says_how_far_a_break_is(pause: Pause, phase: Phase, word: str) -> None:
+    assert stages(Snapshot(pause=pause, phase=phase))[2].word == word
+
+
 def test_ids_lead_from_ours_to_the_service_s() -> None:
     rows = [(row.depth, row.title, row.value, row.note) for row in id_rows(FACTS)]
     assert rows == [
@@ -87,8 +103,9 @@ def test_ids_lead_from_ours_to_the_service_s() -> None:
         (1, "Being torn down", "1", ""),
         (1, "Remote session 0", "in the keyring, not read in this run", "closed for writing, 950 steps"),
         (1, "Remote session 1", "remote-1", "takes turns, 4 steps"),
+        (1, "Newest turn = step", "turn-9", "waiting to sync"),
     ]
-    assert [row.copies for row in id_rows(FACTS)] == [True] * 5 + [False, False, True]
+    assert [row.copies for row in id_rows(FACTS)] == [True] * 5 + [False, False, True, True]
     assert [row.copies for row in id_rows(Inspection())] == [False, False]
 
 
@@ -102,7 +119,7 @@ def test_every_id_has_a_button_that_copies_it(inspector: Inspector) -> None:
     for button in buttons:
         button.click()
         copied.append(QGuiApplication.clipboard().text())
-    assert copied == ["session_1", "wire-2", "prompt-2", "wire-3", "prompt-2", "remote-1"]
+    assert copied == ["session_1", "wire-2", "prompt-2", "wire-3", "prompt-2", "remote-1", "turn-9"]
     inspector.session.copy_all.click()
     assert "Remote session 1: remote-1 takes turns" in QGuiApplication.clipboard().text()
     assert "Gate: closed" in QGuiApplication.clipboard().text()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from novadesk.app.bundling import save_bundle
@@ -62,7 +63,8 @@ class Insight:
     async def inspect(self) -> Inspection:
         """Return the ids of the open conversation; the keyring is not asked for any."""
         wires, closing = self.controller.wire_facts()
-        conversation = self.controller.snapshot().conversation
+        snapshot = self.controller.snapshot()
+        conversation = snapshot.conversation
         if conversation is None or conversation.private:
             return Inspection(wires=wires, closing=closing)
         handle = conversation.handle
@@ -77,7 +79,9 @@ class Insight:
             )
             for link in chain
         )
-        return Inspection(handle=handle, label=conversation.label, wires=wires, closing=closing, remote=remote)
+        found = Inspection(handle=handle, label=conversation.label, wires=wires, closing=closing, remote=remote)
+        newest = snapshot.turns[-1] if snapshot.turns else None
+        return found if newest is None else replace(found, turn_id=newest.turn_id, turn_sync=newest.sync)
 
     async def happened(self, *, after: int = 0) -> Sequence[Happened]:
         """Return what happened after the event of this number, oldest first."""

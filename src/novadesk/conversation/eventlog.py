@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from novadesk.catalogue import entry_of
-from novadesk.conversation.api import EventKind, Happened, MicrophoneState, Phase, Snapshot
+from novadesk.conversation.api import EventKind, Happened, MicrophoneState, Pause, Phase, Snapshot
 from novadesk.errors import Reason
 from novadesk.models import Role, Turn
 from novadesk.text import Text
@@ -35,6 +35,12 @@ _GATE: dict[MicrophoneState, Text] = {
     MicrophoneState.GATED: Text("Silence is sent: nobody holds the talk key"),
     MicrophoneState.MUTED: Text("Silence is sent: muted"),
     MicrophoneState.ABSENT: Text("There is no open microphone"),
+}
+_PAUSES: dict[Pause, Text] = {
+    Pause.OFF: Text("The break is over"),
+    Pause.PAUSING: Text("A break was asked for; the session is being ended"),
+    Pause.PAUSED: Text("The break has begun: no session is open"),
+    Pause.RESUMING: Text("Going on after the break; a session is being opened"),
 }
 
 
@@ -74,6 +80,9 @@ def _differences(before: Snapshot, now: Snapshot) -> Iterator[_Event]:
         return
     if before.phase is not now.phase:
         yield EventKind.LINK, _PHASES[now.phase], ""
+    if before.pause is not now.pause:
+        yield EventKind.LINK, _PAUSES[now.pause], ""
+    yield from _scenario(before, now)
     if before.error != now.error:
         yield from _error(before, now)
     if before.renewals != now.renewals:
@@ -105,6 +114,18 @@ def _conversation(before: Snapshot, now: Snapshot) -> Iterator[_Event]:
         yield EventKind.CONVERSATION, Text("A private conversation is open; nothing of it is noted here"), ""
     else:
         yield EventKind.CONVERSATION, Text("The conversation {label} is open", label=new.label), ""
+
+
+def _scenario(before: Snapshot, now: Snapshot) -> Iterator[_Event]:
+    if before.scenario != now.scenario:
+        if now.scenario is None:
+            yield EventKind.SCENARIO, Text("No scenario is chosen"), ""
+        else:
+            yield EventKind.SCENARIO, Text("The scenario is {title}", title=now.scenario.title), ""
+    if now.changing and not before.changing:
+        yield EventKind.SCENARIO, Text("Another voice or scenario is wanted; it comes with the next session"), ""
+    if now.in_force is not None and before.in_force != now.in_force:
+        yield EventKind.SCENARIO, Text("The service has taken voice and instructions: {voice}", voice=now.voice), ""
 
 
 def _error(before: Snapshot, now: Snapshot) -> Iterator[_Event]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from novadesk.diagnostics.bundle import BundlePart
 from novadesk.diagnostics.metrics import Metric
+from novadesk.models import SyncState
 from novadesk.text import Text
 
 
@@ -15,6 +16,7 @@ class EventKind(Enum):
 
     CONVERSATION = "conversation"
     LINK = "link"
+    SCENARIO = "scenario"
     TALK = "talk"
     SOUND = "sound"
     TURN = "turn"
@@ -71,10 +73,18 @@ class RemoteFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """The ids of the open conversation and how they belong together, oldest first; of a private one only the wire."""
+    """The ids of the open conversation and how they belong together, oldest first; of a private one only the wire.
+
+    Attributes:
+        turn_id: of the newest turn, which is also the id of its remote step.
+        turn_sync: where that turn is.
+        closing: wire sessions that are being torn down.
+    """
 
     handle: str = ""
     label: str = ""
+    turn_id: str = ""
+    turn_sync: SyncState = SyncState.LOCAL
     wires: tuple[WireFacts, ...] = ()
     closing: int = 0
     remote: tuple[RemoteFacts, ...] = ()

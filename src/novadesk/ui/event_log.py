@@ -37,6 +37,7 @@ _ROW_HEIGHT = 26
 KINDS = {
     EventKind.CONVERSATION: Text("Conversation"),
     EventKind.LINK: Text("Link"),
+    EventKind.SCENARIO: Text("Scenario"),
     EventKind.TALK: Text("Talking"),
     EventKind.SOUND: Text("Sound"),
     EventKind.TURN: Text("Turn"),

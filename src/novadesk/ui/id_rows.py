@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from novadesk.conversation.api import Carries, Inspection, RemoteFacts, WireFacts
+from novadesk.models import SyncState
 from novadesk.text import Text
 from novadesk.ui.i18n import tr, trn
 
@@ -29,10 +30,16 @@ _STATES = {
     "closed": Text("closed for writing"),
     "gone": Text("the service has it no more"),
 }
+_TURN = {
+    SyncState.LOCAL: Text("not saved yet"),
+    SyncState.PENDING: Text("waiting to sync"),
+    SyncState.SYNCED: Text("synced"),
+    SyncState.FAILED: Text("not synced"),
+}
 
 
 def id_rows(inspection: Inspection) -> tuple[IdRow, ...]:
-    """Return the rows: the conversation, its wire sessions with their invocations, its remote sessions."""
+    """Return the rows: the conversation, its wire sessions and invocations, its remote sessions, its newest turn."""
     rows = [
         IdRow(title=tr("Conversation"), value=inspection.handle, note=inspection.label)
         if inspection.handle
@@ -49,6 +56,9 @@ def id_rows(inspection: Inspection) -> tuple[IdRow, ...]:
         rows.append(_of_remote(remote))
     if inspection.handle and not inspection.remote:
         rows.append(IdRow(title=tr("Remote session"), value=tr("none was made yet"), depth=1, copies=False))
+    if inspection.turn_id:
+        note = tr(_TURN[inspection.turn_sync])
+        rows.append(IdRow(title=tr("Newest turn = step"), value=inspection.turn_id, note=note, depth=1))
     return tuple(rows)
 
 

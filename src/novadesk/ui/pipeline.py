@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from novadesk.conversation.api import MicrophoneState, Phase, Snapshot
+from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
 from novadesk.text import Text
 from novadesk.ui.tokens import Tone
 
@@ -35,6 +35,11 @@ _LINK = {
     Phase.FAILED: ("state-failed", Text("stopped"), Tone.BAD),
     Phase.ENDED: _CLOSED,
 }
+_BREAK = {
+    Pause.PAUSING: ("state-paused", Text("being ended for a break"), Tone.QUIET),
+    Pause.PAUSED: ("state-paused", Text("closed for a break"), Tone.QUIET),
+    Pause.RESUMING: ("state-connecting", Text("connecting after a break"), Tone.QUIET),
+}
 _SERVICE = {
     Phase.READY: ("state-ready", Text("waits for you"), Tone.GOOD),
     Phase.LISTENING: ("state-listening", Text("listens"), Tone.GOOD),
@@ -50,7 +55,7 @@ def stages(snapshot: Snapshot) -> tuple[Stage, ...]:
     """Return the five stages, in the order in which sound passes them."""
     shape, word, tone = _GATE[snapshot.microphone]
     gate = Stage(name=Text("Gate"), shape=shape, word=word, tone=tone)
-    shape, word, tone = _LINK.get(snapshot.phase, _UP)
+    shape, word, tone = _BREAK.get(snapshot.pause) or _LINK.get(snapshot.phase, _UP)
     link = Stage(name=Text("Link"), shape=shape, word=word, tone=tone, detail=snapshot.backend_name)
     shape, word, tone = _SERVICE.get(snapshot.phase, _NOBODY)
     service = Stage(name=Text("Service"), shape=shape, word=word, tone=tone, detail=snapshot.model)

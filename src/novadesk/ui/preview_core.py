@@ -23,6 +23,7 @@ from novadesk.conversation.api import (
 )
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
 from novadesk.conversation.talkapi import KeyCount
+from novadesk.models import SyncState
 from novadesk.permission import policy
 from novadesk.scenario import BUILT_IN, Chosen, Scenario
 from novadesk.text import Text
@@ -49,6 +50,7 @@ _HAPPENED = (
     (EventKind.CONVERSATION, Text("The conversation {label} is open", label="caring-king-275")),
     (EventKind.LINK, Text("Connecting")),
     (EventKind.LINK, Text("The session is open")),
+    (EventKind.SCENARIO, Text("The service has taken voice and instructions: {voice}", voice="matthew")),
     (EventKind.SOUND, Text("The microphone is {name}", name="PulseAudio: USB Headset")),
     (EventKind.TALK, Text("What the microphone hears is sent")),
     (EventKind.TURN, Text.counted("You said 1 character", "You said {n} characters", 34)),
@@ -167,7 +169,14 @@ class PreviewRequests(PreviewHistory):
             RemoteFacts(generation=0, state="closed", session_id="", steps=950),
             RemoteFacts(generation=1, state="bound", session_id="5f1d7e3a-2b6c-4d8e-9f0a-1b2c3d4e5f60", steps=14),
         )
-        return Inspection(handle=handle, label="caring-king-275", wires=wires, remote=remote)
+        return Inspection(
+            handle=handle,
+            label="caring-king-275",
+            turn_id="0b7c8d9e-5f60-4a1b-8c2d-3e4f5a6b7c8d",
+            turn_sync=SyncState.PENDING,
+            wires=wires,
+            remote=remote,
+        )
 
     async def happened(self, *, after: int = 0) -> Sequence[Happened]:
         """Return a few minutes."""

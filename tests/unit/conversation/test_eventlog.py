@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot
+from novadesk.config import VoiceSettings
+from novadesk.conversation.api import ErrorNote, MicrophoneState, Pause, Phase, Snapshot
 from novadesk.conversation.eventlog import EventLog
 from novadesk.models import BackendKind, Conversation, Role, Turn
+from novadesk.scenario import Chosen
 
 CONVERSATION = Conversation(
     handle="session_1", label="caring-king-275", title="", backend=BackendKind.PRACTICE, created_ms=1, updated_ms=2
@@ -50,6 +52,31 @@ def test_a_talk_from_its_beginning_to_a_loss() -> None:
         "error: The trouble is over",
         "link: The session was renewed; this was number 1",
         "notice: Back after 4 s.",
+    ]
+
+
+def test_scenarios_and_breaks_are_noted_as_the_service_agrees() -> None:
+    chosen = replace(OPEN, scenario=Chosen(name="interview", title="Job interview", prompt="Zugspitze"))
+    sent = replace(chosen, in_force=VoiceSettings(voice="tiffany"), voice="tiffany")
+    wanted = replace(sent, scenario=None, changing=True)
+    taken = replace(wanted, in_force=VoiceSettings(), voice="matthew", changing=False)
+    pausing = replace(taken, pause=Pause.PAUSING, phase=Phase.IDLE, in_force=None)
+    paused = replace(pausing, pause=Pause.PAUSED)
+    resuming = replace(paused, pause=Pause.RESUMING, phase=Phase.CONNECTING)
+    on = replace(resuming, pause=Pause.OFF, phase=Phase.READY, in_force=VoiceSettings())
+    assert words(OPEN, chosen, sent, wanted, taken, pausing, paused, resuming, on)[1:] == [
+        "scenario: The scenario is Job interview",
+        "scenario: The service has taken voice and instructions: tiffany",
+        "scenario: No scenario is chosen",
+        "scenario: Another voice or scenario is wanted; it comes with the next session",
+        "scenario: The service has taken voice and instructions: matthew",
+        "link: A break was asked for; the session is being ended",
+        "link: The break has begun: no session is open",
+        "link: Connecting",
+        "link: Going on after the break; a session is being opened",
+        "link: The session is open",
+        "link: The break is over",
+        "scenario: The service has taken voice and instructions: matthew",
     ]
 
 
