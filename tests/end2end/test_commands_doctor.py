@@ -169,9 +169,11 @@ def test_without_the_window_s_library_there_is_still_a_doctor_and_a_sentence(lin
         assert "window: BAD ND-DESK-04" in bundle.read("report.txt").decode()
 
 
-def test_a_display_that_is_none_is_found_and_said(line: CommandLine) -> None:
+def test_a_display_that_is_none_is_found_and_said(line: CommandLine, tmp_path: Path) -> None:
     line.settings("[backend]\nkind = 'gateway'\n")
-    _, findings = examine(line, {"QT_QPA_PLATFORM": "", "DISPLAY": ":7777", "WAYLAND_DISPLAY": ""})
+    env = {"QT_QPA_PLATFORM": "", "DISPLAY": ":7777", "WAYLAND_DISPLAY": "", "XDG_RUNTIME_DIR": str(tmp_path)}
+    line.run(env=env).check_known("desktop", "No window can be opened", "novadesk doctor")
+    _, findings = examine(line, env)
     assert (findings["window"]["ok"], findings["window"]["code"]) == (False, "ND-DESK-01")
     assert "DISPLAY" in findings["window"]["advice"]
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ os.environ.setdefault("QT_API", "pyside6")
 import qasync
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QMessageBox
 
 from novadesk.app.corethread import CoreThread
 from novadesk.app.crash import CrashKeeper
@@ -24,6 +23,7 @@ from novadesk.app.firstpaint import first_paint
 from novadesk.app.haste import settle
 from novadesk.app.heap import settled_heap
 from novadesk.app.later import Later, Questions, Wishes
+from novadesk.app.qtstart import make_application
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
 from novadesk.app.windowcheck import need_display
@@ -67,7 +67,7 @@ def run_window(*, profile: str, hidden: bool = False) -> int:
         KnownError: no display, a broken settings file, another core on the same folder.
     """
     need_display()
-    application = QApplication(sys.argv[:1])
+    application = make_application()
     application.setApplicationName("NovaDesk")
     application.setDesktopFileName("novadesk")
     application.setQuitOnLastWindowClosed(False)

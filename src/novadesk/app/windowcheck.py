@@ -16,10 +16,10 @@ _MISSING = 69  # EX_UNAVAILABLE; 3 is what abort() leaves on Windows
 def main() -> int:
     """Open Qt's application and leave; return an exit code of its own when the library does not load."""
     try:
-        from PySide6.QtWidgets import QApplication
+        from novadesk.app.qtstart import make_application
     except ImportError:
         return _MISSING
-    QApplication([])
+    make_application()
     return 0
 
 
@@ -46,6 +46,16 @@ def no_window() -> KnownError:
         Reason.NO_WINDOW,
         "The library that draws the window does not load.",
         "Install NovaDesk again; `novadesk doctor` says what else is wrong, and `novadesk talk` works without it.",
+    )
+
+
+def no_display() -> KnownError:
+    """Return the error for a display that no window can be opened on."""
+    return KnownError(
+        Reason.NO_DISPLAY,
+        "No window can be opened on this display.",
+        "Check DISPLAY and the packages that Qt needs, such as libxcb-cursor0; `novadesk doctor` says what else is "
+        "wrong, and `novadesk talk` needs no display.",
     )
 
 
@@ -76,11 +86,7 @@ async def check_window() -> str:
         raise no_window()
     need_display()
     if status != 0:
-        raise KnownError(
-            Reason.NO_DISPLAY,
-            "No window can be opened on this display.",
-            "Check DISPLAY and the packages that Qt needs, such as libxcb-cursor0; `novadesk talk` needs none.",
-        )
+        raise no_display()
     return "a window can be opened"
 
 
