@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import Snapshot
 from novadesk.models import Conversation, Turn
-from novadesk.ui import item_models
+from novadesk.ui import history_model, item_models
 from novadesk.ui.conversation_view import ConversationView
 from novadesk.ui.item_models import WINDOW_ROWS
 from novadesk.ui.main_window import MainWindow
@@ -78,6 +78,26 @@ def test_the_list_stays_where_the_person_looks(window: MainWindow, qtbot: QtBot,
     assert [one.handle for one in rows.chosen()] == [make_conversation(0).handle]
     window.history.search.setText("king-1")
     assert bar.value() == 0
+
+
+def test_a_page_of_a_long_list_and_a_change_in_it_are_little_work(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests.stored = [make_conversation(number) for number in range(1_500)]
+    work, history = Work(), window.history
+    monkeypatch.setattr(history_model, "_history_row", counting(work, "rows_made", history_model._history_row))
+    window.show_snapshot(Snapshot(store_revision=1))
+    for many in (200, 400, 600, 800, 1_000):
+        qtbot.waitUntil(lambda many=many: len(history.model.conversations) == many)  # type: ignore[misc]
+        assert work.rows_made == 200
+        work.rows_made = 0
+        history.list.scrollToBottom()
+    qtbot.waitUntil(lambda: len(history.model.conversations) == 1_200)
+    work.rows_made = 0
+    requests.stored[700] = replace(requests.stored[700], title="Lisbon")
+    window.show_snapshot(Snapshot(store_revision=2))
+    qtbot.waitUntil(lambda: requests.stored[700] in history.model.conversations)
+    assert work.rows_made == 1
 
 
 # --- a conversation of 100,000 turns ---

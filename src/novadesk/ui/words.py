@@ -35,11 +35,6 @@ class TurnMark:
     tone: Tone
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """Return `trn(one, many, number)`."""
-    return trn(one, many, number)
-
-
 def length_words(length_ms: int) -> str:
     """Return how long a conversation went on, such as "12 min"."""
     minutes = round(length_ms / 60_000)
