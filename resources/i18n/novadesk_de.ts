@@ -139,7 +139,7 @@
     </message>
     <message>
         <source>About NovaDesk</source>
-        <extracomment>ui/about_dialog.py ui/main_window.py</extracomment>
+        <extracomment>ui/about_dialog.py</extracomment>
         <translation>Über NovaDesk</translation>
     </message>
     <message>
@@ -1422,6 +1422,11 @@
         <source>&amp;As</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>&amp;Als</translation>
+    </message>
+    <message>
+        <source>&amp;About NovaDesk</source>
+        <extracomment>ui/keys_dialog.py</extracomment>
+        <translation>Ü&amp;ber NovaDesk</translation>
     </message>
     <message>
         <source>&amp;Back</source>
@@ -2833,6 +2838,11 @@
         <translation>Schlüssel der entfernten Kopien</translation>
     </message>
     <message>
+        <source>Keys</source>
+        <extracomment>ui/keys_dialog.py ui/main_window.py</extracomment>
+        <translation>Tasten</translation>
+    </message>
+    <message>
         <source>Kind</source>
         <extracomment>ui/event_log.py</extracomment>
         <translation>Art</translation>
@@ -4037,7 +4047,7 @@
     </message>
     <message>
         <source>Talk</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>ui/keys_dialog.py ui/session_panel.py</extracomment>
         <translation>Sprechen</translation>
     </message>
     <message>
@@ -4049,6 +4059,11 @@
         <source>Talk key</source>
         <extracomment>ui/details_view.py ui/setting_rows.py</extracomment>
         <translation>Sprechtaste</translation>
+    </message>
+    <message>
+        <source>Talk keys are chosen in Settings. What a key does in a list stands in the list&apos;s menu.</source>
+        <extracomment>ui/keys_dialog.py</extracomment>
+        <translation>Die Sprechtasten wählen Sie in den Einstellungen. Was eine Taste in einer Liste tut, steht in deren Menü.</translation>
     </message>
     <message>
         <source>Talking</source>

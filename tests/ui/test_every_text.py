@@ -35,8 +35,8 @@ from tests.unit.test_translations import FOUND, Message
 NOW_MS = 1_760_000_000_000
 SCENES = scenes(NOW_MS)
 PLAIN = re.compile(
-    r"NovaDesk|Amazon|Nova|Matthew|^Close$|Alsa|Mic|Speaker A|F\d+|Ctrl|Shift|Esc|Space|English|Deutsch|AWS|dB|ms|"
-    r"us-east-\d|amazon\.[\w.:-]+|https?:[\w./:-]+"
+    r"NovaDesk|Amazon|Nova|Matthew|^Close$|Alsa|Mic|Speaker A|F\d+|Ctrl\+(?:Up|Down)|Ctrl|Shift|Esc|Space|English|"
+    r"Deutsch|AWS|dB|ms|us-east-\d|amazon\.[\w.:-]+|https?:[\w./:-]+"
 )
 """What is the same in every language: names, keys and units; and the button that Qt's own catalogues name."""
 
@@ -97,11 +97,12 @@ def open_each(window: MainWindow) -> Iterator[None]:
     for top in tops(window)[:-1]:
         top.close()
     drain()
-    window.show_about()
-    yield
-    if window.dialog is not None:
-        window.dialog.reject()
-    drain()
+    for show in (window.show_about, window.show_keys):
+        show()
+        yield
+        if window.dialog is not None:
+            window.dialog.reject()
+        drain()
 
 
 def texts(widget: QWidget) -> Iterator[str]:

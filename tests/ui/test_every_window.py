@@ -45,7 +45,9 @@ def walk(top: QWidget, qtbot: QtBot) -> set[QWidget]:
     raise AssertionError("Tab never comes back")
 
 
-@pytest.mark.parametrize("way", ["show_settings", "show_about", "beside.show_diagnostics", "show_sound_settings"])
+@pytest.mark.parametrize(
+    "way", ["show_settings", "show_about", "show_keys", "beside.show_diagnostics", "show_sound_settings"]
+)
 def test_tab_reaches_every_control_of_a_window(window: MainWindow, qtbot: QtBot, way: str) -> None:
     window.show_snapshot(scenes(1_760_000_000_000)["ready"])
     attrgetter(way)(window)()

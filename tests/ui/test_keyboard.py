@@ -6,7 +6,10 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from novadesk.config import TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
+from novadesk.ui.about_dialog import AboutDialog
+from novadesk.ui.keys_dialog import KeysDialog
 from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import QUITS, RecordedIntents, drain, make_conversation
 from tests.ui.test_item_models import make_turns
@@ -195,6 +198,26 @@ def test_rows_are_chosen_with_the_arrows(window: MainWindow, qtbot: QtBot) -> No
     assert turns.currentIndex().row() == 0
     qtbot.keyClick(turns, Qt.Key.Key_End)
     assert turns.currentIndex().row() == 4
+
+
+def test_the_keys_are_listed_as_they_are_set_and_lead_to_the_words_about_novadesk(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.settings.talk_changed.emit(TalkSettings(key="f8"))
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    keys = window.dialog
+    assert isinstance(keys, KeysDialog)
+    cells = [[keys.table.item(row, column) for column in (0, 1)] for row in range(keys.table.rowCount())]
+    shown = {key.text(): words.text() for key, words in cells if key is not None and words is not None}
+    assert shown["Space or F8"] == "Talk"
+    assert shown["Ctrl+N"] == "New conversation"
+    assert {"Ctrl+B", "Ctrl+P", "F1", "Ctrl+Q"} <= shown.keys()
+    assert len(shown) == keys.table.rowCount(), "a key does two things"
+    assert all(shown.values())
+    keys.about.click()
+    assert isinstance(window.dialog, AboutDialog)
+    window.dialog.reject()
+    drain()
 
 
 def test_about_opens_and_closes(window: MainWindow) -> None:

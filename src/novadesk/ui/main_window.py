@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMainWindow, QVB
 
 from novadesk.config import Settings, TalkSettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
-from novadesk.ui.about_dialog import AboutDialog
 from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.background import Background
 from novadesk.ui.bridge import Bridge
@@ -215,8 +214,19 @@ class MainWindow(QMainWindow):
         """Open the settings at one of them, such as "backend.region"."""
         self.show_settings(*name.split("."))
 
+    def show_keys(self) -> None:
+        """Open the list of keys, which leads to the words about NovaDesk."""
+        from novadesk.ui.keys_dialog import KeysDialog, keys_of
+
+        if self.dialog is None:
+            dialog = KeysDialog(self.theme, self._keys(), keys_of(self), self)
+            self._open(dialog)
+            dialog.finished.connect(lambda how: self.show_about() if how == KeysDialog.ABOUT else None)
+
     def show_about(self) -> None:
         """Open the words about NovaDesk."""
+        from novadesk.ui.about_dialog import AboutDialog
+
         if self.dialog is None:
             self._open(AboutDialog(self.theme, self))
 
@@ -345,7 +355,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+Shift+C", tr("Copy the last answer"), self.conversation.does.copy_last_answer),
             ("Ctrl+L", tr("Write a message"), self.panel.composer.field.setFocus),
             ("Ctrl+,", tr("Settings"), self.show_settings),
-            ("F1", tr("About NovaDesk"), self.show_about),
+            ("F1", tr("Keys"), self.show_keys),
             ("Shift+F1", tr("First steps"), self.show_first_steps),
             ("F6", tr("Next pane"), self.next_pane),
             ("F12", tr("Diagnostics"), self.beside.show_diagnostics),

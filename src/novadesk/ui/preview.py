@@ -233,6 +233,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "inspector": (by_name["speaking"], _inspector),
         "event_log": (by_name["speaking"], _event_log),
         "crash": (ready, _crash),
+        "keys": (ready, _dialog(MainWindow.show_keys)),
         "about": (ready, _dialog(MainWindow.show_about)),
         **scenario_pictures(ready),
     }
