@@ -780,7 +780,7 @@
     </message>
     <message>
         <source>Microphone level</source>
-        <extracomment>ui/sound_fields.py</extracomment>
+        <extracomment>ui/level_meter.py</extracomment>
         <translation>Mikrofonpegel</translation>
     </message>
     <message>
@@ -2575,6 +2575,11 @@
         <translation>Es geht nach der Pause weiter; eine Sitzung wird geöffnet</translation>
     </message>
     <message>
+        <source>Good</source>
+        <extracomment>ui/level_meter.py</extracomment>
+        <translation>Gut</translation>
+    </message>
+    <message>
         <source>Heard was: “{text}”</source>
         <extracomment>ui/correct_dialog.py</extracomment>
         <translation>Gehört wurde: „{text}“</translation>
@@ -3410,6 +3415,11 @@
         <source>Put the field where the cursor is in the instructions</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Das Feld an der Schreibmarke in die Anweisungen einsetzen</translation>
+    </message>
+    <message>
+        <source>Quiet</source>
+        <extracomment>ui/level_meter.py</extracomment>
+        <translation>Leise</translation>
     </message>
     <message>
         <source>Quit NovaDesk</source>
@@ -5589,6 +5599,11 @@
         <source>Tokens since start</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Tokens seit dem Start</translation>
+    </message>
+    <message>
+        <source>Too loud</source>
+        <extracomment>ui/level_meter.py</extracomment>
+        <translation>Zu laut</translation>
     </message>
     <message>
         <source>Too loud: it clips. Move away, or lower the microphone&apos;s level in the system.</source>

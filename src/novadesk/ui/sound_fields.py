@@ -3,15 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QRadioButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +22,7 @@ from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr
+from novadesk.ui.level_meter import LevelMeter
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
@@ -34,7 +33,6 @@ TEST_DEADLINE_S = 40.0
 _DRAW_MS = 50
 _REMEMBER_DRAWN = 40
 _HEARD = 0.35
-_FALL = 0.08
 
 
 def verdict(test: SoundTest | None, loudest: float) -> str:
@@ -111,49 +109,6 @@ class EchoChoice(QWidget):
     def echo(self) -> EchoSetting:
         """Return what is chosen."""
         return next(setting for setting, button in self.buttons.items() if button.isChecked())
-
-
-class LevelMeter(QWidget):
-    """How loud the microphone is: a bar on a decibel scale that falls slowly. The words beside it say the same."""
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.full = 0.0
-        self.setAccessibleName(tr("Microphone level"))
-        self.setMinimumWidth(theme.px(80))
-        self.setFixedHeight(theme.px(8))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(self._theme.px(160), self._theme.px(8))
-
-    def show_level(self, level: float) -> None:
-        """Rise at once to an RMS level of 0 to 1, or fall a little towards it."""
-        full = max(loudness(level), self.full - _FALL)
-        if full != self.full:
-            self.full = full
-            self.update()
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.full = 0.0
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: D102
-        palette = self._theme.palette
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QColor(palette.outline))
-        painter.setBrush(QColor(palette.surface))
-        painter.drawRoundedRect(box, 3, 3)
-        if self.full > 0:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(palette.accent))
-            inner = box.adjusted(1.5, 1.5, -1.5, -1.5)
-            painter.drawRoundedRect(QRectF(inner.left(), inner.top(), inner.width() * self.full, inner.height()), 2, 2)
-        painter.end()
 
 
 class SoundTester(QWidget):

@@ -12,7 +12,8 @@ from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Question
 from novadesk.ui.i18n import tr
-from novadesk.ui.sound_fields import EchoChoice, LevelMeter, SoundTester
+from novadesk.ui.level_meter import LevelMeter
+from novadesk.ui.sound_fields import EchoChoice, SoundTester
 from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
 
 RECORD_DEADLINE_S = 30.0
