@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from novadesk.chord import Binding, KeyWatch, is_button
@@ -80,7 +81,8 @@ class PynputHotkey:
         with self._lock:
             self._tell = None
         for listener in self._listeners:
-            listener.stop()
+            with suppress(Exception):  # of a thread that closes its display meanwhile, as one that just started may
+                listener.stop()
 
     def wait_ready(self) -> None:
         """Wait until the listeners listen."""
