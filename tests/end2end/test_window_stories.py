@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 # Places in a window of 1120 x 740, from its left upper corner.
 TALK = (692, 617)
 STOP = (783, 617)
+SETTINGS = "^Settings$"
 HANDS_FREE = '[talk]\nmode = "hands_free"\n'
 
 
@@ -56,6 +57,20 @@ class Person:
         answer = self.program.wait_for_turns(turns, first=text if turns == 2 else "")[-1]
         self.program.wait_for_phase("ready")
         return str(answer["text"])
+
+    def change(self, words: str, *keys: str, text: str = "") -> None:
+        """Open the settings, look for one, change it by keyboard, and wait until they are closed."""
+        desk = self.desk
+        desk.focus(self.window)
+        desk.press("ctrl+comma")
+        desk.focus(desk.find_window(SETTINGS))
+        desk.press("ctrl+f")
+        desk.type_text(words)
+        desk.press("F6", *keys)
+        if text:
+            desk.type_text(text)
+        desk.press("Tab", "Escape", "Escape")  # out of the field, out of the search, out of the settings
+        self.program.wait(lambda _: not desk.shows(SETTINGS), "the settings to close")
 
     def conversation(self) -> str | None:
         """Return the handle of the open conversation."""
@@ -198,29 +213,30 @@ def test_a_broken_settings_file_costs_neither_the_start_nor_a_word_of_it(desk: D
     broken = '[voice]\nvoice = "tina\n'
     program.settings(broken)
     file = find_folders(home=str(program.home)).settings_file
-    Person(desk, program)
+    person = Person(desk, program)
     status = program.status()
     assert status is not None
     assert status["microphone"] == "open", "the settings that worked last are not in use"
     assert file.read_text() == broken
     assert "line 2" in program.run("doctor").stdout
-    change(desk, "loudness beep", "Left")
+    person.change("loudness beep", "Left")
     program.wait(lambda _: "cue_volume" in file.read_text(), "the change to be written")
     assert file.with_name("settings.broken-1.toml").read_text() == broken
     assert "hands_free" in file.read_text()
     assert program.quit() == 0
 
 
-def change(desk: Desk, words: str, *keys: str, text: str = "") -> None:
-    """Open the settings, look for one, and change it by keyboard."""
-    desk.press("ctrl+comma")
-    desk.focus(desk.find_window("^Settings$"))
-    desk.press("ctrl+f")
-    desk.type_text(words)
-    desk.press("F6", *keys)
-    if text:
-        desk.type_text(text)
-    desk.press("Tab", "Escape", "Escape")  # out of the field, out of the search, out of the settings
+def test_the_settings_keep_what_makes_sense_at_once_and_nothing_else(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    file = find_folders(home=str(program.home)).settings_file
+    person.change("accent", "ctrl+a", text="tina")
+    program.wait(lambda _: 'voice = "tina"' in file.read_text(), "the voice to be written")
+    person.change("hotkey mouse", "space", "F8")  # while the voice comes into force
+    program.wait(lambda _: 'key = "f9, f8"' in file.read_text(), "the key to be written")
+    person.change("cough", "space", "F9")  # which talks already
+    assert program.quit() == 0
+    assert 'key = "f9, f8"' in file.read_text()
+    assert "mute_key" not in file.read_text()
 
 
 def test_without_a_sound_server_the_conversation_is_held_in_writing(desk: Desk, tmp_path: Path) -> None:

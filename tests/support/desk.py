@@ -265,6 +265,13 @@ class Desk:
             time.sleep(0.05)
         raise DeskError(f"No window is titled {title!r}.")
 
+    def shows(self, title: str) -> bool:
+        """Return whether a visible window has this title."""
+        found = subprocess.run(
+            ["xdotool", "search", "--onlyvisible", "--name", title], env=self.env, capture_output=True, check=False
+        )
+        return bool(found.stdout.strip())
+
     def focus(self, window: str) -> None:
         """Give a window the keyboard."""
         self.run("xdotool", "windowactivate", "--sync", window)
