@@ -1,4 +1,4 @@
-"""Whatever dies beside the window, the conversation goes on: the sound engine, the local server."""
+"""Whatever dies, the conversation goes on: the sound engine, the local server, the window itself by a fault."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end2end.test_survival import ask_aloud
+from tests.support.atspi import Reader
 from tests.support.desk import Desk
 from tests.support.program import Program, children
 from tests.support.sound import Samples
@@ -98,4 +99,29 @@ def test_the_talk_key_interrupts_and_the_record_ends_where_the_person_stopped_li
         assert cut["interrupted"]
         assert cut["heard_chars"] is None or cut["heard_chars"] < len(cut["text"])
         program.wait_for_phase("ready")
+        assert program.quit() == 0
+
+
+async def test_a_crash_costs_no_word_and_is_there_to_be_read_at_the_next_start(desk: Desk, tmp_path: Path) -> None:
+    with Program(tmp_path / "home", desk.env) as program:
+        program.start()
+        program.wait_for_phase("ready")
+        program.ask("say", text="my name is anna")
+        said = program.wait_for_turns(2)
+        program.kill(signal.SIGSEGV)  # as a fault in a library of the system does
+
+        program.start()
+        preview = desk.find_window("NovaDesk met a fault")
+        async with Reader.listening(desk.env) as reader:
+            tree = await reader.tree("NovaDesk")
+            assert tree is not None
+            tree.find("label", "NovaDesk met a fault the last time it ran.")
+            report = await reader.text(tree.find("text", "Report"))
+        assert "Segmentation fault" in report
+        assert 'File "novadesk/app/window.py"' in report
+        assert "anna" not in report.lower()
+        desk.focus(preview)
+        desk.press("Escape")
+        program.wait_for_phase("ready")
+        assert [turn["text"] for turn in program.turns()] == [turn["text"] for turn in said]
         assert program.quit() == 0

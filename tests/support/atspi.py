@@ -111,6 +111,11 @@ class Reader:
     async def _words(self, place: Place) -> tuple[str, str]:
         return await self._property(*place, "Name"), await self._property(*place, "Description")
 
+    async def text(self, node: Node) -> str:
+        """Return what is written in a field."""
+        (text,) = await _call(self.bus, *node.at, "org.a11y.atspi.Text", "GetText", "ii", 0, -1)
+        return str(text)
+
     async def press(self, node: Node) -> None:
         """Do with a control what it does when it is pressed."""
         (actions,) = await _call(self.bus, *node.at, _ACTION, "GetActions")

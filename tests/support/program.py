@@ -117,12 +117,12 @@ class Program:
             time.sleep(0.2)
         return turns
 
-    def kill(self) -> None:
-        """Kill the window's process as a power cut would; wait until nothing that it started is left."""
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """Kill the window's process as a power cut would, or a fault; wait until nothing that it started is left."""
         if self._process is None:
             return
         offspring = _descendants(self._process.pid)
-        self._process.send_signal(signal.SIGKILL)
+        self._process.send_signal(by)
         self._process.wait()
         self._process = None
         until = time.monotonic() + 10
