@@ -46,8 +46,9 @@ SEARCH_MS, SEARCH_GOAL_MS = 200.0 + TYPING_MS, 50.0 + TYPING_MS
 """From the last key to painted hits: what the store may take, after the rest that a key is given."""
 
 LONG = "session_1780000000000_abcdefghijklmnopqrstuvwxyz"
-FRAMES = 1_500
-SEARCHES = 40
+FRAMES = 600
+PAGES = 200
+SEARCHES = 30
 _NOTCH = 120
 _REST_S = 0.004
 _PATIENCE_S = 60.0
@@ -163,22 +164,28 @@ class Bench:
         self._window.show_snapshot(await asyncio.wrap_future(ask()))
 
     async def scroll_turns(self, turns: int) -> None:
-        """Turn the wheel upwards, then go on by the page to the very first turn, then back to the newest."""
+        """Turn the wheel upwards, go by the page at the newest and at the very first turn, and from end to end."""
         view, model = self._window.conversation.turns, self._window.conversation.model
         frames = [await self._frame(lambda: _turn_wheel(view, 3)) for _ in range(FRAMES)]
         self._rows("scroll turns by the wheel", frames)
         _press(view, Qt.Key.Key_End)
-        frames = []
-        until = time.perf_counter() + _PATIENCE_S * 5
-        while not (model.turns[0].position == 0 and view.verticalScrollBar().value() == 0):
-            frames.append(await self._frame(lambda: _press(view, Qt.Key.Key_PageUp)))
-            if time.perf_counter() > until:
-                raise TimeoutError(f"only {turns - model.turns[0].position:,} turns could be walked through")
-        self._rows(f"walk through {turns:,} turns by the page", frames)
-        begun = time.perf_counter()
-        _press(view, Qt.Key.Key_End)
+        await self._until(lambda: model.turns[-1].position == turns - 1)
+        frames = [await self._frame(lambda: _press(view, Qt.Key.Key_PageUp)) for _ in range(PAGES)]
+        took = await self._go(
+            Qt.Key.Key_Home, lambda: model.turns[0].position == 0 and view.verticalScrollBar().value() == 0
+        )
+        frames += [await self._frame(lambda: _press(view, Qt.Key.Key_PageDown)) for _ in range(PAGES)]
+        self._rows("turns by the page, at both ends", frames)
+        back = await self._go(Qt.Key.Key_End, lambda: model.turns[-1].position == turns - 1)
+        self._sheet.row("to the first turn and to the newest, painted", max(took, back), OPEN_MS)
+
+    async def _go(self, key: Qt.Key, there: Callable[[], bool]) -> float:
+        """Return the milliseconds from a key to the picture of where it leads."""
+        view, begun = self._window.conversation.turns, time.perf_counter()
+        _press(view, key)
+        await self._until(there)
         view.viewport().repaint()
-        self._sheet.row("from the first turn to the newest", _ms(begun), HANG_MS)
+        return _ms(begun)
 
     async def jump(self, turns: int) -> None:
         """Go to found turns all over the conversation."""

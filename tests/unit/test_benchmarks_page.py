@@ -102,11 +102,16 @@ def test_a_gate_that_is_met_exactly_is_missed() -> None:
 
 @pytest.mark.parametrize(
     ("words", "name", "title"),
-    [(["--echo"], "echo", "## Echo and barge-in"), (["--voice"], "voice", "## The voice, from microphone to server")],
+    [
+        (["--desktop"], "desktop", "## The window, and commands bound to a key"),
+        (["--echo"], "echo", "## Echo and barge-in"),
+        (["--voice"], "voice", "## The voice, from microphone to server"),
+    ],
 )
 def test_each_page_is_written_of_its_own_benchmark(tmp_path: Path, words: list[str], name: str, title: str) -> None:
     keep(tmp_path)
-    (tmp_path / "sync.json").rename(tmp_path / f"{name}.json")
+    for kept, other in zip(("sync", "store"), (name, "control"), strict=True):
+        (tmp_path / f"{kept}.json").rename(tmp_path / f"{other}.json")
     page = tmp_path / "page.md"
     assert script.main([*words, "--write"], found=tmp_path, page=page) == 0
     assert page.read_text().startswith(title)

@@ -13,7 +13,7 @@ from novadesk.app.bundling import crash_parts, recording_part, report_part
 from novadesk.app.facts import log_tail, program
 from novadesk.app.metrics import Ledger
 from novadesk.config import Settings
-from novadesk.conversation.api import Snapshot
+from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.ports import Clock
 from novadesk.diagnostics.bundle import BundlePart
 from novadesk.diagnostics.loopwatch import CORE_STALL_S, LoopWatch
@@ -31,6 +31,8 @@ REPORT_EVENTS = 400
 KEPT_REPORTS = 10
 BETWEEN_BUGS_S = 60.0
 """Least time between two reports that nobody asked for."""
+
+_RESTING = frozenset({Phase.OFFLINE, Phase.IDLE, Phase.FAILED, Phase.ENDED})
 
 
 class Diagnosis:
@@ -67,10 +69,15 @@ class Diagnosis:
         """Begin to measure, to watch the loop, and to write a report about every bug that is logged."""
         loop = asyncio.get_running_loop()
         self.ledger.start()
-        self._watch = LoopWatch(loop, self._on_stall, threshold_s=CORE_STALL_S)
+        self._watch = LoopWatch(loop, self._on_stall, threshold_s=CORE_STALL_S, resting=self._resting)
         self._watch.start()
         self._bugs = _BugWatch(loop, self._on_bug)
         logging.getLogger("novadesk").addHandler(self._bugs)
+
+    def _resting(self) -> bool:
+        """Return whether there is no conversation that a stall could disturb."""
+        snapshot = self._snapshot()
+        return snapshot is not None and snapshot.phase in _RESTING
 
     async def stop(self) -> None:
         """Stop everything; what was measured is written first. Idempotent."""

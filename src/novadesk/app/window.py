@@ -151,9 +151,9 @@ class _Desktop:
             core_loop.call_soon_threadsafe(later.when_there, lambda hall: hall.core.diagnosis.note_window_stall(late_s))
 
         keeper = SettingsKeeper(self.folders.settings_file, tell)
-        watch = LoopWatch(asyncio.get_running_loop(), tell_stall, threshold_s=WINDOW_STALL_S)
         first = self._is_first()  # then nothing is connected, and no microphone open, before its steps are over
         window = self._make_window(bridge, later, _make_intents(core_loop, later), keeper, first=first)
+        watch = LoopWatch(self.loop, tell_stall, threshold_s=WINDOW_STALL_S, resting=partial(_is_away, window))
         core: Core | None = None
         shown = [window]  # empty once it is closed for good
         try:
@@ -235,6 +235,10 @@ def _make_intents(core_loop: asyncio.AbstractEventLoop, later: Later[_Hall]) -> 
     wishes = cast(api.Wishes, Wishes(later, lambda hall: hall.core.controller))
     talking = cast(api.Talking, Wishes(later, lambda hall: hall.core.talk))
     return ThreadsafeIntents(core_loop, lambda: wishes, lambda: talking)
+
+
+def _is_away(window: MainWindow) -> bool:
+    return not window.isVisible() or window.isMinimized()
 
 
 def _keep(keeper: SettingsKeeper, crashes: CrashKeeper, settings: Settings) -> None:

@@ -8,7 +8,10 @@ from typing import Protocol
 EVERY_S = 0.25
 """Time between two looks. A stall shows shorter than it was by up to this much, and one below it may not show.
 
-Every look wakes a processor that sleeps, all day long."""
+Every look wakes a processor that sleeps."""
+
+RESTING_S = 5.0
+"""The same while nobody waits for the loop: a program in the tray is there all day long."""
 
 CORE_STALL_S = 0.1
 """Lateness of the core's loop that counts: three frames of the microphone wait by then."""
@@ -49,13 +52,20 @@ class LoopWatch:
         on_stall: told the lateness in seconds, on that loop; must return at once.
         threshold_s: the least lateness that counts.
         every_s: time between two looks.
+        resting: returns whether nobody waits for the loop now; then it is looked at each `RESTING_S`.
     """
 
     def __init__(
-        self, timers: Timers, on_stall: Callable[[float], None], *, threshold_s: float, every_s: float = EVERY_S
+        self,
+        timers: Timers,
+        on_stall: Callable[[float], None],
+        *,
+        threshold_s: float,
+        every_s: float = EVERY_S,
+        resting: Callable[[], bool] = lambda: False,
     ) -> None:
         self._timers, self._on_stall = timers, on_stall
-        self._threshold_s, self._every_s = threshold_s, every_s
+        self._threshold_s, self._every_s, self._resting = threshold_s, every_s, resting
         self._handle: asyncio.TimerHandle | None = None
         self._due = 0.0
         self.stalls = Stalls()
@@ -63,7 +73,7 @@ class LoopWatch:
     def start(self) -> None:
         """Begin to watch."""
         self.stop()
-        self._due = self._timers.time() + self._every_s
+        self._due = self._timers.time() + (RESTING_S if self._resting() else self._every_s)
         self._handle = self._timers.call_at(self._due, self._look)
 
     def stop(self) -> None:

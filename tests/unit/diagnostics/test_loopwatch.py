@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from novadesk.diagnostics.loopwatch import SLEEP_S, LoopWatch, Timers
+from novadesk.diagnostics.loopwatch import RESTING_S, SLEEP_S, LoopWatch, Timers
 
 
 class Handle:
@@ -88,6 +88,20 @@ def test_a_computer_that_slept_is_no_stall(timers: HandTimers, told: list[float]
     timers.run_late(3_600.0)
     assert told == []
     assert watch.stalls.count == 0
+
+
+def test_a_loop_that_nobody_waits_for_is_seldom_looked_at(timers: HandTimers, told: list[float]) -> None:
+    resting = True
+    loop: Timers = timers  # type: ignore[assignment]
+    LoopWatch(loop, told.append, threshold_s=0.1, every_s=0.05, resting=lambda: resting).start()
+    before = timers.now
+    timers.run_late(0.0)
+    assert timers.now == pytest.approx(before + RESTING_S)
+    resting = False
+    timers.run_late(0.2)
+    (when, _, _), *_ = timers.waiting
+    assert when == pytest.approx(timers.now + 0.05)
+    assert told == pytest.approx([0.2])
 
 
 def test_nothing_is_left_after_the_end(timers: HandTimers, told: list[float]) -> None:
