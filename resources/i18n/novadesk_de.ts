@@ -1314,9 +1314,9 @@
         <translation>Als UTF-8 speichern.</translation>
     </message>
     <message>
-        <source>Say something: {microphone} is open.</source>
+        <source>{microphone} is open. Say something.</source>
         <extracomment>ui/sound_fields.py</extracomment>
-        <translation>Sagen Sie etwas: {microphone} ist offen.</translation>
+        <translation>{microphone} ist offen. Sagen Sie etwas.</translation>
     </message>
     <message>
         <source>Scroll Lock</source>
@@ -3770,9 +3770,9 @@
         <translation>Langsam</translation>
     </message>
     <message>
-        <source>So long without a turn the connection ends and the microphone is released; talking opens both.</source>
+        <source>After so long without a turn connection and microphone are released; talking opens them again.</source>
         <extracomment>ui/setting_table.py</extracomment>
-        <translation>So lange ohne Beitrag, dann endet die Verbindung und das Mikrofon wird frei; Sprechen öffnet beides.</translation>
+        <translation>Nach dieser Zeit ohne Beitrag werden Verbindung und Mikrofon frei; Sprechen öffnet sie wieder.</translation>
     </message>
     <message>
         <source>So that the end of your last word is not cut off.</source>
@@ -4027,7 +4027,7 @@
     </message>
     <message>
         <source>System default</source>
-        <extracomment>ui/setting_fields.py ui/setting_rows.py ui/wizard_sound.py</extracomment>
+        <extracomment>ui/setting_fields.py ui/setting_rows.py ui/wizard_sound.py ui/words.py</extracomment>
         <translation>Wie im System</translation>
     </message>
     <message>

@@ -29,6 +29,7 @@ from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import SilentIntents
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.theme import Scheme
+from novadesk.ui.words import device_words
 from tests.ui.conftest import CannedRequests, drain
 from tests.unit.test_translations import FOUND, Message
 
@@ -135,7 +136,7 @@ def texts(widget: QWidget) -> Iterator[str]:
 def data_of(value: object) -> Iterator[str]:
     """Yield the strings of a snapshot: what was said, names and sentences of the core, which are plain here."""
     if isinstance(value, str):
-        yield value
+        yield from (value, device_words(value))
     elif isinstance(value, tuple | list):
         for one in value:
             yield from data_of(one)

@@ -572,7 +572,7 @@ def test_every_trouble_of_a_microphone_has_its_own_sentence() -> None:
     words = {verdict(dataclasses.replace(open_now, trouble=trouble), 0.9) for trouble in InputTrouble}
     assert len(words) == len(InputTrouble)
     assert verdict(None, 0.0) == "Opening the devices…"
-    assert verdict(open_now, 0.1) == "Say something: Mic A is open."
+    assert verdict(open_now, 0.1) == "Mic A is open. Say something."
     noted = dataclasses.replace(open_now, note="Studio Mic is not connected.")
     assert verdict(noted, 0.9) == "Studio Mic is not connected."
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, TalkMode
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.words import device_words
 from tests.ui.conftest import CannedRequests, make_conversation
 
 
@@ -66,3 +68,18 @@ def test_an_ended_conversation_says_how_to_go_on_although_nobody_listens(window:
     assert window.panel.controls.under.text() == "Press Space or F9"
     window.show_snapshot(replace(ended, phase=Phase.READY, microphone=MicrophoneState.OPEN))
     assert window.panel.composer.field.placeholderText() == "Just speak, or type here"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ALSA: default (USB Headset)", "USB Headset"),
+        ("ALSA: default", "System default"),
+        ("Windows WASAPI: Headset (Jabra: Evolve)", "Headset (Jabra: Evolve)"),
+        ("Core Audio: MacBook Pro Microphone", "MacBook Pro Microphone"),
+        ("Desk: left", "Desk: left"),
+        ("", ""),
+    ],
+)
+def test_a_device_is_named_as_people_know_it(name: str, words: str) -> None:
+    assert device_words(name) == words

@@ -13,7 +13,7 @@ from novadesk.ui.key_names import trigger_words
 from novadesk.ui.scenario_badge import in_force_words
 from novadesk.ui.sound_note import sound_note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import connection_words, sync_words
+from novadesk.ui.words import connection_words, device_words, sync_words
 
 _NONE = "–"
 
@@ -100,10 +100,10 @@ class DetailsView(QFrame):
             "keyring": tr(snapshot.keyring_note),
             "store": tr(snapshot.store_note),
             "settings": tr(snapshot.settings_note),
-            "microphone": snapshot.microphone_name or self._no_microphone(snapshot),
+            "microphone": device_words(snapshot.microphone_name) or self._no_microphone(snapshot),
             "device": tr(snapshot.device_note),
             "input": sound_note(snapshot),
-            "speaker": snapshot.speaker_name,
+            "speaker": device_words(snapshot.speaker_name),
             "key": " · ".join(trigger_words(key) for key in snapshot.hotkeys),
             "key_note": tr(snapshot.hotkey_note),
             "speech_in": _number(tokens_used.speech_in),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
 from novadesk.text import Text
 from novadesk.ui.tokens import Tone
+from novadesk.ui.words import device_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +70,15 @@ def _microphone(snapshot: Snapshot) -> Stage:
         shape = "state-connecting" if opening else "state-no-microphone"
         return Stage(name=name, shape=shape, word=Text("opening") if opening else Text("closed"), tone=Tone.QUIET)
     if snapshot.input_note:
-        detail = snapshot.microphone_name
+        detail = device_words(snapshot.microphone_name)
         return Stage(name=name, shape="warning", word=Text("brings no voice"), tone=Tone.CAUTION, detail=detail)
-    return Stage(name=name, shape="state-ready", word=Text("open"), tone=Tone.GOOD, detail=snapshot.microphone_name)
+    return Stage(
+        name=name, shape="state-ready", word=Text("open"), tone=Tone.GOOD, detail=device_words(snapshot.microphone_name)
+    )
 
 
 def _speaker(snapshot: Snapshot) -> Stage:
-    name, detail = Text("Speaker"), snapshot.speaker_name
+    name, detail = Text("Speaker"), device_words(snapshot.speaker_name)
     if not detail:
         return Stage(name=name, shape="state-idle", word=Text("closed"), tone=Tone.QUIET)
     if snapshot.phase is Phase.SPEAKING:

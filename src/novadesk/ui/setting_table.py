@@ -69,7 +69,7 @@ _GENERAL = (
     Row(
         page=Page.GENERAL, section="session", name="idle_s",
         label=Text("Rest after"),
-        help=Text("So long without a turn the connection ends and the microphone is released; talking opens both."),
+        help=Text("After so long without a turn connection and microphone are released; talking opens them again."),
         kind=Number(least=0, most=1440, step=1, times=1 / 60, unit=Text("min"), zero=Text("Never")),
         applies=Applies.ANEW, words=Text("idle timeout privacy sleep"),
     ),

@@ -25,7 +25,7 @@ from novadesk.ui.i18n import tr
 from novadesk.ui.level_meter import LevelMeter
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
+from novadesk.ui.words import device_words, error_words
 
 TEST_DEADLINE_S = 40.0
 """The core ends a test by itself after 20 s; opening and closing slow devices takes some more."""
@@ -59,8 +59,8 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
     if test.note:
         return tr(test.note)
     if loudest >= _HEARD:
-        return tr("The microphone hears you: {microphone}.", microphone=test.microphone)
-    return tr("Say something: {microphone} is open.", microphone=test.microphone)
+        return tr("The microphone hears you: {microphone}.", microphone=device_words(test.microphone))
+    return tr("{microphone} is open. Say something.", microphone=device_words(test.microphone))
 
 
 class EchoChoice(QWidget):
@@ -203,7 +203,8 @@ class SoundTester(QWidget):
         if name != self._conversing:
             self._conversing = name
             self._say(
-                self._closed() if not name else tr("The conversation hears {microphone}.", microphone=name), aloud=False
+                tr("The conversation hears {microphone}.", microphone=device_words(name)) if name else self._closed(),
+                aloud=False,
             )
 
     def _closed(self) -> str:

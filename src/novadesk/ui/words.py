@@ -1,5 +1,6 @@
 """Short words for values that several parts of the window show."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,6 +16,8 @@ from novadesk.ui.tokens import Tone
 _WEEK = 7
 _HOUR = 60
 _DAY = 24 * 60
+_HOST_APIS = "ALSA|ASIO|Core Audio|JACK Audio Connection Kit|MME|OSS|PulseAudio|Windows (?:DirectSound|WASAPI|WDM-KS)"
+_DEVICE = re.compile(rf"(?:{_HOST_APIS}): (?:default \((?P<behind>.+)\)|(?P<name>.+))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,14 @@ def length_words(length_ms: int) -> str:
     if minutes < _DAY:
         return tr("{hours} h {minutes} min", hours=minutes // _HOUR, minutes=minutes % _HOUR)
     return trn("over 1 day", "over {n} days", round(minutes / _DAY))
+
+
+def device_words(name: str) -> str:
+    """Return a sound device as people know it: not by the way to it, and by its own name where it is the default."""
+    found = _DEVICE.fullmatch(name)
+    if found is None:
+        return name
+    return found["behind"] or (tr("System default") if found["name"] == "default" else found["name"])
 
 
 def error_words(error: KnownError) -> str:
