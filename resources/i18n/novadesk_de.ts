@@ -1688,6 +1688,11 @@
         <translation>Eine Pause wurde gewünscht; die Sitzung wird beendet</translation>
     </message>
     <message>
+        <source>A choice</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Eine Auswahl</translation>
+    </message>
+    <message>
         <source>A command or a field got something that it does not take.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Ein Befehl oder ein Feld bekam etwas, das es nicht annimmt.</translation>
@@ -1756,6 +1761,11 @@
         <source>A turn needs words, {n} characters of them at most.</source>
         <extracomment>store/conversations.py</extracomment>
         <translation>Ein Beitrag braucht Worte, höchstens {n} Zeichen.</translation>
+    </message>
+    <message>
+        <source>A whole number</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Eine ganze Zahl</translation>
     </message>
     <message>
         <source>ARN of a KMS key of yours that encrypts them; empty uses Amazon&apos;s own.</source>
@@ -2056,6 +2066,16 @@
         <source>Check them with `aws sts get-caller-identity{name}`.</source>
         <extracomment>transport/credentials.py</extracomment>
         <translation>Mit `aws sts get-caller-identity{name}` prüfen.</translation>
+    </message>
+    <message>
+        <source>Choices, such as A1, A2, B1</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Möglichkeiten, etwa A1, A2, B1</translation>
+    </message>
+    <message>
+        <source>Choices, with commas between them</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Möglichkeiten, mit Kommas dazwischen</translation>
     </message>
     <message>
         <source>Choose a device</source>
@@ -2523,6 +2543,12 @@
         <source>French</source>
         <extracomment>scenario.py</extracomment>
         <translation>Französisch</translation>
+    </message>
+    <message>
+        <source>From</source>
+        <comment>a number</comment>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Von</translation>
     </message>
     <message>
         <source>From … to …</source>
@@ -3245,6 +3271,11 @@
         <source>Of the system&apos;s own size; everything else grows with it.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Vom Maß des Systems; alles andere wächst mit.</translation>
+    </message>
+    <message>
+        <source>One line</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Eine Zeile</translation>
     </message>
     <message>
         <source>One page that needs no network, to read, print or send.</source>
@@ -5869,6 +5900,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Was geschah</translation>
     </message>
     <message>
+        <source>What the field takes</source>
+        <extracomment>ui/scenario_rows.py</extracomment>
+        <translation>Was das Feld aufnimmt</translation>
+    </message>
+    <message>
         <source>What the microphone hears is sent</source>
         <extracomment>conversation/eventlog.py</extracomment>
         <translation>Was das Mikrofon hört, wird gesendet</translation>
@@ -5962,6 +5998,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Write some, or take its own words back.</source>
         <extracomment>store/conversations.py</extracomment>
         <translation>Etwas schreiben oder die ursprünglichen Worte zurückholen.</translation>
+    </message>
+    <message>
+        <source>Write two choices or more, with commas between them.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>Schreiben Sie zwei oder mehr Möglichkeiten, mit Kommas dazwischen.</translation>
     </message>
     <message>
         <source>Write what your partner is to do.</source>
@@ -6483,6 +6524,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>was interrupted</source>
         <extracomment>ui/pipeline.py</extracomment>
         <translation>wurde unterbrochen</translation>
+    </message>
+    <message>
+        <source>{label} is a whole number from {n} to {m}.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>{label} ist eine ganze Zahl von {n} bis {m}.</translation>
+    </message>
+    <message>
+        <source>{label} is one of {choices}.</source>
+        <extracomment>scenario.py</extracomment>
+        <translation>{label} ist eines von {choices}.</translation>
     </message>
     <message numerus="yes">
         <source>{label} must not be empty.</source>

@@ -31,6 +31,7 @@ LANGUAGES = {
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _MAX_NAME_CHARS = 40
 _MAX_LINE_CHARS = 200
 
@@ -45,6 +46,18 @@ class SpeakingPace(Enum):
 _PACES = {SpeakingPace.SLOW: "Speak slowly, with a pause after each sentence.", SpeakingPace.BRISK: "Speak fast."}
 
 
+class FieldKind(Enum):
+    """What a field takes: one line, several lines, a whole number, or one of its choices."""
+
+    LINE = "line"
+    TEXT = "text"
+    NUMBER = "number"
+    CHOICE = "choice"
+
+
+_CHOICES: dict[str, type[Enum]] = {"sensitivity": SensitivitySetting, "pace": SpeakingPace, "kind": FieldKind}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a form.
@@ -52,18 +65,32 @@ class Field:
     Attributes:
         name: as the prompt names it.
         label: as people read it.
-        least: characters it needs; 0 makes it optional. `most` likewise.
-        long: it has room for several lines.
+        kind: what it takes.
+        least: characters that a text needs; the least number. `most` likewise.
+        choices: of which one is taken.
     """
 
     name: str
     label: str
+    kind: FieldKind = FieldKind.LINE
     least: int = 0
     most: int = 200
-    long: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def optional(self) -> bool:
+        """Return whether it may be left empty."""
+        return self.kind in (FieldKind.LINE, FieldKind.TEXT) and not self.least
 
     def check(self, text: str) -> str:
         """Return what is wrong with a value in one sentence, or an empty string."""
+        if self.kind is FieldKind.CHOICE:
+            line = Text("{label} is one of {choices}.", label=self.label, choices=", ".join(self.choices))
+            return "" if text in self.choices else line
+        if self.kind is FieldKind.NUMBER:
+            good = _NUMBER.fullmatch(text) is not None and self.least <= int(text) <= self.most
+            line = Text("{label} is a whole number from {n} to {m}.", label=self.label, n=self.least, m=self.most)
+            return "" if good else line
         if len(text) < self.least:
             return Text.counted(
                 "{label} must not be empty.", "{label} needs at least {n} characters.", self.least, label=self.label
@@ -75,7 +102,7 @@ class Field:
                 most=self.most,
                 n=len(text),
             )
-        if not self.long and "\n" in text:
+        if self.kind is FieldKind.LINE and "\n" in text:
             return Text("{label} is one line.", label=self.label)
         return ""
 
@@ -120,7 +147,7 @@ class Chosen:
 
     def encode(self) -> str:
         """Return it as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"), default=_value)
+        return json.dumps(asdict(self), separators=(",", ":"), default=_plain)
 
 
 def decode(text: str) -> Chosen | None:
@@ -197,6 +224,7 @@ def faults(scenario: Scenario) -> dict[str, Text]:
             ),
             Text("Another field has this name."): names.index(one.name) == place,
             Text("It needs more characters than it takes."): one.least <= one.most,
+            Text("Write two choices or more, with commas between them."): _are_choices(one),
             Text("The instructions do not name {{{name}}} yet. Insert it.", name=one.name): one.name in named,
         }
         wrong = [sentence for sentence, holds in checks.items() if not holds]
@@ -236,6 +264,9 @@ def check(scenario: Scenario) -> Scenario:
         "each field has a label of one line": all(_is_line(one.label) for one in scenario.fields),
         f"a field takes from 0 to {MAX_FIELD_CHARS:,} characters, and no fewer than it needs": all(
             0 <= one.least <= one.most and 0 < one.most <= MAX_FIELD_CHARS for one in scenario.fields
+        ),
+        f"a field of choices has from 2 to {MAX_FIELDS}, of one line without a comma each": all(
+            _are_choices(one) for one in scenario.fields
         ),
         "the prompt names each field, and no other one": named == set(names),
     }
@@ -280,7 +311,7 @@ def to_toml(scenario: Scenario) -> str:
     if scenario.fields:
         forms = tomlkit.aot()
         for one in scenario.fields:
-            forms.append(tomlkit.item(asdict(one)))
+            forms.append(tomlkit.item({name: _plain(value) for name, value in asdict(one).items() if value != ()}))
         document["fields"] = forms
     return tomlkit.dumps(document)
 
@@ -292,9 +323,16 @@ def _filled(prompt: str, values: Mapping[str, str]) -> Iterator[str]:
             yield _PLACE.sub(lambda place: values[place[1]], line)
 
 
-def _value(choice: object) -> object:
-    assert isinstance(choice, Enum)
-    return choice.value
+def _plain(value: object) -> object:
+    """Return a value as files have it."""
+    return value.value if isinstance(value, Enum) else list(value) if isinstance(value, tuple) else value
+
+
+def _are_choices(one: Field) -> bool:
+    if one.kind is not FieldKind.CHOICE:
+        return not one.choices
+    good = all(_is_line(choice) and choice == choice.strip() and "," not in choice for choice in one.choices)
+    return good and 2 <= len(set(one.choices)) == len(one.choices) <= MAX_FIELDS
 
 
 def _is_line(text: str) -> bool:
@@ -305,7 +343,7 @@ def _typed(
     kind: type[Scenario] | type[Field], table: Mapping[str, Any], without: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Return the entries of a table as the values of a class."""
-    kinds: dict[str, type] = {"least": int, "most": int, "long": bool}
+    kinds: dict[str, type] = {"least": int, "most": int, "choices": list}
     known = {entry.name for entry in fields(kind)} - set(without)
     values: dict[str, Any] = {}
     for name, value in table.items():
@@ -314,14 +352,15 @@ def _typed(
         if type(value) is not kinds.get(name, str):
             raise _bad(f"{name} is of the right kind")
         values[name] = value
-    if "sensitivity" in values:
-        if values["sensitivity"] not in {one.value for one in SensitivitySetting}:
-            raise _bad("sensitivity is high, medium or low")
-        values["sensitivity"] = SensitivitySetting(values["sensitivity"])
-    if "pace" in values:
-        if values["pace"] not in {one.value for one in SpeakingPace}:
-            raise _bad("pace is slow or brisk")
-        values["pace"] = SpeakingPace(values["pace"])
+    for name, choices in _CHOICES.items():
+        if name in values:
+            try:
+                values[name] = choices(values[name])
+            except ValueError as error:
+                *others, last = (str(one.value) for one in choices)
+                raise _bad(f"{name} is {', '.join(others)} or {last}") from error
+    if "choices" in values:
+        values["choices"] = tuple(str(choice) for choice in values["choices"])
     needed = {"title", "prompt"} if kind is Scenario else {"name", "label"}
     if missing := sorted(needed - values.keys()):
         raise _bad(f"it says its {missing[0]}")
@@ -332,58 +371,3 @@ def _bad(rule: str) -> KnownError:
     return KnownError(
         Reason.BAD_INPUT, "That is no scenario: {rule}.", "Mend it, or begin with a built-in one.", rule=rule
     )
-
-
-BUILT_IN: tuple[Scenario, ...] = (
-    Scenario(
-        name="job-interview",
-        title="Job interview",
-        prompt=(
-            "You interview the person for the position of {title} at {company}.\n"
-            "The position is described so: {description}\n"
-            "Greet them, say who you are, and ask one question at a time, eight at most: on their experience, on a"
-            " problem they solved, on what they would do in this position. Follow up on what they answer, in one or two"
-            " short spoken sentences. Do not praise and do not help while it goes on.\n"
-            "When they say that they are done, or after the last question, tell them what was convincing, what was"
-            " missing, and one thing to do better next time."
-        ),
-        sensitivity=SensitivitySetting.LOW,
-        fields=(
-            Field(name="title", label="Job title", least=2, most=100),
-            Field(name="company", label="Company", least=2, most=100),
-            Field(name="description", label="Job description", most=5_000, long=True),
-        ),
-    ),
-    Scenario(
-        name="language-practice",
-        title="Language practice",
-        prompt=(
-            "You are a patient partner for somebody who learns to speak {language}. Speak {language} only.\n"
-            "Their level is {level}: choose words and length of sentences for it.\n"
-            "Talk about {topic}.\n"
-            "Say two sentences at most and end with a question. When they make a mistake that matters, say the sentence"
-            " rightly as part of your answer, without a lecture. When they ask for a word, give it and go on."
-        ),
-        sensitivity=SensitivitySetting.LOW,
-        fields=(
-            Field(name="language", label="Language to learn", least=2, most=40),
-            Field(name="level", label="Level, such as A2 or “rusty”", most=40),
-            Field(name="topic", label="Topic", most=200),
-        ),
-    ),
-    Scenario(
-        name="call-notes",
-        title="Notes after a meeting",
-        prompt=(
-            "You help the person to keep what matters of a meeting they come from.\n"
-            "It was with {who}.\n"
-            "Ask, one short question at a time and only for what they have not said yet: whom they met and when, what"
-            " was talked about, what was agreed, what is open, and who does what until when. Never invent anything; ask"
-            " again where a name, a number or a date is unclear.\n"
-            "When all of that is there, or they say that it is enough, sum it up in six spoken sentences at most and"
-            " ask whether it is right."
-        ),
-        fields=(Field(name="who", label="With whom", most=200),),
-    ),
-)
-"""What everybody has. A file of the same name takes the place of one."""

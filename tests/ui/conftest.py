@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.chord import KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import AudioSettings, Settings, TalkSettings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import (
@@ -39,7 +40,7 @@ from novadesk.models import (
     Totals,
     Turn,
 )
-from novadesk.scenario import BUILT_IN, Chosen, Scenario
+from novadesk.scenario import Chosen, Scenario
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.settings_window import SettingsWindow

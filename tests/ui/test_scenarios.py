@@ -7,11 +7,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation
-from novadesk.scenario import BUILT_IN, Chosen, Field, Scenario, SpeakingPace, check, choose
+from novadesk.scenario import Chosen, Field, FieldKind, Scenario, SpeakingPace, check, choose
 from novadesk.ui import scenario_badge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.scenario_change import ScenarioChange
@@ -88,6 +89,46 @@ def test_the_job_form_counts_checks_and_begins(window: MainWindow, qtbot: QtBot,
     assert window.scenarios.dialog is None
 
 
+def test_a_number_and_a_choice_are_filled_in_by_keys(
+    window: MainWindow, qtbot: QtBot, intents: RecordedIntents
+) -> None:
+    years = Field(name="years", label="Years", kind=FieldKind.NUMBER, least=1, most=40)
+    level = Field(name="level", label="Level", kind=FieldKind.CHOICE, choices=("A1", "B1", "C1"))
+    scenario = check(Scenario(name="x", title="X", prompt="{years} {level}", fields=(years, level)))
+    window.scenarios.choose(scenario)
+    form = dialog_of(window, ScenarioForm)
+    qtbot.waitUntil(form.isActiveWindow)
+    assert [(field.label.text(), field.count.isVisible()) for field in form.fields] == [
+        ("Years", False), ("Level", False),
+    ]  # fmt: skip
+    number, choice = (field.entry for field in form.fields)
+    assert form.focusWidget() is number
+    assert [field.text for field in form.fields] == ["1", "A1"]
+    qtbot.keyClick(number, Qt.Key.Key_Up)
+    qtbot.keyClick(choice, Qt.Key.Key_C)
+    qtbot.keyClick(form, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert intents.take() == [("new_conversation", choose(scenario, {"years": "2", "level": "C1"}))]
+
+
+def test_what_a_field_takes_is_chosen_with_its_bounds_or_choices(managed: ScenarioDialog, qtbot: QtBot) -> None:
+    managed.list.setCurrentRow(1)
+    row = managed.editor.rows.rows[1]
+    level = Field(name="level", label="Level", kind=FieldKind.CHOICE, choices=("A1", "A2", "B1", "B2", "C1", "C2"))
+    assert row.field == level
+    assert (row.choices.isVisibleTo(row), row.least.isVisibleTo(row)) == (True, False)
+    row.choices.setText("A1, ")
+    managed.keep.click()
+    assert row.problem.text() == "Write two choices or more, with commas between them."
+    row.choices.setText(" easy,hard , ")
+    assert (row.field.choices, row.problem.text()) == (("easy", "hard"), "")
+    row.kind.setCurrentText("A whole number")
+    assert (row.choices.isVisibleTo(row), row.least.isVisibleTo(row), row.lengths.text()) == (False, True, "From")
+    assert row.field == Field(name="level", label="Level", kind=FieldKind.NUMBER)
+    row.kind.setCurrentText("Several lines")
+    assert (row.field.kind, row.lengths.text()) == (FieldKind.TEXT, "Characters")
+    managed.done(QDialog.DialogCode.Rejected)
+
+
 def test_escape_begins_nothing(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
     window.scenarios.choose(JOB)
     qtbot.keyClick(dialog_of(window, ScenarioForm), Qt.Key.Key_Escape)
@@ -110,8 +151,8 @@ def test_tab_goes_through_each_dialog_as_it_is_read(
     window: MainWindow, managed: ScenarioDialog, qtbot: QtBot, conversation: Conversation
 ) -> None:
     pickers = ["Voice", "Language", "Speaking pace", "Pause that ends a turn"]
-    field = ["Label of the field", "Name of the field in the instructions", "Remove the field"]
-    field += ["Least characters", "Most characters", "Several lines", "Insert"]
+    field = ["Label of the field", "Name of the field in the instructions", "Insert", "Remove the field"]
+    field += ["What the field takes", "Least characters", "Most characters"]
     ends = ["&Begin with it", "Close"]
     managed.list.setCurrentRow(2)
     assert walk(managed, qtbot) == [
@@ -298,7 +339,7 @@ def test_the_header_says_what_the_service_has_agreed_to(
 def test_the_open_conversation_is_changed_alone(
     window: MainWindow, qtbot: QtBot, intents: RecordedIntents, conversation: Conversation
 ) -> None:
-    tea = choose(TEA, {})
+    tea = replace(choose(TEA, {}), pace=SpeakingPace.BRISK)
     window.show_snapshot(replace(LIVE, conversation=conversation, scenario=tea))
     window.header.scenario.click()
     change = dialog_of(window, ScenarioChange)

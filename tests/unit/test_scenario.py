@@ -8,13 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.errors import KnownError, Reason
 from novadesk.scenario import (
-    BUILT_IN,
     MAX_PROMPT_CHARS,
     Chosen,
     Field,
+    FieldKind,
     Scenario,
     SpeakingPace,
     check,
@@ -38,10 +39,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     prompt = draw(LINES) + "".join(f"{draw(TEXTS)}{{{name}}}" for name in names)
     forms = []
     for name in names:
-        most = draw(st.integers(1, 50))
-        forms.append(
-            Field(name=name, label=draw(LINES), least=draw(st.integers(0, most)), most=most, long=draw(st.booleans()))
-        )
+        most, kind = draw(st.integers(1, 50)), draw(st.sampled_from(FieldKind))
+        least, choices = draw(st.integers(0, most)), ("A1", "rusty", "ü") if kind is FieldKind.CHOICE else ()
+        forms.append(Field(name=name, label=draw(LINES), kind=kind, least=least, most=most, choices=choices))
     return Scenario(
         name="-".join(draw(st.lists(NAMES, min_size=1, max_size=3))),
         title=draw(LINES),
@@ -63,7 +63,8 @@ def test_a_file_is_read_back_as_it_was_written(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", BUILT_IN, ids=lambda one: one.name)
 def test_the_built_in_ones_make_sense(scenario: Scenario) -> None:
     assert from_toml(to_toml(scenario), scenario.name) == scenario
-    filled = choose(scenario, {one.name: "x" * max(one.least, 0) for one in scenario.fields}).prompt
+    values = {one.name: one.choices[0] if one.choices else "x" * one.least for one in scenario.fields}
+    filled = choose(scenario, values).prompt
     assert "{" not in filled
     assert len({one.name for one in BUILT_IN}) == len(BUILT_IN) == 3
 
@@ -102,6 +103,27 @@ def test_the_form_of_an_interview_keeps_to_its_lengths(values: dict[str, str], w
         assert (GOOD | values)["title"].strip() in choose(JOB, GOOD | values).prompt
 
 
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"years": "5", "level": "B1"}, ""),
+        ({"years": " 0 ", "level": "A1"}, ""),
+        ({"years": "40", "level": "A1"}, ""),
+        ({"years": "41", "level": "A1"}, "years"),
+        ({"years": "-1", "level": "C1"}, "years level"),
+        ({}, "years level"),
+        ({"years": "1.5", "level": "a1"}, "years level"),
+        ({"years": "9" * 5_000, "level": "B1"}, "years"),
+    ],
+)
+def test_a_number_is_within_its_bounds_and_a_choice_one_of_them(values: dict[str, str], wrong: str) -> None:
+    years = Field(name="years", label="Years", kind=FieldKind.NUMBER, most=40)
+    level = Field(name="level", label="Level", kind=FieldKind.CHOICE, choices=("A1", "B1"))
+    scenario = check(Scenario(name="x", title="x", prompt="{years} {level}", fields=(years, level)))
+    sentences = {"years": "Years is a whole number from 0 to 40.", "level": "Level is one of A1, B1."}
+    assert problems(scenario, values) == {name: sentences[name] for name in wrong.split()}
+
+
 def test_a_line_without_any_value_is_left_out() -> None:
     scenario = Scenario(
         name="x", title="x", prompt="Always.\nA {a} and {b}.\nOnly {b}.\n\nEnd.",
@@ -120,7 +142,7 @@ def test_a_value_is_taken_as_it_is(value: str) -> None:
         name="x",
         title="x",
         prompt='<{a}>{b} {} {"x": [0]} {A}',
-        fields=(Field(name="a", label="A", long=True), Field(name="b", label="B")),
+        fields=(Field(name="a", label="A", kind=FieldKind.TEXT), Field(name="b", label="B")),
     )
     assert choose(scenario, {"a": value, "b": "!"}).prompt == f'<{value.strip()}>! {{}} {{"x": [0]}} {{A}}'
 
@@ -142,6 +164,11 @@ def test_a_value_is_taken_as_it_is(value: str) -> None:
         ({"fields": (*JOB.fields, Field(name="more", label="x", least=3, most=2))}, "no fewer"),
         ({"fields": (*JOB.fields, Field(name="more", label="x", most=10_001))}, "10,000"),
         ({"fields": tuple(Field(name=f"a{n}", label="x") for n in range(21))}, "20 fields"),
+        *(({"prompt": JOB.prompt + "{more}",
+            "fields": (*JOB.fields, Field(name="more", label="x", kind=kind, choices=choices))}, "from 2 to 20")
+          for kind, choices in ((FieldKind.CHOICE, ("a",)), (FieldKind.CHOICE, ("a", "a")),
+                                (FieldKind.CHOICE, ("a,b", "c")), (FieldKind.CHOICE, ("a", " ")),
+                                (FieldKind.LINE, ("a", "b")))),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(change: dict[str, object], words: str) -> None:
@@ -163,7 +190,9 @@ def test_what_makes_no_sense_is_refused(change: dict[str, object], words: str) -
         ("title = 'a'\nprompt = 'b'\nfields = 1", "fields are tables"),
         ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'", "label"),
         ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nleast = true", "least is of"),
-        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nlong = 1", "long is of"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nkind = 'date'", "line, text, number or"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nkind = 'choice'", "from 2 to 20"),
+        ("title = 'a'\nprompt = '{x}'\n[[fields]]\nname = 'x'\nlabel = 'x'\nchoices = 'a'", "choices is of"),
     ],
 )  # fmt: skip
 def test_a_file_that_holds_none_is_refused(text: str, words: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ def list_scenarios(*, profile: str, as_json: bool) -> int:
     shelf = kept(find_folders(profile=profile))
     found, broken = shelf.all()
     if as_json:
-        put(json.dumps([_row(one, own=shelf.is_own(one.name)) for one in found], indent=2))
+        put(json.dumps([_row(one, own=shelf.is_own(one.name)) for one in found], indent=2, default=_plain))
     else:
         for one in found:
-            form = ", ".join(f"{entry.name}{'' if entry.least else '?'}" for entry in one.fields)
+            form = ", ".join(f"{entry.name}{'?' if entry.optional else ''}" for entry in one.fields)
             put(f"{one.name:20}  {one.title}{f'  ({form})' if form else ''}")
     for name in broken:
         put_note(Layer.INPUT, f"The file {name} holds no scenario.")
@@ -50,7 +51,11 @@ def show_scenario(*, profile: str, name: str, as_json: bool) -> int:
     """
     shelf = kept(find_folders(profile=profile))
     found = shelf.find(name)
-    put(json.dumps(_row(found, own=shelf.is_own(name)), indent=2) if as_json else to_toml(found).rstrip("\n"))
+    put(
+        json.dumps(_row(found, own=shelf.is_own(name)), indent=2, default=_plain)
+        if as_json
+        else to_toml(found).rstrip("\n")
+    )
     return 0
 
 
@@ -80,6 +85,9 @@ def remove_scenario(*, profile: str, name: str, as_json: bool) -> int:
 
 
 def _row(scenario: Scenario, *, own: bool) -> dict[str, Any]:
-    choices = {"pace": scenario.pace, "sensitivity": scenario.sensitivity}
-    plain = {name: None if choice is None else choice.value for name, choice in choices.items()}
-    return asdict(scenario) | plain | {"own": own}
+    """Return a scenario for `json.dumps(…, default=_plain)`."""
+    return asdict(scenario) | {"own": own}
+
+
+def _plain(choice: Enum) -> object:
+    return choice.value

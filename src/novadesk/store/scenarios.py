@@ -4,9 +4,10 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.errors import KnownError, Reason
 from novadesk.files import write_through
-from novadesk.scenario import BUILT_IN, Scenario, check, from_toml, to_toml
+from novadesk.scenario import Scenario, check, from_toml, to_toml
 
 MAX_FILE_BYTES = 262_144
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.chord import KeyDown, KeyUp, OtherDown
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings, VoiceSettings
 from novadesk.conversation.api import (
@@ -25,7 +26,7 @@ from novadesk.conversation.firststeps import AccessStep, Recording, RecordingSta
 from novadesk.conversation.talkapi import KeyCount
 from novadesk.models import SyncState
 from novadesk.permission import policy
-from novadesk.scenario import BUILT_IN, Chosen, Scenario
+from novadesk.scenario import Chosen, Scenario
 from novadesk.text import Text
 from novadesk.ui.preview_history import PreviewHistory
 

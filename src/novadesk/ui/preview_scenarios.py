@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QWidget
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.config import SensitivitySetting, VoiceSettings
 from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
-from novadesk.scenario import BUILT_IN, choose
+from novadesk.scenario import choose
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_pictures import Act, settle
 from novadesk.ui.scenario_dialog import ScenarioDialog
@@ -33,6 +34,7 @@ def scenario_pictures(ready: Snapshot) -> dict[str, tuple[Snapshot, Act]]:
         "scenario_menu": (begun, _menu),
         "scenario_form": (ready, _form),
         "scenario_form_wrong": (ready, _wrong_form),
+        "scenario_form_choice": (ready, _choice_form),
         "scenario_change": (begun, _change),
         "scenarios": (begun, _manage),
         "scenarios_fields": (begun, _fields),
@@ -65,6 +67,11 @@ async def _form(window: MainWindow) -> QWidget:
         for field in form.fields:
             field.set_text(_JOB[field.field.name])
     return form or window
+
+
+async def _choice_form(window: MainWindow) -> QWidget:
+    window.scenarios.choose(BUILT_IN[1])
+    return window.scenarios.dialog or window
 
 
 async def _wrong_form(window: MainWindow) -> QWidget:

@@ -8,10 +8,10 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from novadesk.config import VoiceSettings
-from novadesk.scenario import MAX_PROMPT_CHARS, Chosen, Field
+from novadesk.scenario import MAX_PROMPT_CHARS, Chosen, Field, FieldKind
 from novadesk.ui import tokens
 from novadesk.ui.i18n import tr
-from novadesk.ui.scenario_fields import CountedField
+from novadesk.ui.scenario_fields import FormField
 from novadesk.ui.scenario_pickers import Pickers, make_form
 from novadesk.ui.theme import Theme
 
@@ -45,9 +45,9 @@ class ScenarioChange(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.pickers = Pickers(theme, settings, model, self)
         self.pickers.show_of(scenario)
-        field = Field(name="prompt", label=tr("Instructions"), least=1, most=MAX_PROMPT_CHARS, long=True)
+        field = Field(name="prompt", label=tr("Instructions"), least=1, most=MAX_PROMPT_CHARS, kind=FieldKind.TEXT)
         prompt = settings.prompt if scenario is None else scenario.prompt
-        self.prompt = CountedField(theme, field, prompt, lines=8, parent=self)
+        self.prompt = FormField(theme, field, prompt, lines=8, parent=self)
         self.note = QLabel(
             tr(
                 "This conversation alone is changed. A change comes with a new wire session in the next quiet moment; "

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -106,7 +107,6 @@ class ScenarioDialog(QDialog):
         self._make_buttons()
         self._lay_out()
         self.editor.rows.laid.connect(self._order_tabs)
-        self._order_tabs()
         theme.dress(self)
         fit(self, theme.px(820), theme.px(640))
         self._enable()
@@ -119,8 +119,10 @@ class ScenarioDialog(QDialog):
     def write_new(self) -> None:
         """Write a scenario from nothing."""
         self._add(Scenario(name="", title=tr("New scenario"), prompt=""))
-        self.editor.title.entry.setFocus()
-        self.editor.title.entry.selectAll()
+        entry = self.editor.title.entry
+        assert isinstance(entry, QLineEdit)
+        entry.setFocus()
+        entry.selectAll()
 
     def duplicate(self) -> None:
         """Write a scenario from the chosen one."""

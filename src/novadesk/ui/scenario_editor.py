@@ -5,10 +5,10 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from novadesk.config import VoiceSettings
-from novadesk.scenario import MAX_PROMPT_CHARS, Field, Scenario, faults
+from novadesk.scenario import MAX_PROMPT_CHARS, Field, FieldKind, Scenario, faults
 from novadesk.ui import tokens
 from novadesk.ui.i18n import tr
-from novadesk.ui.scenario_fields import CountedField
+from novadesk.ui.scenario_fields import FormField
 from novadesk.ui.scenario_pickers import Pickers, make_form
 from novadesk.ui.scenario_rows import FieldRows
 from novadesk.ui.theme import Theme
@@ -37,9 +37,10 @@ class ScenarioEditor(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._theme, self._name = theme, ""
         self._filling = self._told = False
-        self.title = CountedField(theme, Field(name="title", label=tr("Title"), least=1, most=_MAX_TITLE_CHARS))
-        instructions = Field(name="prompt", label=tr("Instructions"), least=1, most=MAX_PROMPT_CHARS, long=True)
-        self.prompt = CountedField(theme, instructions, lines=9)
+        self.title = FormField(theme, Field(name="title", label=tr("Title"), least=1, most=_MAX_TITLE_CHARS))
+        words, most = tr("Instructions"), MAX_PROMPT_CHARS
+        instructions = Field(name="prompt", label=words, kind=FieldKind.TEXT, least=1, most=most)
+        self.prompt = FormField(theme, instructions, lines=9)
         self.pickers = Pickers(theme, settings, model, self)
         self.rows = FieldRows(theme)
         self.rows.insert_wanted.connect(self._insert)

@@ -1,21 +1,37 @@
-"""One field of a form: its label, its text, a live count against its length, and what is wrong in a sentence."""
+"""One field of a form: its label, what is filled in, a live count against its length, what is wrong in a sentence."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
 
-from novadesk.scenario import Field
+from novadesk.scenario import Field, FieldKind
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
 
-class CountedField(QWidget):
-    """A text field that counts.
+class NumberBox(QSpinBox):
+    """A whole number; the wheel scrolls the page that it is on."""
+
+    def __init__(self, theme: Theme, least: int, most: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setRange(least, most)
+        self.setGroupSeparatorShown(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setFixedWidth(theme.px(84))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: D102
+        event.ignore()
+
+
+class FormField(QWidget):
+    """A field of one line, of several, of a number, or of choices; those of text count.
 
     Args:
         field: label and lengths.
-        text: what it begins with.
+        text: what it begins with; a number or a choice begins with its first one.
         lines: height of a field with room for several lines.
 
     Attributes:
@@ -29,10 +45,10 @@ class CountedField(QWidget):
     ) -> None:
         super().__init__(parent)
         self.field = field
-        self.label = QLabel(field.label if field.least else tr("{label} (optional)", label=field.label), self)
+        self.label = QLabel(tr("{label} (optional)", label=field.label) if field.optional else field.label, self)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setWordWrap(True)
-        self.entry: QLineEdit | QPlainTextEdit = self._make_entry(theme, text, lines)
+        self.entry = self._make_entry(theme, text, lines)
         self.entry.setAccessibleName(field.label)
         self.label.setBuddy(self.entry)
         self.count = QLabel(self)
@@ -51,9 +67,11 @@ class CountedField(QWidget):
         layout.addWidget(self.entry)
         layout.addWidget(self.problem)
         self.show_problem("")
+        self.count.setVisible(field.kind in (FieldKind.LINE, FieldKind.TEXT))
         self._on_text()
-        self.entry.textChanged.connect(self._on_text)
-        self.entry.textChanged.connect(self.changed)
+        told = self.entry.currentTextChanged if isinstance(self.entry, QComboBox) else self.entry.textChanged
+        told.connect(self._on_text)
+        told.connect(self.changed)
 
     @property
     def text(self) -> str:
@@ -63,14 +81,26 @@ class CountedField(QWidget):
     @property
     def whole(self) -> str:
         """Return what was written."""
-        return self.entry.text() if isinstance(self.entry, QLineEdit) else self.entry.toPlainText()
+        match self.entry:
+            case QPlainTextEdit():
+                return self.entry.toPlainText()
+            case QComboBox():
+                return self.entry.currentText()
+            case QSpinBox():
+                return str(self.entry.value())
+        return self.entry.text()
 
     def set_text(self, text: str) -> None:
         """Show another text."""
-        if isinstance(self.entry, QLineEdit):
-            self.entry.setText(text)
-        else:
-            self.entry.setPlainText(text)
+        match self.entry:
+            case QPlainTextEdit():
+                self.entry.setPlainText(text)
+            case QComboBox():
+                self.entry.setCurrentText(text)
+            case QSpinBox():
+                self.entry.setValue(int(text))
+            case QLineEdit():
+                self.entry.setText(text)
 
     def check(self) -> bool:
         """Show what is wrong with the text; return whether nothing is."""
@@ -86,9 +116,19 @@ class CountedField(QWidget):
         self.problem.setVisible(bool(sentence))
         self.entry.setAccessibleDescription(sentence)
 
-    def _make_entry(self, theme: Theme, text: str, lines: int) -> QLineEdit | QPlainTextEdit:
-        if not self.field.long:
+    def _make_entry(self, theme: Theme, text: str, lines: int) -> QLineEdit | QPlainTextEdit | QComboBox | QSpinBox:
+        field = self.field
+        if field.kind is FieldKind.LINE:
             return QLineEdit(text, self)
+        if field.kind is FieldKind.CHOICE:
+            box = QComboBox(self)
+            box.addItems(field.choices)
+            box.setCurrentText(text)
+            return box
+        if field.kind is FieldKind.NUMBER:
+            number = NumberBox(theme, field.least, field.most, self)
+            number.setValue(int(text or 0))
+            return number
         entry = QPlainTextEdit(text, self)
         entry.setTabChangesFocus(True)
         entry.setFixedHeight(entry.fontMetrics().lineSpacing() * lines + theme.px(tokens.SPACE_4))

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from novadesk.scenario import Chosen, Scenario, choose
 from novadesk.ui import tokens
 from novadesk.ui.i18n import tr
-from novadesk.ui.scenario_fields import CountedField
+from novadesk.ui.scenario_fields import FormField
 from novadesk.ui.theme import Theme
 
 
@@ -47,7 +47,7 @@ class ScenarioForm(QDialog):
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         known = values or {}
-        self.fields = [CountedField(theme, one, known.get(one.name, ""), parent=self) for one in scenario.fields]
+        self.fields = [FormField(theme, one, known.get(one.name, ""), parent=self) for one in scenario.fields]
         self.private = QCheckBox(tr("&Private: nothing of the conversation is kept"), self)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.begin = self.buttons.addButton(tr("&Begin"), QDialogButtonBox.ButtonRole.AcceptRole)

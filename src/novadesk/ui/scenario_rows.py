@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QBoxLayout,
-    QCheckBox,
+    QComboBox,
     QFrame,
     QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from novadesk.scenario import MAX_FIELD_CHARS, MAX_FIELDS, Field
+from novadesk.scenario import MAX_FIELD_CHARS, MAX_FIELDS, Field, FieldKind
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr
+from novadesk.ui.scenario_fields import NumberBox
 from novadesk.ui.theme import Theme
 
 
@@ -38,9 +38,14 @@ class FieldRow(QFrame):
         self.name = self._line(field.name, tr("Name of the field in the instructions"), tr("name, such as title"))
         self.least = self._number(theme, 0, field.least, tr("Least characters"))
         self.most = self._number(theme, 1, field.most, tr("Most characters"))
-        self.long = QCheckBox(tr("Several lines"), self)
-        self.long.setChecked(field.long)
-        self.long.toggled.connect(self.changed)
+        self.kind = QComboBox(self)
+        self.kind.setAccessibleName(tr("What the field takes"))
+        for kind, words in _kinds().items():
+            self.kind.addItem(words, kind.value)
+        self.kind.setCurrentIndex(list(FieldKind).index(field.kind))
+        self.choices = self._line(
+            ", ".join(field.choices), tr("Choices, with commas between them"), tr("Choices, such as A1, A2, B1")
+        )
         self.insert = QPushButton(tr("Insert"), self)
         self.insert.setObjectName("small")
         self.insert.setToolTip(tr("Put the field where the cursor is in the instructions"))
@@ -53,22 +58,23 @@ class FieldRow(QFrame):
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.problem.hide()
         self._lay_out(theme)
+        self._show_kind()
+        self.kind.currentIndexChanged.connect(self._show_kind)
+        self.kind.currentIndexChanged.connect(self.changed)
 
     @property
     def field(self) -> Field:
         """Return the field as it is written here, whether it makes sense or not."""
-        return Field(
-            name=self.name.text().strip(),
-            label=self.label.text().strip(),
-            least=self.least.value(),
-            most=self.most.value(),
-            long=self.long.isChecked(),
-        )
+        name, label, kind = self.name.text().strip(), self.label.text().strip(), FieldKind(self.kind.currentData())
+        if kind is FieldKind.CHOICE:
+            choices = tuple(choice.strip() for choice in self.choices.text().split(",") if choice.strip())
+            return Field(name=name, label=label, kind=kind, choices=choices)
+        return Field(name=name, label=label, kind=kind, least=self.least.value(), most=self.most.value())
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
         """Return where Tab stops, in order."""
-        return self.label, self.name, self.remove, self.least, self.most, self.long, self.insert
+        return self.label, self.name, self.insert, self.remove, self.kind, self.least, self.most, self.choices
 
     def show_problem(self, sentence: str) -> None:
         """Say what is wrong, or nothing any more."""
@@ -91,39 +97,37 @@ class FieldRow(QFrame):
         line.textChanged.connect(self.changed)
         return line
 
-    def _number(self, theme: Theme, least: int, value: int, name: str) -> QSpinBox:
-        box = QSpinBox(self)
-        box.setRange(least, MAX_FIELD_CHARS)
+    def _number(self, theme: Theme, least: int, value: int, name: str) -> NumberBox:
+        box = NumberBox(theme, least, MAX_FIELD_CHARS, self)
         box.setValue(value)
-        box.setGroupSeparatorShown(True)
-        box.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box.setAccessibleName(name)
         box.setToolTip(name)
-        box.setFixedWidth(theme.px(84))
-        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        box.wheelEvent = lambda event: event.ignore()  # type: ignore[method-assign]  # the page scrolls
         box.valueChanged.connect(self.changed)
         return box
 
+    def _show_kind(self) -> None:
+        kind = FieldKind(self.kind.currentData())
+        self.lengths.setText(tr("From", "a number") if kind is FieldKind.NUMBER else tr("Characters"))
+        for widget in (self.lengths, self.least, self._to, self.most):
+            widget.setVisible(kind is not FieldKind.CHOICE)
+        self.choices.setVisible(kind is FieldKind.CHOICE)
+
     def _lay_out(self, theme: Theme) -> None:
-        words = QLabel(tr("Characters"), self)
-        to = QLabel(tr("to", "from one number to another"), self)
+        words = self.lengths = QLabel(self)
+        to = self._to = QLabel(tr("to", "from one number to another"), self)
         for label in (words, to):
             label.setObjectName("fieldCount")
         names = self._names = _row(theme, self.label, self.name)
         names.setStretch(0, 3)
         names.setStretch(1, 2)
-        lengths = _row(theme, words, self.least, to, self.most)
-        lengths.addStretch(1)
-        ways = _row(theme, self.long)
-        ways.addStretch(1)
-        ways.addWidget(self.insert)
-        below = self._below = _row(theme)
-        below.addLayout(lengths)
-        below.addLayout(ways, 1)
+        bounds = _row(theme, words, self.least, to, self.most, self.choices)
+        bounds.addStretch(1)
+        below = self._below = _row(theme, self.kind)
+        below.addLayout(bounds, 1)
         above = _row(theme)
         above.addLayout(names, 1)
-        above.addWidget(self.remove, 0, Qt.AlignmentFlag.AlignTop)
+        for way in (self.insert, self.remove):
+            above.addWidget(way, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         edge = theme.px(tokens.SPACE_2)
         layout.setContentsMargins(edge, edge, edge, edge)
@@ -211,6 +215,15 @@ class FieldRows(QWidget):
 
     def _offer_more(self) -> None:
         self.add.setEnabled(len(self.rows) < MAX_FIELDS)
+
+
+def _kinds() -> dict[FieldKind, str]:
+    return {
+        FieldKind.LINE: tr("One line"),
+        FieldKind.TEXT: tr("Several lines"),
+        FieldKind.NUMBER: tr("A whole number"),
+        FieldKind.CHOICE: tr("A choice"),
+    }
 
 
 def _row(theme: Theme, *widgets: QWidget) -> QBoxLayout:

@@ -8,11 +8,12 @@ import pytest
 
 from novadesk.app.control import ControlHandler
 from novadesk.app.scenarioshelf import ScenarioShelf
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.cli import main
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
-from novadesk.scenario import BUILT_IN, Chosen, Scenario, choose
+from novadesk.scenario import Chosen, Scenario, choose
 
 TEA = Scenario(name="tea", title="Tea", prompt="Chat about tea.")
 JOB = next(one for one in BUILT_IN if one.name == "job-interview")

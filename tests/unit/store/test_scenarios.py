@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.cli import main
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
-from novadesk.scenario import BUILT_IN, Scenario
+from novadesk.scenario import Scenario
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.scenarios import MAX_FILE_BYTES, Scenarios
