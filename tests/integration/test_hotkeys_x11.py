@@ -50,9 +50,11 @@ for line in sys.stdin:
 def focused(desk: Desk) -> Iterator[Desk]:
     """Give the keyboard to a window that has nothing to do with us."""
     with subprocess.Popen(["xev"], env=desk.env, stdout=subprocess.DEVNULL) as window:
-        desk.focus(desk.find_window("Event Tester"))
-        yield desk
-        window.terminate()
+        try:
+            desk.focus(desk.find_window("Event Tester"))
+            yield desk
+        finally:
+            window.terminate()
 
 
 class Watcher:
