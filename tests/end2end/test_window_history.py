@@ -17,6 +17,7 @@ from novadesk.models import Format
 from novadesk.paths import find_folders
 from tests.end2end.test_window_stories import Person
 from tests.support.atspi import Place, Reader
+from tests.support.daemons import DeskError
 from tests.support.desk import Desk
 from tests.support.past import remember, remember_much, yesterday_ms
 from tests.support.program import Program
@@ -166,6 +167,9 @@ def test_what_was_said_is_found_and_exported_by_keyboard(desk: Desk, tmp_path: P
         assert page.read_text() == render(*talks[0], Format.PAGE)
         assert "Aspirin, a hundred a day." in page.read_text()
 
+        desk.press("Return")
+        assert hears.wait_for(CONVERSATION, "Aspirin")[0] == "Nova: Aspirin, a hundred a day."
+
         desk.press("ctrl+f", "ctrl+a", "Delete", "Tab", "Tab")
         wait_for(lambda: sum("2 turns" in row for row, _ in hears.rows(HISTORY)) == 2)
         desk.press("ctrl+a")
@@ -189,6 +193,15 @@ def export(desk: Desk, target: Path, form: str) -> None:
     wait_for(target.exists)
     desk.focus(desk.find_window("^Export$"))
     desk.press("Escape")
+    wait_for(lambda: not is_shown(desk, "^Export$"))
+    desk.focus(desk.find_window("NovaDesk$"))
+
+
+def is_shown(desk: Desk, title: str) -> bool:
+    """Say whether a window has this title."""
+    with suppress(DeskError):
+        return bool(desk.run("xdotool", "search", "--onlyvisible", "--name", title))
+    return False
 
 
 def test_a_conversation_of_100000_turns_is_opened_searched_and_walked(desk: Desk, tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ class CannedRequests:
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         self.asked.append(("turns", handle, before, limit))
+        if self.error is not None:
+            raise self.error
         end = len(self.spoken) if before is None else min(before, len(self.spoken))
         return self.spoken[max(0, end - limit) : end]
 

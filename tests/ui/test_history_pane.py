@@ -277,6 +277,7 @@ def test_a_found_turn_is_opened_at_its_place(
     filled.show_snapshot(Snapshot(store_revision=1, conversation=other, turns=tuple(requests.spoken[-200:])))
     qtbot.waitUntil(lambda: view.turns.currentIndex().isValid())
     assert view.model.row(view.turns.currentIndex()).text == "Turn 40"
+    assert QApplication.focusWidget() is view.turns, "they were not shown when it was asked for"
     assert not view.turns.following
     found = view.model.row(view.turns.currentIndex())
     assert view.turns.delegate._found(found) == []

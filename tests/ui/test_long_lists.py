@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import Snapshot
+from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Turn
 from novadesk.ui import history_model, item_models
 from novadesk.ui.conversation_view import ConversationView
@@ -253,6 +254,19 @@ def test_home_and_end_are_one_page_away(reader: Reader) -> None:
     assert work.queries == 0
     assert max(work.rows_made, work.heights_measured) <= NEWEST
     assert (reader.chosen, reader.view.turns.following) == (WHOLE - 1, True)
+
+
+def test_a_page_that_cannot_be_read_is_said_and_asked_for_again(reader: Reader, requests: CannedRequests) -> None:
+    requests.error = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Try again.")
+    reader.press(Qt.Key.Key_Home)
+    assert reader.view.passing.text() == "The store is locked. Try again."
+    assert reader.step(lambda: reader.view.turns.verticalScrollBar().setValue(0)).queries == 1
+    assert reader.press(Qt.Key.Key_PageUp).queries == 1
+    requests.error = None
+    reader.press(Qt.Key.Key_PageUp)
+    assert reader.view.model.turns[0].position == WHOLE - NEWEST - PAGE
+    reader.press(Qt.Key.Key_Home)
+    assert reader.chosen == 0
 
 
 def test_the_scroll_bar_is_that_of_the_whole_conversation(reader: Reader) -> None:

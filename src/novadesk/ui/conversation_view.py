@@ -37,6 +37,7 @@ class ConversationView(QWidget):
         self.loader = TurnLoader(bridge, requests, self.model, self)
         self.loader.reached.connect(self._on_reached)
         self.loader.loaded.connect(self.turns.look_around)
+        self.loader.failed.connect(self.say)
         self.turns.older_wanted.connect(self.loader.older)
         self.turns.newer_wanted.connect(self.loader.newer)
         self.turns.begin_wanted.connect(lambda: self.loader.seek(Place(position=0, chosen=True)))

@@ -10,6 +10,7 @@ from novadesk.errors import KnownError
 from novadesk.models import Turn
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.item_models import ConversationModel
+from novadesk.ui.words import error_words
 
 PAGE = 60
 """Turns loaded at once: so many are measured and laid out within a frame or two."""
@@ -27,11 +28,12 @@ class TurnLoader(QObject):
     """Keeps the model filled.
 
     `reached` brings a place that was sought once its turn is in memory; `loaded` comes when a page is, and nothing else
-    is asked for before. Of the places that are sought meanwhile the last one counts.
+    is asked for before; `failed` brings the reason in words. Of the places sought meanwhile the last one counts.
     """
 
     reached = Signal(object)
     loaded = Signal()
+    failed = Signal(str)
 
     def __init__(self, bridge: Bridge, requests: Requests, model: ConversationModel, parent: QObject) -> None:
         super().__init__(parent)
@@ -99,8 +101,9 @@ class TurnLoader(QObject):
             self._hunt()
             self.loaded.emit()
 
-        def on_error(_error: KnownError) -> None:
+        def on_error(error: KnownError) -> None:
             self._question = self._sought = None
+            self.failed.emit(error_words(error))
 
         self._question = self._bridge.ask(
             lambda: self._requests.turns(handle, before=before, limit=PAGE), on_answer, on_error, owner=self
