@@ -1978,6 +1978,11 @@
         <translation>Bitte einen Moment still sein …</translation>
     </message>
     <message>
+        <source>Begin every conversation private</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Jedes Gespräch privat beginnen</translation>
+    </message>
+    <message>
         <source>Begin with a scenario</source>
         <extracomment>ui/scenario_desk.py</extracomment>
         <translation>Mit einem Szenario beginnen</translation>
@@ -3092,6 +3097,11 @@
         <source>Nothing moves or fades; also where the system does not ask for it.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nichts bewegt sich oder blendet; auch wo das System es nicht verlangt.</translation>
+    </message>
+    <message>
+        <source>Nothing of it is written anywhere, also after a start; those that are there already stay.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nichts davon wird irgendwo geschrieben, auch nach einem Start; was schon da ist, bleibt.</translation>
     </message>
     <message>
         <source>Nothing would change: these settings are in force already.</source>
@@ -6464,6 +6474,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>poor connection</source>
         <extracomment>ui/words.py</extracomment>
         <translation>schlechte Verbindung</translation>
+    </message>
+    <message>
+        <source>privacy incognito secret off the record default</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Datenschutz Inkognito geheim vertraulich Voreinstellung</translation>
     </message>
     <message>
         <source>push to talk shortcut hotkey mouse button f9 test try command Wayland portal</source>

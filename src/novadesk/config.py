@@ -144,10 +144,12 @@ class HistorySettings:
     """How long conversations are kept.
 
     Attributes:
+        private: nothing is written of those that are begun.
         keep_days: one of `KEEP_DAYS`; those with a star stay, and those that the remote store has not in full.
         delete_remotely: when they get too old, delete the remote copies as well.
     """
 
+    private: bool = False
     keep_days: int = 0
     delete_remotely: bool = False
 

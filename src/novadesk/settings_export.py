@@ -18,7 +18,7 @@ EXPORTED = frozenset({
     ("talk", "mode"), ("talk", "key"), ("talk", "mute_key"), ("talk", "press"), ("talk", "release_tail_ms"),
     ("talk", "max_talk_s"),
     ("session", "idle_s"), ("session", "concurrent"),
-    ("history", "keep_days"), ("history", "delete_remotely"),
+    ("history", "private"), ("history", "keep_days"), ("history", "delete_remotely"),
     ("window", "scheme"), ("window", "language"), ("window", "high_contrast"), ("window", "font_scale"),
     ("window", "reduced_motion"),
     ("window", "tray"), ("window", "close_to_tray"), ("window", "notifications"),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from novadesk.config import LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
+from novadesk.config import HistorySettings, LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.ports import SoundListener
@@ -93,6 +93,7 @@ class Bench:
         limits: LimitSettings | None = None,
         meter: Meter | None = None,
         sound: MemorySound | None = None,
+        history: HistorySettings | None = None,
     ) -> None:
         self.linker, self.sound = MemoryLinker(), sound or MemorySound()
         self.archive = archive or MemoryArchive()
@@ -103,6 +104,7 @@ class Bench:
             talk=TalkSettings(mode=TalkModeSetting.HOLD),
             session=session or SessionSettings(),
             limits=limits or LimitSettings(),
+            history=history or HistorySettings(),
         )
         self.controller = Controller(
             settings=settings,

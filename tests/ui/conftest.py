@@ -243,8 +243,8 @@ class CannedRequests:
             raise self.error
         return Exported(target=target, conversations=1 if handles is None else len(handles), turns=2)
 
-    async def keep(self, days: int, *, remotely_too: bool) -> None:
-        self.asked.append(("keep", days, remotely_too))
+    async def keep(self, days: int, *, remotely_too: bool, private: bool) -> None:
+        self.asked.append(("keep", days, remotely_too, *("private",) * private))
 
     async def due(self, days: int) -> Due:
         return Due(going=days)

@@ -133,8 +133,9 @@ class OpenShelf:
         chosen = await find_chosen(self._archive, handles)
         return await export_chosen(self._archive, chosen, form, target, force=replace, on_progress=on_progress)
 
-    async def keep(self, days: int, *, remotely_too: bool) -> None:
-        """Delete conversations without a turn for so many days from now on; 0 keeps them all."""
+    async def keep(self, days: int, *, remotely_too: bool, private: bool) -> None:
+        """Delete conversations without a turn for so many days from now on; see `HistoryRequests`."""
+        self.controller.private = private
         self._retention.keep(Keeping(days=days, remotely_too=remotely_too))
 
     async def due(self, days: int) -> Due:

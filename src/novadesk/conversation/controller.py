@@ -53,6 +53,9 @@ class Controller:
         echo_over_voice_db: returns how much louder the echo reaches the microphone than the voice; 0 while unknown.
         meter: takes measurements.
         recorder: takes note of protocol events.
+
+    Attributes:
+        private: every conversation that is begun is a private one.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Controller:
         recorder: Recorder | None = None,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
+        self.private = settings.history.private
         self._on_saved, self._on_quit = on_saved, on_quit
         self._publishing = Publishing(clock, lambda: publish(self.snapshot()))
         self._changed = self._publishing.changed
@@ -147,7 +151,7 @@ class Controller:
         """
         if handle is not None:
             await self._record.load(handle)
-        elif fresh or private or scenario is not None or not await self._record.load_current():
+        elif fresh or private or self.private or scenario is not None or not await self._record.load_current():
             self._begin(private=private, scenario=scenario)
         for part in (self._record, self._switch, self._background):
             part.start()
@@ -358,6 +362,7 @@ class Controller:
         self.connect()
 
     def _begin(self, *, private: bool, scenario: Chosen | None) -> None:
+        private = private or self.private
         self._record.begin(self._backend, private=private, scenario="" if scenario is None else scenario.encode())
 
     async def _resume(self, handle: str) -> None:

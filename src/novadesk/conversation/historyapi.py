@@ -89,8 +89,14 @@ class HistoryRequests(Protocol):
         """
         ...
 
-    async def keep(self, days: int, *, remotely_too: bool) -> None:
-        """Delete conversations without a turn for so many days from now on; 0 keeps them all."""
+    async def keep(self, days: int, *, remotely_too: bool, private: bool) -> None:
+        """Delete conversations without a turn for so many days from now on; 0 keeps them all.
+
+        Args:
+            days: of rest.
+            remotely_too: delete the remote copies as well.
+            private: nothing is written of conversations that are begun from now on.
+        """
         ...
 
     async def due(self, days: int) -> Due:

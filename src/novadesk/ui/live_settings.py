@@ -145,7 +145,10 @@ class LiveSettings(QObject):
     def _keep_history(self, history: HistorySettings) -> None:
         keep = self._requests.keep
         self._bridge.ask(
-            lambda: keep(history.keep_days, remotely_too=history.delete_remotely), _nothing, _nothing, owner=self
+            lambda: keep(history.keep_days, remotely_too=history.delete_remotely, private=history.private),
+            _nothing,
+            _nothing,
+            owner=self,
         )
         self.keeping_changed.emit(history)
 

@@ -102,7 +102,7 @@ class PreviewHistory:
             await asyncio.Event().wait()
         return Exported(target=target, conversations=412, turns=10_212)
 
-    async def keep(self, days: int, *, remotely_too: bool) -> None:
+    async def keep(self, days: int, *, remotely_too: bool, private: bool) -> None:
         """Do nothing."""
 
     async def due(self, days: int) -> Due:

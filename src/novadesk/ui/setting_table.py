@@ -285,6 +285,12 @@ _CONVERSATION = (
 
 _HISTORY = (
     Row(
+        page=Page.HISTORY, section="history", name="private",
+        label=Text("Begin every conversation private"),
+        help=Text("Nothing of it is written anywhere, also after a start; those that are there already stay."),
+        kind=Switch(), words=Text("privacy incognito secret off the record default"),
+    ),
+    Row(
         page=Page.HISTORY, section="history", name="keep_days",
         label=Text("Keep conversations"),
         help=Text("After their last turn; those with a star stay, and those that are not delivered yet."),

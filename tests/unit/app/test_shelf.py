@@ -136,5 +136,6 @@ async def test_what_is_gone_is_not_exported(shelf: Shelf, tmp_path: Path) -> Non
 
 
 async def test_how_long_conversations_are_kept_is_changed(shelf: Shelf) -> None:
-    await shelf.keep(30, remotely_too=True)
+    await shelf.keep(30, remotely_too=True, private=True)
     assert shelf.told == ["keep 30 True"]
+    assert shelf.controller.private

@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from novadesk.config import HistorySettings
 from novadesk.conversation.api import Phase
 from novadesk.models import SyncState
 from tests.support.bench import LOST, VOICE, Bench, exchange, story
 from tests.support.memory_service import MemoryArchive
+from tests.support.virtual_loop import run_virtually
 
 
 def test_the_model_is_told_of_it_again_after_an_outage() -> None:
@@ -72,4 +74,36 @@ def test_nothing_of_it_goes_anywhere_once_it_is_left(way: str) -> None:
         assert VOICE not in bench.linker.newest.heard()
 
     story(work, archive)
+    assert archive.stored == stored
+
+
+def test_who_wants_all_of_them_private_never_goes_on_in_one_that_is_stored() -> None:
+    archive = MemoryArchive()
+
+    async def before(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "an open word", "Indeed.")
+
+    story(before, archive)
+    stored = {handle: list(turns) for handle, turns in archive.stored.items()}
+
+    async def work() -> None:
+        bench = Bench(archive, history=HistorySettings(private=True))
+        await bench.controller.start()
+        try:
+            for _ in range(2):
+                bench.controller.connect()
+                await bench.ready()
+                await exchange(bench, "a secret", "Under the rose.")
+                assert bench.now.conversation is not None
+                assert bench.now.conversation.private
+                await bench.controller.begin_anew()
+            (handle,) = stored
+            await bench.controller.resume(handle)  # that is what was asked for
+            assert bench.now.conversation is not None
+            assert not bench.now.conversation.private
+        finally:
+            await bench.controller.stop()
+
+    run_virtually(work())
     assert archive.stored == stored
