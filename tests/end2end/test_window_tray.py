@@ -1,0 +1,57 @@
+"""NovaDesk in the tray of a desktop that has one: started hidden, worked from its menu, shown, closed, left."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import Desk
+from tests.support.panel import Panel
+from tests.support.program import Program
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
+
+
+def is_shown(desk: Desk) -> bool:
+    found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "NovaDesk"], env=desk.env, check=False)
+    return found.returncode == 0
+
+
+async def test_a_hidden_start_is_worked_from_the_tray_and_closing_goes_back_there(desk: Desk, tmp_path: Path) -> None:
+    async with Panel.on(desk.env) as panel:
+        with Program(tmp_path / "home", desk.env, (sys.executable, "-m", "novadesk", "--hidden")) as program:
+            await asyncio.to_thread(program.start)
+            await panel.says("NovaDesk: Idle")
+            assert not is_shown(desk)
+            entries = list(await panel.entries())
+            assert entries == [
+                "Show NovaDesk", "Start the conversation", "Mute the microphone", "Copy the last answer",
+                "Quit NovaDesk",
+            ]  # fmt: skip
+            await panel.choose("Start the conversation")
+            await panel.says("NovaDesk: Ready")
+            await panel.choose("Mute the microphone")
+            await panel.says("NovaDesk: Muted")
+            status = program.status()
+            assert status is not None
+            assert (status["phase"], status["microphone"]) == ("ready", "muted")
+            assert "End the conversation" in await panel.entries()
+            assert not is_shown(desk)
+
+            await panel.click()
+            window = await asyncio.to_thread(desk.find_window, "NovaDesk$")
+            await asyncio.to_thread(desk.focus, window)
+            await asyncio.to_thread(desk.press, "alt+F4")
+            assert "stays in the tray" in await panel.told("NovaDesk is still running")
+            async with asyncio.timeout(20):
+                while is_shown(desk):
+                    await asyncio.sleep(0.05)
+            await panel.says("NovaDesk: Muted")
+            loop = asyncio.get_running_loop()
+
+            def leave() -> None:
+                asyncio.run_coroutine_threadsafe(panel.choose("Quit NovaDesk"), loop).result(10)
+
+            assert await asyncio.to_thread(program.leave, leave) == 0
