@@ -394,6 +394,7 @@ def test_tab_leads_down_the_page_and_out_again(opened: SettingsWindow, qtbot: Qt
     rows = [stop for stop in seen if opened.page._area.isAncestorOf(stop)]
     places = [stop.mapTo(opened.page._area.widget(), QPoint(0, 0)).y() for stop in rows]
     assert places == sorted(places)
+    assert seen[-1] is opened.test.button
     enabled = [view for view in opened.page.views.values() if view.field.isEnabled()]
     assert len(rows) >= len(enabled)
 
@@ -446,7 +447,7 @@ def test_a_test_opens_what_is_chosen_and_says_what_it_hears(
     assert opened.test.words.text() == "The microphone is closed."
 
 
-def test_a_test_ends_by_itself_with_another_device_page_and_window(
+def test_a_test_is_in_sight_everywhere_and_ends_by_itself_with_another_device_and_the_window(
     opened: SettingsWindow, qtbot: QtBot, requests: CannedRequests, core_loop: asyncio.AbstractEventLoop
 ) -> None:
     def begin() -> None:
@@ -464,10 +465,10 @@ def test_a_test_ends_by_itself_with_another_device_page_and_window(
     opened.edit(the_row("audio.speaker"), "Alsa: Speaker A")
     qtbot.waitUntil(lambda: ("test cancelled",) in requests.asked)
     begin()
-    opened.sidebar.choose(Page.TALK)
-    qtbot.waitUntil(lambda: ("test cancelled",) in requests.asked)
-    opened.sidebar.choose(Page.SOUND)
-    begin()
+    for page in Page:
+        opened.sidebar.choose(page)
+        assert opened.test.isVisible()
+        assert opened.test.running
     opened.close()
     drain()
     qtbot.waitUntil(lambda: ("test cancelled",) in requests.asked)

@@ -27,7 +27,6 @@ class SettingPage(QWidget):
         requests: answers it.
         extra: what else belongs to the section; None for nothing.
         extra_of: the row that it follows, and is found with; None for the end of the section.
-        pinned: what stays in sight under the rows; None for nothing.
     """
 
     edited = Signal(object, object)
@@ -43,7 +42,6 @@ class SettingPage(QWidget):
         *,
         extra: QWidget | None = None,
         extra_of: Row | None = None,
-        pinned: QWidget | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -63,7 +61,7 @@ class SettingPage(QWidget):
             view.reset_wanted.connect(lambda row: self.reset_wanted.emit((row,)))
             self.views[row] = view
         self.reset.setVisible(bool(self.views))
-        self._lay_out(pinned)
+        self._lay_out()
 
     def show_settings(self, live: LiveSettings) -> None:
         """Show what is set."""
@@ -97,7 +95,7 @@ class SettingPage(QWidget):
             widgets.insert(at, self.extra)
         return widgets
 
-    def _lay_out(self, pinned: QWidget | None) -> None:
+    def _lay_out(self) -> None:
         theme = self._theme
         edge = theme.px(tokens.SPACE_5)
         top = QHBoxLayout()
@@ -126,5 +124,3 @@ class SettingPage(QWidget):
         layout.setSpacing(0)
         layout.addLayout(top)
         layout.addWidget(area, 1)
-        if pinned is not None:
-            layout.addWidget(pinned)

@@ -157,8 +157,7 @@ class SettingsWindow(QDialog):
         first = next((view for view in self.page.views.values() if view.isVisible()), None)
         if first is not None:
             stops.append((self.page, first.field.stops[0]))
-        if self.test.isVisible():
-            stops.append((self.test, self.test.button))
+        stops.append((self.test, self.test.button))
         focus = QApplication.focusWidget()
         inside = [n for n, (pane, _) in enumerate(stops) if focus and pane.isAncestorOf(focus)]
         stops[((inside[-1] if inside else -1) + 1) % len(stops)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -206,7 +205,6 @@ class SettingsWindow(QDialog):
                 self._requests,
                 extra=extra() if extra is not None else None,
                 extra_of=row_of("talk", "key") if page is Page.TALK else None,
-                pinned=self._pinned if page is Page.SOUND else None,
                 parent=self,
             )
             made.edited.connect(self.edit)
@@ -214,16 +212,25 @@ class SettingsWindow(QDialog):
             made.show_settings(self.live)
             self._pages[page] = made
             self._stack.addWidget(made)
+            self._order_tabs()
             self._offer_devices()
         return self._pages[page]
+
+    def _order_tabs(self) -> None:
+        """Let Tab walk from the rows of a section that was just made to what lies under them all."""
+        below = (self.using, self.undoing, self.test.button)
+        last = self.previousInFocusChain()
+        while last is not None and (last in below or last.focusPolicy() is Qt.FocusPolicy.NoFocus):
+            last = last.previousInFocusChain()
+        for stop in below:
+            QWidget.setTabOrder(last or self.sidebar.list, stop)
+            last = stop
 
     def _show_page(self) -> None:
         query = self.sidebar.search.text().strip()
         page = self.page
         page.show_rows(self.sidebar.hits()[page.page] if query else None)
         self._stack.setCurrentWidget(page)
-        if page.page is not Page.SOUND:
-            self.test.stop()
 
     def _show_settings(self) -> None:
         for page in self._pages.values():
@@ -259,8 +266,7 @@ class SettingsWindow(QDialog):
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         self.live.see(snapshot)
-        if self.test.isVisible():
-            self.test.show_conversation(snapshot)
+        self.test.show_conversation(snapshot)
 
     def _on_devices(self, devices: Devices) -> None:
         self._devices = devices
@@ -311,7 +317,6 @@ class SettingsWindow(QDialog):
     def _lay_out(self) -> None:
         theme = self._theme
         self._stack = QStackedWidget(self)
-        self._pinned = _edged(theme, "pinned", self.test)
         self.said = QLabel(self)
         self.said.setWordWrap(True)
         self.said.setTextFormat(Qt.TextFormat.PlainText)
@@ -333,6 +338,7 @@ class SettingsWindow(QDialog):
         right.addWidget(self._stack, 1)
         right.addWidget(self._waiting_bar)
         right.addWidget(self._bar)
+        right.addWidget(_edged(theme, "pinned", self.test))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
