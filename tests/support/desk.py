@@ -86,8 +86,7 @@ class Desk:
         self._start_accessibility()
         self._start_keyring()
         self._start_sound()
-        self.daemons.start("openbox", ["openbox"])
-        self.daemons.wait_until(self._window_manager_ready, "window manager")
+        self._start_window_manager()
 
     def _base_environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
@@ -181,11 +180,11 @@ class Desk:
         )  # fmt: skip
         return b"true" in asked.stdout
 
-    def _window_manager_ready(self) -> bool:
-        asked = subprocess.run(
-            ["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env, capture_output=True, check=False
-        )
-        return b"window id" in asked.stdout
+    def _start_window_manager(self) -> None:
+        # A window that wants to be shown between its announcement and its main loop is never shown.
+        told = self.folder / "managed"
+        self.daemons.start("openbox", ["openbox", "--startup", f"touch {told}"])
+        self.daemons.wait_until(told.exists, "window manager")
 
     # What a person does at this desktop.
 
