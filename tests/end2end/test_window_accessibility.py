@@ -31,6 +31,16 @@ async def where(reader: Reader, before: str) -> str:
                 return name
 
 
+async def window(reader: Reader, title: str) -> Node:
+    """Return a window of the program, once a screen reader finds it with something in it that has the keys."""
+    async with asyncio.timeout(20):
+        while True:
+            tree = await reader.tree("NovaDesk")
+            for one in () if tree is None else tree.children:
+                if one.name == title and any(node.has(FOCUSED) for node in one.all()):
+                    return one
+
+
 async def test_a_screen_reader_finds_every_control_and_hears_what_was_said(desk: Desk, tmp_path: Path) -> None:
     with Program(tmp_path / "home", desk.env) as program:
         person = await asyncio.to_thread(Person, desk, program)
@@ -54,4 +64,13 @@ async def test_a_screen_reader_finds_every_control_and_hears_what_was_said(desk:
                 await asyncio.to_thread(desk.press, "F6")
                 stops.append(await where(reader, stops[-1]))
             assert len(set(stops)) == 4, stops
+
+            await asyncio.to_thread(desk.press, "ctrl+comma")
+            settings = await window(reader, "Settings")
+            fields = [node for node in settings.all() if node.has(SHOWING) and node.has(FOCUSABLE)]
+            assert len(fields) >= 6
+            assert [node.role for node in fields if not node.name] == []
+            assert {"Search settings", "Sections of the settings", "Rest after"} <= {node.name for node in fields}
+            assert [await reader.label(node) for node in fields if node.role == "combo box"] == ["Language"]
+            await asyncio.to_thread(desk.press, "Escape")
         assert await asyncio.to_thread(program.quit) == 0

@@ -23,6 +23,7 @@ type Place = tuple[str, str]
 FOCUSED = 12
 """Bit of ATSPI_STATE_FOCUSED (at-spi2-core, atspi-constants.h). Likewise the others."""
 
+_LABELLED_BY = 2  # ATSPI_RELATION_LABELLED_BY, likewise
 FOCUSABLE = 11
 SHOWING = 25
 
@@ -141,6 +142,12 @@ class Reader:
             at=(name, path),
             children=tuple(children),
         )
+
+    async def label(self, node: Node) -> str:
+        """Return the name of what labels a thing, such as a choice whose own name is what is chosen."""
+        (relations,) = await _call(self.bus, *node.at, _ACCESSIBLE, "GetRelationSet")
+        labels = [place for kind, places in relations for place in places if kind == _LABELLED_BY]
+        return await self._property(*labels[0], "Name") if labels else ""
 
     async def _children(self, name: str, path: str) -> list[tuple[str, str]]:
         (children,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetChildren")
