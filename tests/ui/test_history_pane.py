@@ -1,6 +1,8 @@
 """The history pane at work: begin privately, rename, star, delete, read from other machines."""
 
 import asyncio
+from datetime import date
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -11,10 +13,11 @@ from pytestqt.qtbot import QtBot
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
 from novadesk.models import EVERYTHING, Found, SyncState
+from novadesk.ui import history_loader, history_view
 from novadesk.ui.history_model import TITLE_CHARS
 from novadesk.ui.main_window import MainWindow
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain, make_conversation
-from tests.ui.test_item_models import make_turn
+from tests.ui.test_item_models import local_ms, make_turn
 
 LOCKED = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Try again.")
 
@@ -190,6 +193,29 @@ def test_a_star_comes_and_goes_by_key_and_menu(filled: MainWindow, qtbot: QtBot,
     history.list.show_menu(index, QPoint(5, 5))
     trigger(history.list.menu, "Remove star")
     qtbot.waitUntil(lambda: ("star", handle, False) in requests.asked)
+
+
+# --- days ---
+
+
+def test_at_midnight_today_becomes_yesterday(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = date(2026, 3, 10)
+
+    class Day(date):
+        @classmethod
+        def today(cls) -> Any:
+            return today
+
+    for module in (history_view, history_loader):
+        monkeypatch.setattr(module, "date", Day)
+    requests.stored = [make_conversation(0, updated_ms=local_ms(2026, 3, 10, 9))]
+    window.show_snapshot(Snapshot(store_revision=1))
+    qtbot.waitUntil(lambda: titles(window)[:1] == ["Today"])
+    today = date(2026, 3, 11)
+    window.show_snapshot(Snapshot(store_revision=1, attempt=1))
+    qtbot.waitUntil(lambda: titles(window)[:1] == ["Yesterday"])
 
 
 # --- the menu of a row ---

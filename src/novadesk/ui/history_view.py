@@ -1,5 +1,7 @@
 """The history: past conversations by day, a search, and the way back into one of them."""
 
+from datetime import date
+
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
@@ -40,7 +42,7 @@ class HistoryView(QFrame):
         self.setObjectName("sidebar")
         self._intents = intents
         self._theme = theme
-        self._revision: int | None = None
+        self._seen: tuple[int, date] | None = None
         self._open: Conversation | None = None
         self._aged = ""
         self.menu: QMenu | None = None
@@ -101,15 +103,16 @@ class HistoryView(QFrame):
         self.more.clicked.connect(self.show_more_menu)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Mark the open conversation; load anew when the disk has changed."""
+        """Mark the open conversation; load anew when the disk has changed, or another day has begun."""
         self._open = snapshot.conversation
         self.model.set_current(snapshot.conversation)
         self.sync.show_progress(snapshot.pulling)
         if snapshot.history_note != self._aged:
             self._aged = snapshot.history_note
             self.sync.say(tr(self._aged))
-        if snapshot.store_revision != self._revision:
-            self._revision = snapshot.store_revision
+        seen = (snapshot.store_revision, date.today())
+        if seen != self._seen:
+            self._seen = seen
             self.loader.refresh()
 
     def show_keeping(self, settings: HistorySettings) -> None:
