@@ -10,7 +10,7 @@ EVERY_S = 0.25
 
 Every look wakes a processor that sleeps."""
 
-RESTING_S = 5.0
+RESTING_S = 10.0
 """The same while nobody waits for the loop: a program in the tray is there all day long."""
 
 CORE_STALL_S = 0.1

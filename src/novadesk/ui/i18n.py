@@ -5,6 +5,7 @@ English is in the code; every other language is a file `resources/i18n/novadesk_
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
@@ -95,8 +96,7 @@ def locale() -> QLocale:
 
 def languages() -> tuple[Language, ...]:
     """Return the languages there are, English first, each with its name in itself."""
-    codes = [SOURCE, *sorted(file.stem.partition("_")[2] for file in _folder().glob("novadesk_*.qm"))]
-    return tuple(Language(code=code, name=_own_name(code)) for code in codes)
+    return tuple(Language(code=code, name=_own_name(code)) for code in _codes())
 
 
 def use_language(code: str) -> str:
@@ -169,11 +169,16 @@ def _translators(code: str, owner: QObject | None) -> list[QTranslator]:
 
 
 def _chosen(code: str, system: QLocale) -> str:
-    known = {language.code for language in languages()} | {PSEUDO}
+    known = {*_codes(), PSEUDO}
     if code:
         return code if code in known else SOURCE
     wanted = (name.replace("_", "-").partition("-")[0] for name in system.uiLanguages())
     return next((name for name in wanted if name in known), SOURCE)
+
+
+@lru_cache(maxsize=1)
+def _codes() -> tuple[str, ...]:
+    return (SOURCE, *sorted(file.stem.partition("_")[2] for file in _folder().glob("novadesk_*.qm")))
 
 
 def _code(locale: QLocale) -> str:
