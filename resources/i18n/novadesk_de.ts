@@ -2184,7 +2184,7 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/scenario_dialog.py ui/wizard.py</extracomment>
+        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/scenario_dialog.py ui/start_error.py ui/wizard.py</extracomment>
         <translation>Schließen</translation>
     </message>
     <message>
@@ -4127,6 +4127,21 @@
         <translation>Sprechtaste …</translation>
     </message>
     <message>
+        <source>&amp;Copy details</source>
+        <extracomment>ui/start_error.py</extracomment>
+        <translation>Einzelheiten &amp;kopieren</translation>
+    </message>
+    <message>
+        <source>Error {code} ({layer}). The command “novadesk doctor” says what else is wrong, and saves a report.</source>
+        <extracomment>ui/start_error.py</extracomment>
+        <translation>Fehler {code} ({layer}). Der Befehl „novadesk doctor“ sagt, was sonst nicht stimmt, und speichert einen Bericht.</translation>
+    </message>
+    <message>
+        <source>Make it writable for you, or name another folder with --home.</source>
+        <extracomment>errors.py</extracomment>
+        <translation>Die Datei für sich beschreibbar machen oder mit --home einen anderen Ordner nennen.</translation>
+    </message>
+    <message>
         <source>Talking stopped when the computer slept.</source>
         <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet, als der Computer schlief.</translation>
@@ -4563,7 +4578,7 @@
     </message>
     <message>
         <source>The details are in the clipboard.</source>
-        <extracomment>ui/error_bar.py</extracomment>
+        <extracomment>ui/error_bar.py ui/start_error.py</extracomment>
         <translation>Die Einzelheiten sind in der Zwischenablage.</translation>
     </message>
     <message>
@@ -5623,7 +5638,7 @@
     </message>
     <message>
         <source>Title</source>
-        <extracomment>ui/history_list.py ui/scenario_editor.py</extracomment>
+        <extracomment>ui/history_delegate.py ui/scenario_editor.py</extracomment>
         <translation>Titel</translation>
     </message>
     <message>
@@ -6539,6 +6554,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>was interrupted</source>
         <extracomment>ui/pipeline.py</extracomment>
         <translation>wurde unterbrochen</translation>
+    </message>
+    <message>
+        <source>{file} cannot be used ({why}).</source>
+        <extracomment>errors.py</extracomment>
+        <translation>{file} lässt sich nicht benutzen ({why}).</translation>
     </message>
     <message>
         <source>{label} is a whole number from {n} to {m}.</source>

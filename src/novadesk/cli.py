@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from novadesk import __version__
 from novadesk.app import argument, history_commands
 from novadesk.app.output import flush, put, put_error, put_row
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Reason, unusable
 
 type Commands = "argparse._SubParsersAction[_Parser]"
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        return _report(_unusable(error), as_json=as_json)
+        return _report(unusable(error), as_json=as_json)
 
 
 def _run(given: Sequence[str]) -> int:
@@ -74,14 +74,6 @@ def _drop_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-def _unusable(error: OSError) -> KnownError:
-    return KnownError(
-        Reason.STORE_LOCKED,
-        f"{error.filename} cannot be used ({error.strerror}).",
-        "Make it writable for you, or name another folder with --home.",
-    )
 
 
 class _Parser(argparse.ArgumentParser):

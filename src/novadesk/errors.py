@@ -125,5 +125,16 @@ class KnownError(Exception):
         return Text.joined(self.what, self.advice)
 
 
+def unusable(error: OSError) -> KnownError:
+    """Return what is said of the file that an error of the system names."""
+    return KnownError(
+        Reason.STORE_LOCKED,
+        "{file} cannot be used ({why}).",
+        "Make it writable for you, or name another folder with --home.",
+        file=str(error.filename),
+        why=error.strerror or type(error).__name__,
+    )
+
+
 class BugError(Exception):
     """A fault of NovaDesk itself: recorded with its traceback and reported."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.atspi import Reader
 from tests.support.commands import CommandLine, exchange, write_wav
 from tests.support.desk import Desk
 from tests.support.program import Program
@@ -181,6 +182,29 @@ def test_a_display_that_is_none_is_found_and_said(line: CommandLine, tmp_path: P
 def test_no_display_for_the_window(line: CommandLine) -> None:
     result = line.run(env={"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""})
     result.check_known("desktop", "no display", "novadesk talk")
+
+
+@pytest.mark.rig
+@pytest.mark.timeout(240)
+async def test_what_keeps_the_window_from_starting_is_shown_and_the_doctor_finds_the_same(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    home = tmp_path / "file" / "home"
+    line = CommandLine(home, {**desk.env, "NOVADESK_HOME": str(home)})
+    with line.started() as window:
+        box = desk.find_window("^NovaDesk$", timeout_s=60.0)
+        async with Reader.listening(desk.env) as reader:
+            tree = await reader.tree("NovaDesk")
+            assert tree is not None
+            words = " ".join(node.name for node in tree.all())
+        assert f"{home} cannot be used (Not a directory)." in words
+        assert "Error ND-STORE-01 (store)." in words
+        desk.focus(box)
+        desk.press("Escape")
+        window.end().check_known("store", "cannot be used")
+    code, findings = examine(line)
+    assert (code, findings["settings"]["code"]) == (1, "ND-STORE-01")
 
 
 @pytest.mark.rig

@@ -18,6 +18,8 @@ from novadesk.models import BackendKind
 from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_table import row_of
+from novadesk.ui.start_error import StartError
+from novadesk.ui.theme import Scheme, Theme
 from tests.ui.conftest import CannedRequests, RecordedIntents
 
 WHAT, ADVICE = "Something happened.", "Do something."
@@ -78,6 +80,21 @@ def test_details_name_code_layer_and_words_and_can_be_copied(window: MainWindow)
     copied = QGuiApplication.clipboard().text()
     for part in ("ND-SIGN-02", "credentials: credentials.expired", WHAT, ADVICE, "NovaDesk ", " UTC"):
         assert part in copied
+
+
+def test_what_keeps_it_from_starting_names_layer_and_code_and_can_be_copied(qtbot: QtBot) -> None:
+    box = StartError(Theme(Scheme.LIGHT), KnownError(Reason.STORE_BROKEN, WHAT, ADVICE))
+    qtbot.addWidget(box)
+    with qtbot.waitExposed(box):
+        box.show()
+    assert (box.what.text(), box.advice.text()) == (WHAT, ADVICE)
+    assert box.further.text().startswith("Error ND-STORE-02 (store). ")
+    assert "novadesk doctor" in box.further.text()
+    press(box.copy)
+    assert "ND-STORE-02" in QGuiApplication.clipboard().text()
+    assert box.said.text() == "The details are in the clipboard."
+    with qtbot.waitSignal(box.finished):
+        QTest.keyClick(box, Qt.Key.Key_Escape)
 
 
 def test_a_cause_that_nobody_knows_is_shown_without_a_button(window: MainWindow) -> None:

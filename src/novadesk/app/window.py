@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, cast
 os.environ.setdefault("QT_API", "pyside6")
 
 import qasync
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QMessageBox
 
 from novadesk.app.corethread import CoreThread
 from novadesk.app.crash import CrashKeeper
@@ -35,7 +32,7 @@ from novadesk.daemon import DaemonCall
 from novadesk.desktop.instance import CoreLock
 from novadesk.diagnostics.crash import of_exception
 from novadesk.diagnostics.loopwatch import WINDOW_STALL_S, LoopWatch
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError, Reason, unusable
 from novadesk.logs import start_logs, stop_logs
 from novadesk.paths import Folders, find_folders
 from novadesk.settings_file import Opened, open_settings
@@ -111,6 +108,10 @@ async def _open(profile: str, *, hidden: bool) -> bool:
         if error.reason is Reason.ALREADY_RUNNING and await _raise_soon(folders, hidden=hidden):
             return False
         await _tell(error, scheme, leaving)
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            await _tell(unusable(error), scheme, leaving)
         raise
 
 
@@ -268,13 +269,9 @@ def _show(shown: list[MainWindow], activation: str) -> None:
 
 async def _tell(error: KnownError, scheme: Scheme, leaving: asyncio.Event) -> None:
     """Show an error until the person, or a signal, closes the box."""
-    theme = Theme(scheme)
-    box = QMessageBox(QMessageBox.Icon.Warning, "NovaDesk", error.what)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setInformativeText(error.advice)
-    box.setWindowIcon(theme.icon("app", theme.palette.accent, 16, 32, 48))
-    box.addButton(QMessageBox.StandardButton.Close).setIcon(QIcon())
-    theme.dress(box)
+    from novadesk.ui.start_error import StartError
+
+    box = StartError(Theme(scheme), error)
     box.finished.connect(leaving.set)
     box.show()
     await leaving.wait()

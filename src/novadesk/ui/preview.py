@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from novadesk.config import Settings
 from novadesk.conversation.api import Snapshot
+from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.bundle_dialog import BundleDialog
@@ -28,6 +29,7 @@ from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
 from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.preview_settings import keys_scenes, settings_scenes
+from novadesk.ui.start_error import StartError
 from novadesk.ui.theme import Scheme
 from novadesk.ui.wizard import Wizard
 from novadesk.ui.wizard_access import AccessPage
@@ -104,6 +106,17 @@ async def _event_log(window: MainWindow) -> QWidget:
     if window.beside.inspector is not None:
         window.beside.inspector.tabs.setCurrentIndex(1)
     return window.beside.inspector or window
+
+
+async def _start_error(window: MainWindow) -> QWidget:
+    error = KnownError(
+        Reason.STORE_LOCKED,
+        "Another program keeps the store of the conversations locked.",
+        "Close whatever has it open, such as a backup, and start NovaDesk again.",
+    )
+    box = StartError(window.theme, error)
+    box.show()
+    return box
 
 
 async def _bundle(window: MainWindow) -> QWidget:
@@ -230,6 +243,7 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "diagnostics": (ready, _diagnostics),
         **{f"first_steps_{number + 1}": (ready, _first_steps(number)) for number in range(5)},
         "bundle": (ready, _bundle),
+        "start_error": (ready, _start_error),
         "inspector": (by_name["speaking"], _inspector),
         "event_log": (by_name["speaking"], _event_log),
         "crash": (ready, _crash),
