@@ -324,7 +324,7 @@ class Told:
     def press_talk(self) -> None:
         self._note("press")
 
-    def release_talk(self) -> None:
+    def release_talk(self, *, meant: bool = True) -> None:
         self._note("release")
 
     def set_talk_mode(self, mode: object) -> None:

@@ -39,7 +39,7 @@ class Gate:
         self.open = True
         self.times += 1
 
-    def release_talk(self) -> None:
+    def release_talk(self, *, meant: bool = True) -> None:
         assert self.open, "ended twice"
         self.open = False
 

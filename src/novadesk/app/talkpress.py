@@ -54,8 +54,8 @@ class Talker(Protocol):
         """Begin to talk."""
         ...
 
-    def release_talk(self) -> None:
-        """Stop talking."""
+    def release_talk(self, *, meant: bool = True) -> None:
+        """Stop talking; not `meant` where a shortcut or a loss ended it, no hand."""
         ...
 
     def set_talk_mode(self, mode: TalkMode) -> None:
@@ -198,7 +198,7 @@ class TalkPress:
             case Begin():
                 self._talker.press_talk()
             case End(why=why):
-                self._talker.release_talk()
+                self._talker.release_talk(meant=why is Why.RELEASED)
                 if why is Why.TOO_LONG:
                     self._talker.notice(_too_long(self._rules.max_talk_s))
                 elif isinstance(event, Lost) and event.loss in _LOST_WORDS:

@@ -234,14 +234,15 @@ class Controller:
         else:  # a conversation that is being changed comes first
             self._background.in_turn(self._driver.want_link)
 
-    def release_talk(self) -> None:
-        """Stop talking: the gate closes after the release tail."""
+    def release_talk(self, *, meant: bool = True) -> None:
+        """Stop talking: the gate closes after the release tail. Of a press that was none (not `meant`) nothing is said."""
         if not self._driver.uplink.talking:
             return
         if self._driver.ear.release():
             return
         if self._driver.state.phase is Phase.LISTENING and self._driver.uplink.silent:
-            if self._driver.uplink.mode is TalkMode.HOLD and not self._driver.uplink.muted:
+            heard = self._driver.uplink.present and not self._driver.uplink.muted
+            if meant and heard and self._driver.uplink.mode is TalkMode.HOLD:
                 self._view.notice(Text("Nothing heard. Hold the talk button while you speak."))
             self._driver.dispatch(lifecycle.NothingSaid())
             return

@@ -30,6 +30,7 @@ class Recorded:
 
     told: list[tuple[float, str]] = field(default_factory=list)
     talking: bool = False
+    meant: list[bool] = field(default_factory=list)
 
     def note(self, what: str) -> None:
         self.told.append((round(asyncio.get_running_loop().time(), 3), what))
@@ -38,8 +39,9 @@ class Recorded:
         self.talking = True
         self.note("press")
 
-    def release_talk(self) -> None:
+    def release_talk(self, *, meant: bool = True) -> None:
         self.talking = False
+        self.meant.append(meant)
         self.note("release")
 
     def set_talk_mode(self, mode: TalkMode) -> None:
@@ -87,6 +89,19 @@ def test_a_key_a_command_and_the_watchdog_move_one_talk() -> None:
         (2 + MAX_S, "release"),
         (2 + MAX_S, "Talking stopped after 30 seconds. Press again to go on."),
     ]
+
+
+def test_only_a_hand_that_lets_go_means_the_end_of_a_talk() -> None:
+    async def work(talk: TalkPress, talker: Recorded) -> None:
+        key = Key(name="right_ctrl", bare=True)
+        for end in (KeyUp(key=key), OtherDown(), Lost(loss=Loss.LOCK)):
+            talk.take(KeyDown(key=key))
+            await asyncio.sleep(1)
+            talk.take(end)
+            talk.take(KeyUp(key=key))
+        assert talker.meant == [True, False, False]
+
+    told(work, PressSetting.HOLD)
 
 
 def test_the_watchdog_is_that_of_the_present_talk() -> None:

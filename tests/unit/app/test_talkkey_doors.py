@@ -30,7 +30,7 @@ class Told:
     def press_talk(self) -> None:
         self.words.append("press")
 
-    def release_talk(self) -> None:
+    def release_talk(self, *, meant: bool = True) -> None:
         self.words.append("release")
 
     def set_talk_mode(self, mode: TalkMode) -> None:

@@ -11,6 +11,7 @@ from novadesk.conversation.toolbox import Toolbox
 from novadesk.conversation.uplink import FRAME_BYTES, FRAME_S
 from novadesk.conversation.wire import TEARDOWN_S
 from novadesk.errors import KnownError, Reason
+from novadesk.models import InputTrouble
 from novadesk.protocol.events import ToolSpec
 from tests.support.bench import LOST, VOICE, Bench, story
 
@@ -50,6 +51,23 @@ def test_a_silent_tap_does_not_forget_what_was_asked() -> None:
         assert bench.now.phase is Phase.THINKING
         bench.linker.newest.end(LOST)
         await bench.until(lambda: len(bench.linker.links) == 2 and bench.linker.newest.typed() == ["what about Paris?"])
+
+    story(work)
+
+
+def test_silence_is_news_only_where_somebody_meant_to_be_heard_and_could_be() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        sound = bench.sound.listener
+        assert sound is not None
+        said = []
+        for trouble, meant in ((InputTrouble.NONE, False), (InputTrouble.MONITOR, True), (InputTrouble.NONE, True)):
+            bench.controller.press_talk()
+            sound.on_frame(VOICE, 0.0)
+            sound.on_input(trouble)
+            bench.controller.release_talk(meant=meant)
+            said.append(any("Nothing heard" in line for line in bench.now.notices))
+        assert said == [False, False, True]
 
     story(work)
 
