@@ -235,7 +235,7 @@ class Controller:
             self._background.in_turn(self._driver.want_link)
 
     def release_talk(self, *, meant: bool = True) -> None:
-        """Stop talking: the gate closes after the release tail. Of a press that was none (not `meant`) nothing is said."""
+        """Stop talking: the gate closes after the release tail. One that was not `meant` is none: nothing is said."""
         if not self._driver.uplink.talking:
             return
         if self._driver.ear.release():
