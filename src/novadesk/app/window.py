@@ -24,7 +24,6 @@ from novadesk.app.qtstart import make_application
 from novadesk.app.raising import ACTIVATION, raise_running
 from novadesk.app.settings_keeper import SettingsKeeper
 from novadesk.app.windowcheck import need_display
-from novadesk.chord import parse_bindings
 from novadesk.config import Settings
 from novadesk.conversation import api
 from novadesk.conversation.api import Intents, Requests
@@ -243,8 +242,7 @@ def _is_away(window: MainWindow) -> bool:
 
 
 def _keep(keeper: SettingsKeeper, crashes: CrashKeeper, settings: Settings) -> None:
-    """Have settings written, and named in crash reports; a key that nobody can press is refused here, not at start."""
-    parse_bindings(settings.talk.key, settings.talk.mute_key)
+    """Have settings written, and named in crash reports."""
     keeper.keep(settings)
     crashes.use(settings)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from novadesk.chord import parse_bindings
 from novadesk.config import EchoSetting, HistorySettings, Settings
 from novadesk.conversation.api import Intents, Requests, Snapshot, TalkMode
 from novadesk.errors import KnownError
@@ -68,11 +69,14 @@ class LiveSettings(QObject):
         """Write other settings, and use them.
 
         Raises:
-            KnownError: they cannot be written, and are not used.
+            KnownError: they cannot be written, or nobody can press one of their keys; they are not used.
         """
+        before, talk = self.now, settings.talk
+        if talk != before.talk:  # else what somebody wrote into the file by hand would refuse every other change
+            parse_bindings(talk.key, talk.mute_key)
         self._save(settings)
         self._resting.stop()
-        before, self.now = self.now, settings
+        self.now = settings
         if settings.talk.mode is not before.talk.mode:
             self._intents.set_talk_mode(TalkMode(settings.talk.mode.value))
         if settings.voice != before.voice:
