@@ -3566,11 +3566,6 @@
         <translation>Setzt fort … schreiben geht schon</translation>
     </message>
     <message>
-        <source>Return</source>
-        <extracomment>ui/turn_actions.py</extracomment>
-        <translation>Eingabetaste</translation>
-    </message>
-    <message>
         <source>Run `aws sso login{name}`, or renew the keys.</source>
         <extracomment>transport/credentials.py</extracomment>
         <translation>`aws sso login{name}` ausführen oder die Schlüssel erneuern.</translation>

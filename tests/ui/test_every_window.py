@@ -1,17 +1,32 @@
 """Every window by keyboard: Tab reaches each control, is never trapped, and comes back to where it began."""
 
-from operator import attrgetter
+from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QPlainTextEdit, QRadioButton, QWidget
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QMenu,
+    QPlainTextEdit,
+    QRadioButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
+from novadesk.config import Settings
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.preview_scenes import scenes
-from tests.ui.conftest import drain
+from novadesk.ui.preview_core import PreviewSteps
+from novadesk.ui.preview_scenes import make_conversations, scenes
+from novadesk.ui.theme import Scheme
+from tests.ui.conftest import CannedRequests, RecordedIntents, drain
+from tests.ui.windows import DIALOGS, MENUS, beside, close_all
 
 MOST_STOPS = 250
+NOW_MS = 1_760_000_000_000
 
 
 def stops(top: QWidget) -> set[QWidget]:
@@ -45,17 +60,54 @@ def walk(top: QWidget, qtbot: QtBot) -> set[QWidget]:
     raise AssertionError("Tab never comes back")
 
 
-@pytest.mark.parametrize(
-    "way", ["show_settings", "show_about", "show_keys", "beside.show_diagnostics", "show_sound_settings"]
-)
-def test_tab_reaches_every_control_of_a_window(window: MainWindow, qtbot: QtBot, way: str) -> None:
-    window.show_snapshot(scenes(1_760_000_000_000)["ready"])
-    attrgetter(way)(window)()
+@pytest.fixture
+def window(qtbot: QtBot, bridge: Bridge, intents: RecordedIntents, requests: CannedRequests) -> Iterator[MainWindow]:
+    steps = PreviewSteps()
+    requests.stored = list(make_conversations(NOW_MS))
+    made = MainWindow(bridge, intents, requests, Settings(), lambda _: None, scheme=Scheme.LIGHT, steps=steps)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.show_snapshot(scenes(NOW_MS)["ready"])
     drain()
-    (top,) = [one for one in QApplication.topLevelWidgets() if one.isVisible() and one is not window]
-    missed = stops(top) - walk(top, qtbot)
-    assert [one.objectName() or type(one).__name__ for one in missed] == []
+    yield made
+    made.finish()
+    made.deleteLater()
+    drain()
+
+
+def called(widget: QWidget) -> str:
+    """Return what a screen reader calls a control."""
+    return QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_every_window_is_walked_with_tab_named_and_closed_with_escape(
+    window: MainWindow, qtbot: QtBot, name: str
+) -> None:
+    DIALOGS[name](window)
+    qtbot.waitUntil(lambda: bool(beside(window)))
+    drain()
+    top = next(one for one in reversed(beside(window)) if QApplication.activeModalWidget() in (None, one))
+    there: set[QWidget] = set()
+    while there != (there := stops(top)):  # an answer that comes meanwhile lets more be done
+        reached = walk(top, qtbot)
+    assert [called(one) or type(one).__name__ for one in there - reached] == []
+    assert [one.objectName() or type(one).__name__ for one in reached if not called(one)] == []
     for editor in top.findChildren(QPlainTextEdit):
         assert editor.tabChangesFocus() or editor.isReadOnly()
-    top.close()
+    qtbot.keyClick(QApplication.focusWidget() or top, Qt.Key.Key_Escape)
+    assert not top.isVisible()
+    close_all(window)
+
+
+@pytest.mark.parametrize("name", MENUS)
+def test_every_menu_is_called_something_and_closed_with_escape(window: MainWindow, qtbot: QtBot, name: str) -> None:
+    qtbot.waitUntil(lambda: window.history.model.rowCount() > 0)
+    MENUS[name](window)
+    (menu,) = beside(window)
+    assert isinstance(menu, QMenu)
+    assert called(menu)
+    assert [action for action in menu.actions() if not action.isSeparator() and not action.text()] == []
+    qtbot.keyClick(menu, Qt.Key.Key_Escape)
+    assert not menu.isVisible()
     drain()

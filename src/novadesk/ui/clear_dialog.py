@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from novadesk.models import Totals
 from novadesk.ui import tokens
@@ -43,15 +42,16 @@ class ClearDialog(QDialog):
             self,
         )
         self.remotely.setVisible(totals.remote > 0)
-        self.buttons = QDialogButtonBox(self)
-        self.do = self.buttons.addButton(tr("Delete all"), QDialogButtonBox.ButtonRole.DestructiveRole)
-        keep = self.buttons.addButton(tr("Keep"), QDialogButtonBox.ButtonRole.RejectRole)
+        self.do, keep = QPushButton(tr("Delete all"), self), QPushButton(tr("Keep"), self)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.px(tokens.SPACE_2))
+        buttons.addStretch(1)
         for button in (self.do, keep):
-            button.setIcon(QIcon())
             button.setAutoDefault(False)
+            buttons.addWidget(button)
         keep.setDefault(True)
         self.do.clicked.connect(self._on_do)
-        self.buttons.rejected.connect(self.reject)
+        keep.clicked.connect(self.reject)
         edge = theme.px(tokens.SPACE_5)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(edge, edge, edge, edge)
@@ -59,7 +59,7 @@ class ClearDialog(QDialog):
         for widget in (heading, detail, self.keep_starred, self.remotely):
             layout.addWidget(widget)
         layout.addSpacing(theme.px(tokens.SPACE_2))
-        layout.addWidget(self.buttons)
+        layout.addLayout(buttons)
         self.setAccessibleDescription(detail.text())
         theme.dress(self)
         self.setMinimumWidth(theme.px(380))

@@ -10,7 +10,7 @@ from novadesk.models import Conversation, SyncState
 from novadesk.ui import tokens
 from novadesk.ui.history_delegate import HistoryDelegate
 from novadesk.ui.history_model import HistoryModel
-from novadesk.ui.i18n import tr, trn
+from novadesk.ui.i18n import tr, trn, with_keys
 from novadesk.ui.theme import Theme
 
 type _Index = QModelIndex | QPersistentModelIndex
@@ -93,17 +93,19 @@ class HistoryList(QListView):
             kept = QPersistentModelIndex(index)
             if not self._history.row(index).current:
                 menu.addAction(tr("Open"), lambda: self.opened.emit(conversation.handle))
-            menu.addAction(tr("Rename") + "\tF2", lambda: self.rename(kept))
+            menu.addAction(with_keys(tr("Rename"), "F2"), lambda: self.rename(kept))
         else:
             menu.addAction(trn("1 conversation", "{n} conversations", len(chosen))).setEnabled(False)
             menu.addSeparator()
         words = tr("Remove star") if self._all_starred(chosen) else tr("Star")
-        menu.addAction(words + "\tCtrl+D", self.star)
-        menu.addAction(tr("Export…") + "\tCtrl+Shift+E", self.export)
+        menu.addAction(with_keys(words, "Ctrl+D"), self.star)
+        menu.addAction(with_keys(tr("Export…"), "Ctrl+Shift+E"), self.export)
         menu.addSeparator()
-        menu.addAction(tr("Delete") + "\tDel", self.delete)
+        menu.addAction(with_keys(tr("Delete"), "Del"), self.delete)
         if any(one.sync is not SyncState.LOCAL for one in chosen):
-            menu.addAction(tr("Delete here and in the cloud") + "\tShift+Del", lambda: self.delete(remotely=True))
+            menu.addAction(
+                with_keys(tr("Delete here and in the cloud"), "Shift+Del"), lambda: self.delete(remotely=True)
+            )
         menu.popup(self.viewport().mapToGlobal(where))
 
     def choose(self, number: int) -> None:

@@ -16,7 +16,7 @@ from novadesk.ui.history_actions import HistoryActions
 from novadesk.ui.history_list import HistoryList
 from novadesk.ui.history_loader import HistoryLoader
 from novadesk.ui.history_model import HistoryModel
-from novadesk.ui.i18n import tr, trn
+from novadesk.ui.i18n import tr, trn, with_keys
 from novadesk.ui.sync_row import SyncRow
 from novadesk.ui.theme import Theme
 from novadesk.ui.undo_bar import UndoBar
@@ -134,8 +134,8 @@ class HistoryView(QFrame):
     def show_new_menu(self) -> None:
         """Show the ways to begin a conversation."""
         menu = self._make_menu(self.new_menu.accessibleName())
-        menu.addAction(tr("New conversation") + "\tCtrl+N", self.begin)
-        menu.addAction(tr("New private conversation") + "\tCtrl+Shift+N", self.begin_private)
+        menu.addAction(with_keys(tr("New conversation"), "Ctrl+N"), self.begin)
+        menu.addAction(with_keys(tr("New private conversation"), "Ctrl+Shift+N"), self.begin_private)
         menu.addSeparator()
         self.new_menu_filling.emit(menu)
         menu.popup(self.new_menu.mapToGlobal(self.new_menu.rect().bottomLeft()))

@@ -89,6 +89,11 @@ def shortcut(keys: str) -> str:
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+def with_keys(words: str, keys: str) -> str:
+    """Return the words of a menu's entry with the keys that do the same."""
+    return f"{words}\t{shortcut(keys)}"
+
+
 def locale() -> QLocale:
     """Return how dates and numbers are written."""
     return _State.locale
@@ -147,11 +152,17 @@ class PseudoTranslator(QTranslator):
 def _filled(found: str, source: str, values: dict[str, Value]) -> str:
     if not values:
         return found
-    shown = {name: value if isinstance(value, str) else written(value) for name, value in values.items()}
+    shown = {name: _shown(value) for name, value in values.items()}
     try:
         return found.format(**shown)
     except (KeyError, IndexError, ValueError):  # a translation with a hole that the source does not have
         return source.format(**shown)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, Text):
+        return tr(value)
+    return value if isinstance(value, str) else written(value)
 
 
 def _translators(code: str, owner: QObject | None) -> list[QTranslator]:

@@ -25,7 +25,7 @@ from novadesk.ui.crash_dialog import CrashDialog
 from novadesk.ui.i18n import use_language
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_core import PreviewRequests, PreviewSteps, SilentIntents
-from novadesk.ui.preview_pictures import Act, pictures_of_history, settle
+from novadesk.ui.preview_pictures import Act, load, pictures_of_history, settle
 from novadesk.ui.preview_scenarios import scenario_pictures
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.preview_settings import keys_scenes, settings_scenes
@@ -48,6 +48,7 @@ async def _draw(out: Path, name: str, snapshot: Snapshot, act: Act, scheme: Sche
     )
     window.show()
     window.show_snapshot(snapshot)
+    await load(window)
     subject = await act(window)
     await settle()
     subject.grab().save(str(out / f"{name}-{scheme.value}.png"))

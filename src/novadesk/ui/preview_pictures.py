@@ -26,7 +26,7 @@ async def settle() -> None:
     await asyncio.sleep(_SETTLE_S)
 
 
-async def _load(window: MainWindow) -> None:
+async def load(window: MainWindow) -> None:
     """Let the list of conversations arrive."""
     while not window.history.model.conversations:  # noqa: ASYNC110 - a picture waits for what no event tells
         await asyncio.sleep(_LOOK_S)
@@ -74,12 +74,10 @@ def _corrected(ready: Snapshot) -> Snapshot:
 
 
 async def _plain(window: MainWindow) -> QWidget:
-    await _load(window)
     return window
 
 
 async def _deleted(window: MainWindow) -> QWidget:
-    await _load(window)
     window.history.actions_on.delete([window.history.model.conversations[1].handle], False)
     return window
 
@@ -90,14 +88,12 @@ async def _clearing(window: MainWindow) -> QWidget:
 
 
 async def _filters(window: MainWindow) -> QWidget:
-    await _load(window)
     window.history.show_filters()
     window.history.filters.when.setCurrentIndex(window.history.filters.when.findData(Span.CHOSEN))
     return window
 
 
 async def _several(window: MainWindow) -> QWidget:
-    await _load(window)
     rows = window.history.list
     window.activateWindow()
     rows.setFocus()
@@ -126,7 +122,6 @@ async def _kept(window: MainWindow) -> QWidget:
 
 
 async def _exporting(window: MainWindow) -> QWidget:
-    await _load(window)
     window.history.actions_on.export([window.history.model.conversations[0].handle])
     return await _dialog(window)
 
@@ -154,7 +149,6 @@ async def _started(window: MainWindow, target: Path) -> QWidget:
 
 
 async def _opened(window: MainWindow) -> QWidget:
-    await _load(window)
     model = window.conversation.model
     for number in reversed(range(model.rowCount())):
         model.toggle(model.index(number))
@@ -162,7 +156,6 @@ async def _opened(window: MainWindow) -> QWidget:
 
 
 async def _choose_turn(window: MainWindow) -> None:
-    await _load(window)
     turns = window.conversation.turns
     window.activateWindow()
     turns.setFocus()

@@ -11,7 +11,7 @@ from novadesk.errors import KnownError
 from novadesk.scenario import Chosen, Scenario, choose
 from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.i18n import tr
+from novadesk.ui.i18n import tr, with_keys
 from novadesk.ui.theme import Theme
 
 
@@ -73,11 +73,11 @@ class ScenarioDesk(QObject):
 
     def fill(self, menu: QMenu) -> None:
         """Add the scenarios to a menu that is about to be shown; those that are being read come while it is."""
-        again = menu.addAction(tr("Same scenario &again") + "\tCtrl+R", self.begin_again)
+        again = menu.addAction(with_keys(tr("Same scenario &again"), "Ctrl+R"), self.begin_again)
         again.setEnabled(self._snapshot.scenario is not None)
         menu.addSeparator()
         end, keyed = menu.addSeparator(), self._keyed
-        menu.addAction(tr("&Scenarios…") + "\tCtrl+Shift+B", self.manage)
+        menu.addAction(with_keys(tr("&Scenarios…"), "Ctrl+Shift+B"), self.manage)
 
         def put(found: ScenarioList) -> None:
             known = found == self._found and bool(menu.property("scenarios"))

@@ -107,8 +107,8 @@ class Controls(QWidget):
 
     def wide_width(self) -> int:
         """Return how much room the sides need beside the buttons, in pixels."""
-        side = max(box.sizeHint().width() for box in (self._modes_box, self.volume))
-        return self._middle.sizeHint().width() + 2 * (side + max(0, self._grid.horizontalSpacing()))
+        parts = (self._modes_box, self._middle, self.volume)
+        return sum(part.sizeHint().width() for part in parts) + 2 * max(0, self._grid.horizontalSpacing())
 
     def set_narrow(self, narrow: bool) -> None:
         """Put the sides under the buttons where there is no room beside them."""

@@ -39,6 +39,7 @@ class Tray(QObject):
         self._snapshot = Snapshot()
         self._drawn: tuple[str, str] | None = None
         self.menu = QMenu(owner)
+        self.menu.setAccessibleName("NovaDesk")
         self.show_window = self.menu.addAction(tr("Show NovaDesk"), self.wanted.emit)
         self.menu.addSeparator()
         self.talk = self.menu.addAction("", self._on_talk)

@@ -12,7 +12,7 @@ from novadesk.errors import KnownError
 from novadesk.models import Format, Role, SyncState, Turn
 from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
-from novadesk.ui.i18n import tr
+from novadesk.ui.i18n import tr, with_keys
 from novadesk.ui.item_models import ConversationModel, Row, RowKind, speaker
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
@@ -108,18 +108,18 @@ class TurnActions(QObject):
         menu.setAccessibleName(tr("What to do"))
         menu.aboutToHide.connect(self._on_menu_hidden)
         if any(one.kind is not RowKind.NOTICE for one in rows):
-            menu.addAction(tr("Copy") + "\tCtrl+C", self.copy)
-        menu.addAction(tr("Copy the last answer") + "\tCtrl+Shift+C", self.copy_last_answer)
+            menu.addAction(with_keys(tr("Copy"), "Ctrl+C"), self.copy)
+        menu.addAction(with_keys(tr("Copy the last answer"), "Ctrl+Shift+C"), self.copy_last_answer)
         menu.addAction(tr("Copy the whole conversation"), self.copy_all)
         if not self.private:
             menu.addAction(tr("Copy the whole as Markdown"), lambda: self._copy_document(Format.MARKDOWN))
         if row is not None and row.opens:
             index = QPersistentModelIndex(self._turns.selectionModel().selectedIndexes()[0])
-            menu.addAction(tr("Show or hide the rest") + "\t" + tr("Return"), lambda: self._model.toggle(index))
+            menu.addAction(with_keys(tr("Show or hide the rest"), "Return"), lambda: self._model.toggle(index))
         turn = row.turn if row is not None else None
         if turn is not None and self._is_correctable(turn):
             menu.addSeparator()
-            menu.addAction(tr("Correct…") + "\tF2", self.correct)
+            menu.addAction(with_keys(tr("Correct…"), "F2"), self.correct)
             if turn.edited is not None:
                 menu.addAction(tr("Take the correction back"), lambda: self.restore(turn))
         menu.popup(self._turns.viewport().mapToGlobal(where))
