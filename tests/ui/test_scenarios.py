@@ -18,6 +18,7 @@ from novadesk.ui.main_window import MainWindow
 from novadesk.ui.scenario_change import ScenarioChange
 from novadesk.ui.scenario_dialog import ScenarioDialog
 from novadesk.ui.scenario_form import ScenarioForm
+from novadesk.ui.scenario_pickers import Pickers
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 
 JOB = next(one for one in BUILT_IN if one.name == "job-interview")
@@ -303,6 +304,21 @@ def test_what_is_written_survives_another_row_and_is_not_lost_unasked(
     managed.reject()
     next(button for button in managed.question.buttons() if button.text() == "Close").click()
     assert window.scenarios.dialog is None
+
+
+@pytest.mark.parametrize(
+    ("model", "theirs", "others"),
+    [
+        ("amazon.nova-sonic-v1:0", "Greta · German", "Tina · German"),
+        ("amazon.nova-2-sonic-v1:0", "Tina · German", "Greta · German"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-sonic-v1:0", "Greta · German", "Tina · German"),
+        ("amazon.nova-9-sonic", "Tina · German", "Greta · German"),
+    ],
+)
+def test_the_voices_are_those_of_the_model(window: MainWindow, model: str, theirs: str, others: str) -> None:
+    box = Pickers(window.theme, VoiceSettings(), model, window).voice
+    shown = [box.itemText(place) for place in range(box.count())]
+    assert (theirs in shown, others in shown) == (True, False)
 
 
 def test_files_that_hold_none_are_named(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ from novadesk.ui.setting_view import SettingView
 from novadesk.ui.settings_transfer import ImportPreview
 from novadesk.ui.settings_window import SettingsWindow
 from novadesk.ui.sound_fields import verdict
+from novadesk.voices import VOICES
 from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 
 NOT_SET_HERE = {
@@ -120,6 +122,19 @@ def test_every_field_shows_what_is_set_and_has_a_name(opened: SettingsWindow, pa
 
 
 # --- change ---
+
+
+def test_the_voices_are_those_of_the_chosen_model(window: MainWindow, opened: SettingsWindow) -> None:
+    def voices() -> tuple[list[str], str]:
+        field = view_of(opened, "voice.voice").field
+        assert isinstance(field, FreeField)
+        return [field.combo.itemText(place) for place in range(field.combo.count())], field.combo.currentText()
+
+    newest = replace(window.settings.now, voice=VoiceSettings(voice="my own"))
+    window.settings.store(replace(newest, backend=replace(newest.backend, model="amazon.nova-sonic-v1:0")))
+    assert voices() == (list(VOICES["amazon.nova-sonic-v1:0"]), "my own"), "free text stays"
+    window.settings.store(newest)
+    assert voices() == (list(VOICES[newest.backend.model]), "my own")
 
 
 def test_a_change_is_used_and_kept_at_once(

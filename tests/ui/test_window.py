@@ -518,14 +518,16 @@ def test_details_tell_what_is_in_use_and_why(window: MainWindow, conversation: C
             microphone_name="Mic A",
             device_note="Studio Mic is not connected.",
             keyring_note="The keyring is locked.",
-            tokens=TokenTotals(speech_in=1204),
+            tokens=TokenTotals(speech_in=1204, speech_out=2841, text_out=422),
         )
     )
     value = window.details.value
     assert (value("backend"), value("model"), value("voice")) == ("Practice partner (local)", "m", "matthew")
     assert (value("microphone"), value("device")) == ("Mic A", "Studio Mic is not connected.")
     assert (value("sync"), value("keyring")) == ("2 turns waiting to sync", "The keyring is locked.")
-    assert (value("speech_in"), value("text_in"), value("key_note")) == ("1,204", "–", "")
+    used = {name: value(name) for name in ("speech_in", "speech_out", "text_in", "text_out")}
+    assert used == {"speech_in": "1,204", "speech_out": "2,841", "text_in": "–", "text_out": "422"}
+    assert value("key_note") == ""
     window.toggle_details()
     assert not window.details.isVisible()
 

@@ -181,12 +181,21 @@ class FreeField(TextField):
         self.combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.combo.installEventFilter(_NoWheel(self))
-        self.combo.addItems(list(options))
+        self._options: tuple[str, ...] = ()
+        self.offer(options)
         self._hold(self.combo, tr(row.label), tr(row.help))
         self.combo.activated.connect(lambda _index: self.commit())
         line = self.combo.lineEdit()
         assert line is not None
         line.editingFinished.connect(self.commit)
+
+    def offer(self, options: tuple[str, ...]) -> None:
+        """Propose these from now on; what is written stays."""
+        if options != self._options:
+            self._options, written = options, self.combo.currentText()
+            self.combo.clear()
+            self.combo.addItems(list(options))
+            self.combo.setCurrentText(written)
 
     def _show(self, value: Any) -> None:
         self.combo.setCurrentText(str(value))

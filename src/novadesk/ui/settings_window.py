@@ -30,7 +30,7 @@ from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.placement import fit
 from novadesk.ui.setting_extras import AutostartRow, ButtonRow, TalkKeyRow
-from novadesk.ui.setting_fields import ChoiceField
+from novadesk.ui.setting_fields import ChoiceField, FreeField
 from novadesk.ui.setting_page import SettingPage
 from novadesk.ui.setting_rows import Applies, Device, Free, Lines, Page, Row
 from novadesk.ui.setting_sidebar import SettingSidebar
@@ -39,6 +39,7 @@ from novadesk.ui.settings_transfer import TransferRow
 from novadesk.ui.sound_fields import SoundTester
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
+from novadesk.voices import voices_of
 
 _SIZE = (860, 660)
 
@@ -214,6 +215,7 @@ class SettingsWindow(QDialog):
             self._stack.addWidget(made)
             self._order_tabs()
             self._offer_devices()
+            self._offer_voices()
         return self._pages[page]
 
     def _order_tabs(self) -> None:
@@ -233,6 +235,7 @@ class SettingsWindow(QDialog):
         self._stack.setCurrentWidget(page)
 
     def _show_settings(self) -> None:
+        self._offer_voices()
         for page in self._pages.values():
             page.show_settings(self.live)
 
@@ -277,6 +280,13 @@ class SettingsWindow(QDialog):
         for row, view in page.views.items() if page is not None else ():
             if isinstance(row.kind, Device) and isinstance(view.field, ChoiceField):
                 view.field.offer(self._devices.microphones if row.kind.microphone else self._devices.speakers)
+
+    def _offer_voices(self) -> None:
+        """Propose the voices of the chosen model."""
+        for page in self._pages.values():
+            for row, view in page.views.items():
+                if (row.section, row.name) == ("voice", "voice") and isinstance(view.field, FreeField):
+                    view.field.offer(tuple(voices_of(self.live.now.backend.model)))
 
     def _on_error(self, error: KnownError) -> None:
         self._tell(error_words(error), undo=False)
