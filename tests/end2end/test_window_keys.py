@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.paths import find_folders
-from tests.end2end.test_window_stories import Person, change, heard, roles
+from tests.end2end.test_window_stories import Person, heard, roles
 from tests.support.desk import Desk
 from tests.support.program import Program
 
@@ -60,9 +60,9 @@ def test_talk_and_mute_keys_work_while_another_program_has_the_keyboard(
 def test_a_key_that_was_just_shown_to_the_settings_interrupts_an_answer_from_another_program(
     desk: Desk, program: Program, elsewhere: str
 ) -> None:
-    Person(desk, program)
+    person = Person(desk, program)
     file = find_folders(home=str(program.home)).settings_file
-    change(desk, "hotkey mouse", "space", "F7")
+    person.change("hotkey mouse", "space", "F7")
     program.wait(lambda _: 'key = "f9, f7"' in file.read_text(), "the key to be kept")
     desk.focus(elsewhere)
     with desk.recording() as speaker:
