@@ -93,8 +93,9 @@ def test_what_keeps_it_from_starting_names_layer_and_code_and_can_be_copied(qtbo
     press(box.copy)
     assert "ND-STORE-02" in QGuiApplication.clipboard().text()
     assert box.said.text() == "The details are in the clipboard."
+    assert box.isVisible()
     with qtbot.waitSignal(box.finished):
-        QTest.keyClick(box, Qt.Key.Key_Escape)
+        press(box.close_button)
 
 
 def test_a_cause_that_nobody_knows_is_shown_without_a_button(window: MainWindow) -> None:
