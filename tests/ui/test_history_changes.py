@@ -30,7 +30,7 @@ SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlM
 @pytest.fixture
 def filled(window: MainWindow, requests: CannedRequests, qtbot: QtBot) -> MainWindow:
     """Return the window with four conversations, the last one on this computer only and with a star."""
-    requests.stored = [make_conversation(n, sync=SyncState.SYNCED) for n in range(3)]
+    requests.stored = [make_conversation(n, sync=SyncState.SYNCED, backend=BackendKind.BEDROCK) for n in range(3)]
     requests.stored.append(make_conversation(3, starred=True))
     window.show_snapshot(Snapshot(store_revision=1))
     qtbot.waitUntil(lambda: len(window.history.model.conversations) == 4)
@@ -64,6 +64,24 @@ def test_the_cloud_is_deleted_from_on_request_only(filled: MainWindow, qtbot: Qt
     delete_and_wait(filled, qtbot, SHIFT)
     assert changes(requests) == [("set_aside", [HANDLES[1]], False, False)]
     assert filled.history.undo.words.text() == "“caring-king-1” deleted, here and in the cloud."
+
+
+def test_the_practice_partner_s_copy_is_on_this_computer_and_goes_with_it(
+    window: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    requests.stored = [make_conversation(0, sync=SyncState.SYNCED)]
+    window.show_snapshot(Snapshot(store_revision=1))
+    qtbot.waitUntil(lambda: len(window.history.model.conversations) == 1)
+    rows = window.history.list
+    rows.setFocus()
+    rows.choose(row_of(window, 0))
+    rows.show_menu(rows.currentIndex(), QPoint(5, 5))
+    assert "Delete here and in the cloud" not in actions(rows.menu)
+    rows.menu.close()
+    requests.asked.clear()
+    delete_and_wait(window, qtbot)
+    assert changes(requests) == [("set_aside", [HANDLES[0]], False, False)]
+    assert window.history.undo.words.text() == "“caring-king-0” deleted."
 
 
 def test_what_was_never_in_the_cloud_is_deleted_without_a_word_about_it(filled: MainWindow, qtbot: QtBot) -> None:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
-from novadesk.models import EVERYTHING, Found, SyncState
+from novadesk.models import EVERYTHING, BackendKind, Found, SyncState
 from novadesk.ui import history_loader, history_view
 from novadesk.ui.history_model import TITLE_CHARS
 from novadesk.ui.main_window import MainWindow
@@ -25,7 +25,7 @@ LOCKED = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Try again.")
 @pytest.fixture
 def filled(window: MainWindow, requests: CannedRequests, qtbot: QtBot) -> MainWindow:
     """Return the window with three conversations, none of them open."""
-    requests.stored = [make_conversation(n, sync=SyncState.SYNCED) for n in range(3)]
+    requests.stored = [make_conversation(n, sync=SyncState.SYNCED, backend=BackendKind.BEDROCK) for n in range(3)]
     window.show_snapshot(Snapshot(store_revision=1))
     qtbot.waitUntil(lambda: len(window.history.model.conversations) == 3)
     window.history.list.setFocus()

@@ -143,7 +143,8 @@ class HistoryActions(QObject):
             self._undo.offer(words, lambda: self._bring_back(gone))
 
         self._ask(
-            lambda: self._requests.set_aside(handles, keep_starred=keep_starred, here_only=not remotely), on_answer
+            lambda: self._requests.set_aside(handles, keep_starred=keep_starred, here_only=remote and not remotely),
+            on_answer,
         )
 
     def _bring_back(self, gone: Sequence[str]) -> None:

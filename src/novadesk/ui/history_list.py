@@ -6,10 +6,10 @@ from PySide6.QtCore import QItemSelectionModel, QKeyCombination, QModelIndex, QP
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QFrame, QListView, QMenu, QWidget
 
-from novadesk.models import Conversation, SyncState
+from novadesk.models import Conversation
 from novadesk.ui import tokens
 from novadesk.ui.history_delegate import HistoryDelegate
-from novadesk.ui.history_model import HistoryModel
+from novadesk.ui.history_model import HistoryModel, in_the_cloud
 from novadesk.ui.i18n import tr, trn, with_keys
 from novadesk.ui.theme import Theme
 
@@ -102,7 +102,7 @@ class HistoryList(QListView):
         menu.addAction(with_keys(tr("Export…"), "Ctrl+Shift+E"), self.export)
         menu.addSeparator()
         menu.addAction(with_keys(tr("Delete"), "Del"), self.delete)
-        if any(one.sync is not SyncState.LOCAL for one in chosen):
+        if any(in_the_cloud(one) for one in chosen):
             menu.addAction(
                 with_keys(tr("Delete here and in the cloud"), "Shift+Del"), lambda: self.delete(remotely=True)
             )

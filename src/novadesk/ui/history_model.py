@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
-from novadesk.models import Conversation, Found, SyncState, Turn
+from novadesk.models import BackendKind, Conversation, Found, SyncState, Turn
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.item_models import AnyIndex, ItemRole, speaker
 from novadesk.ui.marking import marks_in
@@ -53,6 +53,11 @@ class HistoryRow:
     title_marks: tuple[tuple[int, int], ...] = ()
     search: str = ""
     turn: Turn | None = None
+
+
+def in_the_cloud(conversation: Conversation) -> bool:
+    """Return whether there may be a copy of a conversation on somebody else's computer."""
+    return conversation.sync is not SyncState.LOCAL and conversation.backend is not BackendKind.PRACTICE
 
 
 class HistoryModel(QAbstractListModel):
@@ -118,10 +123,10 @@ class HistoryModel(QAbstractListModel):
         return self._current is not None and self._current.handle == handle
 
     def is_remote(self, handle: str) -> bool:
-        """Return whether there may be a copy of a conversation in the cloud."""
+        """Return whether there may be a copy of a conversation in the cloud; the practice partner's is not there."""
         number = self.find(handle)
         of = None if number is None else self._rows[number].conversation
-        return of is None or of.sync is not SyncState.LOCAL
+        return of is None or in_the_cloud(of)
 
     def show(self, conversations: Sequence[Conversation], today: date, search: str = "") -> None:
         """Replace the loaded conversations; words of `search` are marked in their titles."""
