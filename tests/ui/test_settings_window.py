@@ -239,6 +239,9 @@ def test_a_key_that_nobody_can_press_is_told_under_its_field(opened: SettingsWin
     assert saved == [opened.live.now]
     opened.reset([the_row("talk.key")])
     assert saved[-1].talk.key == "f9"
+    opened.undo()
+    assert "“wheel” is not a key" in opened.said.text()
+    assert opened.live.now.talk.key == "f9"
 
 
 def test_fields_that_mean_nothing_now_are_off_and_say_why(opened: SettingsWindow) -> None:
@@ -606,6 +609,7 @@ class Session:
 
     def __init__(self, *, on: bool) -> None:
         self.on, self.refuses = on, False
+        self.told: list[str] = []
 
     async def autostart(self) -> bool:
         return self.on
@@ -613,6 +617,9 @@ class Session:
     async def set_autostart(self, on: bool) -> None:
         if self.refuses:
             raise KnownError(Reason.AUTOSTART_REFUSED, "The desktop refuses.", "Ask it.")
+        self.told.append(f"asked {on}")
+        await asyncio.sleep(0)
+        self.told.append(f"done {on}")
         self.on = on
 
 
@@ -629,3 +636,11 @@ def test_whether_it_starts_with_the_session_is_asked_of_the_desktop(window: Main
     qtbot.waitUntil(lambda: not row.box.isChecked())
     assert row.note.text() == "The desktop refuses. Ask it."
     assert row.note.property("bad")
+    session.refuses = False
+    session.told.clear()
+    row.box.click()
+    row.box.click()
+    qtbot.waitUntil(lambda: len(session.told) == 4)
+    assert session.told == ["asked True", "done True", "asked False", "done False"]
+    qtbot.waitUntil(lambda: not row.note.property("bad"))
+    assert not row.box.isChecked()

@@ -46,12 +46,15 @@ class AutostartRow(QFrame):
         super().__init__()
         self._bridge, self._steps = bridge, steps
         self.setObjectName("setting")
-        words = tr("Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file.")
+        self._asked = False
+        words = self._usual = tr(
+            "Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file."
+        )
         self.box = QCheckBox(self)
         self.box.setAccessibleName(tr("Start with the desktop"))
         self.box.setAccessibleDescription(words)
         self.box.setEnabled(False)
-        self.box.clicked.connect(self._on_clicked)
+        self.box.clicked.connect(lambda _on: self._on_clicked())
         name = QLabel(tr("Start with the desktop"), self)
         name.setObjectName("settingLabel")
         name.setBuddy(self.box)
@@ -76,22 +79,35 @@ class AutostartRow(QFrame):
         self.box.setChecked(on)
         self.box.setEnabled(True)
 
-    def _on_clicked(self, on: bool) -> None:
-        steps = self._steps
+    def _on_clicked(self) -> None:
+        """Ask for what is ticked; what is ticked meanwhile is asked for after that: two at once may change places."""
+        if self._asked:
+            return
+        on, steps, self._asked = self.box.isChecked(), self._steps, True
+
+        def done(_nothing: object) -> None:
+            self._asked = False
+            self._say(self._usual)
+            if self.box.isChecked() is not on:
+                self._on_clicked()
 
         def refused(error: KnownError) -> None:
+            self._asked = False
             self.box.setChecked(not on)
             self._on_error(error)
 
-        self._bridge.ask(lambda: steps.set_autostart(on), lambda _nothing: None, refused, owner=self)
+        self._bridge.ask(lambda: steps.set_autostart(on), done, refused, owner=self)
 
     def _on_error(self, error: KnownError) -> None:
-        words = error_words(error)
+        self._say(error_words(error), bad=True)
+
+    def _say(self, words: str, *, bad: bool = False) -> None:
         self.note.setText(words)
-        self.note.setProperty("bad", True)
+        self.note.setProperty("bad", bad)
         self.note.style().unpolish(self.note)
         self.note.style().polish(self.note)
-        announce(self, words, urgent=True)
+        if bad:
+            announce(self, words, urgent=True)
 
 
 class TalkKeyRow(QFrame):

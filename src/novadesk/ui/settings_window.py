@@ -147,10 +147,15 @@ class SettingsWindow(QDialog):
     def undo(self) -> None:
         """Bring back the settings before the last reset or import."""
         before, self._before = self._before, None
-        if before is not None:
+        if before is None:
+            return
+        try:
             self.live.store(before)
-            self._tell(tr("The settings are as they were before."), undo=False)
-            self.sidebar.search.setFocus()
+        except KnownError as error:  # of a key that was there already, and that there is none of
+            self._tell(error_words(error), undo=False)
+            return
+        self._tell(tr("The settings are as they were before."), undo=False)
+        self.sidebar.search.setFocus()
 
     def next_pane(self) -> None:
         """Move the focus on: sections, rows, test of sound."""
