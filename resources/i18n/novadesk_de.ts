@@ -5192,6 +5192,11 @@
         <translation>Die Einstellungen lassen sich nicht schreiben ({why}); sie gelten, bis NovaDesk endet. Platz dafür schaffen.</translation>
     </message>
     <message>
+        <source>The settings cannot be written ({why}); they hold until NovaDesk ends. Make their folder writable.</source>
+        <extracomment>app/settings_keeper.py</extracomment>
+        <translation>Die Einstellungen lassen sich nicht schreiben ({why}); sie gelten, bis NovaDesk endet. Den Ordner schreibbar machen.</translation>
+    </message>
+    <message>
         <source>The settings file names what this version does not know: {names}. It is kept.</source>
         <extracomment>settings_file.py</extracomment>
         <translation>Die Einstellungsdatei nennt, was diese Version nicht kennt: {names}. Es bleibt stehen.</translation>

@@ -1,5 +1,6 @@
 """Writes the settings that a window changes, on a thread of its own: a slow disk holds up nothing that is drawn."""
 
+import errno
 import logging
 import threading
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from novadesk.text import Text
 _log = logging.getLogger(__name__)
 
 CLOSE_S = 2.0
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class SettingsKeeper:
@@ -50,12 +53,12 @@ class SettingsKeeper:
                 note = _note_of(save_settings(settings, self._file))
                 self._trouble = ""
             except OSError as error:
-                self._trouble = _unwritten(error.strerror or "unknown")
+                self._trouble = _unwritten(error)
             except KnownError as error:
                 self._trouble = error.whole
             except Exception:  # or nothing would be written from now on
                 _log.exception("the settings cannot be written")
-                self._trouble = _unwritten("unknown")
+                self._trouble = _unwritten(None)
             if told or note or self._trouble:
                 self._tell(note or self._trouble)
 
@@ -73,5 +76,11 @@ def _note_of(aside: Path | None) -> str:
     return Text("The settings file was broken. It is kept as {name}, beside the new one.", name=aside.name)
 
 
-def _unwritten(why: str) -> Text:
-    return Text("The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.", why=why)
+def _unwritten(error: OSError | None) -> Text:
+    why = error.strerror or "unknown" if error is not None else "unknown"
+    template = Text(
+        "The settings cannot be written ({why}); they hold until NovaDesk ends. Make their folder writable."
+    )
+    if error is not None and error.errno in _FULL:
+        template = Text("The settings cannot be written ({why}); they hold until NovaDesk ends. Make room for them.")
+    return template.with_values(why=why)

@@ -40,23 +40,29 @@ def test_what_was_changed_last_is_written_and_a_slow_disk_holds_up_nobody(
     assert told == []
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "(No space left on device); they hold until NovaDesk ends. Make room"),
+        (PermissionError(13, "Permission denied"), "(Permission denied); they hold until NovaDesk ends. Make their"),
+    ],
+)
 def test_what_cannot_be_written_is_told_and_the_next_change_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
 ) -> None:
     told: list[str] = []
     keeper = SettingsKeeper(tmp_path / "settings.toml", told.append)
 
     def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     one, other = keys("f1", "f2")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         keeper.keep(one)
         assert keeper.close()
-    assert told == [
-        "The settings cannot be written (No space left on device); they hold until NovaDesk ends. Make room for them."
-    ]
+    assert len(told) == 1
+    assert told[0].startswith(f"The settings cannot be written {words}")
     keeper.keep(other)
     assert keeper.close()
     assert load_settings(tmp_path / "settings.toml", {}) == other
