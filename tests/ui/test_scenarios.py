@@ -236,6 +236,16 @@ def test_a_scenario_is_written_checked_kept_and_begun(
     window.scenarios.dialog.reject()  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("row", range(4))
+def test_the_least_window_has_room_for_the_whole_width(managed: ScenarioDialog, row: int) -> None:
+    managed.list.setCurrentRow(row)
+    managed.resize(400, 560)
+    drain()
+    editor = managed.editor
+    assert editor.widget().minimumSizeHint().width() <= editor.viewport().width()
+    managed.reject()
+
+
 def test_what_is_deleted_comes_back(managed: ScenarioDialog, qtbot: QtBot, requests: CannedRequests) -> None:
     managed.list.setCurrentRow(3)
     managed.delete.click()

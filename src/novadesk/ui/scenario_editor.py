@@ -128,6 +128,7 @@ class ScenarioEditor(QScrollArea):
         heading = QLabel(tr("Form, filled in before a conversation begins"), page)
         heading.setObjectName("dialogHeading")
         heading.setIndent(0)
+        heading.setWordWrap(True)
         form = make_form(theme)
         self.pickers.add_rows(form)
         column.addWidget(self.title)
