@@ -9,13 +9,16 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.builtin_scenarios import BUILT_IN
+from novadesk.errors import KnownError, Reason
 from novadesk.settings_export import export_text
 from novadesk.ui.crash_dialog import CrashDialog
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_rows import Page
+from novadesk.ui.start_error import StartError
 from novadesk.ui.wizard import Wizard
 from tests.ui.conftest import drain
 
+LATE = KnownError(Reason.TIMED_OUT, "NovaDesk took too long to answer.", "Try again in a moment.")
 CRASH = "NovaDesk crash report, 2027-01-15 08:00:00 UTC"
 
 
@@ -76,6 +79,7 @@ DIALOGS: dict[str, Callable[[MainWindow], object]] = {
     "inspector": lambda window: window.beside.show_inspector(),
     "event log": _event_log,
     "crash": lambda window: CrashDialog(window.theme, CRASH, live=True, on_restart=lambda: None, parent=window).show(),
+    "failed start": lambda window: StartError(window.theme, LATE, window).show(),
     "about": MainWindow.show_about,
     "keys": MainWindow.show_keys,
     "scenarios": lambda window: window.scenarios.manage(),

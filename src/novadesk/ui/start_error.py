@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from novadesk.catalogue import entry_of
 from novadesk.conversation.api import ErrorNote
@@ -23,8 +23,8 @@ _WIDTH = 480
 class StartError(QDialog):
     """What happened and what to do, layer and code, and details to copy; show it with `show`."""
 
-    def __init__(self, theme: Theme, error: KnownError) -> None:
-        super().__init__()
+    def __init__(self, theme: Theme, error: KnownError, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._note = ErrorNote(layer=error.layer.value, reason=error.reason.value, what=error.what, advice=error.advice)
         self.setObjectName("startError")
         self.setWindowTitle("NovaDesk")
