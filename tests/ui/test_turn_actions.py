@@ -194,5 +194,7 @@ def test_a_page_from_the_middle_goes_on_both_ways(talking: MainWindow, conversat
     assert (model.attached, model.turns[0].position, model.row_of(420), model.row_of(600)) == (False, 300, 120, None)
     model.append(every[500:700])
     assert (model.attached, model.turns[-1].position) == (True, 899)
-    model.prepend(every[100:300])
-    assert model.turns[0].position == 100
+    model.prepend(every[100:300])  # asked for before the first ones left the memory
+    assert model.turns[0].position == 400
+    model.prepend(every[200:400])
+    assert model.turns[0].position == 200

@@ -149,9 +149,13 @@ class ConversationModel(QAbstractListModel):
         self._compose()
 
     def prepend(self, older: Sequence[Turn]) -> None:
-        """Add a page of older turns; far newer ones leave the memory."""
-        first = self._turns[0].position if self._turns else None
-        self._turns[:0] = [turn for turn in older if first is None or turn.position < first]
+        """Add a page of older turns; far newer ones leave the memory. One that was asked for elsewhere is no use."""
+        if self._turns:
+            first = self._turns[0].position
+            older = [turn for turn in older if turn.position < first]
+            if older and older[-1].position != first - 1:
+                return
+        self._turns[:0] = older
         self._compose()
         if len(self._turns) > WINDOW_ROWS:
             del self._turns[WINDOW_ROWS:]
@@ -161,7 +165,10 @@ class ConversationModel(QAbstractListModel):
     def append(self, newer: Sequence[Turn]) -> None:
         """Add a page of newer turns while the end is not in memory; far older ones leave it."""
         last = self._turns[-1].position if self._turns else -1
-        self._turns.extend(turn for turn in newer if turn.position > last)
+        added = [turn for turn in newer if turn.position > last]
+        if added and added[0].position != last + 1:
+            return  # it was asked for elsewhere
+        self._turns.extend(added)
         if not self._reach_tail() and not newer:
             self.reattach()
         self._compose()
