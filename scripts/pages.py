@@ -2,11 +2,13 @@
 
     python scripts/pages.py [--language de] [--out build/pages] [NAME…]
 
-Each look gets a folder of pictures and one contact sheet, `LOOK.png`, with all of them side by side.
+Each look gets a folder of pictures and one contact sheet, `LOOK.png`, with all of them side by side. The best go to
+docs/images, too.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,14 @@ PERCENTS = (100, 200)
 CONTRASTS = ("", "high")
 SCHEMES = ("light", "dark")
 SCREEN = ROOT / "tests" / "data" / "screen.json"
+IMAGES = ROOT / "docs" / "images"
+BEST = {
+    "speaking": "conversation",
+    "searching": "search",
+    "first_steps_1": "first-steps",
+    "settings_testing": "settings-sound",
+    "inspector": "inspector",
+}
 COLUMNS, WIDTH, HEIGHT, GAP, WORDS = 5, 560, 400, 12, 20
 
 
@@ -55,6 +65,14 @@ def sheet(pictures: Sequence[Path]) -> QImage:
     return whole
 
 
+def keep_best(folder: Path) -> None:
+    """Put the pictures of the README among its images; those of the real program may take their places."""
+    for (page, name), scheme in product(BEST.items(), SCHEMES):
+        picture = folder / f"{page}-{scheme}.png"
+        if picture.exists():
+            shutil.copyfile(picture, IMAGES / f"{name}-{scheme}.png")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Draw every look; return the exit code."""
     parser = argparse.ArgumentParser(description="Draw every page of the window in every look.")
@@ -75,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
             pictures = sorted((chosen.out / look).glob(f"*-{scheme}.png"))
             sheet(pictures).save(str(chosen.out / f"{look}-{scheme}.png"))
         sys.stdout.write(f"{chosen.out / look}\n")
+    if all(drawn.values()) and chosen.language == "en":
+        keep_best(chosen.out / f"en-{PERCENTS[0]}")
     return 0 if all(drawn.values()) else 1
 
 

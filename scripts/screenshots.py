@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Thread
 
@@ -24,6 +25,11 @@ HISS = 10 ** (-62 / 20)
 """The virtual microphone gives exact silence while nobody speaks, as a muted one does; a real one hisses."""
 
 
+def picture(desk: Desk, window: str, name: str) -> None:
+    """Save what a window shows."""
+    desk.run("import", "-window", window, str(IMAGES / f"{name}.png"))
+
+
 def hiss(desk: Desk, folder: Path) -> None:
     """Let the microphone sound like one that is switched on."""
     file = folder / "hiss.wav"
@@ -32,35 +38,71 @@ def hiss(desk: Desk, folder: Path) -> None:
     desk.daemons.start("hiss", ["paplay", "--device", "feed_a", str(file)])
 
 
+EARLIER = (
+    ("Trip to Lisbon", ("hello how are you today", "what can you do")),
+    ("Aspirin call with Dr. Smith", ("my name is Anna", "what is my name")),
+    ("Interview practice", ("hello how are you today",)),
+)
+"""What was talked about before: titles, and what the person said."""
+
+
+def talk(program: Program, texts: Iterable[str]) -> None:
+    """Say something by text, and hear each answer to its end."""
+    for text in texts:
+        program.ask("say", text=text)
+        program.wait_for_phase("speaking")
+        program.wait_for_phase("ready")
+
+
+def fill(program: Program) -> None:
+    """Hold the earlier conversations, and name them."""
+    for title, texts in EARLIER:
+        talk(program, texts)
+        status = program.status()
+        assert status is not None
+        program.run("history", "rename", status["conversation"], title)
+        program.ask("new")
+        program.wait(lambda now, old=status: bool(now) and now["conversation"] != old["conversation"], "a new one")
+        program.wait_for_phase("ready")
+
+
 def take(desk: Desk, scheme: str, home: Path) -> None:
     """Hold the same short conversation and take its pictures."""
     with Program(home, desk.env) as program:
         program.settings(f'[window]\nscheme = "{scheme}"\n')
         program.start()
         program.wait_for_phase("ready")
+        fill(program)
         desk.key_down("F9")
         program.wait_for_phase("listening")
         desk.say("hello how are you today")
         desk.key_up("F9")
         program.wait_for_phase("speaking")
-        program.wait_for_turns(2)
         program.wait_for_phase("ready")
-        for text in ("my name is Anna", "what is three plus four"):
-            turns = len(program.turns())
-            program.ask("say", text=text)
-            program.wait_for_turns(turns + 2)
-            program.wait_for_phase("ready")
+        talk(program, ("my name is Anna", "what is three plus four"))
         program.ask("say", text="what did we talk about")
         program.wait_for_phase("speaking")
         window = desk.find_window("NovaDesk")
         desk.run("sleep", "2.5")
-        desk.run("import", "-window", window, str(IMAGES / f"conversation-{scheme}.png"))
+        picture(desk, window, f"conversation-{scheme}")
         program.wait_for_phase("ready")
+        desk.focus(window)
+        desk.press("ctrl+f")
+        desk.type_text("anna")
+        desk.run("sleep", "2")
+        picture(desk, window, f"search-{scheme}")
+        desk.press("ctrl+a", "BackSpace")
+        desk.press("shift+F1")
+        steps = desk.find_window("First steps")
+        desk.run("sleep", "2")
+        picture(desk, steps, f"first-steps-{scheme}")
+        desk.focus(steps)
+        desk.press("Escape")
         desk.focus(window)
         desk.press("F12")
         diagnostics = desk.find_window("Diagnostics")
         desk.run("sleep", "2.5")
-        desk.run("import", "-window", diagnostics, str(IMAGES / f"diagnostics-{scheme}.png"))
+        picture(desk, diagnostics, f"diagnostics-{scheme}")
         desk.focus(diagnostics)
         desk.press("Escape")
         take_sound_settings(desk, scheme, window)
@@ -77,7 +119,7 @@ def take_sound_settings(desk: Desk, scheme: str, window: str) -> None:
     talking = Thread(target=desk.say, args=(", ".join(["one two three four five six seven eight nine ten"] * 2),))
     talking.start()
     desk.run("sleep", "5")  # the voice has to be made first
-    desk.run("import", "-window", settings, str(IMAGES / f"settings-sound-{scheme}.png"))
+    picture(desk, settings, f"settings-sound-{scheme}")
     talking.join()
     desk.press("Escape")
 

@@ -142,6 +142,7 @@ def _spoken(ready: Snapshot, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
             backend_name="Amazon Bedrock, us-east-1",
             turns=turns[:5],
             speaker_level=0.12,
+            pending_sync=0,
             live=(answer,),
         ),
         "interrupted": replace(ready, phase=Phase.INTERRUPTED, turns=(*turns[:3], cut, typed)),
