@@ -17,7 +17,8 @@ from novadesk.app import core as core_module
 from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
 from novadesk.audio.soundfigures import SoundStatistics
-from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
+from novadesk.chord import Key, KeyDown, Origin
+from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings
 from novadesk.conversation.api import Carries, Snapshot
 from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
@@ -179,6 +180,26 @@ async def test_sound_devices_are_opened_anew_after_a_sleep_and_not_for_another_n
         for wakeup, reopened in ((Wakeup.NETWORK_CHANGED, 0), (Wakeup.RESUMED, 1), (Wakeup.NETWORK_CHANGED, 1)):
             rig.core._on_wakeup(wakeup)
             assert engine.reopened == reopened
+
+
+async def test_a_talk_ends_when_the_computer_slept(rig: Rig, folders: Folders) -> None:
+    async with rig.running(folders):
+        assert rig.core is not None
+        rig.core.talk.take_key(KeyDown(key=Key(name="space", origin=Origin.WINDOW)))
+        await rig.until(lambda now: now.talking)
+        rig.core._on_wakeup(Wakeup.NETWORK_CHANGED)
+        assert rig.core.controller.snapshot().talking
+        rig.core._on_wakeup(Wakeup.RESUMED)
+        after = await rig.until(lambda now: not now.talking)
+        assert "Talking stopped when the computer slept." in after.notices
+
+
+async def test_another_release_tail_holds_at_once(rig: Rig, folders: Folders) -> None:
+    async with rig.running(folders, connect=False):
+        assert rig.core is not None
+        assert rig.core.controller._driver.uplink.tail_s == 0.2
+        await rig.core.use_talk(TalkSettings(key="", release_tail_ms=700))
+        assert rig.core.controller._driver.uplink.tail_s == 0.7
 
 
 async def test_no_right_to_the_session_store_is_shown_with_advice(rig: Rig, folders: Folders) -> None:

@@ -230,7 +230,17 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
     ),
     "a mute key that is lost stays muted": (
         HOLD,
-        [(0, down(SILENCER)), (1, lost(Loss.LISTENER)), (1, up(SILENCER)), (1, MuteWished(on=False))],
+        [(0, down(SILENCER)), (1, lost(Loss.LISTENER)), (1, up(SILENCER))],
+        [MUTE],
+    ),
+    "a mute key that is held over a lock stays muted": (
+        HOLD,
+        [(0, down(SILENCER)), (1, lost(Loss.LOCK)), (1, up(SILENCER))],
+        [MUTE],
+    ),
+    "who lost a mute key unmutes by a wish": (
+        HOLD,
+        [(0, down(SILENCER)), (1, lost(Loss.LISTENER)), (1, MuteWished(on=False))],
         [MUTE, UNMUTE],
     ),
     "a mute key does not end a talk": (
