@@ -129,3 +129,12 @@ def test_the_whole_is_walked_both_ways_a_page_at_a_time() -> None:
         reading.loader.newer()
         reading.store.settle(well=True)
         reading.check()
+
+
+def test_a_place_that_could_not_be_read_is_not_gone_to_later() -> None:
+    reading = Reading()
+    reading.loader.seek(Place(position=0, chosen=True))
+    reading.store.settle(well=False)
+    reading.loader.older()
+    reading.store.settle(well=True)
+    assert (reading.reached, reading.store.waiting) == ([], [])
