@@ -4137,6 +4137,11 @@
         <translation>Die Datei für sich beschreibbar machen oder mit --home einen anderen Ordner nennen.</translation>
     </message>
     <message>
+        <source>NovaDesk closed the connection: it ends, or begins anew with other settings.</source>
+        <extracomment>desktop/control.py</extracomment>
+        <translation>NovaDesk hat die Verbindung geschlossen: Es endet oder beginnt mit anderen Einstellungen neu.</translation>
+    </message>
+    <message>
         <source>Talking stopped when the computer slept.</source>
         <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet, als der Computer schlief.</translation>
@@ -5667,6 +5672,11 @@
         <translation>Zu laut, es übersteuert. Weiter weg gehen oder den Pegel des Mikrofons im System senken.</translation>
     </message>
     <message>
+        <source>Too many ask NovaDesk at a time.</source>
+        <extracomment>desktop/instance.py</extracomment>
+        <translation>Zu viele fragen NovaDesk gleichzeitig.</translation>
+    </message>
+    <message>
         <source>Top P</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Top P</translation>
@@ -5678,7 +5688,7 @@
     </message>
     <message>
         <source>Try again in a moment.</source>
-        <extracomment>ui/bridge.py</extracomment>
+        <extracomment>desktop/control.py desktop/instance.py ui/bridge.py</extracomment>
         <translation>Gleich noch einmal versuchen.</translation>
     </message>
     <message>

@@ -47,6 +47,8 @@ def send(path: Path, request: dict[str, Any], deadline_s: float = 5.0) -> dict[s
             "Try again; if it stays so, end NovaDesk and start it anew.",
             s=deadline_s,
         ) from error
+    except ConnectionError as error:
+        raise _left_alone() from error
     except OSError as error:
         raise refused("The connection to the running NovaDesk broke.") from error
     return _open_answer(line)
@@ -90,6 +92,14 @@ def check_private(folder: Path) -> None:
 def refused(what: str) -> KnownError:
     """Make the error for a channel that does not work as agreed."""
     return KnownError(Reason.CONTROL_REFUSED, what, "Make sure that this NovaDesk and the running one are one version.")
+
+
+def _left_alone() -> KnownError:
+    return KnownError(
+        Reason.NOT_RUNNING,
+        "NovaDesk closed the connection: it ends, or begins anew with other settings.",
+        "Try again in a moment.",
+    )
 
 
 def _connect(path: Path, until: float) -> tuple[socket.socket, str]:
@@ -142,7 +152,7 @@ def _exchange(channel: socket.socket, line: bytes, until: float) -> bytes:
         channel.settimeout(_left(until))
         part = channel.recv(65_536)
         if not part:
-            raise refused("The running NovaDesk closed the connection without an answer.")
+            raise _left_alone()
         received += part
         if len(received) > MAX_ANSWER_BYTES:
             raise refused("The running NovaDesk sent too long an answer.")

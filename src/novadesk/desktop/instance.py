@@ -170,7 +170,11 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None
         try:
-            if self._server is None or len(self._clients) >= self._most_clients:
+            if self._server is None:
+                return
+            if len(self._clients) >= self._most_clients:
+                busy = KnownError(Reason.CONTROL_REFUSED, "Too many ask NovaDesk at a time.", "Try again in a moment.")
+                writer.write(json.dumps(_error(busy)).encode() + b"\n")
                 return
             self._clients.add(task)
             while await self._serve_one(reader, writer):

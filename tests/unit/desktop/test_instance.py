@@ -278,7 +278,7 @@ async def test_without_the_secret_nothing_is_answered(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{}\n", b"garbage\n", b'{"protocol": 7, "answer": {}}\n', b'{"protocol": 1, "answer": 5}\n',
+    [b"{}\n", b"garbage\n", b'{"protocol": 7, "answer": {}}\n', b'{"protocol": 1, "answer": 5}\n',
      b'{"protocol": 1, "error": {}}\n', b'{"protocol": 1, "error": {"reason": "new", "what": "", "advice": ""}}\n'],
 )  # fmt: skip
 async def test_a_senseless_answer_is_a_known_error(path: Path, line: bytes) -> None:
@@ -291,6 +291,21 @@ async def test_a_senseless_answer_is_a_known_error(path: Path, line: bytes) -> N
     with pytest.raises(KnownError) as caught:
         await ask(path, {})
     assert caught.value.reason is Reason.CONTROL_REFUSED
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_core_that_goes_away_over_a_question_is_not_there(path: Path, reset: bool) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not reset:  # else the question lies unread, and the system says so
+            await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_unix_server(leave, str(path))
+    with pytest.raises(KnownError) as caught:
+        await ask(path, {"long": "x" * 50_000})
+    assert caught.value.reason is Reason.NOT_RUNNING
     server.close()
     await server.wait_closed()
 
