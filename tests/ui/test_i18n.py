@@ -16,7 +16,7 @@ from novadesk.conversation.api import Phase, Snapshot, SoundTest
 from novadesk.models import InputTrouble
 from novadesk.text import Text
 from novadesk.ui import i18n
-from novadesk.ui.i18n import tr, trn, use_language
+from novadesk.ui.i18n import shortcut, tr, trn, use_language, with_keys
 from novadesk.ui.sound_fields import verdict
 from novadesk.ui.sound_note import sound_note
 
@@ -55,6 +55,20 @@ def test_pseudo_locale_keeps_placeholders_and_values(in_language: Callable[[str]
     assert tr(inner) in words
     assert words.endswith("]")
     assert len(i18n.pseudo("Settings")) >= 1.3 * len("Settings")
+
+
+def test_a_text_within_a_literal_is_in_the_language_too(in_language: Callable[[str], str]) -> None:
+    in_language("pseudo")
+    assert tr(Text("Settings")) in tr("Reset “{label}” to {value}", label=Text("Settings"), value="f9")
+
+
+def test_keys_of_menus_are_named_as_the_language_does(in_language: Callable[[str], str]) -> None:
+    in_language("en")
+    assert with_keys(tr("New conversation"), "Ctrl+N") == "New conversation\tCtrl+N"
+    in_language("de")
+    words, _, keys = with_keys(tr("New conversation"), "Ctrl+N").partition("\t")
+    assert words != "New conversation"
+    assert keys == shortcut("Ctrl+N")
 
 
 def test_numbers_are_written_as_the_language_does(in_language: Callable[[str], str]) -> None:
