@@ -646,7 +646,7 @@
     <message>
         <source>Label</source>
         <extracomment>ui/details_view.py</extracomment>
-        <translation>Kennwort</translation>
+        <translation>Kurzname</translation>
     </message>
     <message>
         <source>Last 24 hours</source>
