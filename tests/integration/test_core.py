@@ -17,9 +17,10 @@ from novadesk.app import core as core_module
 from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
 from novadesk.audio.soundfigures import SoundStatistics
-from novadesk.chord import Key, KeyDown, Origin
+from novadesk.chord import Action, Key, KeyDown, Origin
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings
 from novadesk.conversation.api import Carries, Snapshot
+from novadesk.desktop.hotkeys.base import Standing
 from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch
@@ -192,6 +193,16 @@ async def test_a_talk_ends_when_the_computer_slept(rig: Rig, folders: Folders) -
         rig.core._on_wakeup(Wakeup.RESUMED)
         after = await rig.until(lambda now: not now.talking)
         assert "Talking stopped when the computer slept." in after.notices
+
+
+async def test_the_keys_that_the_desktop_bound_are_shown_in_its_words(rig: Rig, folders: Folders) -> None:
+    triggers = ((Action.TALK, "Press <Super>t"), (Action.MUTE, "F8"), (Action.TALK, "the side button"))
+    async with rig.running(folders, connect=False):
+        assert rig.core is not None
+        rig.core._show_keys(Standing(triggers=triggers, note="No key to spare."))
+        shown = rig.core.controller.snapshot()
+        assert shown.hotkeys == ("Press <Super>t", "the side button")
+        assert (shown.mute_hotkeys, shown.hotkey_note) == (("F8",), "No key to spare.")
 
 
 async def test_another_release_tail_holds_at_once(rig: Rig, folders: Folders) -> None:

@@ -209,6 +209,7 @@ def test_a_test_counts_what_is_edited_and_says_what_came_of_it(
 ) -> None:
     requests.counts = (KeyCount(), KeyCount(presses=1), KeyCount(presses=1, releases=1))
     page.list.put(parse_chord("f8"))
+    assert page.test.button.text() == "Test for 10 seconds"
     page.test.button.click()
     qtbot.waitUntil(lambda: page.test.words.text() == "1 press, 1 release")
     assert requests.asked[-1] == ("try_keys", page.settings())

@@ -418,6 +418,23 @@ async def test_other_keys_are_watched_from_now_on_and_the_old_ones_no_more() -> 
     assert [what for _, what in talker.told] == ["press", "release"] * 2
 
 
+async def test_a_key_that_was_down_as_keys_changed_talks_at_its_next_press() -> None:
+    boards = Boards()
+    talker = Recorded()
+    talk = TalkPress(Rules(), talker, asyncio.get_running_loop().time)
+    key = TalkKey(TalkSettings(), talk, lambda _: None, boards, away=lambda _: None)
+    key.start()
+    await ready(boards, 1)
+    boards.newest.send(KeyDown(key=F9))
+    await asyncio.sleep(0)
+    await key.use(TalkSettings(key="f9, f8"))
+    await ready(boards, 2)
+    boards.newest.send(KeyDown(key=F9))  # nobody told that it came up meanwhile
+    await asyncio.sleep(0)
+    await key.stop()
+    assert [what for _, what in talker.told] == ["press", "release"] * 2
+
+
 async def trying(boards: Boards, settings: TalkSettings, *, cancel: bool, bound: int) -> list[KeyCount]:
     counts: list[KeyCount] = []
     began = asyncio.Event()
