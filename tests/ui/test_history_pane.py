@@ -75,6 +75,13 @@ def test_a_private_conversation_is_a_key_away(window: MainWindow, qtbot: QtBot, 
         assert intents.take() == [("new_conversation", "private")]
 
 
+def test_who_begins_anew_by_key_can_talk_at_once(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
+    window.history.search.setFocus()
+    qtbot.keyClick(window.history.search, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert intents.take() == [("new_conversation",)]
+    assert window.focusWidget() is window.panel.controls.talk
+
+
 def test_the_menu_beside_new_begins_either_kind(window: MainWindow, qtbot: QtBot, intents: RecordedIntents) -> None:
     history = window.history
     assert history.new_menu.accessibleName() == "More ways to begin"

@@ -340,7 +340,7 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         controls = self.panel.controls
         wishes: tuple[Wish, ...] = (
-            ("Ctrl+N", tr("New conversation"), self._intents.new_conversation),
+            ("Ctrl+N", tr("New conversation"), self.history.begin),
             ("Ctrl+Shift+N", tr("New private conversation"), self.history.begin_private),
             ("Ctrl+E", tr("End the conversation"), self._intents.end_conversation),
             ("Ctrl+M", tr("Mute"), controls.toggle_mute),
