@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QRadioButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -96,6 +97,7 @@ class AccessPage(WizardPage):
         self.test = QPushButton(tr("&Test access"), self)
         self.test.setAutoDefault(False)
         self.test.clicked.connect(self.toggle)
+        self.test.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.note = Note(self)
         line = QHBoxLayout()
         line.setSpacing(theme.px(tokens.SPACE_3))
