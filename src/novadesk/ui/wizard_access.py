@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -11,7 +12,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QRadioButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -97,11 +97,10 @@ class AccessPage(WizardPage):
         self.test = QPushButton(tr("&Test access"), self)
         self.test.setAutoDefault(False)
         self.test.clicked.connect(self.toggle)
-        self.test.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.note = Note(self)
         line = QHBoxLayout()
         line.setSpacing(theme.px(tokens.SPACE_3))
-        line.addWidget(self.test)
+        line.addWidget(self.test, 0, Qt.AlignmentFlag.AlignLeft)
         line.addWidget(self.note, 1)
         self.body.addLayout(line)
         self.rows = StepRows(theme, self)
