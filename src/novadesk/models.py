@@ -1,7 +1,6 @@
 """Frozen values shared by every part: conversations, turns, and the identity rules of design."""
 
 import re
-import secrets
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -243,6 +242,8 @@ def counted(count: int, noun: str) -> str:
 
 def make_handle(now_ms: int) -> str:
     """Make a local session id: `session_{unix ms, 13 digits}_{26 base-36 characters}`, securely random."""
+    import secrets  # with the cryptography that it loads, it is not for those who only read values
+
     random = "".join(secrets.choice(_BASE36) for _ in range(_RANDOM_CHARACTERS))
     return f"session_{now_ms:013d}_{random}"
 

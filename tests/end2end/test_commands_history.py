@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from novadesk.desktop.instance import CoreLock
+from novadesk.desktop.corelock import CoreLock
 from novadesk.models import Conversation, Role, make_handle
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import Health, RecoveryCopies, check

@@ -20,8 +20,8 @@ from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.chord import Action, Key, KeyDown, Origin
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings
 from novadesk.conversation.api import Carries, Snapshot
+from novadesk.desktop.corelock import CoreLock
 from novadesk.desktop.hotkeys.base import Standing
-from novadesk.desktop.instance import CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch
 from novadesk.errors import KnownError

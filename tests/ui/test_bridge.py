@@ -4,7 +4,6 @@ import asyncio
 import threading
 from typing import Any
 
-import pytest
 from PySide6.QtCore import QObject, QThread
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +15,7 @@ from tests.ui.conftest import RecordedIntents, drain
 
 
 def test_a_burst_from_another_thread_is_merged_and_its_last_snapshot_arrives(qtbot: QtBot) -> None:
-    bridge = Bridge(None, frame_ms=20)
+    bridge = Bridge(frame_ms=20)
     shown: list[Snapshot] = []
     bridge.snapshot_changed.connect(shown.append)
 
@@ -33,7 +32,7 @@ def test_a_burst_from_another_thread_is_merged_and_its_last_snapshot_arrives(qtb
 
 
 def test_snapshots_closer_than_a_frame_wait_for_the_next_one(qtbot: QtBot) -> None:
-    bridge = Bridge(None, frame_ms=40)
+    bridge = Bridge(frame_ms=40)
     shown: list[Snapshot] = []
     bridge.snapshot_changed.connect(shown.append)
     bridge.publish(Snapshot(store_revision=1))
@@ -50,7 +49,7 @@ def test_snapshots_closer_than_a_frame_wait_for_the_next_one(qtbot: QtBot) -> No
 
 
 def test_levels_keep_their_peak_until_shown_and_fall_afterwards(qtbot: QtBot) -> None:
-    bridge = Bridge(None, frame_ms=1)
+    bridge = Bridge(frame_ms=1)
     shown: list[Snapshot] = []
     bridge.snapshot_changed.connect(shown.append)
     bridge.publish(Snapshot(microphone_level=0.5, speaker_level=0.1))
@@ -64,7 +63,7 @@ def test_levels_keep_their_peak_until_shown_and_fall_afterwards(qtbot: QtBot) ->
 
 
 def test_a_closed_bridge_is_silent(qtbot: QtBot) -> None:
-    bridge = Bridge(None, frame_ms=1)
+    bridge = Bridge(frame_ms=1)
     shown: list[Snapshot] = []
     bridge.snapshot_changed.connect(shown.append)
     bridge.publish(Snapshot())
@@ -173,11 +172,10 @@ def test_an_answer_already_queued_is_dropped_when_the_question_is(qtbot: QtBot, 
     assert heard == []
 
 
-@pytest.mark.parametrize("closed", [False, True])
-def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot, closed: bool) -> None:
+def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot) -> None:
     loop = asyncio.new_event_loop()
     loop.close()
-    bridge = Bridge(loop if closed else None)
+    bridge = Bridge(loop)
     errors: list[KnownError] = []
 
     async def work() -> None:
@@ -186,6 +184,22 @@ def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot, cl
     bridge.ask(work, lambda _answer: None, errors.append)
     drain()
     assert [error.reason for error in errors] == [Reason.NOT_RUNNING]
+    bridge.close()
+
+
+def test_questions_of_the_first_picture_wait_for_the_core(qtbot: QtBot, core_loop: asyncio.AbstractEventLoop) -> None:
+    bridge = Bridge()
+    answers: list[str] = []
+
+    async def answer(word: str) -> str:
+        return word
+
+    bridge.ask(lambda: answer("dropped"), answers.append, lambda _error: None).drop()
+    bridge.ask(lambda: answer("early"), answers.append, lambda _error: None)
+    drain()
+    assert answers == []
+    bridge.attach(core_loop)
+    qtbot.waitUntil(lambda: answers == ["early"])
     bridge.close()
 
 

@@ -33,9 +33,10 @@ from novadesk.conversation.ports import Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.talkapi import KeyCount
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
+from novadesk.desktop.corelock import CoreLock
 from novadesk.desktop.hotkeys.base import Standing
 from novadesk.desktop.hotkeys.press import Loss, Lost
-from novadesk.desktop.instance import ControlServer, CoreLock
+from novadesk.desktop.instance import ControlServer
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.errors import KnownError, Layer

@@ -3,7 +3,6 @@
 Nothing is ever sent. The file is shown at once where a window lives, else at the next start.
 """
 
-import asyncio
 import contextlib
 import faulthandler
 import logging
@@ -14,12 +13,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from novadesk.app.facts import hidden, log_tail, program
 from novadesk.config import Settings
 from novadesk.diagnostics.crash import Crash, CrashFiles, make_crash_report, of_dump, of_exception
 from novadesk.paths import Folders
+
+if TYPE_CHECKING:
+    import asyncio
 
 _log = logging.getLogger(__name__)
 
@@ -73,10 +75,10 @@ class CrashKeeper:
                 self._dump_file.unlink()
             self._dump = None
 
-    def watch(self, loop: asyncio.AbstractEventLoop, where: str) -> None:
+    def watch(self, loop: "asyncio.AbstractEventLoop", where: str) -> None:
         """Take what nobody catches on a loop: in callbacks, and in tasks that nobody awaits."""
 
-        def on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        def on_error(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
             error = context.get("exception")
             if isinstance(error, Exception):
                 self.take(where, of_exception(error))

@@ -1,26 +1,26 @@
 """Wait until a window has been painted: what takes long begins after that."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
-LONGEST_S = 2.0
+LONGEST_MS = 2000
 """A window behind others, or on another desk, may never be painted."""
 
 
-async def first_paint(window: QWidget) -> None:
-    """Return once a window and all in it were painted, at once for one that is not to be seen."""
+def first_paint(window: QWidget) -> None:
+    """Return once a window and all in it were painted, at once for one that is not to be seen.
+
+    To be called before any other loop runs: to load one that tasks could wait on takes a good part of a start.
+    """
     if not window.isVisible() or window.isMinimized():
         return
-    painted = asyncio.Event()
-    watcher = _Watcher(painted.set)
+    loop = QEventLoop()
+    watcher = _Watcher(loop.quit)
     window.installEventFilter(watcher)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LONGEST_S):
-            await painted.wait()
+    QTimer.singleShot(LONGEST_MS, watcher, loop.quit)
+    loop.exec()
     window.removeEventFilter(watcher)
 
 

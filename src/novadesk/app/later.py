@@ -1,19 +1,54 @@
-"""What stands in the window for a core that is still being made: its wishes and questions wait, in order."""
+"""What stands in the window for a core that is still being made: its wishes and questions wait, in order.
 
-import asyncio
+The window is painted with it, and asyncio is not loaded by then.
+"""
+
+import threading
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Doorstep:
+    """Stands before a loop that will run: what is called waits for it, in order. Used on any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def lead_to(self, loop: "asyncio.AbstractEventLoop") -> None:
+        """Have the loop do what waits, and whatever comes."""
+        with self._lock:
+            self._loop = loop
+            for callback, arguments in self._waiting:
+                loop.call_soon_threadsafe(callback, *arguments)
+            self._waiting.clear()
+
+    def call_soon_threadsafe[*Given](self, callback: Callable[[*Given], object], /, *arguments: *Given) -> None:
+        """Have the loop call back. Raises RuntimeError once it is closed, as the loop itself does."""
+        with self._lock:
+            if self._loop is None:
+                self._waiting.append((callback, arguments))
+            else:
+                self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def is_closed(self) -> bool:
+        """Return whether the loop is there no longer."""
+        return self._loop is not None and self._loop.is_closed()
 
 
 class Later[T]:
-    """Something that will be there, on a loop.
+    """Something that will be there, on the one loop on which it is made and used."""
 
-    Args:
-        loop: on which it is made and used.
-    """
+    @cached_property
+    def _there(self) -> "asyncio.Future[T]":
+        import asyncio
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._there: asyncio.Future[T] = loop.create_future()
+        return asyncio.get_running_loop().create_future()
 
     def arrive(self, what: T) -> None:
         """Take it; called on the loop."""
@@ -25,6 +60,8 @@ class Later[T]:
 
     async def wait(self) -> T:
         """Return it once it is there."""
+        import asyncio
+
         return await asyncio.shield(self._there)
 
     def when_there(self, do: Callable[[T], object]) -> None:

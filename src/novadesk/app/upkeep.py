@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from novadesk.app.clock import SystemClock
 from novadesk.app.output import put_note
 from novadesk.desktop.control import send
-from novadesk.desktop.instance import CoreLock
+from novadesk.desktop.corelock import CoreLock
 from novadesk.desktop.keychain import Keychain
 from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import check_handle, no_such_conversation

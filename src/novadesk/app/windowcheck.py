@@ -1,9 +1,7 @@
 """Whether a window can be opened here, found out in a process of its own: Qt ends the one that it cannot serve."""
 
-import asyncio
 import contextlib
 import os
-import subprocess
 import sys
 
 from novadesk.app.command import own_command
@@ -65,6 +63,9 @@ async def check_window() -> str:
     Raises:
         KnownError: `NO_WINDOW`, `NO_DISPLAY` or `TIMED_OUT`.
     """
+    import asyncio  # the window asks for a display before it loads this
+    import subprocess
+
     process = await asyncio.create_subprocess_exec(
         *own_command("windowcheck"),
         stdin=subprocess.DEVNULL,

@@ -1,11 +1,10 @@
 """The only crossing between the core's thread and Qt's main thread. Only frozen values cross."""
 
-import asyncio
 import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
@@ -14,6 +13,9 @@ from novadesk.config import VoiceSettings
 from novadesk.conversation.api import Snapshot, Talking, TalkMode, Wishes
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.scenario import Chosen
+
+if TYPE_CHECKING:
+    import asyncio
 
 FRAME_MS = 34
 """Least time between two snapshots shown: at most 30 a second."""
@@ -69,7 +71,7 @@ class Question(QObject):
             self._on_answer(answer)
         elif isinstance(error, KnownError):
             self._on_error(error)
-        elif isinstance(error, CancelledError | asyncio.CancelledError):
+        elif isinstance(error, CancelledError):
             self._on_error(_stopped())
         else:
             raise BugError("A request of the window failed") from error
@@ -87,7 +89,7 @@ class Bridge(QObject):
     Made and used on the main thread; `publish` alone may be called from any thread.
 
     Args:
-        loop: the core's running loop; None answers every question with an error.
+        loop: the core's running loop; without one, questions wait for `attach`: the window is painted before.
         frame_ms: least time between two deliveries.
     """
 
@@ -96,7 +98,11 @@ class Bridge(QObject):
     _settled = Signal(object, object, object)
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop | None, *, frame_ms: int = FRAME_MS, parent: QObject | None = None
+        self,
+        loop: "asyncio.AbstractEventLoop | None" = None,
+        *,
+        frame_ms: int = FRAME_MS,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._loop = loop
@@ -109,6 +115,7 @@ class Bridge(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._deliver)
         self._questions: set[Question] = set()
+        self._early: list[tuple[Question, Callable[[], Awaitable[Any]]]] = []
         self.latest: Snapshot | None = None
         self._woken.connect(self._wake, Qt.ConnectionType.QueuedConnection)
         self._settled.connect(self._settle, Qt.ConnectionType.QueuedConnection)
@@ -147,21 +154,19 @@ class Bridge(QObject):
         if owner is not None:
             owner.destroyed.connect(question.drop)
 
-        async def run() -> Any:
-            return await coroutine()
-
-        work = run()
-        try:
-            if self._loop is None or self._closed:
-                raise RuntimeError
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:
-            work.close()
-            self._settled.emit(question, None, _stopped())
-            return question
-        question.watch(future)
-        future.add_done_callback(lambda done: self._done(question, done))
+        if self._loop is None and not self._closed:
+            self._early.append((question, coroutine))
+        else:
+            self._begin(question, coroutine)
         return question
+
+    def attach(self, loop: "asyncio.AbstractEventLoop") -> None:
+        """Give it the core's running loop, and that the questions that wait."""
+        self._loop = loop
+        early, self._early = self._early, []
+        for question, coroutine in early:
+            if question.open:
+                self._begin(question, coroutine)
 
     def close(self) -> None:
         """Deliver no more and drop every question. Called before the core's loop ends."""
@@ -171,6 +176,24 @@ class Bridge(QObject):
         self._timer.stop()
         for question in tuple(self._questions):
             question.drop()
+
+    def _begin(self, question: Question, coroutine: Callable[[], Awaitable[Any]]) -> None:
+        from asyncio import run_coroutine_threadsafe
+
+        async def run() -> Any:
+            return await coroutine()
+
+        work = run()
+        try:
+            if self._loop is None or self._closed:
+                raise RuntimeError
+            future = run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()
+            self._settled.emit(question, None, _stopped())
+            return
+        question.watch(future)
+        future.add_done_callback(lambda done: self._done(question, done))
 
     def _done(self, question: Question, future: "Future[Any]") -> None:
         if future.cancelled():
@@ -209,6 +232,18 @@ class Bridge(QObject):
         self.snapshot_changed.emit(snapshot)
 
 
+class CoreLoop(Protocol):
+    """The part of an asyncio loop that wishes need."""
+
+    def call_soon_threadsafe[*Given](self, callback: Callable[[*Given], object], /, *arguments: *Given) -> object:
+        """Call back soon, on the core's thread. Raises RuntimeError once the loop is closed."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Return whether it never calls back again."""
+        ...
+
+
 class ThreadsafeIntents:
     """Fit `Intents`: hand every wish to the core's loop and return at once.
 
@@ -220,7 +255,7 @@ class ThreadsafeIntents:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: CoreLoop,
         find_wishes: Callable[[], Wishes],
         find_talking: Callable[[], Talking],
     ) -> None:

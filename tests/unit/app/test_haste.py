@@ -9,6 +9,7 @@ from pathlib import Path
 from novadesk.paths import find_folders
 
 LATER = (
+    "asyncio",
     "boto3",
     "botocore",
     "dbus_fast",
@@ -28,6 +29,7 @@ LATER = (
     "numpy",
     "sounddevice",
     "sqlite3",
+    "ssl",
     "tomlkit",
 )
 """What takes long to load, and what few open."""

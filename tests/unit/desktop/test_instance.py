@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from novadesk.desktop import control
-from novadesk.desktop.instance import ControlServer, CoreLock
+from novadesk.desktop.corelock import CoreLock
+from novadesk.desktop.instance import ControlServer
 from novadesk.errors import KnownError, Reason
 from tests.support.leaks import LogWatch
 
 HOLD = """
 import sys
 from pathlib import Path
-from novadesk.desktop.instance import CoreLock
+from novadesk.desktop.corelock import CoreLock
 lock = CoreLock(Path(sys.argv[1]))
 lock.acquire("talk")
 print("held", flush=True)

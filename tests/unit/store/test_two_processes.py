@@ -21,7 +21,7 @@ ENV = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 HOLDER = """
 import asyncio, json, sys
 from pathlib import Path
-from novadesk.desktop.instance import CoreLock
+from novadesk.desktop.corelock import CoreLock
 from novadesk.errors import KnownError
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
