@@ -11,13 +11,15 @@ its owner only, with the loopback port and a secret that has to come with every 
 
 import json
 import os
-import socket
 import stat
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novadesk.errors import KnownError, Reason
+
+if TYPE_CHECKING:
+    import socket
 
 PROTOCOL = 1
 MAX_REQUEST_BYTES = 65_536
@@ -102,9 +104,11 @@ def _left_alone() -> KnownError:
     )
 
 
-def _connect(path: Path, until: float) -> tuple[socket.socket, str]:
+def _connect(path: Path, until: float) -> "tuple[socket.socket, str]":
     try:
         mode = path.stat().st_mode
+        import socket  # most starts find nobody to connect to
+
         if stat.S_ISSOCK(mode):
             channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             return _connected(channel, str(path), until), ""
@@ -119,7 +123,7 @@ def _connect(path: Path, until: float) -> tuple[socket.socket, str]:
         ) from error
 
 
-def _connected(channel: socket.socket, address: Any, until: float) -> socket.socket:
+def _connected(channel: "socket.socket", address: Any, until: float) -> "socket.socket":
     try:
         channel.settimeout(_left(until))
         channel.connect(address)
@@ -140,7 +144,7 @@ def _read_address(path: Path) -> tuple[int, str]:
         raise refused("The control file of NovaDesk is not readable.") from error
 
 
-def _exchange(channel: socket.socket, line: bytes, until: float) -> bytes:
+def _exchange(channel: "socket.socket", line: bytes, until: float) -> bytes:
     if len(line) > MAX_REQUEST_BYTES:
         raise KnownError(
             Reason.CONTROL_REFUSED, "The request is too long for the control channel.", "Send a shorter text."

@@ -3,7 +3,6 @@
 import dataclasses
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
@@ -16,6 +15,7 @@ from novadesk.scenario import Chosen
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
 FRAME_MS = 34
 """Least time between two snapshots shown: at most 30 a second."""
@@ -71,8 +71,6 @@ class Question(QObject):
             self._on_answer(answer)
         elif isinstance(error, KnownError):
             self._on_error(error)
-        elif isinstance(error, CancelledError):
-            self._on_error(_stopped())
         else:
             raise BugError("A request of the window failed") from error
 
@@ -196,10 +194,7 @@ class Bridge(QObject):
         future.add_done_callback(lambda done: self._done(question, done))
 
     def _done(self, question: Question, future: "Future[Any]") -> None:
-        if future.cancelled():
-            error: BaseException | None = CancelledError()
-        else:
-            error = future.exception()
+        error = _stopped() if future.cancelled() else future.exception()
         answer = None if error is not None else future.result()
         with self._lock:
             if not self._closed:
