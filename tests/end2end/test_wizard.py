@@ -63,12 +63,13 @@ def nameless(tree: Node) -> list[Node]:
 
 async def step(reader: Reader, title: str) -> Node:
     """Return the tree once the page is announced, and shown."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
-            tree = await reader.tree("NovaDesk")
+            tree = await reader.tree("NovaDesk", hidden=False)
             shown = [] if tree is None else [node.name for node in tree.all() if node.has(SHOWING)]
             if tree is not None and title in shown and any(title in text for _, text in reader.heard):
                 return tree
+            await asyncio.sleep(0.1)
 
 
 async def test_a_newcomer_is_ready_by_screen_reader(desk: Desk, program: Program) -> None:

@@ -77,11 +77,15 @@ class Reader:
         finally:
             bus.disconnect()
 
-    async def tree(self, application: str) -> Node | None:
-        """Return what a program shows, None when it is not on the bus."""
+    async def tree(self, application: str, *, hidden: bool = True) -> Node | None:
+        """Return what a program shows, None when it is not on the bus.
+
+        Args:
+            hidden: look also into what is not shown; each thing costs five questions over the bus.
+        """
         for name, path in await self._children(_REGISTRY, _ROOT):
             if application in await self._property(name, path, "Name"):
-                return await self._node(name, path)
+                return await self._node(name, path, hidden=hidden, top=True)
         return None
 
     async def find(self, application: str, role: str, name: str) -> Place:
@@ -130,15 +134,17 @@ class Reader:
         written = await _call(self.bus, *node.at, "org.a11y.atspi.EditableText", "SetTextContents", "s", text)
         assert written[0], node
 
-    async def _node(self, name: str, path: str) -> Node:
+    async def _node(self, name: str, path: str, *, hidden: bool, top: bool = False) -> Node:
         (role,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetRoleName")
         (states,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetState")
-        children = [await self._node(*child) for child in await self._children(name, path)]
+        bits = states[0] | states[1] << 32
+        within = await self._children(name, path) if hidden or top or bits >> SHOWING & 1 else []
+        children = [await self._node(*child, hidden=hidden) for child in within]
         return Node(
             role=role,
             name=await self._property(name, path, "Name"),
             description=await self._property(name, path, "Description"),
-            states=states[0] | states[1] << 32,
+            states=bits,
             at=(name, path),
             children=tuple(children),
         )

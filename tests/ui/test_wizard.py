@@ -121,6 +121,7 @@ def window(
     )
     made.begin()
     qtbot.waitUntil(made.isVisible)
+    made.welcome_newcomer()
     intents.take()
     yield made
     if made.dialog is not None:

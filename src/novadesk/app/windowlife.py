@@ -105,6 +105,7 @@ class _Life:
             if note := shown.opened.note:
                 shown.door.call_soon_threadsafe(shown.later.when_there, lambda hall: hall.core.note_settings(note))
             watch.start()
+            window.welcome_newcomer()
             again = await self._until_left(window)
         finally:
             watch.stop()

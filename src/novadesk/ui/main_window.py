@@ -156,6 +156,9 @@ class MainWindow(QMainWindow):
         self.show()
         self.raise_()
         self.activateWindow()
+
+    def welcome_newcomer(self) -> None:
+        """Show the first steps where they are due: once the loops run, or a screen reader would not hear of them."""
         if self.welcome is not None and self.welcome.due:
             self.show_first_steps()
 
