@@ -171,9 +171,9 @@ async def test_an_answer_goes_on_at_another_speaker_and_comes_back(on_desk: Desk
             await until(lambda: heard.loudest() > 4_000)
             replaced_s = time.monotonic() - unplugged
             # Either the sound server moves the stream, or a stream that it stalls by that is opened anew.
-            await ear.until(lambda: len(ear.opened) == 2)
-            assert f"“{SPEAKER}”" in ear.opened[1][2]
-            assert ear.opened[1][1] != SPEAKER
+            # The server may tell of the move before it tells of what is gone: then the reason comes a moment later.
+            await ear.until(lambda: f"“{SPEAKER}”" in ear.opened[-1][2])
+            assert ear.opened[-1][1] != SPEAKER
             on_desk.plug(Speaker.A)
             await ear.until(lambda: ear.opened[-1] == (MICROPHONE, SPEAKER, ""))
             with on_desk.recording(Speaker.A) as again:

@@ -543,7 +543,7 @@ def search(examples: int, steps: int) -> None:
 @pytest.mark.timeout(400)  # a story that fails is made shorter first
 def test_nothing_is_ever_lost_or_doubled(expected_logs: LogWatch) -> None:
     expected_logs.allow("")  # the world's faults are logged; bugs are an invariant of every story
-    search(100, 50)
+    search(60, 50)
 
 
 def test_the_model_of_the_session_store_has_the_methods_of_the_real_one() -> None:

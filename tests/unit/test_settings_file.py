@@ -34,7 +34,7 @@ from novadesk.errors import KnownError, Layer, Reason
 from novadesk.models import BackendKind
 from novadesk.settings_file import good_copy, load_settings, open_settings, save_settings
 
-FILES = examples(deadline=None, max_examples=60)  # the disk takes its time
+FILES = examples(deadline=None, max_examples=30)  # the disk takes its time
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 SHARES = st.floats(0, 1)
 SETTINGS = st.builds(
