@@ -534,7 +534,7 @@
     </message>
     <message>
         <source>Headset</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Headset</translation>
     </message>
     <message>
@@ -965,7 +965,7 @@
     </message>
     <message>
         <source>NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key.</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>NovaDesk hört nicht zu, während es spricht. Anhalten mit Stopp oder der Sprechtaste.</translation>
     </message>
     <message>
@@ -3169,12 +3169,12 @@
     </message>
     <message>
         <source>NovaDesk is already running here (process {pid}, {role}).</source>
-        <extracomment>desktop/instance.py</extracomment>
+        <extracomment>desktop/corelock.py</extracomment>
         <translation>NovaDesk läuft hier schon (Prozess {pid}, {role}).</translation>
     </message>
     <message>
         <source>NovaDesk is already running here.</source>
-        <extracomment>desktop/instance.py</extracomment>
+        <extracomment>desktop/corelock.py</extracomment>
         <translation>NovaDesk läuft hier schon.</translation>
     </message>
     <message>
@@ -3893,12 +3893,12 @@
     </message>
     <message>
         <source>Speakers</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Lautsprecher</translation>
     </message>
     <message>
         <source>Speakers, taking turns</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Lautsprecher, abwechselnd</translation>
     </message>
     <message>
@@ -4753,7 +4753,7 @@
     </message>
     <message>
         <source>The microphone hears only you; your voice is passed on as it is.</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Das Mikrofon hört nur Sie; Ihre Stimme geht unverändert weiter.</translation>
     </message>
     <message>
@@ -4763,7 +4763,7 @@
     </message>
     <message>
         <source>The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in.</source>
-        <extracomment>ui/setting_table.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/setting_table.py</extracomment>
         <translation>Das Mikrofon hört sie mit; NovaDesk rechnet die eigene Stimme heraus, Sie können also unterbrechen.</translation>
     </message>
     <message>
@@ -5823,7 +5823,7 @@
     </message>
     <message>
         <source>Use that one, end it, or give another --profile.</source>
-        <extracomment>desktop/instance.py</extracomment>
+        <extracomment>desktop/corelock.py desktop/instance.py</extracomment>
         <translation>Jenes benutzen, es beenden oder ein anderes --profile angeben.</translation>
     </message>
     <message>

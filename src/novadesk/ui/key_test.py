@@ -17,6 +17,7 @@ from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.theme import Theme
 from novadesk.ui.window_keys import WindowKeys
+from novadesk.ui.words import error_words
 
 _DRAW_MS = 50
 _PATIENCE_S = 180.0
@@ -154,7 +155,7 @@ class KeyTest(QWidget):
         self._rest(tr("{count}. {verdict}", count=count_words(count), verdict=verdict(count)))
 
     def _on_error(self, error: KnownError) -> None:
-        self._rest(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)))
+        self._rest(error_words(error))
 
     def _rest(self, words: str) -> None:
         self._question = None

@@ -33,6 +33,7 @@ from novadesk.ui.question import Question
 from novadesk.ui.scenario_editor import ScenarioEditor
 from novadesk.ui.tab_order import chain
 from novadesk.ui.theme import Theme
+from novadesk.ui.words import error_words
 
 _WIDE = 620
 _SIDE = 240
@@ -288,7 +289,7 @@ class ScenarioDialog(QDialog):
         self._bridge.ask(request, on_answer, self._on_error, owner=self)
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(tr("{what} {advice}", what=error.what, advice=error.advice), bad=True)
+        self._say(error_words(error), bad=True)
 
     def _say(self, words: str, *, bad: bool = False, undo: bool = False) -> None:
         self.note.setProperty("bad", bad)

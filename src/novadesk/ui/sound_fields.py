@@ -23,6 +23,8 @@ from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr
 from novadesk.ui.level_meter import LevelMeter
+from novadesk.ui.setting_rows import Choice
+from novadesk.ui.setting_table import row_of
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import device_words, error_words
@@ -70,26 +72,17 @@ class EchoChoice(QWidget):
         self, theme: Theme, echo: EchoSetting, changed: Callable[[], None], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        words = {
-            EchoSetting.SPEAKERS: (
-                tr("Speakers"),
-                tr("The microphone hears them too; NovaDesk takes its own voice out, so you can still cut in."),
-            ),
-            EchoSetting.HEADSET: (
-                tr("Headset"),
-                tr("The microphone hears only you; your voice is passed on as it is."),
-            ),
-            EchoSetting.HALF_DUPLEX: (
-                tr("Speakers, taking turns"),
-                tr("NovaDesk does not listen while it speaks; to stop it, use Stop or the talk key."),
-            ),
-        }
+        row = row_of("audio", "echo")
+        assert row is not None
+        kind = row.kind
+        assert isinstance(kind, Choice)
         self.buttons: dict[EchoSetting, QRadioButton] = {}
         group = QButtonGroup(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.px(tokens.SPACE_1), 0, 0)
         layout.setSpacing(theme.px(2))
-        for setting, (name, sentence) in words.items():
+        for (setting, words), note in zip(kind.options, kind.sentences, strict=True):
+            name, sentence = tr(words), tr(note)
             button = QRadioButton(name, self)
             button.setAccessibleName(tr("I hear NovaDesk with: {name}", name=name))
             button.setAccessibleDescription(sentence)
@@ -156,7 +149,7 @@ class SoundTester(QWidget):
         layout.setSpacing(theme.px(tokens.SPACE_1))
         layout.addLayout(line)
         layout.addWidget(self.words)
-        self._rest(tr("The microphone is closed."))
+        self._rest(self._closed())
 
     @property
     def running(self) -> bool:
@@ -189,7 +182,7 @@ class SoundTester(QWidget):
         question = self._question
         if question is not None:
             question.drop()
-            self._rest(tr("The microphone is closed."))
+            self._rest(self._closed())
 
     def show_conversation(self, snapshot: Snapshot) -> None:
         """Show what the microphone of the conversation hears, while no test runs."""

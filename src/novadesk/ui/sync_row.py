@@ -11,6 +11,7 @@ from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.theme import Theme
+from novadesk.ui.words import error_words
 
 _PULL_S = 3600.0
 _SAID_MS = 8000
@@ -92,7 +93,7 @@ class SyncRow(QWidget):
 
     def _on_error(self, error: KnownError) -> None:
         self._question = None
-        self.say(f"{tr(error.what)} {tr(error.advice)}")
+        self.say(error_words(error))
 
     def _fade(self) -> None:
         self._said = ""

@@ -18,6 +18,7 @@ from novadesk.ui.wizard_access import AccessPage
 from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
 from novadesk.ui.wizard_sound import MicrophonePage, SpeakerPage
 from novadesk.ui.wizard_talk import KeyPage, TryPage
+from novadesk.ui.words import error_words
 
 
 class Wizard(QDialog):
@@ -78,7 +79,7 @@ class Wizard(QDialog):
             if self._first or settings != self._settings:
                 self._store(_at_step(settings, (self.at + 1) % len(self.pages) if self._first else 0))
         except KnownError as error:
-            self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+            self.note.say(error_words(error), bad=True)
             return
         self._settings = settings
         self.skip()

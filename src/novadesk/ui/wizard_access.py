@@ -29,6 +29,7 @@ from novadesk.ui.setting_table import REGIONS
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
 from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
+from novadesk.ui.words import error_words
 from novadesk.voices import VOICES
 
 ACCESS_S = 90.0
@@ -180,7 +181,7 @@ class AccessPage(WizardPage):
 
     def _on_error(self, error: KnownError) -> None:
         self._rest()
-        self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+        self.note.say(error_words(error), bad=True)
 
     def _rest(self) -> None:
         self._question = None

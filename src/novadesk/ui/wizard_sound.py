@@ -15,6 +15,7 @@ from novadesk.ui.i18n import tr
 from novadesk.ui.level_meter import LevelMeter
 from novadesk.ui.sound_fields import EchoChoice, SoundTester
 from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
+from novadesk.ui.words import error_words
 
 RECORD_DEADLINE_S = 30.0
 HEAR_DEADLINE_S = 30.0
@@ -66,7 +67,7 @@ class SoundPage(WizardPage):
                 self.devices.addItem(name, name)
 
     def _on_error(self, error: KnownError) -> None:
-        self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+        self.note.say(error_words(error), bad=True)
 
 
 class MicrophonePage(SoundPage):

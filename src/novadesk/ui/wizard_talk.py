@@ -27,6 +27,7 @@ from novadesk.ui.key_list import KeyList
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.window_keys import BUTTON
 from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
+from novadesk.ui.words import error_words
 
 
 class KeyPage(WizardPage):
@@ -83,7 +84,7 @@ class KeyPage(WizardPage):
         try:
             parse_bindings(self.keys.keys, self._mute_key)
         except KnownError as error:
-            self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+            self.note.say(error_words(error), bad=True)
         else:
             elsewhere = tr("They work while other programs are in front, where the desktop allows it.")
             self.note.say(elsewhere if self.keys.keys else "")
@@ -208,7 +209,7 @@ class TryPage(WizardPage):
             label.setText(live or next((turn.text for turn in reversed(fresh) if turn.role is role), ""))
         error = beginning.error or (snapshot.error if snapshot.phase is Phase.FAILED else None)
         if error is not None:
-            self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+            self.note.say(error_words(error), bad=True)
         elif any(turn.role is Role.ASSISTANT for turn in fresh):
             self.note.say(tr("It works. You are ready."))
         else:
@@ -221,7 +222,7 @@ class TryPage(WizardPage):
             self.field.clear()
 
     def _on_error(self, error: KnownError) -> None:
-        self.note.say(tr("{what} {advice}", what=tr(error.what), advice=tr(error.advice)), bad=True)
+        self.note.say(error_words(error), bad=True)
 
     def _on_autostart(self, on: bool) -> None:
         def refused(error: KnownError) -> None:

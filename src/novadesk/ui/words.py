@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QDateTime, QLocale
 
-from novadesk.conversation.api import Connection, Quality, Snapshot
+from novadesk.conversation.api import Connection, ErrorNote, Quality, Snapshot
 from novadesk.errors import KnownError
 from novadesk.models import Conversation, Role, SyncState, Turn
 from novadesk.text import Text
@@ -58,7 +58,7 @@ def device_words(name: str) -> str:
     return found["behind"] or (tr("System default") if found["name"] == "default" else found["name"])
 
 
-def error_words(error: KnownError) -> str:
+def error_words(error: KnownError | ErrorNote) -> str:
     """Return an error in one line: what happened and what to do."""
     return tr(Text("{what} {advice}", what=error.what, advice=error.advice))
 
