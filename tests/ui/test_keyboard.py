@@ -141,8 +141,27 @@ def test_details_and_search_open_by_key(window: MainWindow, qtbot: QtBot) -> Non
     assert window.details.close_button.hasFocus()
     qtbot.keyClick(window.details.close_button, Qt.Key.Key_I, control)
     assert not window.details.isVisible()
+    assert window.panel.controls.talk.hasFocus()
     qtbot.keyClick(window, Qt.Key.Key_F, control)
     assert window.history.search.hasFocus()
+
+
+@pytest.mark.parametrize("width", [1120, 400])
+def test_the_focus_comes_back_from_the_details(window: MainWindow, qtbot: QtBot, width: int) -> None:
+    window.resize(width, 560)
+    qtbot.waitUntil(lambda: window.panes.folded is (width == 400))
+    field, end = window.panel.composer.field, Qt.Key.Key_Escape if width == 400 else Qt.Key.Key_I
+    modifier = Qt.KeyboardModifier.ControlModifier
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_I, modifier)
+    assert window.details.close_button.hasFocus()
+    qtbot.keyClick(window.details.close_button, end, NO_MODIFIER if width == 400 else modifier)
+    assert not window.details.isVisible()
+    assert field.hasFocus()
+    window.toggle_details()
+    window.panel.controls.talk.setFocus()
+    window.toggle_details()
+    assert window.panel.controls.talk.hasFocus(), "a focus that has left the details stays where it is"
 
 
 def test_search_unfolds_the_sidebar_of_a_narrow_window(window: MainWindow, qtbot: QtBot) -> None:

@@ -239,7 +239,8 @@ class MainWindow(QMainWindow):
         self.details.show_snapshot(self.snapshot)
         self.panes.show_drawer(shown)
         self.header.details.setChecked(shown)
-        (self.details.close_button if shown else self.header.details).setFocus(Qt.FocusReason.OtherFocusReason)
+        if shown:
+            self.details.close_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def next_pane(self) -> None:
         """Move the focus to the next pane: history, conversation, talk button, text field, details."""
@@ -295,7 +296,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.header)
         layout.addWidget(self.conversation, 1)
         layout.addWidget(self.panel)
-        self.panes = Panes(theme, self.history, middle, self.details, self)
+        self.panes = Panes(theme, self.history, middle, self.details, self.panel.controls.talk, self)
         self.setCentralWidget(self.panes)
         self.header.set_narrow(False)
         self.header.sidebar_wanted.connect(self._toggle_sidebar)
@@ -406,7 +407,6 @@ class MainWindow(QMainWindow):
         focus = QApplication.focusWidget()
         if self.panes.close_overlay():
             self.header.details.setChecked(not self.details.isHidden())
-            self.panel.controls.talk.setFocus()
         elif focus is self.history.search and self.history.search.text():
             self.history.search.clear()
         else:

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from novadesk.ui import tokens
 from novadesk.ui.theme import Theme
@@ -15,18 +16,26 @@ _LEAST_HEIGHT = 560
 class Panes(QWidget):
     """Sidebar, middle and drawer.
 
-    `folded_changed` tells that the window has become too narrow for the sidebar, or wide enough again.
+    `folded_changed` tells that the window has become too narrow for the sidebar, or wide enough again. A pane that is
+    hidden gives the focus back to where it was before, or to `home` where that is no more.
     """
 
     folded_changed = Signal(bool)
 
     def __init__(
-        self, theme: Theme, sidebar: QWidget, middle: QWidget, drawer: QWidget, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        sidebar: QWidget,
+        middle: QWidget,
+        drawer: QWidget,
+        home: QWidget,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._theme = theme
         self.sidebar, self.middle, self.drawer = sidebar, middle, drawer
         self.folded = False
+        self._home, self._came_from = home, home
         self._veil = _Veil(theme, self)
         for pane in (middle, self._veil, sidebar, drawer):
             pane.setParent(self)
@@ -44,26 +53,39 @@ class Panes(QWidget):
 
     def show_sidebar(self, shown: bool) -> None:
         """Show or hide the sidebar; only a folded one can be hidden."""
-        self.sidebar.setVisible(shown or not self.folded)
-        if shown and self.folded:
-            self.drawer.hide()
-        self._place()
+        self._show(self.sidebar, self.drawer, shown or not self.folded)
 
     def show_drawer(self, shown: bool) -> None:
         """Show or hide the drawer."""
-        self.drawer.setVisible(shown)
-        if shown and self.folded:
-            self.sidebar.hide()
-        self._place()
+        self._show(self.drawer, self.sidebar, shown)
 
     def close_overlay(self) -> bool:
         """Hide what lies over the middle; return whether there was anything."""
         pane = self.overlay
         if pane is None:
             return False
-        pane.hide()
+        self._hide(pane)
         self._place()
         return True
+
+    def _show(self, pane: QWidget, other: QWidget, shown: bool) -> None:
+        """Show one of the outer panes in the place of the other, or hide it."""
+        if not shown:
+            self._hide(pane)
+        elif pane.isHidden():
+            self._came_from = self.window().focusWidget() or self._home
+            pane.show()
+        if shown and self.folded:
+            other.hide()
+        self._place()
+
+    def _hide(self, pane: QWidget) -> None:
+        """Hide a pane; a focus that was in it goes back to where it came from."""
+        focus, back = self.window().focusWidget(), self._came_from
+        pane.hide()
+        if focus is not None and pane.isAncestorOf(focus):
+            there = isValid(back) and back.isVisible()
+            (back if there else self._home).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
         super().resizeEvent(event)
