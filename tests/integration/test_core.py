@@ -18,7 +18,7 @@ from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
 from novadesk.audio.soundfigures import SoundStatistics
 from novadesk.chord import Action, Key, KeyDown, Origin
-from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings
+from novadesk.config import AudioSettings, BackendSettings, EchoSetting, HistorySettings, Settings, TalkSettings
 from novadesk.conversation.api import Carries, Snapshot
 from novadesk.desktop.corelock import CoreLock
 from novadesk.desktop.hotkeys.base import Standing
@@ -313,12 +313,15 @@ async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, fo
         with pytest.raises(KnownError):
             await core.use(replace(settings, backend=replace(settings.backend, kind=BackendKind.GATEWAY)))
         assert core.controller is before, "settings that cannot be used end nothing"
-        task = asyncio.create_task(core.use(replace(settings, backend=replace(settings.backend, model="other"))))
+        other = replace(
+            settings, backend=replace(settings.backend, model="other"), history=HistorySettings(private=True)
+        )
+        task = asyncio.create_task(core.use(other))
         await asyncio.sleep(0)
         task.cancel()
         now = await rig.until(lambda now: now.model == "other" and bool(rig.calls))
         assert core.controller is not before
-        assert [turn.text for turn in now.turns] == ["one", "two"]
+        assert [turn.text for turn in now.turns] == ["one", "two"], "what is begun is private, what is open goes on"
         assert (await core.happened())[: len(noted)] == noted, "the log of events outlives the settings"
         ids = await core.inspect()
         assert now.conversation is not None

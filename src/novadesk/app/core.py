@@ -61,6 +61,7 @@ class Start:
         handle: the conversation to go on with, or None.
         fresh: begin an empty conversation.
         private: begin an empty conversation of which nothing is ever written.
+        go_on: with the conversation that was open last, also where new ones are private.
         scenario: what an empty conversation is begun with.
         connect: open the link at once.
         sound: takes the place of the sound engine.
@@ -72,6 +73,7 @@ class Start:
     handle: str | None = None
     fresh: bool = False
     private: bool = False
+    go_on: bool = False
     scenario: Chosen | None = None
     connect: bool = True
     sound: Sound | None = None
@@ -143,7 +145,8 @@ class Core(OpenShelf, ScenarioShelf, Insight):
     async def _build_anew(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
         fresh = settings.backend.kind is not before.backend.kind
-        again = replace(self._started, handle=None, fresh=fresh, private=False, scenario=None)
+        stays = not fresh and (found := self.controller.snapshot().conversation) is not None and not found.private
+        again = replace(self._started, handle=None, fresh=fresh, private=False, go_on=stays, scenario=None)
         try:
             await self._stack.aclose()  # but for the lock: nobody else gets the folder meanwhile
             await self._build(again)
@@ -183,6 +186,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
             handle=_checked(start.handle, self._clock),
             fresh=start.fresh,
             private=start.private,
+            go_on=start.go_on,
             scenario=start.scenario,
         )
         self._stack.push_async_callback(self.controller.stop)

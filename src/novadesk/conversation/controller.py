@@ -136,6 +136,7 @@ class Controller:
         handle: str | None = None,
         fresh: bool = False,
         private: bool = False,
+        go_on: bool = False,
         scenario: Chosen | None = None,
     ) -> None:
         """Load the conversation: `handle`, or an empty one, or the one that was open last.
@@ -144,6 +145,7 @@ class Controller:
             handle: of the conversation to go on with.
             fresh: begin an empty one.
             private: begin an empty one of which nothing is ever written.
+            go_on: with the one that was open last, also where those that are begun are private.
             scenario: begin an empty one with it.
 
         Raises:
@@ -151,7 +153,13 @@ class Controller:
         """
         if handle is not None:
             await self._record.load(handle)
-        elif fresh or private or self.private or scenario is not None or not await self._record.load_current():
+        elif (
+            fresh
+            or private
+            or (self.private and not go_on)
+            or scenario is not None
+            or not await self._record.load_current()
+        ):
             self._begin(private=private, scenario=scenario)
         for part in (self._record, self._switch, self._background):
             part.start()

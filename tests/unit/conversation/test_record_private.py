@@ -104,6 +104,13 @@ def test_who_wants_all_of_them_private_never_goes_on_in_one_that_is_stored() -> 
             assert not bench.now.conversation.private
         finally:
             await bench.controller.stop()
+        bench = Bench(archive, history=HistorySettings(private=True))
+        await bench.controller.start(go_on=True)  # as before a change of other settings
+        try:
+            assert bench.now.conversation is not None
+            assert bench.now.conversation.handle == handle
+        finally:
+            await bench.controller.stop()
 
     run_virtually(work())
     assert archive.stored == stored
