@@ -71,6 +71,11 @@ class BackendKind(Enum):
     BEDROCK = "bedrock"
     GATEWAY = "gateway"
 
+    @property
+    def keeps_here(self) -> bool:
+        """Return whether the copies that it keeps lie on this computer, as NovaDesk's own do."""
+        return self is BackendKind.PRACTICE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -173,7 +178,7 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """How many conversations are stored: all, those with a star, those of which there is a remote copy."""
+    """How many conversations are stored: all, those with a star, those with a copy on another computer."""
 
     conversations: int = 0
     starred: int = 0

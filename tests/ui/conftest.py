@@ -160,7 +160,7 @@ class CannedRequests:
         return found[offset : offset + limit]
 
     async def totals(self) -> Totals:
-        remote = sum(one.sync is not SyncState.LOCAL for one in self.stored)
+        remote = sum(one.sync is not SyncState.LOCAL and not one.backend.keeps_here for one in self.stored)
         return Totals(conversations=len(self.stored), starred=sum(one.starred for one in self.stored), remote=remote)
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:

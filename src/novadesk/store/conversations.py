@@ -90,7 +90,8 @@ class Conversations:
     async def totals(self) -> Totals:
         """Return how many conversations there are."""
         query = (
-            "SELECT count(*) AS conversations, coalesce(sum(starred), 0) AS starred, count(handles.handle) AS remote"
+            "SELECT count(*) AS conversations, coalesce(sum(starred), 0) AS starred,"
+            f" coalesce(sum(handles.handle IS NOT NULL AND {deletion.ELSEWHERE}), 0) AS remote"
             " FROM conversation c LEFT JOIN (SELECT DISTINCT handle FROM remote_session WHERE state <> 'intended')"
             f" AS handles ON handles.handle = c.handle WHERE {SHOWN}"
         )

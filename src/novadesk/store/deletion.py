@@ -2,17 +2,22 @@
 
 Rules over an open transaction; no loop, no clock. A conversation that is set aside shows nowhere and nothing of it is
 delivered, but all of it is there. Deleted for good, it leaves a tombstone that keeps it from coming back.
+
+"Here only" spares copies on other computers. A copy that a backend keeps on this one goes in any case.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from novadesk.models import no_such_conversation
+from novadesk.models import BackendKind, no_such_conversation
 from novadesk.store import links, outbox
 from novadesk.store.outbox import OutboxKind
 
 DAY_MS = 86_400_000
+
+ELSEWHERE = "backend IN ({})".format(", ".join(f"'{kind.value}'" for kind in BackendKind if not kind.keeps_here))
+"""The condition that copies of a conversation lie on other computers."""
 
 _OLD = (
     "SELECT handle, turns, starred, EXISTS (SELECT 1 FROM outbox o WHERE o.conversation = c.handle AND o.kind = 'turn')"
@@ -92,16 +97,21 @@ def old(db: sqlite3.Connection, before_ms: int, spare: str | None) -> Old:
 
 
 def delete(db: sqlite3.Connection, handle: str, now_ms: int, *, here_only: bool = False) -> int:
-    """Delete a conversation for good, and remotely through the outbox unless `here_only`; return its turns.
+    """Delete a conversation for good, and its copies through the outbox, as far as `here_only` does not spare them.
 
     Its words stay in the search index until that is merged.
+
+    Returns:
+        How many turns it had.
 
     Raises:
         KnownError: `UNKNOWN_CONVERSATION`.
     """
-    row = db.execute("DELETE FROM conversation WHERE handle = ? RETURNING turns", (handle,)).fetchone()
+    query = f"DELETE FROM conversation WHERE handle = ? RETURNING turns, {ELSEWHERE} AS elsewhere"
+    row = db.execute(query, (handle,)).fetchone()
     if row is None:
         raise no_such_conversation()
+    here_only = here_only and bool(row["elsewhere"])
     db.execute("DELETE FROM outbox WHERE conversation = ?", (handle,))
     db.execute(
         "INSERT OR REPLACE INTO tombstone (handle, deleted_ms, remote_kept) VALUES (?, ?, ?)",

@@ -129,7 +129,7 @@ class Retention:
                 "%s without a turn for %s deleted%s; kept: %d with a star, %d not delivered yet",
                 counted(count, "conversation"),
                 counted(days, "day"),
-                ", the remote copies stay" if here_only else "",
+                ", copies on other computers stay" if here_only else "",
                 found.starred,
                 found.undelivered,
             )

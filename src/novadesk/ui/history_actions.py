@@ -83,7 +83,11 @@ class HistoryActions(QObject):
                 return
             from novadesk.ui.clear_dialog import ClearDialog
 
-            self._open(ClearDialog(self._theme, self._window, totals, self._clear))
+            def clear(keep_starred: bool, remotely: bool) -> None:
+                what, remote = tr("All conversations"), totals.remote > 0
+                self._set_aside(None, what, remote=remote, remotely=remotely, keep_starred=keep_starred)
+
+            self._open(ClearDialog(self._theme, self._window, totals, clear))
 
         self._ask(self._requests.totals, on_answer)
 
@@ -121,9 +125,6 @@ class HistoryActions(QObject):
     def _on_finished(self) -> None:
         self.dialog = None
         self.closed.emit()
-
-    def _clear(self, keep_starred: bool, remotely: bool) -> None:
-        self._set_aside(None, tr("All conversations"), remote=True, remotely=remotely, keep_starred=keep_starred)
 
     def _set_aside(
         self, handles: Sequence[str] | None, what: str, *, remote: bool, remotely: bool, keep_starred: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
-from novadesk.models import BackendKind, Conversation, Found, SyncState, Turn
+from novadesk.models import Conversation, Found, SyncState, Turn
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.item_models import AnyIndex, ItemRole, speaker
 from novadesk.ui.marking import marks_in
@@ -57,7 +57,7 @@ class HistoryRow:
 
 def in_the_cloud(conversation: Conversation) -> bool:
     """Return whether there may be a copy of a conversation on somebody else's computer."""
-    return conversation.sync is not SyncState.LOCAL and conversation.backend is not BackendKind.PRACTICE
+    return conversation.sync is not SyncState.LOCAL and not conversation.backend.keeps_here
 
 
 class HistoryModel(QAbstractListModel):

@@ -300,7 +300,7 @@ _HISTORY = (
     Row(
         page=Page.HISTORY, section="history", name="delete_remotely",
         label=Text("Delete the remote copies as well"),
-        help=Text("When conversations get too old; what you delete yourself asks each time."),
+        help=Text("When conversations get too old. Those of the practice partner lie on this computer and always go."),
         kind=Switch(), words=Text("remote deletion sync cloud AWS privacy"),
         needs=_OLD,
     ),

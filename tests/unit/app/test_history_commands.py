@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.cli import main
-from novadesk.models import Conversation
+from novadesk.models import BackendKind, Conversation
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -33,7 +33,10 @@ class Line:
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Line:
     """Two conversations with remote copies, the first one with a star."""
     monkeypatch.setenv("NOVADESK_HOME", str(tmp_path / "home"))
-    made = [make_conversation(START_MS + place, title=title) for place, title in enumerate(("Star", "Plain"))]
+    made = [
+        make_conversation(START_MS + place, title=title, backend=BackendKind.BEDROCK)
+        for place, title in enumerate(("Star", "Plain"))
+    ]
 
     async def fill() -> None:
         async with Database(find_folders().make().database) as database:

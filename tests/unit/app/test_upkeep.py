@@ -8,7 +8,7 @@ import pytest
 
 from novadesk.app.upkeep import MAX_TITLE_CHARS, StoredShelf, Upkeep, empty
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation
+from novadesk.models import BackendKind, Conversation
 from novadesk.store.conversations import Conversations
 from novadesk.store.copies import Health, RecoveryCopies, check
 from novadesk.store.database import Database
@@ -26,7 +26,7 @@ class Rig:
         self.registry = Registry(database, self.keychain)
         self.cache = folder / "cache"
         self.upkeep = Upkeep(StoredShelf(database), database, self.registry, self.cache)
-        self.made = make_conversation()
+        self.made = make_conversation(backend=BackendKind.BEDROCK)
 
     async def stored(self) -> Conversation | None:
         return await self.archive.find(self.made.handle)

@@ -51,8 +51,16 @@ class Rig:
     def _count(self) -> None:
         self.deleted += 1
 
-    async def say(self, text: str, *, at_ms: int = START_MS, star: bool = False, delivered: bool = True) -> str:
-        made = make_conversation(at_ms)
+    async def say(
+        self,
+        text: str,
+        *,
+        at_ms: int = START_MS,
+        star: bool = False,
+        delivered: bool = True,
+        backend: BackendKind = BackendKind.PRACTICE,
+    ) -> str:
+        made = make_conversation(at_ms, backend=backend)
         await self.archive.create(made)
         await self.archive.append(make_turn(made.handle, text, at_ms))
         if delivered:
@@ -199,16 +207,27 @@ async def test_many_are_deleted_in_parts_and_leave_no_word(rig: Rig, monkeypatch
     assert len(await rig.rows("SELECT handle FROM tombstone")) == 5
 
 
-@pytest.mark.parametrize("here_only", [True, False])
-async def test_the_remote_copy_stays_when_that_is_wished(rig: Rig, here_only: bool) -> None:
-    handle = await rig.say("words")
+@pytest.mark.parametrize(
+    ("backend", "here_only", "stays"),
+    [
+        (BackendKind.BEDROCK, True, True),
+        (BackendKind.GATEWAY, True, True),
+        (BackendKind.BEDROCK, False, False),
+        (BackendKind.PRACTICE, True, False),  # its copy lies on this computer
+        (BackendKind.PRACTICE, False, False),
+    ],
+)
+async def test_the_remote_copy_stays_when_that_is_wished(
+    rig: Rig, backend: BackendKind, here_only: bool, stays: bool
+) -> None:
+    handle = await rig.say("words", backend=backend)
     found = await rig.archive.find(handle)
     assert found is not None
     await rig.archive.set_aside([handle], rig.now_ms, here_only=here_only)
     await rig.archive.delete_left(FAR_MS, rig.now_ms)
-    wishes = [] if here_only else [(handle, "delete")]
+    wishes = [] if stays else [(handle, "delete")]
     assert await rig.rows("SELECT conversation, kind FROM outbox") == wishes
-    if here_only:
+    if stays:
         assert await rig.rows("SELECT * FROM remote_session UNION ALL SELECT * FROM remote_session") == []
 
     # The service's list tells of it again: it neither comes back nor is deleted there after all.
@@ -226,7 +245,7 @@ async def test_the_remote_copy_stays_when_that_is_wished(rig: Rig, here_only: bo
 async def test_what_is_old_goes_and_what_matters_stays(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     old_ms = START_MS - 30 * DAY_MS - 1
-    old = [await rig.say("old", at_ms=old_ms) for _ in range(2)]
+    old = [await rig.say("old", at_ms=old_ms, backend=BackendKind.BEDROCK) for _ in range(2)]
     kept = {
         await rig.say("starred", at_ms=old_ms, star=True),
         await rig.say("not delivered", at_ms=old_ms, delivered=False),
@@ -245,7 +264,7 @@ async def test_what_is_old_goes_and_what_matters_stays(rig: Rig, caplog: pytest.
     assert await rig.archive.bring_back([aside]) == 1
     assert await rig.rows("SELECT kind FROM outbox WHERE kind = 'delete'") == []
     assert [record.getMessage() for record in caplog.records] == [
-        "2 conversations without a turn for 30 days deleted, the remote copies stay;"
+        "2 conversations without a turn for 30 days deleted, copies on other computers stay;"
         " kept: 1 with a star, 1 not delivered yet"
     ]
     await rig.archive.set_aside([aside], rig.now_ms)

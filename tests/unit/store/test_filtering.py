@@ -103,6 +103,8 @@ async def test_the_remote_ones_are_counted(archive: Conversations) -> None:
     states = [(handles[0], 0, "bound"), (handles[0], 1, "bound"), (handles[1], 0, "intended")]
     insert = "INSERT INTO remote_session (handle, generation, state, created_ms) VALUES (?, ?, ?, 0)"
     await archive._database.run(lambda db: db.executemany(insert, states))
+    assert (await archive.totals()).remote == 0, "what the practice partner keeps lies on this computer"
+    await archive._database.run(lambda db: db.execute("UPDATE conversation SET backend = 'bedrock'").rowcount)
     assert (await archive.totals()).remote == 1
 
 
