@@ -4127,14 +4127,54 @@
         <translation>Einzelheiten &amp;kopieren</translation>
     </message>
     <message>
+        <source>Company</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Unternehmen</translation>
+    </message>
+    <message>
         <source>Error {code} ({layer}). The command “novadesk doctor” says what else is wrong, and saves a report.</source>
         <extracomment>ui/start_error.py</extracomment>
         <translation>Fehler {code} ({layer}). Der Befehl „novadesk doctor“ sagt, was sonst nicht stimmt, und speichert einen Bericht.</translation>
     </message>
     <message>
+        <source>Job description</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Stellenbeschreibung</translation>
+    </message>
+    <message>
+        <source>Job interview</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Vorstellungsgespräch</translation>
+    </message>
+    <message>
+        <source>Job title</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Stellenbezeichnung</translation>
+    </message>
+    <message>
+        <source>Language practice</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Sprachübung</translation>
+    </message>
+    <message>
+        <source>Language to learn</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Sprache, die geübt wird</translation>
+    </message>
+    <message>
+        <source>Level</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Niveau</translation>
+    </message>
+    <message>
         <source>Make it writable for you, or name another folder with --home.</source>
         <extracomment>errors.py</extracomment>
         <translation>Die Datei für sich beschreibbar machen oder mit --home einen anderen Ordner nennen.</translation>
+    </message>
+    <message>
+        <source>Notes after a meeting</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Notizen nach einem Treffen</translation>
     </message>
     <message>
         <source>NovaDesk closed the connection: it ends, or begins anew with other settings.</source>
@@ -5682,6 +5722,11 @@
         <translation>Top P</translation>
     </message>
     <message>
+        <source>Topic</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Thema</translation>
+    </message>
+    <message>
         <source>Tray and notices</source>
         <extracomment>ui/setting_rows.py</extracomment>
         <translation>Infobereich und Hinweise</translation>
@@ -5980,6 +6025,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Wann</translation>
     </message>
     <message>
+        <source>When conversations get too old. Those of the practice partner lie on this computer and always go.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wenn Gespräche zu alt werden. Kopien des Übungspartners liegen auf diesem Computer und gehen immer mit.</translation>
+    </message>
+    <message>
         <source>Where do you want to talk?</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Wo möchten Sie sprechen?</translation>
@@ -6013,6 +6063,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>With a key NovaDesk hears you only while you hold it. Space always works in the window.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
         <translation>Mit einer Taste hört NovaDesk Sie nur, solange Sie sie halten. Im Fenster wirkt immer die Leertaste.</translation>
+    </message>
+    <message>
+        <source>With whom</source>
+        <extracomment>builtin_scenarios.py</extracomment>
+        <translation>Mit wem</translation>
     </message>
     <message>
         <source>Without a title</source>
@@ -6662,11 +6717,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>What the partner is told before each conversation without a scenario.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Was dem Gegenüber vor jedem Gespräch ohne Szenario gesagt wird.</translation>
-    </message>
-    <message>
-        <source>When conversations get too old; what you delete yourself asks each time.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Wenn Gespräche zu alt werden; beim eigenen Löschen wird jedes Mal gefragt.</translation>
     </message>
     <message>
         <source>When it is not there, the system&apos;s own is used until it is back.</source>

@@ -1,12 +1,13 @@
-"""The scenarios that everybody has; a file of the same name takes the place of one."""
+"""The scenarios that everybody has; a file of the same name takes the place of one. The window translates `Text`."""
 
 from novadesk.config import SensitivitySetting
 from novadesk.scenario import Field, FieldKind, Scenario
+from novadesk.text import Text
 
 BUILT_IN: tuple[Scenario, ...] = (
     Scenario(
         name="job-interview",
-        title="Job interview",
+        title=Text("Job interview"),
         prompt=(
             "You interview the person for the position of {title} at {company}.\n"
             "The position is described so: {description}\n"
@@ -18,14 +19,14 @@ BUILT_IN: tuple[Scenario, ...] = (
         ),
         sensitivity=SensitivitySetting.LOW,
         fields=(
-            Field(name="title", label="Job title", least=2, most=100),
-            Field(name="company", label="Company", least=2, most=100),
-            Field(name="description", label="Job description", kind=FieldKind.TEXT, most=5_000),
+            Field(name="title", label=Text("Job title"), least=2, most=100),
+            Field(name="company", label=Text("Company"), least=2, most=100),
+            Field(name="description", label=Text("Job description"), kind=FieldKind.TEXT, most=5_000),
         ),
     ),
     Scenario(
         name="language-practice",
-        title="Language practice",
+        title=Text("Language practice"),
         prompt=(
             "You are a patient partner for somebody who learns to speak {language}. Speak {language} only.\n"
             "Their level is {level}: choose words and length of sentences for it.\n"
@@ -35,14 +36,16 @@ BUILT_IN: tuple[Scenario, ...] = (
         ),
         sensitivity=SensitivitySetting.LOW,
         fields=(
-            Field(name="language", label="Language to learn", least=2, most=40),
-            Field(name="level", label="Level", kind=FieldKind.CHOICE, choices=("A1", "A2", "B1", "B2", "C1", "C2")),
-            Field(name="topic", label="Topic", most=200),
+            Field(name="language", label=Text("Language to learn"), least=2, most=40),
+            Field(
+                name="level", label=Text("Level"), kind=FieldKind.CHOICE, choices=("A1", "A2", "B1", "B2", "C1", "C2")
+            ),
+            Field(name="topic", label=Text("Topic"), most=200),
         ),
     ),
     Scenario(
         name="call-notes",
-        title="Notes after a meeting",
+        title=Text("Notes after a meeting"),
         prompt=(
             "You help the person to keep what matters of a meeting they come from.\n"
             "It was with {who}.\n"
@@ -52,6 +55,6 @@ BUILT_IN: tuple[Scenario, ...] = (
             "When all of that is there, or they say that it is enough, sum it up in six spoken sentences at most and"
             " ask whether it is right."
         ),
-        fields=(Field(name="who", label="With whom", most=200),),
+        fields=(Field(name="who", label=Text("With whom"), most=200),),
     ),
 )

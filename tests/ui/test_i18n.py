@@ -1,6 +1,7 @@
 """Words in the language of the person."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
@@ -12,10 +13,12 @@ from novadesk.audio.framing import HEADER, decode_report, encode
 from novadesk.audio.route import Route
 from novadesk.audio.telling import Telling
 from novadesk.audio.wire import Opened
-from novadesk.conversation.api import Phase, Snapshot, SoundTest
+from novadesk.builtin_scenarios import BUILT_IN
+from novadesk.conversation.api import Phase, ScenarioList, Snapshot, SoundTest
 from novadesk.models import InputTrouble
+from novadesk.scenario import Field
 from novadesk.text import Text
-from novadesk.ui import i18n
+from novadesk.ui import i18n, scenario_words
 from novadesk.ui.i18n import shortcut, tr, trn, use_language, with_keys
 from novadesk.ui.sound_fields import verdict
 from novadesk.ui.sound_note import sound_note
@@ -60,6 +63,18 @@ def test_pseudo_locale_keeps_placeholders_and_values(in_language: Callable[[str]
 def test_a_text_within_a_literal_is_in_the_language_too(in_language: Callable[[str], str]) -> None:
     in_language("pseudo")
     assert tr(Text("Settings")) in tr("Reset “{label}” to {value}", label=Text("Settings"), value="f9")
+
+
+def test_built_in_scenarios_are_in_the_language_and_the_person_s_own_are_not(
+    in_language: Callable[[str], str],
+) -> None:
+    own = replace(BUILT_IN[0], name="own", title="Zoo", fields=(Field(name="title", label="Topic"),))
+    in_language("pseudo")
+    *built_in, last = scenario_words.in_language(ScenarioList(scenarios=(own, *BUILT_IN))).scenarios
+    assert last == own
+    shown = [words for one in built_in for words in (one.title, *(row.label for row in one.fields))]
+    assert all(words.startswith("[") for words in shown)
+    assert [one.title for one in built_in] == sorted(one.title for one in built_in)
 
 
 def test_keys_of_menus_are_named_as_the_language_does(in_language: Callable[[str], str]) -> None:

@@ -6,12 +6,13 @@ from PySide6.QtWidgets import QWidget
 
 from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.config import SensitivitySetting, VoiceSettings
-from novadesk.conversation.api import MicrophoneState, Pause, Phase, Snapshot
-from novadesk.scenario import choose
+from novadesk.conversation.api import MicrophoneState, Pause, Phase, ScenarioList, Snapshot
+from novadesk.scenario import Scenario, choose
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_pictures import Act, settle
 from novadesk.ui.scenario_dialog import ScenarioDialog
 from novadesk.ui.scenario_form import ScenarioForm
+from novadesk.ui.scenario_words import in_language
 
 _JOB = {
     "title": "Site reliability engineer",
@@ -60,8 +61,13 @@ async def _menu(window: MainWindow) -> QWidget:
     return window.history.menu or window
 
 
+def _built_in(number: int) -> Scenario:
+    found = {one.name: one for one in in_language(ScenarioList(scenarios=BUILT_IN)).scenarios}
+    return found[BUILT_IN[number].name]
+
+
 async def _form(window: MainWindow) -> QWidget:
-    window.scenarios.choose(BUILT_IN[0])
+    window.scenarios.choose(_built_in(0))
     form = window.scenarios.dialog
     if isinstance(form, ScenarioForm):
         for field in form.fields:
@@ -70,12 +76,12 @@ async def _form(window: MainWindow) -> QWidget:
 
 
 async def _choice_form(window: MainWindow) -> QWidget:
-    window.scenarios.choose(BUILT_IN[1])
+    window.scenarios.choose(_built_in(1))
     return window.scenarios.dialog or window
 
 
 async def _wrong_form(window: MainWindow) -> QWidget:
-    window.scenarios.choose(BUILT_IN[0])
+    window.scenarios.choose(_built_in(0))
     form = window.scenarios.dialog
     if isinstance(form, ScenarioForm):
         form.fields[0].set_text("x")

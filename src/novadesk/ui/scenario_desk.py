@@ -12,6 +12,7 @@ from novadesk.scenario import Chosen, Scenario, choose
 from novadesk.ui.actions import Wish, add_actions
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr, with_keys
+from novadesk.ui.scenario_words import in_language
 from novadesk.ui.theme import Theme
 
 
@@ -63,7 +64,7 @@ class ScenarioDesk(QObject):
             self._bridge.ask(self._requests.scenarios, self._on_first, lambda _error: self._open_menu(), owner=self)
 
     def _on_first(self, found: ScenarioList) -> None:
-        self._found = found
+        self._found = in_language(found)
         self._open_menu()
 
     def _open_menu(self) -> None:
@@ -79,7 +80,8 @@ class ScenarioDesk(QObject):
         end, keyed = menu.addSeparator(), self._keyed
         menu.addAction(with_keys(tr("&Scenarios…"), "Ctrl+Shift+B"), self.manage)
 
-        def put(found: ScenarioList) -> None:
+        def put(read: ScenarioList) -> None:
+            found = in_language(read)
             known = found == self._found and bool(menu.property("scenarios"))
             self._found = found
             if known:

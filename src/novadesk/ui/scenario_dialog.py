@@ -31,6 +31,7 @@ from novadesk.ui.i18n import tr, trn
 from novadesk.ui.placement import fit
 from novadesk.ui.question import Question
 from novadesk.ui.scenario_editor import ScenarioEditor
+from novadesk.ui.scenario_words import in_language
 from novadesk.ui.tab_order import chain
 from novadesk.ui.theme import Theme
 from novadesk.ui.words import error_words
@@ -222,7 +223,8 @@ class ScenarioDialog(QDialog):
         new = [entry for entry in self._entries if entry.kept is None]
         before = self._current
         self._entries = [
-            _Entry(kept=one, draft=drafts.get(one.name, one), own=one.name in found.own) for one in found.scenarios
+            _Entry(kept=one, draft=drafts.get(one.name, one), own=one.name in found.own)
+            for one in in_language(found).scenarios
         ]
         self._entries += new
         if found.broken:
