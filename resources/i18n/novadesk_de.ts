@@ -113,11 +113,6 @@
         <translation>Eine Regel des Kontos verbietet {names}. Wer das Konto verwaltet, kann sie entfernen.</translation>
     </message>
     <message>
-        <source>A shortcut with this key ends the talk that it began.</source>
-        <extracomment>chord.py</extracomment>
-        <translation>Ein Tastenkürzel mit dieser Taste beendet das Sprechen, das mit ihr begann.</translation>
-    </message>
-    <message>
         <source>AWS &amp;profile</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>AWS-&amp;Profil</translation>
@@ -4135,6 +4130,11 @@
         <source>Error {code} ({layer}). The command “novadesk doctor” says what else is wrong, and saves a report.</source>
         <extracomment>ui/start_error.py</extracomment>
         <translation>Fehler {code} ({layer}). Der Befehl „novadesk doctor“ sagt, was sonst nicht stimmt, und speichert einen Bericht.</translation>
+    </message>
+    <message>
+        <source>It counts when it is pressed alone: shortcuts with this key go on working, and do not talk.</source>
+        <extracomment>chord.py</extracomment>
+        <translation>Sie zählt, wenn sie allein gedrückt wird: Tastenkürzel mit dieser Taste gehen weiter und sprechen nicht.</translation>
     </message>
     <message>
         <source>Job description</source>

@@ -178,7 +178,7 @@ def caution(chord: Chord) -> Text:
     if chord.keys == ("caps_lock",):
         return Text("This key changes between capital and small letters, too.")
     if chord.bare:
-        return Text("A shortcut with this key ends the talk that it began.")
+        return Text("It counts when it is pressed alone: shortcuts with this key go on working, and do not talk.")
     if len(chord.keys) == 1 and (len(chord.keys[0]) == 1 or chord.keys[0] in _OTHERS[:5]):
         return Text("The window that you work in gets this key, too: it will be typed there.")
     return Text("")

@@ -321,7 +321,7 @@ class Told:
         self.words.append(words)
         self.more.set()
 
-    def press_talk(self) -> None:
+    def press_talk(self, held_s: float = 0.0) -> None:
         self._note("press")
 
     def release_talk(self, *, meant: bool = True) -> None:

@@ -50,8 +50,8 @@ _LOST_WORDS = {
 class Talker(Protocol):
     """What carries out the deeds: the conversation."""
 
-    def press_talk(self) -> None:
-        """Begin to talk."""
+    def press_talk(self, held_s: float = 0.0) -> None:
+        """Begin to talk; the key was held for so many seconds before it counted."""
         ...
 
     def release_talk(self, *, meant: bool = True) -> None:
@@ -195,8 +195,8 @@ class TalkPress:
         if self._counters:
             return
         match deed:
-            case Begin():
-                self._talker.press_talk()
+            case Begin(held_s=held_s):
+                self._talker.press_talk(held_s)
             case End(why=why):
                 self._talker.release_talk(meant=why is Why.RELEASED)
                 if why is Why.TOO_LONG:

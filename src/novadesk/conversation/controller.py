@@ -232,11 +232,11 @@ class Controller:
         self._view.notice(line)
         self._changed()
 
-    def press_talk(self) -> None:
-        """Begin to talk: the gate opens, an answer being played stops."""
+    def press_talk(self, held_s: float = 0.0) -> None:
+        """Begin to talk: the gate opens, an answer being played stops. The key was held so long before it counted."""
         if self._driver.uplink.talking:
             return
-        self._driver.ear.press()
+        self._driver.ear.press(held_s)
         if self._driver.live:
             self._driver.dispatch(lifecycle.SpeechBegan())
         else:  # a conversation that is being changed comes first

@@ -7,7 +7,7 @@ from novadesk.conversation.cueing import Cueing
 from novadesk.conversation.downlink import Downlink
 from novadesk.conversation.ports import Clock
 from novadesk.conversation.promptness import Promptness
-from novadesk.conversation.uplink import SPOKEN_LEVEL, Uplink
+from novadesk.conversation.uplink import NEVER, SPOKEN_LEVEL, Uplink
 from novadesk.models import Cue
 
 
@@ -43,12 +43,14 @@ class Ear:
         self._cueing, self._promptness = Cueing(), promptness
         self.talked_at = float("-inf")
 
-    def press(self) -> None:
-        """Open the gate and silence the answer."""
-        self.talked_at = self._clock.now()
-        self._promptness.pressed(self.talked_at)
-        self._uplink.press()
+    def press(self, held_s: float = 0.0) -> None:
+        """Open the gate and silence the answer; what was said in the last `held_s` seconds passes, too."""
+        now = self.talked_at = self._clock.now()
+        self._promptness.pressed(now)
+        early = self._uplink.press(now - held_s if held_s else NEVER)
         self._downlink.stop()
+        for pcm in early:
+            self._pass_on(pcm, now)
         if self._uplink.key_held:
             self._tell(self._cueing.pressed(self._clock.now(), muted=self._uplink.muted))
 
@@ -81,8 +83,11 @@ class Ear:
             self.talked_at = now
         if uplink.key_held and is_open and downlink.note_level(level):
             self._on_spoke_on()
-        if (frame := uplink.take(pcm, now)) is not None and not self._send(frame, now):
-            uplink.refused(frame)
+        self._pass_on(pcm, now)
+
+    def _pass_on(self, pcm: bytes, now: float) -> None:
+        if (frame := self._uplink.take(pcm, now)) is not None and not self._send(frame, now):
+            self._uplink.refused(frame)
 
     def _tell(self, cue: Cue | None) -> None:
         if cue is not None:

@@ -18,6 +18,7 @@ NEVER = float("inf")
 _WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
 PAUSE_S = 1.5  # shortest pause that ends a turn; Amazon Nova user guide, "Turn detection", sensitivity HIGH
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
+_EARLY_FRAMES = 8  # 0.26 s: longer than a key is held before it opens the gate (`press.BARE_S`), timers being late
 _PAUSE_FRAMES = 10  # 0.32 s: what stays of a pause that makes room for a voice; longer than the gap between two words
 
 
@@ -83,11 +84,15 @@ class Uplink:
         self._kept: deque[_Kept] = deque()
         self._most = max(1, round(held_s / FRAME_S))
         self._gone: deque[float] = deque(maxlen=_WATCHED)
+        self._early: deque[tuple[bytes, float]] = deque(maxlen=_EARLY_FRAMES)
 
-    def press(self) -> None:
-        """Open the gate."""
+    def press(self, since: float = NEVER) -> list[bytes]:
+        """Open the gate; return the frames that were captured before it, from `since` on, to be taken again."""
         self.talking = True
         self._loudest = self._level
+        early = [pcm for pcm, at in self._early if at >= since]
+        self._early.clear()
+        return early
 
     def note_level(self, level: float, now: float) -> None:
         """Take the level of a captured frame, 0 to 1 RMS of full scale."""
@@ -159,6 +164,7 @@ class Uplink:
         """Send nothing and forget what was kept."""
         self._flow = Flow.DROPPED
         self.forget()
+        self._early.clear()
         self.talking = False
         self._tail_until = float("-inf")
 
@@ -189,6 +195,8 @@ class Uplink:
         if self._flow is Flow.DROPPED:
             return None
         if not self.open_at(now):
+            if self.present and not self.muted:
+                self._early.append((pcm, now))
             return SILENCE if self._flow is Flow.LIVE else None
         handed_at = now if self._flow is Flow.LIVE else None
         voiced = (self._level or 0.0) >= SPOKEN_LEVEL

@@ -35,7 +35,7 @@ class Recorded:
     def note(self, what: str) -> None:
         self.told.append((round(asyncio.get_running_loop().time(), 3), what))
 
-    def press_talk(self) -> None:
+    def press_talk(self, held_s: float = 0.0) -> None:
         self.talking = True
         self.note("press")
 

@@ -27,7 +27,7 @@ class Told:
         self.words: list[str] = []
         self.locked = False
 
-    def press_talk(self) -> None:
+    def press_talk(self, held_s: float = 0.0) -> None:
         self.words.append("press")
 
     def release_talk(self, *, meant: bool = True) -> None:

@@ -142,6 +142,19 @@ def test_a_link_that_never_opens_is_replaced_by_the_watchdog() -> None:
     story(work)
 
 
+def test_what_is_said_while_a_key_does_not_count_yet_is_heard() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await bench.sound.stream(0.16, 0.2)
+        assert VOICE not in bench.linker.newest.heard()
+        bench.controller.press_talk(held_s=0.1)
+        await bench.until(lambda: VOICE in bench.linker.newest.heard())
+        await bench.sound.stream(0.32, 0.2)
+        assert bench.linker.newest.heard().count(VOICE) == 13, "three frames from before"
+
+    story(work)
+
+
 def test_a_service_that_answers_only_once_it_hears_audio_is_given_it() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

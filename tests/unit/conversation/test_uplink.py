@@ -48,6 +48,25 @@ def test_what_is_said_before_the_link_is_live_is_replayed_once() -> None:
     assert uplink.go_live(0.0) == []
 
 
+def test_what_was_said_since_the_key_went_down_passes_when_it_counts() -> None:
+    uplink = make()
+    uplink.go_live(0.0)
+    frames = [bytes([n]) * FRAME_BYTES for n in range(1, 21)]
+    assert {uplink.take(frame, n * FRAME_S) for n, frame in enumerate(frames)} == {SILENCE}
+    assert uplink.press(since=16 * FRAME_S) == frames[16:]
+    uplink.release(1.0)
+    assert uplink.press(since=0.0) == [], "once"
+    uplink.release(1.0)
+    for muted in (False, True):
+        uplink.muted = muted
+        uplink.take(VOICE, 2.0)
+    uplink.muted = False
+    assert uplink.press(since=1.5) == [VOICE], "what is said into a muted microphone stays here"
+    uplink.release(3.0)
+    uplink.take(VOICE, 4.0)
+    assert uplink.press() == []
+
+
 def test_the_held_stretch_is_bounded_and_counts_what_it_drops() -> None:
     uplink = make()
     uplink.press()

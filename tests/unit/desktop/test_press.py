@@ -7,6 +7,7 @@ import pytest
 from novadesk.chord import Action, Key, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import PressSetting
 from novadesk.desktop.hotkeys.press import (
+    BARE_S,
     DOUBLE_S,
     REPEAT_S,
     Begin,
@@ -33,9 +34,10 @@ F9, MOUSE = Key(name="f9"), Key(name="mouse_back")
 CTRL = Key(name="right_ctrl", bare=True)
 SPACE = Key(name="space", origin=Origin.WINDOW)
 SILENCER = Key(name="f8", action=Action.MUTE)
-BEGIN, MUTE, UNMUTE = Begin(), Mute(on=True), Mute(on=False)
+BEGIN, LATE, MUTE, UNMUTE = Begin(), Begin(held_s=BARE_S), Mute(on=True), Mute(on=False)
 RELEASED, CANCELLED, LOST, TOO_LONG = (End(why=why) for why in Why)
 MAX_S = 60.0
+RIPE = (BARE_S, TimePassed())
 
 
 def down(key: Key = F9) -> KeyDown:
@@ -127,7 +129,7 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
     "a double press that was let go locks nothing when the key was part of a shortcut in between": (
         LOCK,
         [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, up(CTRL))],
-        [BEGIN, CANCELLED, BEGIN, RELEASED],
+        [],
     ),
     "a second press ends what a command took over from the first": (
         LOCK,
@@ -136,13 +138,40 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
     ),
     "a shortcut takes the talk of a modifier back": (
         HOLD,
-        [(0, down(CTRL)), (0.1, OtherDown()), (0.1, up(CTRL))],
-        [BEGIN, CANCELLED],
+        [(0, down(CTRL)), RIPE, (0.1, OtherDown()), (0.1, up(CTRL))],
+        [LATE, CANCELLED],
     ),
     "the repeat of a modifier that was taken back": (
         HOLD,
         [(0, down(CTRL)), (0.1, OtherDown()), (0.4, down(CTRL))],
-        [BEGIN, CANCELLED],
+        [],
+    ),
+    "a modifier that is held": (HOLD, [(0, down(CTRL)), RIPE, (1, up(CTRL))], [LATE, RELEASED]),
+    "a modifier that is held, with locking": (LOCK, [(0, down(CTRL)), RIPE, (1, up(CTRL))], [LATE, RELEASED]),
+    "a modifier that is tapped begins nothing": (HOLD, [(0, down(CTRL)), (0.1, up(CTRL)), RIPE], []),
+    "a shortcut begins nothing": (HOLD, [(0, down(CTRL)), (0.1, OtherDown()), RIPE, (0.1, up(CTRL))], []),
+    "a shortcut begins nothing, the timer late": (HOLD, [(0, down(CTRL)), (0.3, OtherDown()), (0.1, up(CTRL))], []),
+    "a modifier that is lost begins nothing": (HOLD, [(0, down(CTRL)), (0.1, lost(Loss.LOCK)), RIPE], []),
+    "who wants to stop wants no modifier to begin": (HOLD, [(0, down(CTRL)), (0.1, wish(Wish.STOP)), RIPE], []),
+    "a shortcut ends no talk of a command": (
+        HOLD,
+        [(0, wish(Wish.START)), (1, down(CTRL)), (0.1, OtherDown())],
+        [BEGIN],
+    ),
+    "a modifier takes over from a command": (
+        HOLD,
+        [(0, wish(Wish.START)), (1, down(CTRL)), RIPE, (1, up(CTRL))],
+        [BEGIN, RELEASED],
+    ),
+    "a modifier takes over from another key at once": (
+        HOLD,
+        [(0, down()), (1, down(CTRL)), (0.1, up()), (1, up(CTRL))],
+        [BEGIN, RELEASED],
+    ),
+    "a modifier that waits outlives the talk of another key": (
+        HOLD,
+        [(0, down(CTRL)), (0, down()), (0, up()), RIPE, (1, up(CTRL))],
+        [BEGIN, RELEASED, LATE, RELEASED],
     ),
     "typing does not disturb another key": (HOLD, [(0, down()), (0.1, OtherDown()), (1, up())], [BEGIN, RELEASED]),
     "typing does not disturb a key that toggled": (TOGGLE, [(0, down()), (0.1, OtherDown()), (0.1, up())], [BEGIN]),
@@ -174,13 +203,13 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
     ),
     "a shortcut takes the lock of a modifier back": (
         LOCK,
-        [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, OtherDown())],
-        [BEGIN, RELEASED, BEGIN, CANCELLED],
+        [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), RIPE, (0.1, OtherDown())],
+        [LATE, CANCELLED],
     ),
     "a shortcut after the lock leaves it": (
         LOCK,
         [(0, down(CTRL)), (0.1, up(CTRL)), (0.1, down(CTRL)), (0.1, up(CTRL)), (1, OtherDown())],
-        [BEGIN, RELEASED, BEGIN],
+        [BEGIN],
     ),
     "commands": (HOLD, [(0, wish(Wish.START)), (1, wish(Wish.START)), (1, wish(Wish.STOP))], [BEGIN, RELEASED]),
     "a command toggles": (HOLD, [(0, wish(Wish.TOGGLE)), (1, wish(Wish.TOGGLE))], [BEGIN, RELEASED]),
@@ -309,3 +338,11 @@ def test_the_deadline_is_that_of_the_talk() -> None:
     state, _ = step(Press(), down(), 7.0, rules)
     state, _ = step(state, down(MOUSE), 9.0, rules)
     assert deadline(state, rules) == 7.0 + MAX_S
+
+
+def test_the_deadline_of_a_modifier_is_when_it_is_no_part_of_a_shortcut() -> None:
+    rules = Rules(max_talk_s=MAX_S)
+    state, _ = step(Press(), down(CTRL), 7.0, rules)
+    assert deadline(state, rules) == 7.0 + BARE_S
+    state, _ = step(state, TimePassed(), 7.0 + BARE_S, rules)
+    assert deadline(state, rules) == 7.0 + BARE_S + MAX_S

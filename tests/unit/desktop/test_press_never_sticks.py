@@ -13,6 +13,7 @@ from novadesk.config import PressSetting
 from novadesk.conversation.api import TalkMode
 from novadesk.conversation.uplink import Uplink
 from novadesk.desktop.hotkeys.press import (
+    BARE_S,
     DOUBLE_S,
     REPEAT_S,
     Begin,
@@ -46,7 +47,7 @@ KEYS = [
 ]
 TALK_KEYS = [KEYS[0], KEYS[2], KEYS[3]]
 NO_KEY = Key(name="")
-PAUSES = st.one_of(st.sampled_from([0.0, 0.01, DOUBLE_S, 1.0, REPEAT_S, MAX_S]), st.floats(0, 30))
+PAUSES = st.one_of(st.sampled_from([0.0, 0.01, BARE_S, DOUBLE_S, 1.0, REPEAT_S, MAX_S]), st.floats(0, 30))
 TAILS = st.sampled_from([0.0, 0.2, 1.0])
 ANY_EVENT = st.one_of(
     st.builds(KeyDown, key=st.sampled_from(KEYS)),
@@ -70,7 +71,7 @@ class Talk:
     state: Press = field(default_factory=Press)
     opened_at: float = float("-inf")
     closed_at: float = float("-inf")
-    too_long: bool = False
+    too_long_at: float | None = None
 
     def __post_init__(self) -> None:
         self.gate = Uplink(mode=TalkMode.HOLD, release_tail_s=self.tail_s, held_s=3.0)
@@ -88,7 +89,7 @@ class Talk:
                     self.opened_at = self.now
                 case End(why=why):
                     assert self.gate.talking, "ended twice"
-                    self.too_long = why is Why.TOO_LONG
+                    self.too_long_at = self.now if why is Why.TOO_LONG else None
                     self.gate.release(self.now)
                     self.closed_at = self.now
                 case Mute(on=on):
@@ -100,10 +101,9 @@ class Talk:
         return deeds
 
     def wait(self, seconds: float) -> None:
-        """Let time pass; the timer rings when it is due."""
+        """Let time pass; the timer rings whenever it is due."""
         until = self.now + seconds
-        due = deadline(self.state, self.rules)
-        if due is not None and due <= until:
+        while (due := deadline(self.state, self.rules)) is not None and due <= until:
             self.now = max(self.now, due)
             self.take(TimePassed())
         self.now = max(self.now, until)
@@ -132,7 +132,7 @@ def test_no_sequence_talks_for_longer_than_watchdog_and_tail(
             assert not talk.gate.talking
         if isinstance(event, Lost | OtherDown | Closed | TimePassed):
             assert not (before.muted and not talk.state.muted and isinstance(event, Lost)), "what is lost never unmutes"
-    talk.wait(MAX_S + tail_s + 0.001)
+    talk.wait(BARE_S + MAX_S + tail_s + 0.001)
     assert not talk.gate.open_at(talk.now)
 
 
@@ -146,6 +146,7 @@ class Person:
         heard_of: when NovaDesk heard of a key last.
         ghosts: the keys that came up unseen.
         holding: with HOLD, the keys that keep the talk open.
+        waiting: with HOLD, the modifiers that do so from that moment on.
         tapping: with TOGGLE, the bare keys that act as they come up.
         repeating: the key that repeats, or `NO_KEY`.
         on_by: with TOGGLE, where the press came from that began the talk, or None.
@@ -156,6 +157,7 @@ class Person:
     heard_of: dict[Key, float] = field(default_factory=dict)
     ghosts: set[Key] = field(default_factory=set)
     holding: set[Key] = field(default_factory=set)
+    waiting: dict[Key, float] = field(default_factory=dict)
     tapping: set[Key] = field(default_factory=set)
     on_by: Origin | None = None
     repeating: Key = NO_KEY
@@ -176,14 +178,18 @@ class Person:
         if a_repeat:
             return
         self.ghosts.discard(key)
-        self.holding.add(key)
+        if key.bare and not self.holding:
+            self.waiting[key] = self.talk.now + BARE_S
+        else:
+            self.holding.add(key)
         if key.bare:
             self.tapping.add(key)
         else:
             self.flip(key)
         if self.talk.rules.press is PressSetting.HOLD_OR_LOCK:
             ends = stage is Stage.LATCHED and not key.bare
-            assert self.talk.gate.talking is not ends, "a press that should talk, or end a talk that is locked"
+            waits = stage is Stage.SILENT and key.bare
+            assert waits or self.talk.gate.talking is not ends, "a press that should talk, or end a talk that is locked"
 
     def release(self, key: Key, *, seen: bool) -> None:
         if key not in self.held:
@@ -196,6 +202,7 @@ class Person:
         self.ghosts.discard(key)
         self.tell(KeyUp(key=key))
         self.holding.discard(key)
+        self.waiting.pop(key, None)
         if key in self.tapping:
             self.tapping.discard(key)
             self.flip(key)
@@ -209,6 +216,7 @@ class Person:
         self.note_watchdog()
         self.talk.take(OtherDown())
         self.holding = {key for key in self.holding if not key.bare}
+        self.waiting.clear()
         self.tapping.clear()
 
     def lose(self, loss: Loss) -> None:
@@ -223,6 +231,7 @@ class Person:
             self.ghosts = {key for key in self.ghosts if key.origin not in concerned}
             self.held = [key for key in self.held if key.origin not in concerned]
         self.holding = {key for key in self.holding if key.origin not in concerned}
+        self.waiting = {key: at for key, at in self.waiting.items() if key.origin not in concerned}
         self.tapping = {key for key in self.tapping if key.origin not in concerned}
         if self.on_by in concerned:
             self.on_by = None
@@ -238,11 +247,15 @@ class Person:
         self.note_watchdog()
 
     def note_watchdog(self) -> None:
-        if self.talk.too_long:
-            self.talk.too_long = False
+        if self.talk.too_long_at is not None:
+            self.waiting = {key: at for key, at in self.waiting.items() if at > self.talk.too_long_at}
+            self.talk.too_long_at = None
             self.holding.clear()
             self.tapping.clear()
             self.on_by = None
+        ripe = {key for key, at in self.waiting.items() if at <= self.talk.now}
+        self.waiting = {key: at for key, at in self.waiting.items() if key not in ripe}
+        self.holding |= ripe
 
     def check(self) -> None:
         match self.talk.rules.press:

@@ -5,7 +5,8 @@ talk is one table; around it stands which keys are down. Two promises hold for e
 
 * nothing talks for longer than `Rules.max_talk_s` after it began, nor after the last key that holds it came up or was
   lost (the gate's release tail comes on top);
-* a press that is no repeat always counts, whatever was lost before it.
+* a press that is no repeat always counts, whatever was lost before it; one of a modifier alone does so once it is held
+  for `BARE_S` without another key, for every shortcut begins with one.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,15 @@ REPEAT_S = 2.0
 under macOS, the longest delays that their settings offer. A press after such a silence means that a release was lost.
 """
 
+BARE_S = 0.15
+"""How long a modifier alone is held before it talks. The keys of a shortcut follow one another more quickly, and what
+is said meanwhile is kept (`Begin.held_s`)."""
+
 DOUBLE_S = 0.4
 """Most time between two presses of a double press; the default of Qt's and GTK's double click."""
+
+
+_NEVER = float("inf")
 
 
 class Loss(Enum):
@@ -89,7 +97,9 @@ type Event = KeyDown | KeyUp | OtherDown | Lost | Wished | MuteWished | Closed |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """Open the gate."""
+    """Open the gate. `held_s`: how long its key had to be held before, in seconds."""
+
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +135,37 @@ class Stage(Enum):
     LATCHED = "latched"
 
 
+class Move(Enum):
+    """What a key or a wish does to the stage."""
+
+    PRESS = "press"
+    DOUBLE = "double press"
+    RELEASE = "release of the last key"
+    START = "start"
+    STOP = "stop"
+    TOGGLE = "toggle"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A key that is down: when it was heard of last, whether it holds something, whether it acts as it comes up."""
+    """A key that is down.
+
+    Attributes:
+        seen_at: when it was heard of last.
+        holds: it holds something.
+        waits: what it does once no shortcut has it: as it comes up, or at `ripe_at` while it is still down.
+        ripe_at: never, where it acts only as it comes up.
+    """
 
     seen_at: float
     holds: bool = False
-    pending: bool = False
+    waits: Move | None = None
+    ripe_at: float = _NEVER
+
+    @property
+    def ripens(self) -> bool:
+        """Return whether it acts by being held on."""
+        return self.waits is not None and self.ripe_at < _NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,39 +204,30 @@ class Press:
         return any(held.holds and key.action is action for key, held in self.down.items())
 
 
-class _Move(Enum):
-    PRESS = "press"
-    DOUBLE = "double press"
-    RELEASE = "release of the last key"
-    START = "start"
-    STOP = "stop"
-    TOGGLE = "toggle"
-
-
 _HOLD, _TOGGLE, _LOCK = PressSetting.HOLD, PressSetting.TOGGLE, PressSetting.HOLD_OR_LOCK
 _SILENT, _HELD, _LATCHED = Stage.SILENT, Stage.HELD, Stage.LATCHED
 
-_KEYS: dict[tuple[PressSetting, Stage, _Move], Stage] = {
-    (_HOLD, _SILENT, _Move.PRESS): _HELD,
-    (_HOLD, _LATCHED, _Move.PRESS): _HELD,  # who takes the key wants to end it by letting go
-    (_HOLD, _HELD, _Move.RELEASE): _SILENT,
-    (_TOGGLE, _SILENT, _Move.PRESS): _LATCHED,
-    (_TOGGLE, _LATCHED, _Move.PRESS): _SILENT,
-    (_LOCK, _SILENT, _Move.PRESS): _HELD,
-    (_LOCK, _HELD, _Move.RELEASE): _SILENT,
-    (_LOCK, _SILENT, _Move.DOUBLE): _LATCHED,
-    (_LOCK, _HELD, _Move.DOUBLE): _LATCHED,
-    (_LOCK, _LATCHED, _Move.PRESS): _SILENT,
-    (_LOCK, _LATCHED, _Move.DOUBLE): _SILENT,
+_KEYS: dict[tuple[PressSetting, Stage, Move], Stage] = {
+    (_HOLD, _SILENT, Move.PRESS): _HELD,
+    (_HOLD, _LATCHED, Move.PRESS): _HELD,  # who takes the key wants to end it by letting go
+    (_HOLD, _HELD, Move.RELEASE): _SILENT,
+    (_TOGGLE, _SILENT, Move.PRESS): _LATCHED,
+    (_TOGGLE, _LATCHED, Move.PRESS): _SILENT,
+    (_LOCK, _SILENT, Move.PRESS): _HELD,
+    (_LOCK, _HELD, Move.RELEASE): _SILENT,
+    (_LOCK, _SILENT, Move.DOUBLE): _LATCHED,
+    (_LOCK, _HELD, Move.DOUBLE): _LATCHED,
+    (_LOCK, _LATCHED, Move.PRESS): _SILENT,
+    (_LOCK, _LATCHED, Move.DOUBLE): _SILENT,
 }
-_WISHES: dict[tuple[Stage, _Move], Stage] = {
-    (_SILENT, _Move.START): _LATCHED,
-    (_HELD, _Move.START): _LATCHED,
-    (_SILENT, _Move.TOGGLE): _LATCHED,
-    (_HELD, _Move.TOGGLE): _SILENT,
-    (_LATCHED, _Move.TOGGLE): _SILENT,
-    (_HELD, _Move.STOP): _SILENT,
-    (_LATCHED, _Move.STOP): _SILENT,
+_WISHES: dict[tuple[Stage, Move], Stage] = {
+    (_SILENT, Move.START): _LATCHED,
+    (_HELD, Move.START): _LATCHED,
+    (_SILENT, Move.TOGGLE): _LATCHED,
+    (_HELD, Move.TOGGLE): _SILENT,
+    (_LATCHED, Move.TOGGLE): _SILENT,
+    (_HELD, Move.STOP): _SILENT,
+    (_LATCHED, Move.STOP): _SILENT,
 }
 _CONCERNS: dict[Loss, frozenset[Origin]] = {
     Loss.FOCUS: frozenset({Origin.WINDOW}),
@@ -214,7 +239,10 @@ _ALL = frozenset(Origin)
 
 def deadline(state: Press, rules: Rules) -> float | None:
     """Return when `TimePassed` is due, or None."""
-    return state.began_at + rules.max_talk_s if state.talking else None
+    times = [held.ripe_at for held in state.down.values() if held.ripens]
+    if state.talking:
+        times.append(state.began_at + rules.max_talk_s)
+    return min(times, default=None)
 
 
 def step(state: Press, event: Event, now: float, rules: Rules) -> tuple[Press, tuple[Deed, ...]]:
@@ -226,10 +254,12 @@ def step(state: Press, event: Event, now: float, rules: Rules) -> tuple[Press, t
         now: monotonic seconds, never less than before.
         rules: how presses are taken.
     """
-    due = deadline(state, rules)
     deeds: tuple[Deed, ...] = ()
-    if due is not None and now >= due:
+    if state.talking and now >= state.began_at + rules.max_talk_s:
         state, deeds = _silent(state), (End(why=Why.TOO_LONG),)
+    if not isinstance(event, OtherDown | Lost | Closed):
+        state, begun = _ripen(state, now, rules)
+        deeds += begun
     after, why = _after(state, event, now, rules)
     if after.talking and not state.talking:
         deeds += (Begin(),)
@@ -251,14 +281,30 @@ def _after(state: Press, event: Event, now: float, rules: Rules) -> tuple[Press,
             return _cancel(state), Why.CANCELLED
         case Lost(loss=loss):
             return _lose(state, loss), Why.LOST
+        case Wished(wish=Wish.STOP, origin=origin):
+            spent = {key: replace(held, waits=None) for key, held in state.down.items()}
+            return _move(replace(state, down=spent), Move.STOP, now, rules, origin=origin), Why.RELEASED
         case Wished(wish=wish, origin=origin):
-            return _move(state, _Move[wish.name], now, rules, origin=origin), Why.RELEASED
+            return _move(state, Move[wish.name], now, rules, origin=origin), Why.RELEASED
         case MuteWished(on=on):
             return replace(state, own_mute=on), None
         case Closed():
             return (_silent(state) if state.talking else state), None
         case TimePassed():
             return state, None
+
+
+def _ripen(state: Press, now: float, rules: Rules) -> tuple[Press, tuple[Deed, ...]]:
+    """Let keys act that are no part of a shortcut any more."""
+    deeds: tuple[Deed, ...] = ()
+    for key, held in state.down.items():
+        if held.waits is not None and now >= held.ripe_at:
+            before = state.talking
+            state = _with(state, key, replace(held, holds=True, waits=None))
+            state = _move(state, held.waits, now, rules, key=key)
+            if state.talking and not before:
+                deeds += (Begin(held_s=now - held.ripe_at + BARE_S),)
+    return state, deeds
 
 
 def _down(state: Press, key: Key, now: float, rules: Rules) -> Press:
@@ -268,11 +314,15 @@ def _down(state: Press, key: Key, now: float, rules: Rules) -> Press:
     if key.action is Action.MUTE:
         return _with(state, key, Held(seen_at=now, holds=True))
     on_release = rules.press is _TOGGLE or (rules.press is _LOCK and state.stage is _LATCHED)
-    if key.bare and on_release:  # only then it is known not to be part of a shortcut
-        return _with(state, key, Held(seen_at=now, pending=True))
+    if key.bare and on_release:
+        return _with(state, key, Held(seen_at=now, waits=Move.PRESS))
     double = state.last_press is not None and state.last_press[0] == key and now - state.last_press[1] <= DOUBLE_S
+    move = Move.DOUBLE if double and rules.press is _LOCK else Move.PRESS
+    if key.bare and state.stage is not _HELD:
+        state = _with(state, key, Held(seen_at=now, waits=move, ripe_at=now + BARE_S))
+        return replace(state, last_press=(key, now) if move is Move.PRESS else None)
     state = _with(state, key, Held(seen_at=now, holds=True))
-    state = _move(state, _Move.DOUBLE if double and rules.press is _LOCK else _Move.PRESS, now, rules, key=key)
+    state = _move(state, move, now, rules, key=key)
     return replace(state, last_press=(key, now) if state.stage is _HELD else None)
 
 
@@ -281,13 +331,15 @@ def _up(state: Press, key: Key, now: float, rules: Rules) -> Press:
     if known is None:
         return state
     state = replace(state, down={other: held for other, held in state.down.items() if other != key})
-    if known.pending:
-        return _move(state, _Move.PRESS, now, rules, key=key)
-    return state if state.holds(Action.TALK) else _move(state, _Move.RELEASE, now, rules, key=key)
+    if known.ripens and known.waits is Move.PRESS:  # it was tapped
+        return state
+    if known.waits is not None:
+        return _move(state, known.waits, now, rules, key=key)
+    return state if state.holds(Action.TALK) else _move(state, Move.RELEASE, now, rules, key=key)
 
 
 def _cancel(state: Press) -> Press:
-    down = {key: replace(held, holds=False, pending=False) if key.bare else held for key, held in state.down.items()}
+    down = {key: replace(held, holds=False, waits=None) if key.bare else held for key, held in state.down.items()}
     latch = None if state.latch_key is None or not state.latch_key.bare else state.down.get(state.latch_key)
     latch_taken_back = latch is not None and latch.holds  # by the press that latched, not by a later one
     state = replace(state, down=down, last_press=None)
@@ -300,7 +352,7 @@ def _lose(state: Press, loss: Loss) -> Press:
     concerned = _CONCERNS.get(loss, _ALL)
     # A mute key that is lost leaves the microphone muted: what is lost never opens it.
     mute = any(held.holds and key.action is Action.MUTE and key.origin in concerned for key, held in state.down.items())
-    spent = {key: replace(held, holds=False, pending=False) for key, held in state.down.items()}
+    spent = {key: replace(held, holds=False, waits=None) for key, held in state.down.items()}
     if loss in _CONCERNS:  # their keys are not seen any more, so nothing of them can be a repeat
         down = {key: held for key, held in state.down.items() if key.origin not in concerned}
     else:
@@ -312,7 +364,7 @@ def _lose(state: Press, loss: Loss) -> Press:
 
 
 def _move(
-    state: Press, move: _Move, now: float, rules: Rules, *, key: Key | None = None, origin: Origin | None = None
+    state: Press, move: Move, now: float, rules: Rules, *, key: Key | None = None, origin: Origin | None = None
 ) -> Press:
     stage = _WISHES.get((state.stage, move)) if key is None else _KEYS.get((rules.press, state.stage, move))
     if stage is None:
@@ -327,9 +379,9 @@ def _move(
 
 
 def _silent(state: Press) -> Press:
-    """Return the state with nothing that talks: keys that are still down have had their effect."""
+    """Return the state with nothing that talks: keys that are still down have had their effect, or are about to."""
     down = {
-        key: held if key.action is Action.MUTE else replace(held, holds=False, pending=False)
+        key: held if key.action is Action.MUTE or held.ripens else replace(held, holds=False, waits=None)
         for key, held in state.down.items()
     }
     return replace(state, stage=_SILENT, down=down)
