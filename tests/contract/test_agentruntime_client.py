@@ -4,12 +4,13 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from novadesk.daemon import DaemonThreads
 from novadesk.errors import KnownError, Reason
 from novadesk.server.agentruntime_shapes import ErrorType
 from novadesk.store.agentruntime import RemoteAccess, RemoteSessions, RemoteStatus, _parse_time
@@ -44,7 +45,7 @@ async def access(server: RunningServer) -> Access:
 
 @pytest.fixture
 async def remote(access: Access) -> AsyncIterator[RemoteSessions]:
-    remote = RemoteSessions(access, deadline_s=2.0)
+    remote = RemoteSessions(access, deadline_s=60.0)
     yield remote
     await remote.close()
 
@@ -167,6 +168,29 @@ async def test_a_slow_answer_is_given_up_in_time_and_blocks_nobody(server: Runni
         await remote.close()
 
 
+class SlowToBegin(DaemonThreads):
+    """Threads that begin their work late, as those of a busy computer do."""
+
+    def run(self, work: Callable[[], None]) -> None:
+        super().run(lambda: (time.sleep(0.2), work())[1])
+
+
+async def test_a_call_that_begins_while_all_is_closed_leaves_no_connection(
+    server: RunningServer, remote: RemoteSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await remote.create({})
+    closed: list[int] = []
+    close = remote._client.close
+    monkeypatch.setattr(remote._client, "close", lambda: (closed.append(len(server.faults.requests)), close()))
+    remote._threads = SlowToBegin(name="novadesk-sync")
+    late = asyncio.create_task(remote.sessions())
+    await asyncio.sleep(0)
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+    await remote.close()
+    assert closed == [2], "after the late one"
+
+
 async def test_no_secret_shows_in_the_words_of_access(access: Access) -> None:
     text = repr(await access())
     assert "AKIDEXAMPLE" not in text
@@ -207,7 +231,7 @@ KEY = "arn:aws:kms:us-east-1:000000000000:key/12345678-1234-1234-1234-1234567890
 async def test_the_encryption_key_goes_with_every_new_session(
     access: Access, key: str, expected: Reason | None
 ) -> None:
-    remote = RemoteSessions(access, deadline_s=2.0, kms_key=key)
+    remote = RemoteSessions(access, deadline_s=60.0, kms_key=key)
     try:
         if expected is None:
             await remote.create({})

@@ -186,11 +186,11 @@ class RemoteSessions:
         """Close the connections; calls that are stuck are left to their threads."""
         self._threads.close()
         client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(TimeoutError):
-                await DaemonCall(client.close, name="novadesk-sync-close").result(deadline_s=deadline_s)
         running = [call.result(deadline_s=deadline_s) for call in self._calls if call.running]
         await asyncio.gather(*running, return_exceptions=True)
+        if client is not None:  # last: a call whose thread begins late opens a connection even on a closed client
+            with contextlib.suppress(TimeoutError):
+                await DaemonCall(client.close, name="novadesk-sync-close").result(deadline_s=deadline_s)
 
     async def _pages[T](
         self, operation: str, key: str, read: Callable[[Mapping[str, Any]], T], size: int, **given: Any
