@@ -25,7 +25,7 @@ from tests.support.scripted_partner import Rig, answer_typed, echo, listen, runn
 from tests.support.wire_client import audio, audio_start, closing, opening, text
 
 FAST = LinkTiming(open_s=10.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 def payloads(*events: dict[str, object]) -> list[bytes]:

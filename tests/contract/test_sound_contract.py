@@ -18,7 +18,7 @@ from novadesk.errors import KnownError
 from novadesk.models import BargeIn, InputTrouble
 
 ENGINE = (sys.executable, "-c", "from novadesk.audio.engine import main; raise SystemExit(main())")
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 @dataclass

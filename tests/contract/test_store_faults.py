@@ -15,13 +15,14 @@ from tests.support.fault_outcomes import STORE
 from tests.support.scripted_partner import Rig, listen, running
 
 STEP_MS = 1_790_000_000_000
-DEADLINE_S = 2.0  # what is not slow on purpose is answered in a hundredth of it, and in half of it by a busy computer
+PATIENCE_S = 60.0
+DEADLINE_S = 2.0  # where something is slow on purpose; all else takes a hundredth of it, half of it on a busy computer
 SLOW_S = 2 * DEADLINE_S
 FOR_GOOD = frozenset(SESSION_FAULTS)
 
 
 @asynccontextmanager
-async def storing(folder: Path) -> AsyncIterator[tuple[Rig, RemoteSessions]]:
+async def storing(folder: Path, *, deadline_s: float = PATIENCE_S) -> AsyncIterator[tuple[Rig, RemoteSessions]]:
     async with running(folder, listen) as rig:
 
         async def access() -> RemoteAccess:
@@ -31,7 +32,7 @@ async def storing(folder: Path) -> AsyncIterator[tuple[Rig, RemoteSessions]]:
                 endpoint=rig.address.agent_runtime,
             )
 
-        remote = RemoteSessions(access, deadline_s=DEADLINE_S)
+        remote = RemoteSessions(access, deadline_s=deadline_s)
         try:
             yield rig, remote
         finally:
@@ -55,7 +56,8 @@ def is_as_told(error: KnownError, fault: Fault) -> None:
     "fault", [fault for fault in STORE if fault is not Fault.API_TORN], ids=lambda fault: fault.name
 )
 async def test_what_a_write_meets(tmp_path: Path, fault: Fault) -> None:
-    async with storing(tmp_path) as (rig, remote):
+    deadline_s = DEADLINE_S if fault is Fault.API_SLOW else PATIENCE_S
+    async with storing(tmp_path, deadline_s=deadline_s) as (rig, remote):
         session, invocation, step = (await remote.create({})).session_id, str(uuid.uuid4()), str(uuid.uuid4())
         await remote.open_invocation(session, invocation)
         rig.server.faults.add(fault, delay_s=SLOW_S)

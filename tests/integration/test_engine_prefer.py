@@ -68,7 +68,7 @@ class Ear:
         """Nothing is said of a sound that is made up."""
 
     async def until_opened(self, times: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.opened) < times:
                 self.changed.clear()
                 await self.changed.wait()
@@ -98,7 +98,7 @@ async def test_another_volume_opens_nothing_anew(sound: EngineSound) -> None:
     process = sound.engine_pid
     sound.prefer(AudioSettings(microphone="ALSA: A", speaker="ALSA: S", volume=0.5, cue_volume=0.1))
     frames = ear.frames
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while ear.frames < frames + 10:
             ear.changed.clear()
             await ear.changed.wait()

@@ -129,7 +129,7 @@ async def test_ending_a_process_is_done_whole_however_often_it_is_cancelled() ->
     child = await Child.start((sys.executable, "-c", deaf))
     ending = asyncio.create_task(child.end())
     for _ in range(3):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)  # no longer: a busy computer could have ended it by then
         ending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await ending

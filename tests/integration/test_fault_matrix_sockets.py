@@ -44,7 +44,7 @@ HERE, NOWHERE = "127.0.0.1", "nowhere.localhost"
 
 @pytest.fixture(autouse=True)
 def _allow_what_faults_log(expected_logs: LogWatch) -> None:
-    expected_logs.allow("sync is put off|refused for good|keyring")
+    expected_logs.allow("put off|refused for good|keyring")
 
 
 async def begin(talk: Talk) -> None:

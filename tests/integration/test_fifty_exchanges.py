@@ -78,7 +78,7 @@ async def serving(folder: Path) -> AsyncIterator[dict[str, str]]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield json.loads(await process.stdout.readline())
     finally:
         process.terminate()
@@ -86,7 +86,7 @@ async def serving(folder: Path) -> AsyncIterator[dict[str, str]]:
 
 
 async def until(core: Core, phase: Phase, turns: int) -> Snapshot:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             snapshot = core.controller.snapshot()
             assert snapshot.phase is not Phase.FAILED, snapshot.error
@@ -121,11 +121,11 @@ async def test_fifty_exchanges_leak_nothing(tmp_path: Path, monkeypatch: pytest.
                 assert [turn.role for turn in snapshot.turns[-2:]] == [Role.USER, Role.ASSISTANT]
                 if number == WARM_UP:
                     before = Held.now(store_port)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while core.controller.snapshot().pending_sync:
                     await asyncio.sleep(0.05)
             assert before is not None
-            async with asyncio.timeout(20):  # what is under way ends by itself; what has leaked does not
+            async with asyncio.timeout(60):  # what is under way ends by itself; what has leaked does not
                 while (after := Held.now(store_port)).tasks > before.tasks:
                     await asyncio.sleep(0.05)
             assert after.threads <= before.threads

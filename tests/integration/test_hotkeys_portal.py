@@ -19,6 +19,7 @@ from novadesk.config import TalkSettings
 from novadesk.desktop.hotkeys import portalbus
 from novadesk.desktop.hotkeys.base import News, Standing, choose_backend
 from novadesk.desktop.hotkeys.portal import PortalHotkey, portal_version, read_shortcuts, trigger
+from novadesk.desktop.hotkeys.portalbus import PortalBus
 from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
 from novadesk.errors import KnownError
 from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, session_bus_process, shortcuts_of
@@ -29,6 +30,11 @@ TALK, SECOND, MUTE = Key(name="talk"), Key(name="talk-2"), Key(name="mute", acti
 LOST = Lost(loss=Loss.PORTAL)
 TALK_BOUND = Standing(triggers=((Action.TALK, "Press F9"),))
 COMMAND = "novadesk ctl talk toggle"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portalbus, "CALL_S", 60.0)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +193,13 @@ async def test_whether_keys_can_be_bound_is_asked_without_binding_any(address: s
 
 
 async def test_a_portal_that_does_not_answer_is_given_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portalbus, "CALL_S", 0.1)
+    connect = PortalBus.open
+
+    async def connect_first(bus: PortalBus) -> None:
+        await connect(bus)
+        monkeypatch.setattr(portalbus, "CALL_S", 0.1)
+
+    monkeypatch.setattr(PortalBus, "open", connect_first)
     async with portal_on(address) as portal:
         portal.answers = False
         async with keys_on(address) as heard:

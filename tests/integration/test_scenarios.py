@@ -42,7 +42,7 @@ class Talk:
     left: list[tuple[int, Pause]]
 
     async def until(self, condition: Callable[[Snapshot], bool]) -> Snapshot:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60.0):
             while not condition(snapshot := self.controller.snapshot()):
                 await asyncio.sleep(0.01)
         return snapshot

@@ -171,7 +171,7 @@ class Teller:
             self.record.keep(turn, wire_session=str(uuid.uuid4()), typed=True)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.01)
 

@@ -217,7 +217,7 @@ async def test_a_quota_on_sessions_is_shown_and_stops_only_what_needs_a_new_one(
         new = await here.talk("b")
         await here.say(old.handle, "c", START_MS + 9)
         await here.until(lambda: here.sync.note.startswith("Sync waits"))
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             while await here.sync.pending() != 1:
                 await asyncio.sleep(0.01)
         assert await here.texts(new.handle) == ["b"]

@@ -34,7 +34,7 @@ async def serving(folder: Path) -> AsyncIterator[dict[str, str]]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             address = json.loads(await process.stdout.readline())
         yield address
     finally:
@@ -65,7 +65,7 @@ async def running(home: Path, address: dict[str, str]) -> AsyncIterator[tuple[Co
 
 
 async def until(core: Core, condition: Callable[[Snapshot], bool]) -> Snapshot:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition(snapshot := core.controller.snapshot()):
             assert snapshot.phase is not Phase.FAILED, snapshot.error
             await asyncio.sleep(0.02)
@@ -103,7 +103,7 @@ async def test_one_goes_on_where_the_other_stopped(tmp_path: Path, address: dict
         await here.rename(handle, "Holiday")
         await until(here, lambda now: now.conversation is not None and now.conversation.title == "Holiday")
 
-        answer = await asyncio.to_thread(lambda: send(folders.control_socket, {"do": "pull"}, deadline_s=30.0))
+        answer = await asyncio.to_thread(lambda: send(folders.control_socket, {"do": "pull"}, deadline_s=60.0))
         assert answer["came"] >= 2
         listed = {one.handle: (one.title, one.turns) for one in await there.conversations()}
         assert listed[handle][1] == 2
@@ -117,7 +117,7 @@ async def test_one_goes_on_where_the_other_stopped(tmp_path: Path, address: dict
         merged = await until(here, lambda now: len(now.turns) == 4)
         assert [turn.turn_id for turn in merged.turns] == [turn.turn_id for turn in there.controller.snapshot().turns]
         assert merged.pulling is None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (there.controller.snapshot().conversation or spoken.conversation).title != "Holiday":
                 await there.pull()  # the name may still have been on its way when all was read before
 
@@ -128,7 +128,7 @@ async def test_what_another_machine_began_is_here_before_it_is_resumed(tmp_path:
         spoken = await talk(here, "question 1")
         assert spoken.conversation is not None
     async with running(tmp_path / "b", address) as (there, _):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not [one for one in await there.conversations() if one.handle == spoken.conversation.handle]:
                 await asyncio.sleep(0.02)
         await there.controller.resume(spoken.conversation.handle)
@@ -155,7 +155,7 @@ async def test_what_the_service_lost_is_said_and_made_good(tmp_path: Path, addre
             await remote.delete(session.session_id)
         async with running(tmp_path / "a", address) as (here, _):
             await until(here, lambda now: "Recovered 2 turns." in now.notices)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not [one for one in await remote.sessions() if len(await remote.steps(one.session_id)) == 2]:
                     await asyncio.sleep(0.02)
             await until(here, lambda now: not now.pending_sync)

@@ -45,7 +45,7 @@ def steps_read(server: RunningServer) -> list[str]:
 
 
 async def has(machine: Computer, handle: str, turns: int) -> None:
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(60.0):
         while len(await machine.texts(handle)) != turns:
             await asyncio.sleep(0.01)
 
@@ -115,7 +115,7 @@ async def test_every_five_turns_new_conversations_are_found(tmp_path: Path, serv
         for number in range(5):
             await here.say(made.handle, f"turn {number}", START_MS + 100 + number)
             here.sync.turn_kept()
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             while len(await here.archive.conversations()) < 2:
                 await asyncio.sleep(0.01)
 

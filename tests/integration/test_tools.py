@@ -35,7 +35,7 @@ async def test_the_practice_partner_asks_for_the_time_where_it_may(
     await core.start(Start(role="test", sound=FileSound(None, pace=4.0)))
     try:
         core.controller.say("what time is it")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(turns := core.controller.snapshot().turns) < 2:
                 await asyncio.sleep(0.02)
         in_local_time = OtherTime.now().astimezone().strftime(":%M")

@@ -11,7 +11,7 @@ from novadesk.errors import KnownError
 from novadesk.models import BargeIn, InputTrouble
 from tests.support.desk import Desk
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 Floats = npt.NDArray[np.float64]
 
 
@@ -48,15 +48,9 @@ class Ear:
         self.inputs.append(trouble)
         self.changed.set()
 
-    @property
-    def newest(self) -> Floats:
-        """Return the newest frame."""
-        return np.frombuffer(self.frames[-1], "<i2").astype(np.float64) if self.frames else np.zeros(0)
-
     def hears_hz(self, hz: float) -> bool:
         """Return whether the newest frame has a tone."""
-        samples = self.newest
-        return samples.size > 0 and samples.std() > 500 and abs(dominant_hz(samples, 16_000) - hz) < 40
+        return bool(self.frames) and has_hz(self.frames[-1], hz)
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait for what is told."""
@@ -78,6 +72,12 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+def has_hz(frame: bytes, hz: float) -> bool:
+    """Return whether a frame has a tone."""
+    samples = np.frombuffer(frame, "<i2").astype(np.float64)
+    return samples.std() > 500 and abs(dominant_hz(samples, 16_000) - hz) < 40
+
+
 def tone(seconds: float, hz: float, rate_hz: int = 24_000) -> npt.NDArray[np.float32]:
     """Return a tone at a quarter of full scale."""
     return (0.25 * np.sin(2 * np.pi * hz * np.arange(round(rate_hz * seconds)) / rate_hz)).astype(np.float32)
@@ -87,6 +87,11 @@ def dominant_hz(samples: Floats, rate_hz: int) -> float:
     """Return the frequency that is strongest, as exactly as the length of the piece allows."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.argmax(spectrum) * rate_hz / len(samples))
+
+
+def long_tone(seconds: int, hz: int) -> npt.NDArray[np.float32]:
+    """Return a tone that lasts as long as a busy computer may take over what is done meanwhile."""
+    return np.tile(tone(1.0, hz), seconds)
 
 
 def capture_streams(desk: Desk) -> list[str]:

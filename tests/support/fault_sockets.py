@@ -33,7 +33,7 @@ from tests.support.store_rig import MemoryKeychain, RealClock
 FAST = LinkTiming(open_s=5.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
 QUICK = SyncPolicy(first_pause_s=0.05, longest_pause_s=0.2, off_pause_s=60.0)
 THINK_S = 0.15
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 type Said = tuple[Role, str]
 

@@ -21,7 +21,7 @@ from tests.support.store_rig import START_MS, RealClock, make_conversation, make
 
 QUICK = SyncPolicy(first_pause_s=0.02, longest_pause_s=0.1, off_pause_s=60.0)
 STEPS = "/invocationSteps/"
-SETTLE_S = 20.0
+SETTLE_S = 60.0
 
 
 class SkewedClock(RealClock):

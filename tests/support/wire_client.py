@@ -22,7 +22,7 @@ from botocore.eventstream import EventStreamBuffer, EventStreamMessage
 from smithy_aws_event_stream.events import EventHeaderEncoder, EventMessage
 
 MODEL = "amazon.nova-2-sonic-v1:0"
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
