@@ -21,7 +21,6 @@ from novadesk.models import BackendKind, Role, Turn
 from novadesk.protocol.events import PromptStart, SessionStart, WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.session import Setup
-from novadesk.store import schema
 from novadesk.store.chain import RollOver
 from novadesk.store.conversations import Conversations, _turns
 from novadesk.store.database import Database
@@ -30,6 +29,7 @@ from novadesk.store.registry import Registry
 from novadesk.store.sync import Sync
 from tests.support.model_runtime import ModelRemote, ModelRuntime
 from tests.support.plain_sound import PlainSound
+from tests.support.store_rig import open_memory
 from tests.support.virtual_loop import VirtualLoop
 
 WRITE_S = 0.004
@@ -50,10 +50,7 @@ class Disk:
     """What outlives the death of a program: the committed store, the keyring, the clocks of the computer."""
 
     def __init__(self) -> None:
-        self.db = sqlite3.connect(":memory:", isolation_level=None)
-        self.db.row_factory = sqlite3.Row
-        self.db.execute("PRAGMA foreign_keys = ON")
-        schema.migrate(self.db)
+        self.db = open_memory()
         self.full = False
         self.keyring: dict[str, str] = {}
         self.keyring_fault: KnownError | None = None

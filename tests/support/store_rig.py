@@ -1,13 +1,33 @@
 """Values and adapters for tests of the store."""
 
+import functools
+import sqlite3
 import time
 import uuid
+from contextlib import closing
 from typing import Any
 
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, Conversation, Role, Turn, make_handle
+from novadesk.store import schema
 
 START_MS = 1_790_000_000_000
+
+
+def open_memory() -> sqlite3.Connection:
+    """Open an empty store in memory: a copy of one that was made before, since its schema takes as long as a story."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(_empty_store())
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+@functools.cache
+def _empty_store() -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.migrate(db)
+        return db.serialize()
 
 
 class RealClock:

@@ -1,5 +1,6 @@
 """The catalogues of translations: complete, up to date, and with the placeholders of their sources."""
 
+import functools
 import importlib.util
 import re
 import sys
@@ -23,7 +24,7 @@ def _load() -> ModuleType:
 
 translations = _load()
 Message = translations.Message
-FOUND = translations.find_all()
+find_all = functools.cache(translations.find_all)  # reads the whole program: not when this is collected
 CATALOGUES = sorted(translations.CATALOGUES.glob("*.ts"))
 FORMS = {"de": 2}
 """How many forms a number has in a language."""
@@ -59,13 +60,13 @@ Text("a" + b)
 
 
 def test_no_text_is_put_together_while_the_program_runs() -> None:
-    assert [f"{one.path}:{one.line}" for one in FOUND if one.message is None] == []
+    assert [f"{one.path}:{one.line}" for one in find_all() if one.message is None] == []
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)
 def test_a_catalogue_has_every_text_translated_with_its_placeholders(file: Path) -> None:
     known = translations.read_catalogue(file)
-    wanted = set(translations.messages(FOUND))
+    wanted = set(translations.messages(find_all()))
     assert {one.source for one in wanted - set(known)} == set(), "run `make translations` and translate"
     assert {one.source for one in set(known) - wanted} == set(), "run `make translations`"
     forms = FORMS[file.stem.partition("_")[2]]

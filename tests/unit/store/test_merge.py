@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.models import Role, SyncState, Turn
-from novadesk.store import schema
 from novadesk.store.agentruntime import RemoteStep, StepSummary
 from novadesk.store.conversations import _append, _create
 from novadesk.store.merge import FoundStep, merge_steps, slots_by_time, unknown_steps
 from novadesk.store.steps import encode_turn
-from tests.support.store_rig import START_MS, make_conversation, make_turn
+from tests.support.store_rig import START_MS, make_conversation, make_turn, open_memory
 
 KEYS = st.tuples(st.integers(0, 6), st.sampled_from("abc"))
 
@@ -24,14 +23,6 @@ KEYS = st.tuples(st.integers(0, 6), st.sampled_from("abc"))
 def db() -> Iterator[sqlite3.Connection]:
     with closing(open_memory()) as db:
         yield db
-
-
-def open_memory() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA foreign_keys = ON")
-    schema.migrate(db)
-    return db
 
 
 def found(turn: Turn, step_ms: int | None = None) -> FoundStep:

@@ -19,20 +19,12 @@ from hypothesis.stateful import (
 )
 
 from novadesk.models import BackendKind, Turn
-from novadesk.store import deletion, outbox, schema
+from novadesk.store import deletion, outbox
 from novadesk.store.conversations import _append, _create
 from novadesk.store.outbox import Lease, OutboxKind
-from tests.support.store_rig import START_MS, make_conversation, make_turn
+from tests.support.store_rig import START_MS, make_conversation, make_turn, open_memory
 
 LEASE_MS = 1_000
-
-
-def open_memory() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA foreign_keys = ON")
-    schema.migrate(db)
-    return db
 
 
 @pytest.fixture
