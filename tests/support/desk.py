@@ -166,7 +166,7 @@ class Desk:
         self.sound = SoundServer(self.env, self.folder / "sound")
         self.daemons.start(
             "pulse",
-            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--high-priority=no",
+            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--high-priority=yes",
              "--realtime=no", "--log-target=stderr", "-F", str(script)],
         )  # fmt: skip
         self.daemons.wait_until(self.sound.answers, "sound server")

@@ -271,7 +271,7 @@ def _restart(station: Station, stack: contextlib.ExitStack) -> None:
         _until(lambda: not socket.exists(), "the sound server to leave")
         command = (
             "setpriv --pdeathsig KILL -- pulseaudio -n --daemonize=no --use-pid-file=no --exit-idle-time=-1"
-            " --high-priority=no --realtime=no -F"
+            " --high-priority=yes --realtime=no -F"
         )
         again = subprocess.Popen(
             [*command.split(), str(desk.folder / "sound.pa")], env=desk.env, stderr=subprocess.DEVNULL
