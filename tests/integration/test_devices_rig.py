@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from novadesk.audio.client import EngineSound
+from novadesk.audio import hotplug
+from novadesk.audio.client import EngineSound, Listener
 from novadesk.audio.formats import write_wav
+from novadesk.audio.serverview import ServerView
+from novadesk.audio.watch import DeviceWatch
 from novadesk.config import AudioSettings, EchoSetting
 from novadesk.errors import Reason
 from novadesk.models import InputTrouble
@@ -43,9 +46,31 @@ def ear() -> Ear:
     return Ear()
 
 
+class Watched(EngineSound):
+    """Is open once the sound server has been seen: only its first view tells which device a title means."""
+
+    def __init__(self) -> None:
+        super().__init__(ENGINE, settings(), WATCH)
+        self.seen = asyncio.Event()
+
+    async def open(self, listener: Listener) -> None:
+        await super().open(listener)
+        await self.seen.wait()
+
+
 @pytest.fixture
-async def sound(on_desk: Desk) -> AsyncIterator[EngineSound]:
-    made = EngineSound(ENGINE, settings(), WATCH)
+async def sound(on_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EngineSound]:
+    made = Watched()
+
+    class Watch(DeviceWatch):
+        def __init__(self, command: Sequence[str], on_view: Callable[[ServerView | None], None]) -> None:
+            def tell(view: ServerView | None) -> None:
+                on_view(view)
+                made.seen.set()
+
+            super().__init__(command, tell)
+
+    monkeypatch.setattr(hotplug, "DeviceWatch", Watch)
     yield made
     await made.shutdown()
 
