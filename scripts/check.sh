@@ -66,15 +66,16 @@ fast() {
   side_by_side both pure rest
 }
 
-# Every test but the live ones and the soak. Three take what needs time, sound or windows, then help the fourth, which has
-# begun with what computes and gives way to them. The windows without a desktop stay in one process.
+# Every test but the live ones and the soak. Two take what needs time, sound or windows: more would take the processors from
+# one another in the middle of a sound. Two begin with what computes and give way to them; what is left of it is shared. The
+# windows without a desktop stay in one process.
 tests() {
   local taken
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
-  local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui) timed3=(tests --ignore tests/ui)
-  local computing=(--yielding tests/ui tests/unit)
-  side_by_side all timed timed2 timed3 computing
+  local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui)
+  local computing=(--yielding tests/ui tests/unit) computing2=(--yielding tests/unit)
+  side_by_side all timed timed2 computing computing2
   local status=$?
   rm -rf "$taken"
   return $status
@@ -84,11 +85,13 @@ case ${1:-} in
   lint) lint ;;
   fast) fast ;;
   full)
-    lint
-    linted=$?
+    { renice -n 10 "$BASHPID" >/dev/null; lint; } &  # beside the tests, giving way to them
+    linting=$!
     tests
     tested=$?
-    [ $linted = 0 ] || echo "check: the tests have ended with $tested, but the checks before them failed: ${FAILED[*]}" >&2
+    wait "$linting"
+    linted=$?
+    [ $linted = 0 ] || echo "check: the tests have ended with $tested, but the checks beside them failed: see above" >&2
     [ $tested = 0 ] || exit $tested
     exit $linted
     ;;

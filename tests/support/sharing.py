@@ -16,7 +16,7 @@ LONGEST = (
 )
 COMPUTING = ("tests/unit/",)  # but for what needs the private desktop
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
-_NICENESS = 5
+_NICENESS = 10
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

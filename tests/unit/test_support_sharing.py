@@ -72,4 +72,4 @@ def test_who_gives_way_runs_what_computes_only(
     given: list[int] = []
     monkeypatch.setattr(os, "nice", given.append)
     assert ran(pytester, tmp_path, "--yielding") == twice("ui/test_rig_w", "unit/test_a")
-    assert given == [5]
+    assert given == [10]
