@@ -16,7 +16,7 @@ LIMIT = KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed.
 NEVER = SessionSettings(idle_s=0.0)
 
 
-@pytest.mark.parametrize(("limit_s", "renewals"), [(480.0, 3), (48.0, 20)])
+@pytest.mark.parametrize(("limit_s", "renewals"), [(480.0, 2), (48.0, 6)])
 def test_an_idle_conversation_is_renewed_before_every_limit_and_nobody_notices(limit_s: float, renewals: int) -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
