@@ -1,6 +1,7 @@
 """Every text of every window: translated, and shown whole in each language at each size of the font."""
 
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -130,7 +131,8 @@ def data_of(value: object) -> Iterator[str]:
             yield from data_of(getattr(value, field.name))
 
 
-def untranslated(text: str, data: list[str]) -> str:
+@functools.cache  # most texts are seen again with every window
+def untranslated(text: str, data: tuple[str, ...]) -> str:
     """Return what is left of a text without its translated parts and without data."""
     before = None
     while before != text:
@@ -168,22 +170,16 @@ def test_every_text_is_translated(
         *names,
         *(name.capitalize() for name in names),
     )
-    data = sorted(set(data_of(shown)), key=len, reverse=True)
-    data = [one for one in data if len(one) > 1]
+    data = tuple(sorted({one for one in data_of(shown) if len(one) > 1}, key=len, reverse=True))
     left: dict[str, str] = {}
-    clean: set[str] = set()  # most are seen again and again
 
     def look() -> None:
         for top in (window, *beside(window)):
             for widget in (top, *top.findChildren(QWidget)):
                 inner = isinstance(widget.parent(), QComboBox | QLineEdit)
                 for text in () if inner else texts(widget):
-                    if text in clean:
-                        continue
-                    if rest := untranslated(text, data):
+                    if text and (rest := untranslated(text, data)):
                         left[rest] = f"{type(widget).__name__} {widget.objectName()}"
-                    else:
-                        clean.add(text)
 
     for snapshot in SCENES.values():
         window.show_snapshot(snapshot)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
@@ -31,19 +30,20 @@ GONE = KnownError(Reason.ENGINE_DIED, "The sound stopped.", "It comes back.")
 class Ring(MemorySound):
     """An engine as the port describes it: one generation, a pause, and a client that gives a new one what is unplayed.
 
-    Every sample carries the number of its answer; the ring holds numbers and how many samples of each.
+    Every sample carries the number of its answer.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.ring: deque[tuple[int, int]] = deque()
+        self.ring: deque[int] = deque()
+        self.heard: list[int] = []
         self.generation = self.counted = 0
         self.paused = False
         self.alive = True
 
     def play(self, pcm: bytes, generation: int) -> None:
         if generation == self.generation:
-            self.ring.extend((number, len([*same])) for number, same in groupby(pcm[::2]))
+            self.ring.extend(pcm[::2])
 
     def flush(self, generation: int) -> None:
         super().flush(generation)
@@ -69,17 +69,11 @@ class Ring(MemorySound):
         """Play 50 ms; return the numbers of the answers that were heard."""
         if self.paused or not self.alive or self.listener is None or not self.ring:
             return []
-        played: set[int] = set()
-        room = TICK_SAMPLES
-        while room and self.ring:
-            number, count = self.ring.popleft()
-            if count > room:
-                self.ring.appendleft((number, count - room))
-            played.add(number)
-            self.counted += min(count, room)
-            room -= min(count, room)
+        played = [self.ring.popleft() for _ in range(min(TICK_SAMPLES, len(self.ring)))]
+        self.counted += len(played)
         self.listener.on_played(self.generation, self.counted, 0.1)
-        return sorted(played)
+        self.heard += {*played}
+        return sorted({*played})
 
 
 class Order:
