@@ -5632,6 +5632,16 @@
         <translation>Das Portal dieses Systems gibt Programmen keine Tasten.</translation>
     </message>
     <message>
+        <source>This headset sounds like a telephone while its microphone is open. Choose another microphone.</source>
+        <extracomment>ui/sound_fields.py</extracomment>
+        <translation>Dieses Headset klingt wie ein Telefon, solange sein Mikrofon offen ist. Ein anderes Mikrofon wählen.</translation>
+    </message>
+    <message>
+        <source>This headset&apos;s microphone switches it to telephone sound. Choose another microphone in Settings.</source>
+        <extracomment>conversation/microphone.py</extracomment>
+        <translation>Das Mikrofon dieses Headsets schaltet es auf Telefonklang um. In den Einstellungen ein anderes Mikrofon wählen.</translation>
+    </message>
+    <message>
         <source>This is a real conversation, and it goes on in the window afterwards.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
         <translation>Das ist ein echtes Gespräch; es geht danach im Fenster weiter.</translation>
@@ -6626,6 +6636,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>{file} lässt sich nicht benutzen ({why}).</translation>
     </message>
     <message>
+        <source>{found}; “{section}” is shown</source>
+        <extracomment>ui/setting_sidebar.py</extracomment>
+        <translation>{found}; „{section}“ wird gezeigt</translation>
+    </message>
+    <message>
         <source>{label} is a whole number from {n} to {m}.</source>
         <extracomment>scenario.py</extracomment>
         <translation>{label} ist eine ganze Zahl von {n} bis {m}.</translation>
@@ -7338,6 +7353,12 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{what} written to {place}.</source>
         <extracomment>ui/export_dialog.py</extracomment>
         <translation>{what} nach {place} geschrieben.</translation>
+    </message>
+    <message>
+        <source>{words} ({code})</source>
+        <comment>an error</comment>
+        <extracomment>ui/words.py</extracomment>
+        <translation>{words} ({code})</translation>
     </message>
     <message>
         <source>{words} Control Z undoes it.</source>

@@ -42,7 +42,8 @@ class InputTrouble(Enum):
     """What is wrong with the sound of a microphone that is open.
 
     ZEROS is exact silence of unknown cause, MUTED such silence of a device that the system says is switched off; QUIET
-    is too faint for speech; MONITOR is the sound of a speaker in the place of a microphone; DEAD is a microphone that
+    is too faint for speech; TELEPHONE is good, but a headset that plays no better than a telephone while its microphone
+    is open; MONITOR is the sound of a speaker in the place of a microphone; DEAD is a microphone that
     brings nothing, not even silence, and in whose place there is no other.
     """
 
@@ -51,6 +52,7 @@ class InputTrouble(Enum):
     MUTED = "muted"
     QUIET = "quiet"
     CLIPPED = "clipped"
+    TELEPHONE = "telephone"
     MONITOR = "monitor"
     DEAD = "dead"
 

@@ -42,7 +42,7 @@ def test_a_place_that_does_not_take_it_is_said(dialog: BundleDialog, qtbot: QtBo
     qtbot.waitUntil(dialog.save.isEnabled)
     requests.error = KnownError(Reason.DISK_FULL, "The disk is full.", "Choose another place.")
     dialog.save_to("/there/bundle.zip")
-    qtbot.waitUntil(lambda: dialog.note.text() == "The disk is full. Choose another place.")
+    qtbot.waitUntil(lambda: dialog.note.text() == "The disk is full. Choose another place. (ND-STORE-03)")
     assert dialog.save.isEnabled()
     dialog.reject()
     drain()

@@ -160,7 +160,7 @@ def test_a_report_that_cannot_be_made_is_said(view: DiagnosticsView, qtbot: QtBo
     qtbot.mouseClick(view.copy, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(view.copy.isEnabled)
     assert QGuiApplication.clipboard().text() == "before"
-    assert view.note.text() == "The store is damaged. Put a backup there."
+    assert view.note.text() == "The store is damaged. Put a backup there. (ND-STORE-02)"
 
 
 def test_numbers_that_cannot_be_read_are_said_until_they_can(

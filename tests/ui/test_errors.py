@@ -157,7 +157,7 @@ def test_a_sign_in_that_fails_is_said(window: MainWindow, qtbot: QtBot, requests
     requests.error = KnownError(Reason.SIGN_IN_FAILED, "The sign-in to AWS did not work.", "Try again.")
     bar = show(window, Reason.CREDENTIALS_EXPIRED, Phase.FAILED)
     press(bar.act)
-    qtbot.waitUntil(lambda: bar.note.text() == "The sign-in to AWS did not work. Try again.")
+    qtbot.waitUntil(lambda: bar.note.text() == "The sign-in to AWS did not work. Try again. (ND-SIGN-05)")
     window.show_snapshot(Snapshot(phase=Phase.READY))
     assert not bar.isVisible()
     show(window, Reason.CREDENTIALS_EXPIRED)

@@ -127,7 +127,7 @@ def test_the_way_back_goes_after_a_while(filled: MainWindow, qtbot: QtBot) -> No
 def test_a_deletion_that_fails_says_why(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     requests.error = LOCKED
     qtbot.keyClick(filled.history.list, DELETE)
-    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again.")
+    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again. (ND-STORE-01)")
     assert not filled.history.undo.isVisible()
 
 

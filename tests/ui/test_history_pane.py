@@ -181,7 +181,7 @@ def test_a_rename_that_fails_is_said_and_the_old_name_comes_back(
     assert field is not None
     qtbot.keyClicks(field, "new name")
     qtbot.keyClick(field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again.")
+    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again. (ND-STORE-01)")
     index = filled.history.model.index(row_of(filled, 1))
     qtbot.waitUntil(lambda: filled.history.model.row(index).title == "caring-king-1")
 
@@ -342,7 +342,7 @@ def test_an_answer_to_an_older_search_shows_nothing(filled: MainWindow, qtbot: Q
 def test_a_search_that_fails_says_why(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     requests.error = LOCKED
     filled.history.search.setText("aspirin")
-    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again.")
+    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again. (ND-STORE-01)")
 
 
 def test_what_came_from_the_cloud_is_marked(filled: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
@@ -403,5 +403,5 @@ def test_a_pull_that_fails_says_why(filled: MainWindow, qtbot: QtBot, requests: 
 
     filled.history.sync._requests = Refused()
     qtbot.mouseClick(filled.history.sync.now, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again.")
+    qtbot.waitUntil(lambda: filled.history.sync.words.text() == "The store is locked. Try again. (ND-STORE-01)")
     assert filled.history.sync.now.isEnabled()

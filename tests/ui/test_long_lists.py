@@ -259,7 +259,7 @@ def test_home_and_end_are_one_page_away(reader: Reader) -> None:
 def test_a_page_that_cannot_be_read_is_said_and_asked_for_again(reader: Reader, requests: CannedRequests) -> None:
     requests.error = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Try again.")
     reader.press(Qt.Key.Key_Home)
-    assert reader.view.passing.text() == "The store is locked. Try again."
+    assert reader.view.passing.text() == "The store is locked. Try again. (ND-STORE-01)"
     assert reader.step(lambda: reader.view.turns.verticalScrollBar().setValue(0)).queries == 1
     assert reader.press(Qt.Key.Key_PageUp).queries == 1
     requests.error = None

@@ -288,7 +288,7 @@ def test_what_is_written_survives_another_row_and_is_not_lost_unasked(
     assert managed.editor.prompt.text == "Chat about green tea."
     requests.error = FULL
     managed.keep.click()
-    qtbot.waitUntil(lambda: managed.note.text() == "The disk is full. Make room.")
+    qtbot.waitUntil(lambda: managed.note.text() == "The disk is full. Make room. (ND-STORE-03)")
     requests.error = None
     managed.list.setCurrentRow(0)
     managed.copy.click()

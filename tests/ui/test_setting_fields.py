@@ -97,7 +97,7 @@ def test_a_key_that_is_refused_is_not_shown_as_if_it_were_set(opened: SettingsWi
     assert isinstance(view.field, KeysField)
     view.field.list.put(parse_chord("f8"))
     assert view.field.list.keys == ""
-    assert view.note.text() == "F8 talks already. Choose another key."
+    assert view.note.text() == "F8 talks already. Choose another key. (ND-SET-01)"
 
 
 def test_who_looks_at_every_section_and_closes_the_window_changes_nothing(

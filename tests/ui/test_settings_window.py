@@ -173,7 +173,7 @@ def test_what_waits_for_a_new_connection_is_used_when_the_person_wants_it(
     requests.error = KnownError(Reason.UNREACHABLE, "There is no way.", "Look for one.")
     qtbot.mouseClick(opened.using, Qt.MouseButton.LeftButton)
     assert not opened.using.isEnabled()
-    qtbot.waitUntil(lambda: opened.said.text() == "There is no way. Look for one.")
+    qtbot.waitUntil(lambda: opened.said.text() == "There is no way. Look for one. (ND-LINK-01)")
     assert opened.using.isEnabled()
     assert view.note.text() == Applies.ANEW.value
     requests.error = None
@@ -354,10 +354,13 @@ def test_a_section_goes_back_by_itself(opened: SettingsWindow, qtbot: QtBot) -> 
 # --- search and keys ---
 
 
-def test_the_search_leaves_the_sections_and_rows_that_have_it(opened: SettingsWindow, qtbot: QtBot) -> None:
+def test_the_search_leaves_what_has_it(opened: SettingsWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("novadesk.ui.setting_sidebar.announce", lambda _widget, words: said.append(words))
     qtbot.keyClick(opened, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert opened.focusWidget() is opened.sidebar.search
     qtbot.keyClicks(opened.sidebar.search, "kms")
+    assert "1 setting found; “History and sync” is shown" in said
     items = [opened.sidebar.list.item(n) for n in range(opened.sidebar.list.count())]
     assert [item.text() for item in items if not item.isHidden()] == ["History and sync (1)"]
     assert opened.page.page is Page.HISTORY
@@ -500,7 +503,7 @@ def test_a_device_that_does_not_open_is_said(opened: SettingsWindow, qtbot: QtBo
     requests.error = KnownError(Reason.NO_MICROPHONE, "No microphone is connected.", "Plug one in.")
     opened.test.toggle()
     qtbot.waitUntil(lambda: not opened.test.running)
-    assert opened.test.words.text() == "No microphone is connected. Plug one in."
+    assert opened.test.words.text() == "No microphone is connected. Plug one in. (ND-SOUND-01)"
     assert opened.test.words.property("bad") is True
 
 
@@ -634,7 +637,7 @@ def test_whether_it_starts_with_the_session_is_asked_of_the_desktop(window: Main
     session.refuses = True
     row.box.click()
     qtbot.waitUntil(lambda: not row.box.isChecked())
-    assert row.note.text() == "The desktop refuses. Ask it."
+    assert row.note.text() == "The desktop refuses. Ask it. (ND-DESK-03)"
     assert row.note.property("bad")
     session.refuses = False
     session.told.clear()

@@ -424,7 +424,7 @@ def test_devices_that_fail_are_said_and_the_steps_go_on(
     page = wizard.page
     assert isinstance(page, MicrophonePage | SpeakerPage)
     page.toggle()
-    qtbot.waitUntil(lambda: page.note.text() == "There is no microphone. Plug one in.")
+    qtbot.waitUntil(lambda: page.note.text() == "There is no microphone. Plug one in. (ND-SOUND-01)")
     wizard.go_on()
     assert wizard.at == number + 1
 
@@ -448,7 +448,7 @@ def test_a_key_that_mutes_cannot_talk_too_and_keeps_the_page(wizard: Wizard, sav
 def test_what_cannot_be_used_is_said_and_nothing_is_lost(wizard: Wizard, qtbot: QtBot, steps: CannedSteps) -> None:
     steps.error = KnownError(Reason.STORE_LOCKED, "The store is locked.", "Close the other one.")
     go_to(wizard, 4)
-    qtbot.waitUntil(lambda: wizard.trying.note.text() == "The store is locked. Close the other one.")
+    qtbot.waitUntil(lambda: wizard.trying.note.text() == "The store is locked. Close the other one. (ND-STORE-01)")
 
 
 def test_the_talk_button_talks_while_it_is_held_and_lets_go_when_the_page_does(
@@ -477,5 +477,5 @@ def test_autostart_is_shown_as_it_is_and_changed(wizard: Wizard, qtbot: QtBot, s
 def test_failures_of_the_conversation_show_there(wizard: Wizard, bridge: Bridge, qtbot: QtBot) -> None:
     go_to(wizard, 4)
     bridge.publish(Snapshot(phase=Phase.FAILED, error=EXPIRED, backend_name="Amazon Bedrock"))
-    qtbot.waitUntil(lambda: wizard.trying.note.text() == "AWS sign-in expired. Sign in.")
+    qtbot.waitUntil(lambda: wizard.trying.note.text() == "AWS sign-in expired. Sign in. (ND-SIGN-02)")
     assert wizard.trying.state.text().endswith("Amazon Bedrock")

@@ -19,6 +19,7 @@ class Route:
         moves: to be asked of the sound server.
         deaf: the microphone's stream carries the sound of a speaker.
         muted: the system says that the microphone of the stream is switched off.
+        telephone: it is a Bluetooth headset's, and there is another microphone.
         microphone: what is in use, in words. Likewise `speaker`.
         note: why these are not the preferred ones, in words, or empty.
         gained: a device has come.
@@ -29,6 +30,7 @@ class Route:
     moves: tuple[Move, ...] = ()
     deaf: bool = False
     muted: bool = False
+    telephone: bool = False
     microphone: str = ""
     speaker: str = ""
     note: str = ""
@@ -166,7 +168,9 @@ class Router:
             return self._route([way.still() for way in self._ways], gained)
         device = view.device_of(pid, Direction.MICROPHONE)
         route = self._route([way.step(view, pid, gained) for way in self._ways], gained)
-        return replace(route, muted=device is not None and device.muted)
+        others = [row for row in view.of(Direction.MICROPHONE) if not row.monitor and not row.telephone]
+        telephone = device is not None and device.telephone and bool(others)
+        return replace(route, muted=device is not None and device.muted, telephone=telephone)
 
     def _route(self, steps: list[_Step], gained: frozenset[str]) -> Route:
         return Route(

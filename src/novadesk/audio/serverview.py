@@ -26,6 +26,14 @@ class ServerDevice:
     monitor: bool = False
     muted: bool = False
 
+    @property
+    def telephone(self) -> bool:
+        """Return whether it is a Bluetooth microphone, for which its headset leaves music's sound for telephone's.
+
+        PulseAudio and PipeWire name the devices of BlueZ so.
+        """
+        return self.direction is Direction.MICROPHONE and self.name.startswith("bluez_") and not self.monitor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStream:

@@ -32,7 +32,7 @@ class Telling:
         self._sound = InputTrouble.NONE
         self._trouble = InputTrouble.NONE
         self._note = ""
-        self._muted = False
+        self._muted = self._telephone = False
         self.deaf = False
         """Whether the microphone's stream carries the sound of a speaker."""
 
@@ -44,7 +44,7 @@ class Telling:
 
     def name(self, route: Route) -> None:
         """Take which devices really feed and play the streams; names that are about to change are not told."""
-        self.deaf, self._muted = route.deaf, route.muted
+        self.deaf, self._muted, self._telephone = route.deaf, route.muted, route.telephone
         named = (route.microphone, route.speaker, Text.joined(route.note, self._note))
         if named != self._named and not (route.deaf and route.moves):
             self._named = named
@@ -63,4 +63,6 @@ class Telling:
     def _wrong(self, trouble: InputTrouble) -> InputTrouble:
         if self.deaf:
             return InputTrouble.MONITOR
+        if trouble is InputTrouble.NONE and self._telephone:
+            return InputTrouble.TELEPHONE
         return InputTrouble.MUTED if self._muted and trouble is InputTrouble.ZEROS else trouble

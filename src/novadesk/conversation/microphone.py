@@ -13,6 +13,9 @@ NOTES: dict[InputTrouble, str] = {
     ),
     InputTrouble.QUIET: Text("The microphone is very quiet. Speak closer to it, or raise its level in the system."),
     InputTrouble.CLIPPED: Text("The microphone is too loud and distorts. Lower its level in the system's settings."),
+    InputTrouble.TELEPHONE: Text(
+        "This headset's microphone switches it to telephone sound. Choose another microphone in Settings."
+    ),
     InputTrouble.MONITOR: Text(
         "The system gives the speaker's own sound in place of a microphone. Connect the microphone, or choose another."
     ),
@@ -28,7 +31,7 @@ class Microphone:
 
     def __init__(self) -> None:
         self.trouble = InputTrouble.NONE
-        self._open = False
+        self._open = self._advised = False
 
     @property
     def present(self) -> bool:
@@ -37,8 +40,14 @@ class Microphone:
 
     @property
     def note(self) -> str:
-        """Return what is wrong, in words, or an empty text."""
-        return NOTES[self.trouble]
+        """Return what is wrong, in words, or an empty text; advice is none of it."""
+        return "" if self.trouble is InputTrouble.TELEPHONE else NOTES[self.trouble]
+
+    def advice(self) -> str:
+        """Return what could be better, in words, once; else an empty text."""
+        due = self.trouble is InputTrouble.TELEPHONE and not self._advised
+        self._advised = self._advised or due
+        return NOTES[self.trouble] if due else ""
 
     def opened(self, *, found: bool) -> None:
         """Note that the devices were opened, with a microphone among them or without."""

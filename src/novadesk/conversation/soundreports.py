@@ -88,6 +88,8 @@ class SoundReports:
         """Take what is wrong with the microphone's sound from now on; what brings none of it is no microphone."""
         self._microphone.trouble = trouble
         self._show_microphone()
+        if advice := self._microphone.advice():
+            self._view.notice(advice)
         self._publishing.changed()
 
     def _show_microphone(self) -> None:

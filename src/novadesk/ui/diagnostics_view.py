@@ -26,6 +26,7 @@ from novadesk.ui.i18n import tr
 from novadesk.ui.placement import fit
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
+from novadesk.ui.words import error_words
 
 REFRESH_MS = 2_000
 NEWEST_EVENTS = 200
@@ -198,7 +199,7 @@ class DiagnosticsView(QDialog):
         self._on_error(error)
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(f"{error.what} {error.advice}", bad=True)
+        self._say(error_words(error), bad=True)
 
     def _on_report(self, report: str) -> None:
         QGuiApplication.clipboard().setText(report)

@@ -84,11 +84,14 @@ class SettingSidebar(QFrame):
             item.setHidden(bool(query) and not count)
             item.setText(tr("{section} ({n})", section=page.value, n=count) if query else tr(page.value))
         shown = [page for page in Page if not self._item(page).isHidden()]
-        if shown and self._item(self.page).isHidden():
+        moved = bool(shown) and self._item(self.page).isHidden()
+        if moved:
             self.choose(shown[0])
         self.searched.emit(query)
         if query:
-            announce(self.search, trn("1 setting found", "{n} settings found", sum(map(len, hits.values()))))
+            words = trn("1 setting found", "{n} settings found", sum(map(len, hits.values())))
+            section = tr("{found}; “{section}” is shown", found=words, section=self.page.value)
+            announce(self.search, section if moved else words)
 
     def _on_chosen(self) -> None:
         self.page_chosen.emit(self.page)

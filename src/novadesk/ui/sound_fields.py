@@ -54,6 +54,9 @@ def verdict(test: SoundTest | None, loudest: float) -> str:
         InputTrouble.DEAD: tr(
             "The microphone brings nothing, not even silence. Plug it in again, or choose another one."
         ),
+        InputTrouble.TELEPHONE: tr(
+            "This headset sounds like a telephone while its microphone is open. Choose another microphone."
+        ),
         InputTrouble.MONITOR: tr("This is the sound of a speaker, not of a microphone. Choose another one."),
     }.get(test.trouble)
     if words is not None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from PySide6.QtCore import QDateTime, QLocale
 
 from novadesk.conversation.api import Connection, ErrorNote, Quality, Snapshot
-from novadesk.errors import KnownError
+from novadesk.errors import KnownError, Reason
 from novadesk.models import Conversation, Role, SyncState, Turn
 from novadesk.text import Text
 from novadesk.ui.i18n import locale, tr, trn
@@ -59,8 +59,20 @@ def device_words(name: str) -> str:
 
 
 def error_words(error: KnownError | ErrorNote) -> str:
-    """Return an error in one line: what happened and what to do."""
-    return tr(Text("{what} {advice}", what=error.what, advice=error.advice))
+    """Return an error in one line: what happened, what to do, and its code in the catalogue."""
+    words, code = tr(Text("{what} {advice}", what=error.what, advice=error.advice)), code_of(error)
+    return tr("{words} ({code})", "an error", words=words, code=code) if code else words
+
+
+def code_of(error: KnownError | ErrorNote) -> str:
+    """Return the reference code of an error, such as "ND-LINK-03"; none for what a person wrote and can correct."""
+    from novadesk.catalogue import entry_of  # nobody needs it before something fails
+
+    try:
+        reason = Reason(error.reason)
+    except ValueError:
+        return ""
+    return "" if reason is Reason.BAD_INPUT else entry_of(reason).code
 
 
 def percent(share: float) -> str:

@@ -210,3 +210,25 @@ def test_a_microphone_is_switched_off_when_it_is_ours_that_is() -> None:
         devices = tuple(replace(device, muted=device.name == muted) for device in seen.devices)
         assert router.see(replace(seen, devices=devices), PID).muted is (muted == "mic_a")
     assert not router.see(None, PID).muted
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "telephone"),
+    [
+        ("bluez_input.00_11", ["alsa_input.pci"], True),
+        ("bluez_source.00_11.headset_head_unit", ["alsa_input.pci"], True),
+        ("bluez_input.00_11", [], False),
+        ("bluez_input.00_11", ["bluez_input.22_33"], False),
+        ("alsa_input.pci", ["bluez_input.00_11"], False),
+    ],
+)
+def test_a_bluetooth_microphone_is_known_where_there_is_another_one(
+    ours: str, others: list[str], telephone: bool
+) -> None:
+    way = Direction.MICROPHONE
+    devices = [ServerDevice(direction=way, name=name, title=name) for name in (ours, *others)]
+    devices += [ServerDevice(direction=way, name="bluez_output.00_11.monitor", title="Monitor", monitor=True)]
+    seen = ServerView(devices=tuple(devices), streams=(ServerStream(direction=way, pid=PID, device=ours),))
+    router = Router("", "")
+    router.opened("ALSA: default", SPEAKER, "")
+    assert router.see(seen, PID).telephone is telephone

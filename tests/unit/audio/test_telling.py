@@ -90,6 +90,18 @@ def test_names_that_are_about_to_change_are_not_told() -> None:
     assert ear.told == [("Mic", "Speaker", ""), InputTrouble.MONITOR, InputTrouble.NONE]
 
 
+def test_a_headset_that_plays_like_a_telephone_is_told_only_while_all_is_well() -> None:
+    ear = Ear()
+    telling = Telling(ear)
+    telling.open_anew("")
+    telling.name(replace(HERE, telephone=True))
+    telling.hear(InputTrouble.QUIET)
+    telling.hear(InputTrouble.NONE)
+    telling.name(HERE)
+    troubles = [InputTrouble.TELEPHONE, InputTrouble.QUIET, InputTrouble.TELEPHONE, InputTrouble.NONE]
+    assert ear.told[1:] == troubles
+
+
 def test_silence_of_a_microphone_that_is_switched_off_is_said_as_that_and_nothing_else_is() -> None:
     ear = Ear()
     telling = Telling(ear)

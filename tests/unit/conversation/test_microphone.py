@@ -23,7 +23,7 @@ RATE_HZ = 16_000
 STEP_S = 0.01
 STEP = round(RATE_HZ * STEP_S)
 TOLD_WITHIN_S = 2.0
-LEAVES = {"Connect", "Look", "Lower", "Speak", "Unmute", "Allow", "NovaDesk"}
+LEAVES = {"Choose", "Connect", "Look", "Lower", "Speak", "Unmute", "Allow", "NovaDesk"}
 """First words of what to do next."""
 
 rng = np.random.default_rng(7)
@@ -147,6 +147,19 @@ def test_every_trouble_has_words_with_a_next_step() -> None:
     assert set(NOTES) == set(InputTrouble)
     for note in NOTES.values():
         assert not note or note.split(". ")[1].split()[0] in LEAVES
+
+
+def test_what_could_be_better_is_said_once_and_is_no_trouble() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        assert bench.sound.listener is not None
+        for trouble in (InputTrouble.TELEPHONE, InputTrouble.NONE, InputTrouble.TELEPHONE):
+            bench.sound.listener.on_input(trouble)
+            assert bench.now.input_note == ""
+            assert bench.now.microphone is MicrophoneState.GATED
+        assert bench.now.notices.count(NOTES[InputTrouble.TELEPHONE]) == 1
+
+    story(work)
 
 
 def test_no_two_of_them_are_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
