@@ -311,7 +311,7 @@ def _logout(parsed: argparse.Namespace) -> int:
 
 
 def _devices(parsed: argparse.Namespace) -> int:
-    from novadesk.app.listing import list_devices
+    from novadesk.app.device_listing import list_devices
 
     return list_devices(as_json=parsed.json)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ from tests.support.sound import Samples
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
+@pytest.fixture(scope="module")
+def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Give a program that several stories use, each in a new conversation."""
+    with Program(tmp_path_factory.mktemp("deaths") / "home", desk.env) as made:
+        made.begin()
+        yield made
+        assert made.quit() == 0
+
+
 def child(program: Program, word: str) -> int:
     """Return the child process of the program whose command has this word."""
     for pid in children(program.pid):
@@ -26,80 +36,6 @@ def child(program: Program, word: str) -> int:
 def loud(samples: Samples) -> int:
     """Return how many samples are clearly sound."""
     return int((abs(samples) > 1000).sum())
-
-
-def test_the_engine_dies_and_the_next_exchange_is_spoken_as_ever(desk: Desk, tmp_path: Path) -> None:
-    with Program(tmp_path / "home", desk.env) as program:
-        program.start()
-        program.wait_for_phase("ready")
-        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone")
-        engine = child(program, "engine")
-        os.kill(engine, signal.SIGKILL)
-        program.wait(lambda _: not Path(f"/proc/{engine}").exists(), "the engine to be gone")
-        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone to come back")
-        with desk.recording() as speaker:
-            ask_aloud(program, desk, "hello how are you today")
-            turns = program.wait_for_turns(2)
-            program.wait_for_phase("ready")
-            assert abs(speaker.samples).max() > 1000
-        assert [turn["role"] for turn in turns] == ["user", "assistant"]
-        assert program.quit() == 0
-
-
-def test_the_engine_dies_within_an_answer_and_the_rest_is_heard(desk: Desk, tmp_path: Path) -> None:
-    with Program(tmp_path / "home", desk.env) as program:
-        program.start()
-        program.wait_for_phase("ready")
-        program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone")
-        with desk.recording() as speaker:
-            program.ask("say", text="what can you do")
-            program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
-            os.kill(child(program, "engine"), signal.SIGKILL)
-            before = loud(speaker.samples)
-            program.wait_for_turns(2)
-            program.wait_for_phase("ready")
-            assert loud(speaker.samples) > before + 24_000, "the rest of the answer was not heard"
-        assert program.quit() == 0
-
-
-def test_the_server_dies_and_the_conversation_is_remembered(desk: Desk, tmp_path: Path) -> None:
-    with Program(tmp_path / "home", desk.env) as program:
-        program.start()
-        program.wait_for_phase("ready")
-        program.ask("say", text="my name is anna")
-        program.wait_for_turns(2)
-        program.wait_for_phase("ready")
-        os.kill(child(program, "serve"), signal.SIGKILL)
-        program.wait(lambda status: bool(status) and status["phase"] != "ready", "the loss to be noticed")
-        program.wait_for_phase("ready")
-        program.ask("say", text="what is my name")
-        turns = program.wait_for_turns(4)
-        assert "anna" in turns[3]["text"].lower()
-        program.wait_for_phase("ready")
-        assert program.quit() == 0
-
-
-def test_the_talk_key_interrupts_and_the_record_ends_where_the_person_stopped_listening(
-    desk: Desk, tmp_path: Path
-) -> None:
-    with Program(tmp_path / "home", desk.env) as program:
-        program.start()
-        program.wait_for_phase("ready")
-        with desk.recording() as speaker:
-            program.ask("say", text="what can you do")
-            program.wait_for_phase("speaking")
-            program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
-            desk.key_down("F9")
-            program.wait_for_phase("listening")
-            desk.key_up("F9")
-        program.ask("say", text="thank you")
-        turns = program.wait_for_turns(4)
-        assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
-        cut = turns[1]
-        assert cut["interrupted"]
-        assert cut["heard_chars"] is None or cut["heard_chars"] < len(cut["text"])
-        program.wait_for_phase("ready")
-        assert program.quit() == 0
 
 
 async def test_a_crash_costs_no_word_and_is_there_to_be_read_at_the_next_start(desk: Desk, tmp_path: Path) -> None:
@@ -125,3 +61,63 @@ async def test_a_crash_costs_no_word_and_is_there_to_be_read_at_the_next_start(d
         program.wait_for_phase("ready")
         assert [turn["text"] for turn in program.turns()] == [turn["text"] for turn in said]
         assert program.quit() == 0
+
+
+def test_the_engine_dies_and_the_next_exchange_is_spoken_as_ever(desk: Desk, program: Program) -> None:
+    program.begin()
+    engine = child(program, "engine")
+    os.kill(engine, signal.SIGKILL)
+    program.wait(lambda _: not Path(f"/proc/{engine}").exists(), "the engine to be gone")
+    program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the microphone to come back")
+    with desk.recording() as speaker:
+        ask_aloud(program, desk, "hello how are you today")
+        turns = program.wait_for_turns(2)
+        program.wait_for_phase("ready")
+        assert abs(speaker.samples).max() > 1000
+    assert [turn["role"] for turn in turns] == ["user", "assistant"]
+
+
+def test_the_engine_dies_within_an_answer_and_the_rest_is_heard(desk: Desk, program: Program) -> None:
+    program.begin()
+    with desk.recording() as speaker:
+        program.ask("say", text="what can you do")
+        program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
+        os.kill(child(program, "engine"), signal.SIGKILL)
+        before = loud(speaker.samples)
+        program.wait_for_turns(2)
+        program.wait_for_phase("ready")
+        assert loud(speaker.samples) > before + 24_000, "the rest of the answer was not heard"
+
+
+def test_the_server_dies_and_the_conversation_is_remembered(desk: Desk, program: Program) -> None:
+    program.begin()
+    program.ask("say", text="my name is anna")
+    program.wait_for_turns(2)
+    program.wait_for_phase("ready")
+    os.kill(child(program, "serve"), signal.SIGKILL)
+    program.wait(lambda status: bool(status) and status["phase"] != "ready", "the loss to be noticed")
+    program.wait_for_phase("ready")
+    program.ask("say", text="what is my name")
+    turns = program.wait_for_turns(4)
+    assert "anna" in turns[3]["text"].lower()
+    program.wait_for_phase("ready")
+
+
+def test_the_talk_key_interrupts_and_the_record_ends_where_the_person_stopped_listening(
+    desk: Desk, program: Program
+) -> None:
+    program.begin()
+    with desk.recording() as speaker:
+        program.ask("say", text="what can you do")
+        program.wait_for_phase("speaking")
+        program.wait(lambda _: loud(speaker.samples) > 12_000, "some words to be heard")
+        desk.key_down("F9")
+        program.wait_for_phase("listening")
+        desk.key_up("F9")
+    program.ask("say", text="thank you")
+    turns = program.wait_for_turns(4)
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
+    cut = turns[1]
+    assert cut["interrupted"]
+    assert cut["heard_chars"] is None or cut["heard_chars"] < len(cut["text"])
+    program.wait_for_phase("ready")

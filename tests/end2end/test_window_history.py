@@ -33,11 +33,11 @@ def listed(program: Program) -> list[dict[str, Any]]:
     return list(json.loads(answer.stdout))
 
 
-def starred(program: Program) -> list[int]:
-    """Return the star of every conversation, as it is on disk."""
+def on_disk(program: Program) -> list[tuple[str, int]]:
+    """Return title and star of every conversation on disk that was not deleted."""
     store = find_folders(home=str(program.home)).database
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
-        return [star for (star,) in db.execute("SELECT starred FROM conversation")]
+        return db.execute("SELECT title, starred FROM conversation WHERE NOT leaving_ms").fetchall()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -45,17 +45,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.1)
-
-
-def wait_for_list(program: Program, condition: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-
-    def met() -> bool:
-        rows[:] = listed(program)
-        return condition(rows)
-
-    wait_for(met)
-    return rows
 
 
 def test_a_conversation_is_renamed_starred_and_deleted_by_keys(desk: Desk, tmp_path: Path) -> None:
@@ -67,14 +56,16 @@ def test_a_conversation_is_renamed_starred_and_deleted_by_keys(desk: Desk, tmp_p
         desk.press("ctrl+f", "Tab", "Tab", "F2")
         desk.type_text("Aspirin call")
         desk.press("Return")
-        wait_for_list(program, lambda rows: [one["title"] for one in rows] == ["Aspirin call"])
+        wait_for(lambda: on_disk(program) == [("Aspirin call", 0)])
+        assert [one["title"] for one in listed(program)] == ["Aspirin call"]
         assert desk.find_window("^Aspirin call")  # the open one's title follows
 
         desk.press("ctrl+d")
-        wait_for(lambda: starred(program) == [1])
+        wait_for(lambda: on_disk(program) == [("Aspirin call", 1)])
 
         desk.press("Delete")
-        wait_for_list(program, lambda rows: rows == [])
+        wait_for(lambda: on_disk(program) == [])
+        assert listed(program) == []
         program.wait_for_phase("ready")
         assert person.conversation() != row["handle"]
         program.wait(lambda status: bool(status) and status["pending_sync"] == 0, "delivery of the deletion")
@@ -86,6 +77,7 @@ class ScreenReader:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._places: dict[str, Place] = {}
 
     def rows(self, name: str) -> list[tuple[str, str]]:
         """Return what the rows of a list say, and their descriptions; none while it changes."""
@@ -109,8 +101,12 @@ class ScreenReader:
     def _ask[T](self, question: Callable[[Reader, Place], Awaitable[T]], name: str) -> T | None:
         async def ask() -> T | None:
             async with Reader.listening(self._desk.env) as reader:
-                with suppress(LookupError):
-                    return await question(reader, await reader.find("NovaDesk", "list", name))
+                try:
+                    if name not in self._places:
+                        self._places[name] = await reader.find("NovaDesk", "list", name)
+                    return await question(reader, self._places[name])
+                except LookupError:
+                    self._places.pop(name, None)
             return None
 
         return asyncio.run(ask())

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,13 @@ from tests.support.program import Program
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def program(desk: Desk, tmp_path: Path) -> Iterator[Program]:
-    with Program(tmp_path / "home", desk.env) as made:
+@pytest.fixture(scope="module")
+def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("keys") / "home", desk.env) as made:
+        made.settings('[talk]\nmute_key = "f8"\n')
+        made.begin()
         yield made
+        assert made.quit() == 0
 
 
 @pytest.fixture
@@ -37,7 +39,6 @@ def wait_for_microphone(program: Program, state: str) -> None:
 def test_talk_and_mute_keys_work_while_another_program_has_the_keyboard(
     desk: Desk, program: Program, elsewhere: str
 ) -> None:
-    program.settings('[talk]\nmute_key = "f8"\n')
     Person(desk, program)
     desk.focus(elsewhere)
     desk.key_down("F9")
@@ -54,7 +55,6 @@ def test_talk_and_mute_keys_work_while_another_program_has_the_keyboard(
     assert not {"three", "plus", "four"} & {*turns[0]["text"].lower().split()}
     assert desk.run("xdotool", "getactivewindow").strip() == elsewhere
     program.wait_for_phase("ready")
-    assert program.quit() == 0
 
 
 def test_a_key_that_was_just_shown_to_the_settings_interrupts_an_answer_from_another_program(
@@ -78,4 +78,3 @@ def test_a_key_that_was_just_shown_to_the_settings_interrupts_an_answer_from_ano
     assert [turn["interrupted"] for turn in turns[1::2]] == [True, False]
     assert "seven" in turns[3]["text"].lower()
     program.wait_for_phase("ready")
-    assert program.quit() == 0

@@ -29,10 +29,13 @@ ctl.!default { type pulse }
 """A desktop that keeps the microphone from programs: nobody, root included, may write that file, so nothing opens."""
 
 
-@pytest.fixture
-def program(desk: Desk, tmp_path: Path) -> Iterator[Program]:
-    with Program(tmp_path / "home", desk.env) as made:
+@pytest.fixture(scope="module")
+def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Give a program that several stories use, each in a new conversation; one of them leaves it."""
+    with Program(tmp_path_factory.mktemp("troubles") / "home", desk.env) as made:
+        made.begin()
         yield made
+        assert not made.runs or made.quit() == 0
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -49,58 +52,6 @@ def listens_to(desk: Desk, microphone: Microphone) -> bool:
     number = next((line.split("\t")[0] for line in sources if f"\tmic_{microphone.value}\t" in line), "")
     streams = desk.run("pactl", "list", "short", "source-outputs").splitlines()
     return any(line.split("\t")[1] == number and "protocol-native" in line for line in streams)
-
-
-def test_what_is_said_after_muting_in_mid_sentence_is_not_heard(desk: Desk, program: Program) -> None:
-    Person(desk, program)
-    desk.key_down("F9")
-    program.wait_for_phase("listening")
-    desk.say("my name is anna")
-    desk.press("ctrl+m")
-    program.wait(lambda status: bool(status) and status["microphone"] == "muted", "the mute")
-    desk.say("what is three plus four")
-    desk.key_up("F9")
-    turns = program.wait_for_turns(2)
-    words = turns[0]["text"].lower().split()
-    assert "name" in words
-    assert not {"three", "plus", "four"} & {*words}
-    program.wait_for_phase("ready")
-    desk.press("ctrl+m")
-    program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the end of the mute")
-    assert len(program.turns()) == 2
-    assert program.quit() == 0
-
-
-def test_an_unplugged_microphone_is_replaced_in_a_conversation_and_taken_again(desk: Desk, program: Program) -> None:
-    Person(desk, program)
-    assert listens_to(desk, Microphone.A)
-    desk.unplug(Microphone.A)
-    try:
-        until(lambda: listens_to(desk, Microphone.B), "the other microphone")
-        ask(program, desk, "my name is anna", Microphone.B)
-        assert "anna" in program.wait_for_turns(2)[0]["text"].lower()
-        program.wait_for_phase("ready")
-    finally:
-        desk.plug(Microphone.A)
-        desk.run("pactl", "set-default-source", "mic_a")
-    until(lambda: listens_to(desk, Microphone.A), "the first microphone again")
-    ask(program, desk, "what is three plus four", Microphone.A)
-    assert "seven" in program.wait_for_turns(4)[3]["text"].lower()
-    program.wait_for_phase("ready")
-    assert program.quit() == 0
-
-
-def test_quitting_in_mid_sentence_loses_no_turn_and_leaves_no_microphone_open(desk: Desk, program: Program) -> None:
-    person = Person(desk, program)
-    person.ask("my name is anna", turns=2)
-    desk.key_down("F9")
-    try:
-        program.wait_for_phase("listening")
-        assert program.leave(lambda: desk.press("ctrl+q")) == 0
-    finally:
-        desk.key_up("F9")
-    assert capture_streams(desk) == []
-    assert [turn["role"] for turn in program.turns()] == ["user", "assistant"]
 
 
 def ask(program: Program, desk: Desk, text: str, microphone: Microphone) -> None:
@@ -183,3 +134,53 @@ def write(desk: Desk, text: str) -> None:
     desk.press("ctrl+l")
     desk.type_text(text)
     desk.press("Return")
+
+
+def test_what_is_said_after_muting_in_mid_sentence_is_not_heard(desk: Desk, program: Program) -> None:
+    Person(desk, program)
+    desk.key_down("F9")
+    program.wait_for_phase("listening")
+    desk.say("my name is anna")
+    desk.press("ctrl+m")
+    program.wait(lambda status: bool(status) and status["microphone"] == "muted", "the mute")
+    desk.say("what is three plus four")
+    desk.key_up("F9")
+    turns = program.wait_for_turns(2)
+    words = turns[0]["text"].lower().split()
+    assert "name" in words
+    assert not {"three", "plus", "four"} & {*words}
+    program.wait_for_phase("ready")
+    desk.press("ctrl+m")
+    program.wait(lambda status: bool(status) and status["microphone"] == "gated", "the end of the mute")
+    assert len(program.turns()) == 2
+
+
+def test_an_unplugged_microphone_is_replaced_in_a_conversation_and_taken_again(desk: Desk, program: Program) -> None:
+    Person(desk, program)
+    assert listens_to(desk, Microphone.A)
+    desk.unplug(Microphone.A)
+    try:
+        until(lambda: listens_to(desk, Microphone.B), "the other microphone")
+        ask(program, desk, "my name is anna", Microphone.B)
+        assert "anna" in program.wait_for_turns(2)[0]["text"].lower()
+        program.wait_for_phase("ready")
+    finally:
+        desk.plug(Microphone.A)
+        desk.run("pactl", "set-default-source", "mic_a")
+    until(lambda: listens_to(desk, Microphone.A), "the first microphone again")
+    ask(program, desk, "what is three plus four", Microphone.A)
+    assert "seven" in program.wait_for_turns(4)[3]["text"].lower()
+    program.wait_for_phase("ready")
+
+
+def test_quitting_in_mid_sentence_loses_no_turn_and_leaves_no_microphone_open(desk: Desk, program: Program) -> None:
+    person = Person(desk, program)
+    person.ask("my name is anna", turns=2)
+    desk.key_down("F9")
+    try:
+        program.wait_for_phase("listening")
+        assert program.leave(lambda: desk.press("ctrl+q")) == 0
+    finally:
+        desk.key_up("F9")
+    assert capture_streams(desk) == []
+    assert [turn["role"] for turn in program.turns()] == ["user", "assistant"]

@@ -65,7 +65,7 @@ async def step(reader: Reader, title: str) -> Node:
     """Return the tree once the page is announced, and shown."""
     async with asyncio.timeout(40):
         while True:
-            tree = await reader.tree("NovaDesk", hidden=False)
+            tree = await reader.tree("NovaDesk")
             shown = [] if tree is None else [node.name for node in tree.all() if node.has(SHOWING)]
             if tree is not None and title in shown and any(title in text for _, text in reader.heard):
                 return tree

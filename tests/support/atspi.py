@@ -34,7 +34,6 @@ class Node:
 
     role: str
     name: str
-    description: str
     states: int
     at: tuple[str, str] = ("", "")
     children: tuple["Node", ...] = ()
@@ -77,19 +76,15 @@ class Reader:
         finally:
             bus.disconnect()
 
-    async def tree(self, application: str, *, hidden: bool = True) -> Node | None:
-        """Return what a program shows, None when it is not on the bus.
-
-        Args:
-            hidden: look also into what is not shown; each thing costs five questions over the bus.
-        """
+    async def tree(self, application: str) -> Node | None:
+        """Return what a program shows, None when it is not on the bus."""
         for name, path in await self._children(_REGISTRY, _ROOT):
             if application in await self._property(name, path, "Name"):
-                return await self._node(name, path, hidden=hidden, top=True)
+                return await self._node(name, path, await self._states(name, path))
         return None
 
     async def find(self, application: str, role: str, name: str) -> Place:
-        """Return where a thing of a program is; lists are not looked into.
+        """Return where a thing is that a program shows; lists are not looked into.
 
         Raises:
             LookupError: there is none, or none yet.
@@ -101,7 +96,7 @@ class Reader:
             (found,) = await _call(self.bus, *place, _ACCESSIBLE, "GetRoleName")
             if found == role and await self._property(*place, "Name") == name:
                 return place
-            waiting += [] if found == "list" else await self._children(*place)
+            waiting += [] if found == "list" else [child for child, _ in await self._shown(*place)]
         raise LookupError(f"no {role} {name!r}")
 
     async def rows(self, place: Place) -> list[tuple[str, str]]:
@@ -134,20 +129,20 @@ class Reader:
         written = await _call(self.bus, *node.at, "org.a11y.atspi.EditableText", "SetTextContents", "s", text)
         assert written[0], node
 
-    async def _node(self, name: str, path: str, *, hidden: bool, top: bool = False) -> Node:
+    async def _node(self, name: str, path: str, states: int) -> Node:
         (role,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetRoleName")
-        (states,) = await _call(self.bus, name, path, _ACCESSIBLE, "GetState")
-        bits = states[0] | states[1] << 32
-        within = await self._children(name, path) if hidden or top or bits >> SHOWING & 1 else []
-        children = [await self._node(*child, hidden=hidden) for child in within]
-        return Node(
-            role=role,
-            name=await self._property(name, path, "Name"),
-            description=await self._property(name, path, "Description"),
-            states=bits,
-            at=(name, path),
-            children=tuple(children),
-        )
+        called = await self._property(name, path, "Name")
+        children = [await self._node(*child, states) for child, states in await self._shown(name, path)]
+        return Node(role=role, name=called, states=states, at=(name, path), children=tuple(children))
+
+    async def _shown(self, name: str, path: str) -> list[tuple[Place, int]]:
+        """Return those of the children that are shown, with their states; every question costs the program time."""
+        states = [(child, await self._states(*child)) for child in await self._children(name, path)]
+        return [(child, bits) for child, bits in states if bits >> SHOWING & 1]
+
+    async def _states(self, name: str, path: str) -> int:
+        ((low, high),) = await _call(self.bus, name, path, _ACCESSIBLE, "GetState")
+        return int(low | high << 32)
 
     async def label(self, node: Node) -> str:
         """Return the name of what labels a thing, such as a choice whose own name is what is chosen."""

@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from novadesk.desktop.control import send
 from novadesk.errors import KnownError, Reason
@@ -19,6 +20,19 @@ _NOT_HANDED_ON = (
     "PYTHON_KEYRING_BACKEND",
     "QT_QPA_PLATFORM",
 )  # the tests' own stand-ins: the program gets the real ones
+_NEWEST = """
+SELECT c.handle, (SELECT count(*) FROM turn WHERE conversation = c.number),
+  (SELECT text FROM turn WHERE conversation = c.number ORDER BY position LIMIT 1)
+FROM conversation c WHERE c.number > ? AND NOT c.leaving_ms ORDER BY c.updated_ms DESC, c.number DESC LIMIT 1
+"""
+
+
+class _Newest(NamedTuple):
+    """The newest conversation of a store."""
+
+    handle: str
+    turns: int
+    first: str | None
 
 
 class Program:
@@ -36,6 +50,8 @@ class Program:
         self.env = {**outer, **env, "NOVADESK_HOME": str(home)}
         self.command = command or (sys.executable, "-m", "novadesk")
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun = False
+        self._since = 0  # the conversations of earlier stories have numbers up to this one
         home.mkdir(parents=True, exist_ok=True)
         if not self.settings_file.exists():
             self.settings("")  # without a file it would be a first start, and begin with the first steps
@@ -62,6 +78,23 @@ class Program:
             self._process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
         self.wait(lambda status: status is not None, "the core to answer")
 
+    def begin(self) -> None:
+        """Begin another story: start where it does not run, have a new conversation where there were stories before.
+
+        Returns when one can speak. From then on the turns are those of the conversations that come.
+        """
+        if not self.runs:
+            self.start()
+            self.wait_for_phase("ready")
+        if self._begun and self._newest() is not None:
+            (self._since,) = self._look("SELECT max(number) FROM conversation")
+            before = (self.status() or {}).get("conversation")
+            self.ask("new")
+            self.wait(lambda status: bool(status) and status["conversation"] not in (None, before), "a new one")
+        self._begun = True
+        self.wait_for_phase("ready")
+        self.wait(lambda status: bool(status) and status["microphone"] in ("gated", "open"), "the microphone")
+
     def run(self, *arguments: str, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
         """Run another command of the program to its end."""
         return subprocess.run(
@@ -87,8 +120,7 @@ class Program:
         """Wait for a status."""
         until = time.monotonic() + timeout_s
         while not condition(status := self.status()):
-            alive = self._process is not None and self._process.poll() is None
-            if not alive or time.monotonic() > until:
+            if not self.runs or time.monotonic() > until:
                 raise AssertionError(f"waited in vain for {what}: {status}\n{self.words()}")
             time.sleep(0.05)
         return status
@@ -99,23 +131,34 @@ class Program:
 
     def turns(self) -> list[dict[str, Any]]:
         """Return the stored turns of the newest conversation, as `novadesk history` prints them."""
-        listing = self.run("history", "list", "--json")
-        assert listing.returncode == 0, listing.stderr
-        conversations = json.loads(listing.stdout)
-        if not conversations:
-            return []
-        shown = self.run("history", "show", conversations[0]["handle"], "--json")
-        assert shown.returncode == 0, shown.stderr
-        return list(json.loads(shown.stdout))
+        newest = self._newest()
+        return [] if newest is None else self._shown(newest)
 
     def wait_for_turns(self, count: int, timeout_s: float = 40.0, *, first: str = "") -> list[dict[str, Any]]:
         """Wait until so many turns are stored; `first` tells a new conversation from the one before it."""
         until = time.monotonic() + timeout_s
-        while len(turns := self.turns()) < count or (first and turns[0]["text"] != first):
+        while (newest := self._newest()) is None or newest.turns < count or (first and newest.first != first):
             if time.monotonic() > until:
-                raise AssertionError(f"only these turns came: {turns}\n{self.words()}")
-            time.sleep(0.2)
-        return turns
+                raise AssertionError(f"only these turns came: {self.turns()}\n{self.words()}")
+            time.sleep(0.1)
+        return self._shown(newest)
+
+    def _shown(self, newest: "_Newest") -> list[dict[str, Any]]:
+        shown = self.run("history", "show", newest.handle, "--json")
+        assert shown.returncode == 0, shown.stderr
+        return list(json.loads(shown.stdout))
+
+    def _newest(self) -> "_Newest | None":
+        with contextlib.suppress(sqlite3.OperationalError):  # the store is not there yet
+            if (row := self._look(_NEWEST, self._since)) is not None:
+                return _Newest(*row)
+        return None
+
+    def _look(self, query: str, *values: int) -> Any:
+        """Look into the store: who waits for a turn would start a process ten times a second to be told of it."""
+        store = find_folders(home=str(self.home)).database
+        with contextlib.closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchone()
 
     def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
         """Kill the window's process as a power cut would, or a fault; wait until nothing that it started is left."""
@@ -143,6 +186,11 @@ class Program:
         self._process = None
         assert not [pid for pid in offspring if _alive(pid)], "something outlived its program"
         return code
+
+    @property
+    def runs(self) -> bool:
+        """Say whether the window's process is there."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:

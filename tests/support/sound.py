@@ -1,7 +1,9 @@
 """The desktop's virtual sound devices: speak into its microphones, hear its speakers."""
 
 import contextlib
+import functools
 import subprocess
+import tempfile
 import time
 import wave
 from collections.abc import Iterator, Mapping
@@ -120,9 +122,7 @@ class SoundServer:
     def say(self, text: str, microphone: Microphone = Microphone.A) -> None:
         """Speak into a microphone; returns when all has been said."""
         file = self._next_file("say.wav")
-        words = self._next_file("say.txt")
-        words.write_text(text)
-        self._run("text2wave", "-eval", _VOICE, "-F", str(SPEECH_HZ), str(words), "-o", str(file))
+        file.write_bytes(_spoken(text))
         self.play(file, microphone)
 
     def play(self, file: Path, microphone: Microphone = Microphone.A) -> None:
@@ -187,6 +187,16 @@ class SoundServer:
         if done.returncode != 0:
             raise DeskError(f"{command[0]} failed: {done.stderr.strip()}")
         return done.stdout
+
+
+@functools.cache
+def _spoken(text: str) -> bytes:
+    """Return a sentence as a WAV file; the stories say the same few again and again."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "say.wav"
+        command = ["text2wave", "-eval", _VOICE, "-F", str(SPEECH_HZ), "-o", str(file)]
+        subprocess.run(command, input=text.encode(), capture_output=True, timeout=_COMMAND_S, check=True)
+        return file.read_bytes()
 
 
 def _name(device: Microphone | Speaker) -> str:

@@ -1,16 +1,12 @@
-"""`novadesk history` and `novadesk devices`: what is stored and what is plugged in; neither needs a running core."""
+"""`novadesk history list` and `show`: what is stored; no running core is needed."""
 
-import asyncio
 import json
 from datetime import datetime
 
 from novadesk.app.clock import SystemClock
-from novadesk.app.command import own_command
 from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.history import read_store
 from novadesk.app.output import put
-from novadesk.audio.client import EngineSound
-from novadesk.config import AudioSettings
 from novadesk.models import Conversation, Turn, check_handle, no_such_conversation
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
@@ -61,32 +57,6 @@ def show_conversation(*, profile: str, handle: str, as_json: bool) -> int:
     else:
         for turn in turns:
             put(f"{SPEAKERS[turn.role]:>5}: {turn.shown_text}{' [interrupted]' if turn.interrupted else ''}")
-    return 0
-
-
-def list_devices(*, as_json: bool) -> int:
-    """Print microphones and speakers as the settings name them.
-
-    Raises:
-        KnownError: there is no sound system.
-    """
-
-    async def read() -> tuple[list[str], list[str]]:
-        engine = EngineSound(own_command("engine"), AudioSettings())
-        try:
-            microphones, speakers = await engine.devices()
-        finally:
-            await engine.shutdown()
-        return list(microphones), list(speakers)
-
-    microphones, speakers = asyncio.run(read())
-    if as_json:
-        put(json.dumps({"microphones": microphones, "speakers": speakers}, indent=2))
-    else:
-        for title, names in (("Microphones", microphones), ("Speakers", speakers)):
-            put(f"{title}:")
-            for name in names or ["(none)"]:
-                put(f"  {name}")
     return 0
 
 
