@@ -1,7 +1,7 @@
 """The start part of `desktop.py`: how soon the window is there, beside an empty PySide6 window.
 
-Both are started in turn on a private desktop, NovaDesk by its own command, so that a busy moment meets both. Bytecode
-is kept from the first start on, which does not count, as on every computer where a program was started before.
+Both are started in turn on a private desktop, NovaDesk by its own command, so that a busy moment meets both. Compiled
+code is kept from the first start on, which does not count, as on every computer where a program was started before.
 """
 
 import argparse
@@ -22,6 +22,7 @@ TIMES_EMPTY = 2.0
 """First paint takes at most so many times that of an empty window."""
 
 _PAINT_S = 60.0
+_FIRST_S = 5.0
 
 
 def measure(sheet: Sheet, chosen: argparse.Namespace) -> None:
@@ -32,7 +33,7 @@ def measure(sheet: Sheet, chosen: argparse.Namespace) -> None:
         env = with_bytecode(program.env, Path(folder))
         for number in range(times + 1):
             for name, found in took.items():
-                seconds, processor = first_paint(name, env)
+                seconds, processor = first_paint(name, env, stay_s=0.0 if number else _FIRST_S)
                 if number:
                     found.append((seconds * 1e3, processor * 1e3))
                 else:
@@ -52,8 +53,14 @@ def with_bytecode(env: dict[str, str], folder: Path) -> dict[str, str]:
     return kept | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
 
 
-def first_paint(what: str, env: dict[str, str]) -> tuple[float, float]:
-    """Return the seconds from the start of the process to its first picture, and those that it took of a processor."""
+def first_paint(what: str, env: dict[str, str], *, stay_s: float = 0.0) -> tuple[float, float]:
+    """Return the seconds from the start of the process to its first picture, and those that it took of a processor.
+
+    Args:
+        what: to start.
+        env: its environment.
+        stay_s: seconds that it is left alone afterwards: time to put away what other starts are to find.
+    """
     began = time.monotonic()
     with subprocess.Popen([sys.executable, str(PROBE), what], env=env, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
@@ -62,6 +69,8 @@ def first_paint(what: str, env: dict[str, str]) -> tuple[float, float]:
             if not line:
                 raise RuntimeError(f"the {what} window was not painted")
             moment, processor = (float(word) for word in line.split())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                started.wait(stay_s)
             return moment - began, processor
         finally:
             started.terminate()

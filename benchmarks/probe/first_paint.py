@@ -7,6 +7,7 @@ the first pass of painting is over, children included; and stay until they are e
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -45,15 +46,17 @@ def show_empty() -> int:
 def show_novadesk() -> int:
     """Do what the command `novadesk` does."""
     from novadesk.app import haste
+    from novadesk.app.code_keeper import CodeKeeper
     from novadesk.cli import main
 
     hurry = haste.hurry
 
-    def watched() -> None:
-        hurry()
+    def watched(folder: Path) -> CodeKeeper:
+        keeper = hurry(folder)
         from novadesk.ui.main_window import MainWindow
 
         tell_of_first_paint(MainWindow)
+        return keeper
 
     haste.hurry = watched
     return main([])

@@ -257,18 +257,19 @@ def _window(parsed: argparse.Namespace) -> int:
     from novadesk.app.raising import raise_running
     from novadesk.paths import find_folders
 
-    if raise_running(find_folders(profile=parsed.profile), hidden=parsed.hidden):
+    folders = find_folders(profile=parsed.profile)
+    if raise_running(folders, hidden=parsed.hidden):
         return OK
     from novadesk.app.haste import hurry
 
     try:
-        hurry()
+        keeper = hurry(folders.cache)
         from novadesk.app.window import run_window
     except ImportError as error:
         from novadesk.app.windowcheck import no_window
 
         raise no_window() from error
-    return run_window(profile=parsed.profile, hidden=parsed.hidden)
+    return run_window(keeper, profile=parsed.profile, hidden=parsed.hidden)
 
 
 def _talk(parsed: argparse.Namespace) -> int:

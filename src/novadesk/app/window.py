@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtWidgets import QApplication
 
+from novadesk.app.code_keeper import CodeKeeper
 from novadesk.app.crash import CrashKeeper
 from novadesk.app.firstpaint import first_paint
 from novadesk.app.haste import settle
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
     from novadesk.conversation.firststeps import FirstSteps
 
 
-def run_window(*, profile: str, hidden: bool = False) -> int:
+def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False) -> int:
     """Open the window and return the exit code once it is closed.
 
     Args:
+        keeper: as `hurry` returned it.
         profile: name of a separate set of folders.
         hidden: begin in the tray; minimised where there is none.
 
@@ -53,7 +55,7 @@ def run_window(*, profile: str, hidden: bool = False) -> int:
     application.setDesktopFileName("novadesk")
     application.setQuitOnLastWindowClosed(False)
     use_language("")
-    start = _Start(application, find_folders(profile=profile), hidden)
+    start = _Start(application, keeper, find_folders(profile=profile), hidden)
     try:
         again = start.run()
     except (KnownError, OSError) as error:
@@ -97,6 +99,7 @@ class _Start:
     """The way to the first picture, and what follows it; `scheme` is that of the settings once they are read."""
 
     application: QApplication
+    keeper: CodeKeeper
     folders: Folders
     hidden: bool
     scheme: Scheme = Scheme.SYSTEM
@@ -149,7 +152,7 @@ class _Start:
         placement.put_back(window, self.folders.placement_file)
         window.begin(hidden=self.hidden)
         first_paint(window)
-        settle()
+        settle(self.keeper)
         return Shown(
             window=window, bridge=bridge, door=door, later=later, keeper=keeper, crashes=crashes, lock=lock,
             opened=opened, folders=self.folders, hidden=self.hidden, first=first,
