@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from novadesk import __version__
-from novadesk.app import argument, history_commands
+from novadesk.app import argument
 from novadesk.app.output import flush, put, put_error, put_row
 from novadesk.errors import KnownError, Reason, unusable
 
@@ -24,6 +24,8 @@ OK = 0
 INTERNAL = 1
 KNOWN = 2
 INTERRUPTED = 130
+
+_HIDDEN = "--hidden"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +51,8 @@ def _run(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    if set(given) <= {_HIDDEN}:  # a window does not wait for the words of all commands
+        return _open_window(profile="", hidden=_HIDDEN in given)
     try:
         parsed = _parser().parse_args(given)
     except SystemExit as over:  # --help and --version
@@ -111,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         help="use a separate set of settings and conversations",
     )
     parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
-    parser.add_argument("--hidden", action="store_true", help="start in the tray, without the window in front")
+    parser.add_argument(_HIDDEN, action="store_true", help="start in the tray, without the window in front")
     parser.set_defaults(run=_window)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -120,8 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_talk(commands)
     _add_serve(commands)
-    history_commands.add_history(commands)
-    history_commands.add_scenarios(commands)
+    _add_stored(commands)
     _add_ctl(commands)
 
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
@@ -146,6 +149,13 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_hidden(commands)
     return parser
+
+
+def _add_stored(commands: Commands) -> None:
+    from novadesk.app import history_commands
+
+    history_commands.add_history(commands)
+    history_commands.add_scenarios(commands)
 
 
 def _add_hidden(commands: Commands) -> None:
@@ -254,11 +264,15 @@ def _ctl(parsed: argparse.Namespace) -> int:
 
 
 def _window(parsed: argparse.Namespace) -> int:
+    return _open_window(profile=parsed.profile, hidden=parsed.hidden)
+
+
+def _open_window(*, profile: str, hidden: bool) -> int:
     from novadesk.app.raising import raise_running
     from novadesk.paths import find_folders
 
-    folders = find_folders(profile=parsed.profile)
-    if raise_running(folders, hidden=parsed.hidden):
+    folders = find_folders(profile=profile)
+    if raise_running(folders, hidden=hidden):
         return OK
     from novadesk.app.haste import hurry
 
@@ -269,7 +283,7 @@ def _window(parsed: argparse.Namespace) -> int:
         from novadesk.app.windowcheck import no_window
 
         raise no_window() from error
-    return run_window(keeper, profile=parsed.profile, hidden=parsed.hidden)
+    return run_window(keeper, profile=profile, hidden=hidden)
 
 
 def _talk(parsed: argparse.Namespace) -> int:
