@@ -26,9 +26,9 @@ TURNS = make_turns(4, handle="h", now_ms=1_760_000_000_000)
 @pytest.fixture
 def told(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[Notice]:
     """A desktop with a tray, and what it is told."""
-    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", staticmethod(lambda: True))
     found: list[Notice] = []
     monkeypatch.setattr(window.background.tray, "tell", found.append)
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", staticmethod(lambda: True))
     return found
 
 

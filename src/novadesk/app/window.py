@@ -153,6 +153,7 @@ class _Start:
         window.begin(hidden=self.hidden)
         first_paint(window)
         settle(self.keeper)
+        window.background.show_tray()
         return Shown(
             window=window, bridge=bridge, door=door, later=later, keeper=keeper, crashes=crashes, lock=lock,
             opened=opened, folders=self.folders, hidden=self.hidden, first=first,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow
 
@@ -13,10 +13,10 @@ from novadesk.text import Text
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.notices import Notice, Notices
-from novadesk.ui.question import Question
 from novadesk.ui.theme import Theme
 
 if TYPE_CHECKING:
+    from novadesk.ui.question import Question
     from novadesk.ui.tray import Tray
 
 _IN_TRAY = Notice(
@@ -26,7 +26,7 @@ _IN_TRAY = Notice(
 
 
 class Background(QObject):
-    """Owns the tray, and decides what closing the window does. The tray is made while the window waits to be painted.
+    """Owns the tray, and decides what closing the window does. The tray is made when it is first asked for.
 
     Args:
         window: the window.
@@ -54,10 +54,6 @@ class Background(QObject):
         self._snapshot = Snapshot()
         self.question: Question | None = None
         self._tray: Tray | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self.tray)
-        self._soon.start()
 
     @property
     def tray(self) -> "Tray":
@@ -71,6 +67,10 @@ class Background(QObject):
             tray.show_snapshot(self._snapshot)
             self._settings.changed.connect(self._on_settings)
         return self._tray
+
+    def show_tray(self) -> None:
+        """Have the tray there from now on, where the settings want it; a window is painted before."""
+        self.tray.show_snapshot(self._snapshot)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw the tray, and tell what matters while the window is not in front."""
@@ -107,7 +107,6 @@ class Background(QObject):
 
     def finish(self) -> None:
         """Take the icon away."""
-        self._soon.stop()
         if self._tray is not None:
             self._tray.hide()
 
@@ -116,6 +115,8 @@ class Background(QObject):
 
     def _say_once(self) -> None:
         """Say where the window goes on a desktop without a tray, before it goes there."""
+        from novadesk.ui.question import Question
+
         box = self.question = Question(
             self._theme,
             self._window,

@@ -1,14 +1,13 @@
 """The one line of an error in the window: what happened, what to do, the button that does it, and details to copy."""
 
-import platform
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 import novadesk
-from novadesk.catalogue import Entry, Remedy, entry_of
 from novadesk.conversation.api import ErrorNote, Intents, Phase, Snapshot
 from novadesk.errors import Reason
 from novadesk.ui import tokens
@@ -17,7 +16,8 @@ from novadesk.ui.controls import IconButton, ShapeLabel
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
-_NO_BUTTON = frozenset({Remedy.TRY_NOW, Remedy.WORDS})  # "Try now" has a button of its own
+if TYPE_CHECKING:
+    from novadesk.catalogue import Entry
 
 
 class ErrorBar(QFrame):
@@ -80,7 +80,7 @@ class ErrorBar(QFrame):
         entry = self._entry if error is not None and error == self._error else _entry_of(error)
         waiting = snapshot.phase is Phase.RECONNECTING
         offered = error is not None and error.retry
-        only = entry is None or entry.remedy in _NO_BUTTON
+        only = not _has_button(entry)
         self.retry.setVisible(error is not None and (waiting or (offered and (only or snapshot.phase is Phase.FAILED))))
         if error == self._error:
             return
@@ -119,7 +119,7 @@ class ErrorBar(QFrame):
             self._buttons.takeAt(self._buttons.count() - 1)
 
     def _show_act(self) -> None:
-        entry = None if self._entry is None or self._entry.remedy in _NO_BUTTON else self._entry
+        entry = self._entry if _has_button(self._entry) else None
         self.act.setVisible(self._busy or entry is not None)
         if self._busy:
             self.act.setText(tr("Cancel"))
@@ -143,6 +143,8 @@ class ErrorBar(QFrame):
 
 def details(error: ErrorNote, now: datetime) -> str:
     """Return what is copied about an error: code, place, words, version; nothing of a conversation, no id."""
+    import platform
+
     entry = _entry_of(error)
     lines = [
         f"NovaDesk {novadesk.__version__} · {'' if entry is None else entry.code} · {now:%Y-%m-%d %H:%M:%S UTC}",
@@ -154,8 +156,20 @@ def details(error: ErrorNote, now: datetime) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _entry_of(error: ErrorNote | None) -> Entry | None:
+def _entry_of(error: ErrorNote | None) -> "Entry | None":
+    if error is None:
+        return None
+    from novadesk.catalogue import entry_of
+
     try:
-        return None if error is None else entry_of(Reason(error.reason))
+        return entry_of(Reason(error.reason))
     except ValueError:
         return None
+
+
+def _has_button(entry: "Entry | None") -> bool:
+    if entry is None:
+        return False
+    from novadesk.catalogue import Remedy
+
+    return entry.remedy not in (Remedy.TRY_NOW, Remedy.WORDS)  # "Try now" has a button of its own

@@ -21,7 +21,6 @@ from novadesk.ui.i18n import tr, trn
 from novadesk.ui.lateness import Lateness
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.panes import Panes
-from novadesk.ui.question import Question
 from novadesk.ui.remedies import Remedies
 from novadesk.ui.scenario_desk import ScenarioDesk
 from novadesk.ui.session_panel import SessionPanel
@@ -36,6 +35,7 @@ from novadesk.ui.window_keys import WindowKeys, is_plain_space
 
 if TYPE_CHECKING:
     from novadesk.conversation.firststeps import FirstSteps
+    from novadesk.ui.question import Question
 
 
 class MainWindow(QMainWindow):
@@ -71,8 +71,8 @@ class MainWindow(QMainWindow):
         self._finished = False
         self._shown_key = ""
         self._lateness = Lateness(self)
-        self._lateness.came.connect(self._on_late)
         self.snapshot = Snapshot()
+        self._lateness.came.connect(lambda: self.show_snapshot(self.snapshot))
         self.theme = Theme(scheme, self, window=settings.window)
         self.keys = WindowKeys(intents, settings.talk, self)
         self.dialog: QDialog | None = None
@@ -190,6 +190,8 @@ class MainWindow(QMainWindow):
             return
         if self.question is not None:
             return
+        from novadesk.ui.question import Question
+
         box = self.question = Question(
             self.theme,
             self,
@@ -277,9 +279,6 @@ class MainWindow(QMainWindow):
 
     def _on_talk_changed(self, settings: TalkSettings) -> None:
         self.keys.use(settings)
-        self.show_snapshot(self.snapshot)
-
-    def _on_late(self) -> None:
         self.show_snapshot(self.snapshot)
 
     def _make_parts(self, volume: float) -> None:

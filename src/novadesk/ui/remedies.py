@@ -1,21 +1,21 @@
 """What the button beside an error does: one deed for each `Remedy`."""
 
-import shlex
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 
-from novadesk.awscli import sign_in_command
-from novadesk.catalogue import Entry, Remedy
 from novadesk.conversation.api import Intents, Requests
 from novadesk.errors import KnownError
-from novadesk.permission import policy
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.words import error_words
+
+if TYPE_CHECKING:
+    from novadesk.catalogue import Entry
 
 SIGN_IN_S = 610.0
 """A little longer than the core waits for the person in the browser."""
@@ -55,8 +55,11 @@ class Remedies(QObject):
         bar.remedy_wanted.connect(self.carry_out)
         bar.cancel_wanted.connect(self.cancel)
 
-    def carry_out(self, entry: Entry) -> None:
+    def carry_out(self, entry: "Entry") -> None:
         """Do what a row of the catalogue promises."""
+        from novadesk.catalogue import Remedy
+        from novadesk.permission import policy
+
         match entry.remedy:
             case Remedy.TRY_NOW:
                 self._intents.try_now()
@@ -106,6 +109,10 @@ class Remedies(QObject):
         if signed_in:
             self._bar.tell(tr("Signed in. Connecting…"))
             return
+        import shlex
+
+        from novadesk.awscli import sign_in_command
+
         command = shlex.join(sign_in_command(self._settings.now.backend.profile))
         words = tr(
             "The AWS program is not installed here. Run this where it is, then try now: {command}", command=command
