@@ -204,6 +204,11 @@ def test_filters_narrow_the_list_and_go_with_their_bar(
     history = filled.history
     qtbot.keyClick(filled, Qt.Key.Key_F, CONTROL | SHIFT)
     assert history.filters.starred.hasFocus()
+    qtbot.keyClick(history.filters.starred, Qt.Key.Key_Backtab)
+    assert history.filter.hasFocus()
+    history.filters.where.setFocus()
+    qtbot.keyClick(history.filters.where, Qt.Key.Key_Tab)
+    assert history.list.hasFocus()
     history.filters.starred.click()
     qtbot.waitUntil(lambda: shown(filled) == [HANDLES[3]])
     history.search.setText("king")

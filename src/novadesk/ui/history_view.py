@@ -1,25 +1,30 @@
 """The history: past conversations by day, a search, and the way back into one of them."""
 
 from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from novadesk.config import HistorySettings
 from novadesk.conversation.api import Intents, Requests, Snapshot
-from novadesk.models import Conversation
+from novadesk.models import EVERYTHING, Conversation
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton, SearchField
-from novadesk.ui.filter_bar import FilterBar
 from novadesk.ui.history_actions import HistoryActions
 from novadesk.ui.history_list import HistoryList
 from novadesk.ui.history_loader import HistoryLoader
 from novadesk.ui.history_model import HistoryModel
 from novadesk.ui.i18n import tr, trn, with_keys
 from novadesk.ui.sync_row import SyncRow
+from novadesk.ui.tab_order import chain
 from novadesk.ui.theme import Theme
 from novadesk.ui.undo_bar import UndoBar
+
+if TYPE_CHECKING:
+    from novadesk.ui.filter_bar import FilterBar
 
 
 class HistoryView(QFrame):
@@ -52,8 +57,6 @@ class HistoryView(QFrame):
         self.undo = UndoBar(theme, self)
         self.actions_on = HistoryActions(bridge, requests, self.model, theme, self.window(), self.undo)
         self.sync = SyncRow(bridge, requests, theme, self)
-        self.filters = FilterBar(theme, self)
-        self.filters.hide()
         self._make_buttons()
         self.search = SearchField(theme, tr("Search conversations"), self)
         self.search.setPlaceholderText(tr("Search"))
@@ -66,6 +69,18 @@ class HistoryView(QFrame):
             label.hide()
         self._connect()
         self._lay_out()
+
+    @cached_property
+    def filters(self) -> "FilterBar":
+        """Return the filters under the search field; few look at them, so they are made for who does."""
+        from novadesk.ui.filter_bar import FilterBar
+
+        made = FilterBar(self._theme, self)
+        made.hide()
+        made.changed.connect(self._on_looked_for)
+        self._top.addWidget(made)
+        chain((self.filter, *made.stops, self.list))
+        return made
 
     def _make_buttons(self) -> None:
         theme = self._theme
@@ -93,7 +108,6 @@ class HistoryView(QFrame):
         does.closed.connect(self._focus_list)
         self.loader.told.connect(self._on_told)
         self.loader.failed.connect(self._on_failed)
-        self.filters.changed.connect(self._on_looked_for)
         self.search.textChanged.connect(self._on_looked_for)
         self.sync.done.connect(self.loader.refresh)
         self.new.clicked.connect(self.begin)
@@ -175,7 +189,7 @@ class HistoryView(QFrame):
 
     def _on_looked_for(self) -> None:
         self.list.scrollToTop()
-        self.loader.look_for(self.search.text(), self.filters.wanted())
+        self.loader.look_for(self.search.text(), self.filters.wanted() if self.filter.isChecked() else EVERYTHING)
 
     def _on_filter(self, on: bool) -> None:
         """Filters that nobody sees would hide conversations for no reason that anybody could see."""
@@ -221,7 +235,7 @@ class HistoryView(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, edge, 0, edge)
         layout.setSpacing(theme.px(tokens.SPACE_2))
-        top = QVBoxLayout()
+        top = self._top = QVBoxLayout()
         top.setContentsMargins(edge, 0, edge, 0)
         top.setSpacing(theme.px(tokens.SPACE_2))
         ways = QHBoxLayout()
@@ -235,7 +249,6 @@ class HistoryView(QFrame):
         looking.addWidget(self.search, 1)
         looking.addWidget(self.filter)
         top.addLayout(looking)
-        top.addWidget(self.filters)
         layout.addLayout(top)
         layout.addWidget(self.note)
         layout.addWidget(self.list, 1)

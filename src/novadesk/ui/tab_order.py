@@ -18,7 +18,7 @@ def order_tabs(window: "MainWindow") -> None:
     history, header, panel = window.history, window.header, window.panel
     controls = panel.controls
     stops: list[QWidget] = [history.new, history.new_menu, history.search, history.filter]
-    stops += [*history.filters.stops, history.list, history.undo.button, history.undo.away]
+    stops += [history.list, history.undo.button, history.undo.away]
     stops += [history.sync.cancel, history.settings, history.sync.now, history.more]
     stops += [header.sidebar, header.scenario, header.again, header.pause, header.end, header.details]
     stops += [window.conversation.turns, window.conversation.latest]
