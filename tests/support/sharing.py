@@ -4,7 +4,7 @@ python -m pytest -p tests.support.sharing --taken=FOLDER [--yielding] tests
 """
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,26 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.nice(_NICENESS)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Generator[None]:
-    """Collect nothing yet: a module is collected by the one who runs it, and by nobody else."""
-    named = session.config.args
-    if _is_shared(session):
-        session.config.args = []
-    try:
-        return (yield)
-    finally:
-        session.config.args = named
-
-
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Run what nobody else has taken."""
-    if not _is_shared(session):
+    """Run what nobody else has taken; leave errors of the collection to pytest's own loop."""
+    folder = session.config.getoption("--taken")
+    if session.testsfailed or session.config.option.collectonly or folder is None:
         return None
-    found = session.perform_collect(session.config.args, genitems=False)
-    modules = [module for node in found for module in _modules(node)]
-    session.testscollected = len(modules)  # where others have taken all, that is no failure
-    items = _taken(session, modules)
+    items = _taken(session.items, folder, computing_only=session.config.getoption("--yielding"))
     item = next(items, None)
     while item is not None:
         following = next(items, None)
@@ -63,52 +49,31 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def _is_shared(session: pytest.Session) -> bool:
-    return session.config.getoption("--taken") is not None and not session.config.option.collectonly
-
-
-def _modules(node: pytest.Item | pytest.Collector) -> Iterator[pytest.File]:
-    """Yield the modules below a folder, which loads none of them."""
-    if isinstance(node, pytest.File):
-        yield node
-    elif isinstance(node, pytest.Directory):
-        report = node.ihook.pytest_make_collect_report(collector=node)
-        node.ihook.pytest_collectreport(report=report)
-        for child in report.result or ():
-            yield from _modules(child)
-
-
-def _collect(session: pytest.Session, module: pytest.File) -> list[pytest.Item]:
-    session.items = list(session.genitems(module))
-    session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=session.items)
-    session.config.hook.pytest_collection_finish(session=session)
-    return session.items
-
-
-def _taken(session: pytest.Session, modules: Sequence[pytest.File]) -> Iterator[pytest.Item]:
+def _taken(items: Sequence[pytest.Item], folder: Path, *, computing_only: bool) -> Iterator[pytest.Item]:
     """Yield the tests of one module after the other, having taken it.
 
     The longest come first, the computing ones last; otherwise they go by their names, which mixes those that start
     programs with those that wait.
     """
-    folder = session.config.getoption("--taken")
-    by_name = {module.nodeid: module for module in modules}
-    computing = {name for name in by_name if name.startswith(COMPUTING) and not _is_rig(by_name[name])}
-    computing |= {name for name in by_name if name.startswith(WINDOWS)}
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    computing = {name for name in modules if name.startswith(COMPUTING) and not any(map(_rig, modules[name]))}
+    computing |= {name for name in modules if name.startswith(WINDOWS)}
 
     def rank(name: str) -> tuple[int, bool, str]:
         early = LONGEST.index(name) if name in LONGEST else len(LONGEST)
         return early, name in computing, "" if name in computing else name.rpartition("/")[2]
 
-    for name in sorted(by_name, key=rank):
-        if session.config.getoption("--yielding") and name not in computing:
+    for name in sorted(modules, key=rank):
+        if computing_only and name not in computing:
             continue
         try:
             (folder / name.replace("/", ".")).touch(exist_ok=False)
         except FileExistsError:
             continue
-        yield from _collect(session, by_name[name])
+        yield from modules[name]
 
 
-def _is_rig(module: pytest.File) -> bool:
-    return "mark.rig" in module.path.read_text(encoding="utf-8")
+def _rig(item: pytest.Item) -> bool:
+    return item.get_closest_marker("rig") is not None
