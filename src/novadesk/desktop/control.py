@@ -9,6 +9,7 @@ Where sockets of the file system exist, `path` is one, open to its owner only. E
 its owner only, with the loopback port and a secret that has to come with every request.
 """
 
+import contextlib
 import json
 import os
 import stat
@@ -150,7 +151,8 @@ def _exchange(channel: "socket.socket", line: bytes, until: float) -> bytes:
             Reason.CONTROL_REFUSED, "The request is too long for the control channel.", "Send a shorter text."
         )
     channel.settimeout(_left(until))
-    channel.sendall(line)
+    with contextlib.suppress(ConnectionError):  # who has no room for us says so before it is asked, and hangs up
+        channel.sendall(line)
     received = bytearray()
     while b"\n" not in received:
         channel.settimeout(_left(until))

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,33 @@ async def test_clients_past_the_ceiling_are_refused(path: Path) -> None:
     assert caught.value.reason is Reason.CONTROL_REFUSED
     writer.close()
     await server.stop()
+
+
+def test_who_is_refused_before_it_has_asked_hears_why(tmp_path: Path) -> None:
+    refusal = b'{"protocol": 1, "error": {"reason": "control.refused", "what": "Too many.", "advice": "Wait."}}\n'
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "control"))
+        listener.listen()
+
+        def refuse() -> None:
+            channel, _ = listener.accept()
+            channel.sendall(refusal)
+            channel.close()
+
+        refusing = threading.Thread(target=refuse)
+        connected = control._connected
+
+        def connect_and_be_refused(channel: socket.socket, address: Any, until: float) -> socket.socket:
+            connected(channel, address, until)
+            refusing.join()
+            return channel
+
+        refusing.start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(control, "_connected", connect_and_be_refused)
+            with pytest.raises(KnownError, match="Too many") as caught:
+                control.send(tmp_path / "control", {})
+    assert caught.value.reason is Reason.CONTROL_REFUSED
 
 
 async def test_a_client_that_does_not_read_is_dropped(path: Path) -> None:
