@@ -14,7 +14,6 @@ setup:
 # Under two minutes: format, lint, types, import contracts, house rules, fast tests.
 check:
 	@bash scripts/setup.sh run
-	@bash scripts/check.sh lint
 	@bash scripts/check.sh fast
 
 test:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # scripts/check.sh lint   format, lint, types, import contracts, house rules
-# scripts/check.sh fast   the tests that need no private desktop and no running program, and are done in a minute
-# scripts/check.sh full   lint, then every test but the live ones, whatever lint said
+# scripts/check.sh fast   these, and the tests that need no private desktop and no running program
+# scripts/check.sh full   these, and every test but the live ones
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 BIN=.venv/bin
@@ -81,19 +81,23 @@ tests() {
   return $status
 }
 
+# The checks and some tests side by side, whatever either says; the checks give way.
+beside_lint() {
+  local linting tested linted
+  { renice -n 10 "$BASHPID" >/dev/null; lint; } &
+  linting=$!
+  "$1"
+  tested=$?
+  wait "$linting"
+  linted=$?
+  [ $linted = 0 ] || echo "check: the tests have ended with $tested, but the checks beside them failed: see above" >&2
+  [ $tested = 0 ] || return $tested
+  return $linted
+}
+
 case ${1:-} in
   lint) lint ;;
-  fast) fast ;;
-  full)
-    { renice -n 10 "$BASHPID" >/dev/null; lint; } &  # beside the tests, giving way to them
-    linting=$!
-    tests
-    tested=$?
-    wait "$linting"
-    linted=$?
-    [ $linted = 0 ] || echo "check: the tests have ended with $tested, but the checks beside them failed: see above" >&2
-    [ $tested = 0 ] || exit $tested
-    exit $linted
-    ;;
+  fast) beside_lint fast ;;
+  full) beside_lint tests ;;
   *) echo "usage: scripts/check.sh lint|fast|full" >&2; exit 64 ;;
 esac
