@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from novadesk.config import HistorySettings, LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
-from novadesk.conversation.ports import SoundListener
+from novadesk.conversation.ports import Observer, SoundListener
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError, Reason
@@ -94,6 +94,7 @@ class Bench:
         meter: Meter | None = None,
         sound: MemorySound | None = None,
         history: HistorySettings | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.linker, self.sound = MemoryLinker(), sound or MemorySound()
         self.archive = archive or MemoryArchive()
@@ -123,6 +124,7 @@ class Bench:
             on_quit=lambda: None,
             echo_over_voice_db=lambda: self.echo_over_voice_db,
             meter=meter,
+            observer=observer,
         )
 
     def _saved(self) -> None:
@@ -151,13 +153,14 @@ def story(
     toolbox: Toolbox | None = None,
     session: SessionSettings | None = None,
     limits: LimitSettings | None = None,
+    observer: Observer | None = None,
 ) -> Bench:
     """Start a bench, run a story on it, stop it."""
     bench = None
 
     async def run() -> None:
         nonlocal bench
-        bench = Bench(archive, toolbox, session, limits)
+        bench = Bench(archive, toolbox, session, limits, observer=observer)
         await bench.controller.start()
         bench.controller.connect()
         try:

@@ -14,7 +14,7 @@ from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode, WireFacts
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
-from novadesk.conversation.ports import Archive, Clock, Linker, Sound
+from novadesk.conversation.ports import Archive, Clock, Linker, Observer, Sound
 from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.publishing import Publishing
 from novadesk.conversation.record import Record, carried_line, recovered_line
@@ -53,6 +53,7 @@ class Controller:
         echo_over_voice_db: returns how much louder the echo reaches the microphone than the voice; 0 while unknown.
         meter: takes measurements.
         recorder: takes note of protocol events.
+        observer: sees what the service says on the live wire session.
 
     Attributes:
         private: every conversation that is begun is a private one.
@@ -74,13 +75,13 @@ class Controller:
         echo_over_voice_db: Callable[[], float] = lambda: 0.0,
         meter: Meter | None = None,
         recorder: Recorder | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
         self.private = settings.history.private
-        self._on_saved, self._on_quit = on_saved, on_quit
+        self._on_saved, self._on_quit, self._echo_over_voice_db = on_saved, on_quit, echo_over_voice_db
         self._publishing = Publishing(clock, lambda: publish(self.snapshot()))
         self._changed = self._publishing.changed
-        self._echo_over_voice_db = echo_over_voice_db
         self._tally = Tally(meter)
         self._record = self._make_record(archive)
         self._view = View(settings=settings, backend=linker.kind)
@@ -104,6 +105,7 @@ class Controller:
             toolbox=toolbox,
             on_changed=self._changed,
             recorder=recorder,
+            observer=observer,
         )
         self._background = Background(on_error=lambda error: self._view.notice(error.whole), on_done=self._changed)
         self._watch = Alarm(self._on_watch)

@@ -15,7 +15,7 @@ from novadesk.conversation.api import Connection, Phase, TalkMode
 from novadesk.conversation.downlink import Downlink, DownlinkListener
 from novadesk.conversation.ear import Ear
 from novadesk.conversation.losses import Losses
-from novadesk.conversation.ports import Clock, Linker, Sound
+from novadesk.conversation.ports import Clock, Linker, Observer, Sound
 from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.quality import ConnectionQuality
 from novadesk.conversation.questions import Questions
@@ -60,6 +60,7 @@ class Driver:
         toolbox: what the model may ask for.
         on_changed: called after everything that there may be to draw.
         recorder: takes note of protocol events.
+        observer: sees what the service says on the live wire session.
 
     Attributes:
         state: where the conversation stands.
@@ -87,6 +88,7 @@ class Driver:
         toolbox: Toolbox,
         on_changed: Callable[[], None],
         recorder: Recorder | None,
+        observer: Observer | None = None,
     ) -> None:
         self._switch, self._record, self._view, self._tally = switch, record, view, tally
         self._clock, self._on_changed, self._sound = clock, on_changed, sound
@@ -110,12 +112,10 @@ class Driver:
             opening=opening,
             clock=clock,
             listener=WireListener(
-                on_ready=self.dispatch,
-                on_event=self._on_wire_event,
-                on_ended=self._on_wire_ended,
-                on_sent=self._on_sent,
+                on_ready=self.dispatch, on_event=self._on_event, on_ended=self._on_link_ended, on_sent=self._on_sent
             ),
             recorder=recorder,
+            observer=observer,
             alone=self._policy.concurrent == 1,
         )
         self.wire_facts = self._wires.facts
@@ -239,7 +239,7 @@ class Driver:
 
     # --- wire sessions ---------------------------------------------------------------------------
 
-    def _on_wire_event(self, generation: int, event: SessionEvent) -> None:
+    def _on_event(self, generation: int, event: SessionEvent) -> None:
         if generation == self._wires.live:
             match event:
                 case UserTextReceived(text=text):
@@ -250,7 +250,7 @@ class Driver:
             self.downlink.take(event, self._clock.now())
             self._on_changed()
 
-    def _on_wire_ended(self, generation: int, error: KnownError | None, heard_at: float) -> None:
+    def _on_link_ended(self, generation: int, error: KnownError | None, heard_at: float) -> None:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
         if generation == self._wires.live:
             self.uplink.link_lost(min(heard_at, self._wires.unwritten_from))

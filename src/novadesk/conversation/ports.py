@@ -5,7 +5,7 @@ from typing import Protocol
 
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, BargeIn, Conversation, Cue, InputTrouble, Turn
-from novadesk.protocol.events import ToolSpec
+from novadesk.protocol.events import OutputEvent, ToolSpec
 from novadesk.protocol.link import LinkMessage
 
 
@@ -145,6 +145,18 @@ class Sound(Protocol):
 
     def set_volume(self, volume: float) -> None:
         """Set the loudness of answers, 0 to 1; cues have their own."""
+        ...
+
+
+class Observer(Protocol):
+    """Sees what the service says on the live wire session, in order. Every call is made on the core loop."""
+
+    def said(self, event: OutputEvent) -> None:
+        """Take an event, before the conversation follows it; must return at once."""
+        ...
+
+    def link_over(self) -> None:
+        """Take that nothing more comes of this wire session: another one carries the conversation, or none."""
         ...
 
 

@@ -18,6 +18,7 @@ from novadesk.conversation.ports import Clock, Link, Linker
 from novadesk.conversation.uplink import FRAME_S, NEVER, SILENCE
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Reason
+from novadesk.protocol.events import OutputEvent
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Accepted, Arrived, Closed
 from novadesk.protocol.session import NovaSession, Setup, Side, State
@@ -71,6 +72,7 @@ class WireSession:
         clock: time.
         listener: told what happens; `on_ended` exactly once, and never after `drop`.
         recorder: takes note of every protocol event.
+        watch: called with every event of the service, before anything follows from it.
         after: what should be over before the link is opened; it is waited for up to `TEARDOWN_S`.
     """
 
@@ -83,6 +85,7 @@ class WireSession:
         clock: Clock,
         listener: WireListener,
         recorder: Recorder | None = None,
+        watch: Callable[[OutputEvent], None] | None = None,
         after: Collection[asyncio.Task[bool]] = (),
     ) -> None:
         self.generation = generation
@@ -93,7 +96,7 @@ class WireSession:
         self._listener = listener
         self._recorder = recorder
         self._after = after
-        self._session = NovaSession(Side.CLIENT)
+        self._session = NovaSession(Side.CLIENT, watch=watch)
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._unwritten: deque[float] = deque()  # when each payload was handed over that the link has not taken yet
         self._refused_from = NEVER

@@ -3,14 +3,16 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from novadesk.config import VoiceSettings
 from novadesk.conversation.api import WireFacts
-from novadesk.conversation.ports import Clock, Linker
+from novadesk.conversation.ports import Clock, Linker, Observer
 from novadesk.conversation.uplink import NEVER
 from novadesk.conversation.voicing import Opening
 from novadesk.conversation.wire import WireListener, WireSession
 from novadesk.diagnostics.recorder import Recorder
+from novadesk.protocol.events import OutputEvent
 from novadesk.protocol.history import HistoryMessage
 
 
@@ -23,6 +25,7 @@ class Wires:
         clock: time.
         listener: hears of every wire session that is not dropped.
         recorder: takes note of protocol events.
+        observer: sees what the service says on the live one.
         alone: open a wire session only when those before it are over.
     """
 
@@ -34,10 +37,12 @@ class Wires:
         clock: Clock,
         listener: WireListener,
         recorder: Recorder | None,
+        observer: Observer | None,
         alone: bool,
     ) -> None:
         self._linker, self._opening, self._clock = linker, opening, clock
         self._listener, self._recorder, self._alone = listener, recorder, alone
+        self._observer = observer
         self._open: dict[int, WireSession] = {}
         self._voices: dict[int, VoiceSettings] = {}  # what each of them was opened with
         self._closing: set[asyncio.Task[bool]] = set()
@@ -92,6 +97,7 @@ class Wires:
             clock=self._clock,
             listener=self._listener,
             recorder=self._recorder,
+            watch=None if self._observer is None else partial(self._watch, generation, self._observer),
             after=tuple(self._closing if self._alone or self._live is not None else self._dropping),
         )
         self._open[generation], self._voices[generation] = wire, opening.voice
@@ -99,6 +105,7 @@ class Wires:
 
     def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float) -> None:
         """Let a ready wire session carry the conversation, beginning with the history and kept microphone frames."""
+        self._leave_live()
         self._live = self._open[generation]
         self._live.go_live(history, frames, now)
 
@@ -108,13 +115,22 @@ class Wires:
             return
         del self._voices[generation]
         if wire is self._live:
-            self._live = None
+            self._leave_live()
         task = asyncio.create_task(wire.finish() if goodbye else wire.drop(), name=f"wire-{generation}-closing")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         if not goodbye:
             self._dropping.add(task)
             task.add_done_callback(self._dropping.discard)
+
+    def _watch(self, generation: int, observer: Observer, event: OutputEvent) -> None:
+        if generation == self.live:
+            observer.said(event)
+
+    def _leave_live(self) -> None:
+        if self._live is not None and self._observer is not None:
+            self._observer.link_over()
+        self._live = None
 
     def send_audio(self, pcm: bytes, now: float) -> bool:
         """Send a microphone frame; return False when no wire session takes it."""

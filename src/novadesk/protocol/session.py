@@ -64,10 +64,19 @@ class NovaSession:
         side: which end this is.
         limits: sizes and times; a client keeps the defaults.
         new_id: makes content names; UUIDs unless told otherwise.
+        watch: called with every event that a client receives, before anything follows from it.
     """
 
-    def __init__(self, side: Side, *, limits: Limits = DEFAULT, new_id: Callable[[], str] = _random_id) -> None:
+    def __init__(
+        self,
+        side: Side,
+        *,
+        limits: Limits = DEFAULT,
+        new_id: Callable[[], str] = _random_id,
+        watch: Callable[[OutputEvent], None] | None = None,
+    ) -> None:
         self._side = side
+        self._watch = watch
         self._state = State.IDLE
         self._client = ClientRules(limits, new_id)
         self._server = ServerRules(limits, new_id)
@@ -137,6 +146,8 @@ class NovaSession:
                 self._take_input(decode_input(payload), now)
             else:
                 event = decode_output(payload)
+                if self._watch is not None:
+                    self._watch(event)
                 self._take(_OUTPUT_KINDS[type(event)], event, now, _TOO_EARLY)
         except MalformedPayload:
             self._take(Input.GOT_MALFORMED, None, now, _TOO_EARLY)

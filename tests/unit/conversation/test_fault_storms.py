@@ -202,9 +202,9 @@ def shake(world: World) -> None:
             continue
         driver.dispatch(LinkReady(generation=generation, opened_at=0.0))
         for event in (UserTextReceived(text="late", content_id="late"), TurnEnded(), Interrupted()):
-            driver._on_wire_event(generation, event)
-        driver._on_wire_ended(generation, KnownError(Reason.ACCESS_DENIED, "Late.", "Late."), 0.0)
-        driver._on_wire_ended(generation, None, 0.0)
+            driver._on_event(generation, event)
+        driver._on_link_ended(generation, KnownError(Reason.ACCESS_DENIED, "Late.", "Late."), 0.0)
+        driver._on_link_ended(generation, None, 0.0)
     assert (driver.state, world.now.turns, world.now.live, len(world.service.attempts)) == before
 
 
