@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 
 from novadesk.app.backend import make_linker, make_setup
+from novadesk.app.clock import SystemClock
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.config import Settings
@@ -15,6 +16,7 @@ from novadesk.models import BackendKind
 from novadesk.protocol.link import Accepted, Closed
 from novadesk.protocol.session import NovaSession, Side
 from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.rehearsal import rehearse
 from novadesk.text import Text
 from novadesk.transport.credentials import ProfileCredentials
 
@@ -118,15 +120,16 @@ async def try_voice(settings: Settings, practice: PracticeServer) -> str:
 
 
 async def try_store(settings: Settings, practice: PracticeServer) -> str:
-    """Ask the session store for its sessions.
+    """Do in the session store what the copy of a conversation needs there, with a session that is deleted again.
 
     Raises:
-        KnownError: why it does not answer.
+        KnownError: why it does not answer, or which permission is missing.
     """
-    remote = RemoteSessions(make_access(settings, practice.address), deadline_s=STORE_S)
+    kms_key = settings.backend.kms_key if settings.backend.kind is BackendKind.BEDROCK else ""
+    remote = RemoteSessions(make_access(settings, practice.address), deadline_s=STORE_S, kms_key=kms_key)
     try:
         async with asyncio.timeout(ANSWER_S):
-            count = len(await remote.sessions())
+            count = await rehearse(remote, SystemClock().unix_ms())
     except TimeoutError as error:
         raise KnownError(
             Reason.SYNC_UNREACHABLE,
