@@ -12,13 +12,14 @@ from novadesk.conversation.api import (
     RENEWED,
     Connection,
     ErrorNote,
+    LiveText,
     MicrophoneState,
     Phase,
     Quality,
     Snapshot,
     TalkMode,
 )
-from novadesk.models import SyncState
+from novadesk.models import Role, SyncState
 from novadesk.ui import conversation_view, error_bar, header
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.states import empty_hint, empty_title, hint, state_line, state_words
@@ -249,6 +250,30 @@ def test_the_recovery_line_is_shown_and_read_once(window: MainWindow, announced:
     window.show_snapshot(replace(snapshot, notices=(line, RENEWED)))
     assert announced == [line], "a renewal is seen only"
     assert model.row(model.index(model.rowCount() - 1)).text == f"{RENEWED} · 1 more line"
+
+
+def test_each_final_turn_is_read_once_and_nothing_in_the_making(window: MainWindow, announced: list[str]) -> None:
+    asked, answer = make_turn(0, text="How warm is it?"), make_turn(1, text="Ten degrees.")
+    again, then = make_turn(2, text="And tomorrow?"), make_turn(3, text="Twelve.")
+    written = make_turn(4, text="Thanks.", typed=True)
+    live = LiveText(role=Role.ASSISTANT, spoken="Ten ", planned="degrees.")
+    shown = Snapshot(conversation=make_conversation(0))
+    window.show_snapshot(shown)
+    window.show_snapshot(replace(shown, turns=(asked,)))
+    window.show_snapshot(replace(shown, turns=(asked,), live=(live,)))
+    assert announced == ["You: How warm is it?"]
+    window.show_snapshot(replace(shown, turns=(asked, answer, again)))
+    assert announced[1:] == ["Nova: Ten degrees.", "You: And tomorrow?"], "both, although they came in one picture"
+    window.show_snapshot(replace(shown, turns=(asked, answer, again), microphone_level=0.1))
+    window.show_snapshot(replace(shown, turns=(asked, answer, again, then, written)))
+    assert announced[3:] == ["Nova: Twelve."], "what the person wrote they know"
+
+
+def test_turns_that_come_from_another_computer_are_not_read_out(window: MainWindow, announced: list[str]) -> None:
+    shown = Snapshot(conversation=make_conversation(0))
+    window.show_snapshot(shown)
+    window.show_snapshot(replace(shown, turns=make_turns(0, 40)))
+    assert len(announced) == 2
 
 
 def test_a_trouble_whose_count_grows_is_read_once(window: MainWindow, announced: list[str]) -> None:

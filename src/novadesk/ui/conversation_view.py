@@ -18,6 +18,8 @@ from novadesk.ui.turn_loader import Place, TurnLoader
 from novadesk.ui.whole_bar import WholeBar
 
 _PASSING_MS = 6000
+_AT_ONCE = 2
+"""Most turns of a talk that become final between two pictures: one of each side. More come from elsewhere, at once."""
 
 
 class ConversationView(QWidget):
@@ -127,12 +129,15 @@ class ConversationView(QWidget):
             self.turns.put_on_top(place.position)
 
     def _announce(self, turns: tuple[Turn, ...]) -> None:
-        newest = turns[-1] if turns else None
-        if newest is None or newest.turn_id == self._announced:
+        """Have each turn that has become final read aloud once, save what the person wrote: they know it."""
+        if not turns or turns[-1].turn_id == self._announced:
             return
-        self._announced = newest.turn_id
-        if newest.role is Role.ASSISTANT:
-            announce(self.turns, f"{speaker(newest.role)}: {newest.heard_text}")
+        newest = turns[-_AT_ONCE:]
+        read = next((at for at, turn in enumerate(newest) if turn.turn_id == self._announced), -1)
+        self._announced = turns[-1].turn_id
+        for turn in newest[read + 1 :]:
+            if turn.role is Role.ASSISTANT or not turn.typed:
+                announce(self.turns, f"{speaker(turn.role)}: {turn.heard_text}")
 
     def _tell(self, notices: tuple[str, ...]) -> None:
         """Have passing lines read aloud once, such as how much was recovered."""
