@@ -1309,6 +1309,11 @@
         <translation>Als UTF-8 speichern.</translation>
     </message>
     <message>
+        <source>Tell of a trouble, and of its end, while another window is in front.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Von einer Störung und ihrem Ende berichten, während ein anderes Fenster vorn ist.</translation>
+    </message>
+    <message>
         <source>{microphone} is open. Say something.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>{microphone} ist offen. Sagen Sie etwas.</translation>
@@ -4205,11 +4210,6 @@
         <source>Talking stopped: this is another microphone. Press again to go on.</source>
         <extracomment>app/talkpress.py</extracomment>
         <translation>Sprechen beendet: Das ist ein anderes Mikrofon. Zum Fortfahren neu drücken.</translation>
-    </message>
-    <message>
-        <source>Tell of answers and troubles while the window is hidden.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Von Antworten und Störungen berichten, während das Fenster verborgen ist.</translation>
     </message>
     <message>
         <source>Temperature</source>

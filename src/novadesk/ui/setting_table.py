@@ -326,7 +326,7 @@ _DESKTOP = (
     ),
     Row(
         page=Page.DESKTOP, section="window", name="notifications",
-        label=Text("Notices"), help=Text("Tell of answers and troubles while the window is hidden."),
+        label=Text("Notices"), help=Text("Tell of a trouble, and of its end, while another window is in front."),
         kind=Switch(), words=Text("notifications messages"),
     ),
 )  # fmt: skip
