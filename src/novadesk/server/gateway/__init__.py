@@ -1,0 +1,1 @@
+"""The gateway: voice for people who hold no AWS keys."""
