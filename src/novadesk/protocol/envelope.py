@@ -41,6 +41,7 @@ __all__ = [
 CLIENT_TYPES: Mapping[str, type[Any]] = {
     "createSession": client.CreateSession,
     "resumeSession": client.ResumeSession,
+    "history": client.History,
     "configure": client.Configure,
     "audio": client.Audio,
     "audioEnd": client.AudioEnd,
@@ -71,6 +72,7 @@ ALIASES: Mapping[str, str] = {
 SERVER_TYPES: Mapping[str, type[Any]] = {
     "sessionCreated": server.SessionCreated,
     "sessionResumed": server.SessionResumed,
+    "historyTaken": server.HistoryTaken,
     "configured": server.Configured,
     "audioAck": server.AudioAck,
     "textAccepted": server.TextAccepted,

@@ -49,6 +49,13 @@ class ResumeSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Tells what was said before, or the next part of it. Only before the first sound or text of a session."""
+
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configure:
     """Sets the call configuration. Without a revision, what is in force already is no new one."""
 
@@ -159,6 +166,7 @@ class ResetSessions:
 type ClientMessage = (
     CreateSession
     | ResumeSession
+    | History
     | Configure
     | Audio
     | AudioEnd

@@ -68,6 +68,13 @@ class SessionResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryTaken:
+    """What was said before is known; so many turns there are now."""
+
+    history_length: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
     """A revision of the call configuration was taken; if it is not in force, then from the next wire session on."""
 
@@ -317,6 +324,7 @@ type ServerMessage = (
     Sequenced
     | SessionCreated
     | SessionResumed
+    | HistoryTaken
     | Configured
     | AudioAck
     | TextAccepted

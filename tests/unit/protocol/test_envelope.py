@@ -109,6 +109,8 @@ CLIENT_TABLE: list[tuple[dict[str, Any], ClientMessage]] = [
      client.CreateSession(language="en")),
     ({"type": "resumeSession", "sessionId": "s", "resumeSecret": "x", "lastSequence": 7},
      client.ResumeSession(session_id="s", resume_secret="x", last_sequence=7)),
+    ({"type": "history", "lines": [{"role": "assistant", "text": "Hm."}]},
+     client.History(lines=(Line(role=Role.ASSISTANT, text="Hm."),))),
     ({"type": "configure", "revision": 2, "configuration": {"prompt": "P", "pace": "slow", "sensitivity": "low"}},
      client.Configure(revision=2, configuration=Configuration(
          prompt="P", pace=SpeakingPace.SLOW, sensitivity=SensitivitySetting.LOW))),
