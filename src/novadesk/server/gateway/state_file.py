@@ -1,0 +1,183 @@
+"""The SQLite file of a gateway's state: one connection, one transaction at a time, shared with other processes."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from novadesk.daemon import DaemonCall, DaemonThreads
+from novadesk.errors import BugError, KnownError, Reason
+from novadesk.server.gateway.state import StoreBusy
+from novadesk.store import faults
+
+VERSION = 1
+_BUSY_MS = 5_000
+_DEADLINE_S = 15.0
+_SWITCH_TRIES = 100
+_SWITCH_PAUSE_S = 0.05
+_SCHEMA = (
+    """
+    CREATE TABLE session (
+      number INTEGER PRIMARY KEY, session_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, secret_hash TEXT NOT NULL,
+      request_id TEXT NOT NULL, generation INTEGER NOT NULL, connection TEXT NOT NULL, gateway TEXT NOT NULL,
+      status TEXT NOT NULL, created_ms INTEGER NOT NULL, last_activity_ms INTEGER NOT NULL,
+      expires_at_s INTEGER NOT NULL, configuration TEXT NOT NULL, revision INTEGER NOT NULL,
+      bedrock_session_id TEXT NOT NULL, language TEXT NOT NULL, quality_tier TEXT NOT NULL, title TEXT NOT NULL,
+      last_audio INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX session_of_owner ON session (owner)",
+    """
+    CREATE TABLE chain (
+      session_id TEXT PRIMARY KEY, owner TEXT NOT NULL, number INTEGER NOT NULL DEFAULT 0,
+      bedrock_session_id TEXT NOT NULL DEFAULT '', predecessor TEXT NOT NULL DEFAULT '',
+      begun_ms INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL DEFAULT 0, last_step_ms INTEGER NOT NULL DEFAULT 0,
+      holder TEXT NOT NULL DEFAULT '', held_until_ms INTEGER NOT NULL DEFAULT 0, kept_ms INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE turn (
+      session_id TEXT NOT NULL REFERENCES chain ON DELETE CASCADE, turn_id TEXT NOT NULL,
+      position INTEGER NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL,
+      wire_session TEXT NOT NULL, heard_chars INTEGER, interrupted INTEGER NOT NULL, unconfirmed INTEGER NOT NULL,
+      typed INTEGER NOT NULL, sync TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (session_id, turn_id), UNIQUE (session_id, position)
+    ) STRICT
+    """,
+    "CREATE INDEX turn_owed ON turn (session_id, position) WHERE sync = 'pending'",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+type Job[T] = Callable[[sqlite3.Connection], T]
+
+
+class StateFile:
+    """The file, opened at the first job. A job is one transaction; other processes wait for those that write.
+
+    Args:
+        file: made with mode 0600 when missing.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._threads = DaemonThreads(name="novadesk-gateway-state")
+        self._queue = asyncio.Lock()
+        self._busy = threading.Lock()  # of a job whose caller has given up
+        self._db: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def read[T](self, job: Job[T]) -> T:
+        """Run a job that only reads, on one state of the file."""
+        return await self._run(lambda db: _transact(db, job, "BEGIN"))
+
+    async def write[T](self, job: Job[T], *, durable: bool = True) -> T:
+        """Run a job; when this returns the disk has it, or, not `durable`, the system has.
+
+        Raises:
+            KnownError: `STORE_LOCKED`, `DISK_FULL`, `STORE_BROKEN`, or a `StoreBusy`; nothing of the job is kept.
+        """
+
+        def work(db: sqlite3.Connection) -> T:
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            return _transact(db, job, "BEGIN IMMEDIATE")
+
+        return await self._run(work)
+
+    async def close(self) -> None:
+        """Let the job under way finish and close the file."""
+        async with self._queue:
+            if self._closed:
+                return
+            self._closed = True
+            await DaemonCall(self._close, threads=self._threads).result(deadline_s=_DEADLINE_S)
+            self._threads.close()
+
+    async def _run[T](self, job: Job[T]) -> T:
+        async with self._queue:
+            if self._closed:
+                raise BugError("the gateway's session store is closed")
+            call = DaemonCall(lambda: self._work(job), threads=self._threads)
+            try:
+                return await call.result(deadline_s=_DEADLINE_S)
+            except TimeoutError as error:
+                raise StoreBusy from error
+
+    def _work[T](self, job: Job[T]) -> T:
+        with self._busy:
+            try:
+                if self._db is None:
+                    self._db = _open(self._file)
+                return job(self._db)
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise StoreBusy from error
+                raise faults.describe(error, self._file) or BugError("a statement of the store failed") from error
+            except OSError as error:
+                raise faults.describe_os(error, self._file) from error
+
+    def _close(self) -> None:
+        with self._busy:
+            db, self._db = self._db, None
+            if db is not None:
+                db.close()
+
+
+def _transact[T](db: sqlite3.Connection, job: Job[T], begin: str) -> T:
+    db.execute(begin)
+    try:
+        value = job(db)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+        raise
+    return value
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    db = sqlite3.connect(file, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    try:
+        db.row_factory = sqlite3.Row
+        _use_write_ahead_log(db)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA fullfsync = ON")
+        db.execute("PRAGMA secure_delete = ON")
+        _transact(db, lambda opened: _bring_up(opened, file), "BEGIN IMMEDIATE")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch the file over; SQLite does not wait for another process that does the same."""
+    pause = threading.Event()
+    for left in reversed(range(_SWITCH_TRIES)):
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            pause.wait(_SWITCH_PAUSE_S)
+        else:
+            return
+
+
+def _bring_up(db: sqlite3.Connection, file: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise KnownError(
+            Reason.STORE_BROKEN,
+            "The store {file} was written by a newer NovaDesk.",
+            "Update NovaDesk; the file has not been touched.",
+            file=str(file),
+        )
+    if not version:
+        for statement in _SCHEMA:
+            db.execute(statement)
