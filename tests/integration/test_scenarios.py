@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from novadesk.app.backend import make_setup
 from novadesk.audio.nullio import FileSound
 from novadesk.config import SensitivitySetting, Settings
 from novadesk.conversation.api import Pause, Phase, Snapshot
 from novadesk.conversation.controller import Controller
+from novadesk.conversation.opening import make_setup
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.protocol.events import Sensitivity
 from novadesk.scenario import Chosen

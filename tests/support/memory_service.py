@@ -102,6 +102,9 @@ class MemoryLink:
         stop = StopReason.END_TURN if last else StopReason.PARTIAL_TURN
         self._send(OutputEnd(**self._ids, content_id=content, type=ContentType.AUDIO, stop_reason=stop))
 
+    def begin_speech(self) -> None:
+        self._start(str(uuid4()), ContentType.AUDIO, WireRole.ASSISTANT, None)
+
     def spoken(self, text: str, *, last: bool) -> None:
         stop = StopReason.END_TURN if last else StopReason.PARTIAL_TURN
         self._text(WireRole.ASSISTANT, Stage.FINAL, text, stop)

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
-from novadesk.app.backend import make_linker, make_setup
+from novadesk.app.backend import make_linker
 from novadesk.app.clock import SystemClock
 from novadesk.app.practice import PracticeServer
 from novadesk.app.remote import make_access
 from novadesk.config import Settings
 from novadesk.conversation.firststeps import AccessStep, StepState
+from novadesk.conversation.opening import make_setup
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind

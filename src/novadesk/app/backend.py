@@ -1,19 +1,15 @@
 """What the settings lead to: the practice server, the maker of links, how a wire session opens."""
 
 import os
-import uuid
 from urllib.parse import urlsplit
 
 from novadesk.app.command import own_command
 from novadesk.app.practice import PracticeServer
-from novadesk.config import Settings, VoiceSettings
+from novadesk.config import Settings
 from novadesk.conversation.ports import Linker
-from novadesk.conversation.toolbox import Toolbox
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders
-from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart
-from novadesk.protocol.session import Setup
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 
 
@@ -52,17 +48,3 @@ def voice_host(settings: Settings) -> str:
         return urlsplit(backend.bedrock_endpoint).hostname or ""
     except ValueError:  # the first link says what is wrong with it
         return ""
-
-
-def make_setup(voice: VoiceSettings, toolbox: Toolbox) -> Setup:
-    """Return how a wire session opens."""
-    return Setup(
-        session=SessionStart(
-            max_tokens=voice.max_tokens,
-            top_p=voice.top_p,
-            temperature=voice.temperature,
-            sensitivity=Sensitivity[voice.sensitivity.name],
-        ),
-        prompt=PromptStart(prompt_name=str(uuid.uuid4()), voice_id=voice.voice, tools=toolbox.specs()),
-        system_prompt=voice.prompt,
-    )

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from novadesk.app.backend import make_linker, make_practice, make_setup, voice_host
+from novadesk.app.backend import make_linker, make_practice, voice_host
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.control import ControlHandler
@@ -29,6 +29,7 @@ from novadesk.config import AudioSettings, Settings, TalkSettings
 from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.eventlog import EventLog
+from novadesk.conversation.opening import make_setup
 from novadesk.conversation.ports import Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.talkapi import KeyCount

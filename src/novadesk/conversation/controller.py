@@ -27,6 +27,7 @@ from novadesk.conversation.voicing import Voicing
 from novadesk.diagnostics.metrics import Meter
 from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Layer
+from novadesk.models import Role
 from novadesk.protocol.session import Setup
 from novadesk.scenario import Chosen
 from novadesk.text import Text
@@ -174,6 +175,11 @@ class Controller:
     def connect(self) -> None:
         """Open the conversation's link."""
         self._driver.dispatch(lifecycle.StartRequested())
+
+    def ask_again(self) -> None:
+        """Have the newest turn answered by the next wire session, if it is the person's: whoever was asked is gone."""
+        if (turns := self._record.turns) and turns[-1].role is Role.USER:
+            self._driver.questions.add(turns[-1].turn_id, turns[-1].text)
 
     async def stop(self) -> None:
         """End the wire session, write what waits, release everything. The conversation stays the current one."""

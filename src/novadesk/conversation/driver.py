@@ -69,6 +69,7 @@ class Driver:
         ear: the talk key and the microphone.
         talk_over: what is said while one is played.
         stopping: the wish to hear no answer.
+        questions: what was asked and has no answer yet.
         promptness: how fast the microphone's way is.
         wire_facts: returns the ids of the wire sessions, and how many are being torn down.
     """
@@ -104,7 +105,7 @@ class Driver:
         self.talk_over = self._make_talk_over(settings)
         self.promptness, self._quality = Promptness(), ConnectionQuality()
         self.ear = self._make_ear()
-        self._questions = Questions()
+        self.questions = Questions()
         self.stopping = self._make_stopping()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
@@ -127,7 +128,7 @@ class Driver:
             policy=self._policy,
             uplink=self.uplink,
             downlink=self.downlink,
-            questions=self._questions,
+            questions=self.questions,
             dispatch=self.dispatch,
         )
 
@@ -140,7 +141,7 @@ class Driver:
                 tell=self._on_told,
                 ask_tool=self._on_tool_asked,
                 key_held=lambda: self.uplink.key_held,
-                on_held=lambda: self._questions.answer_began(),
+                on_held=lambda: self.questions.answer_began(),
                 talks_anew=lambda: self.stopping.talks_anew(),
             )
         )
@@ -151,7 +152,7 @@ class Driver:
             uplink=self.uplink,
             ear=self.ear,
             downlink=self.downlink,
-            questions=self._questions,
+            questions=self.questions,
             forgo_tools=lambda: self._tools.forgo(),
             declined=self._on_declined,
             notice=self._view.notice,
@@ -222,7 +223,7 @@ class Driver:
         self.downlink.asked_in_writing(aloud=aloud)
         turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
         self.keep(turn, typed=True)
-        self._questions.add(turn.turn_id, text)
+        self.questions.add(turn.turn_id, text)
         self.downlink.speech_ended(self._clock.now())
         if self.live:
             self._send_questions()
@@ -235,7 +236,7 @@ class Driver:
         if self.downlink.audible:
             self.talk_over.played()
         if self.state.phase is Phase.SPEAKING and self.downlink.heard:
-            self._questions.answered()
+            self.questions.answered()
 
     # --- wire sessions ---------------------------------------------------------------------------
 
@@ -267,7 +268,7 @@ class Driver:
         self._sound.flush(generation)
 
     def _send_questions(self) -> None:
-        while self._wires.takes_text and (text := self._questions.take()) is not None:
+        while self._wires.takes_text and (text := self.questions.take()) is not None:
             self._wires.send_text(text)
             self.dispatch(lifecycle.UserUnderstood())
 
@@ -279,9 +280,9 @@ class Driver:
         if generation == self._wires.live and self._wires.takes_text:
             self._wires.send_tool_result(request.tool_use_id, result)
             if wanted and not self.downlink.discarding:
-                self._questions.given(request.tool_use_id, in_words)
+                self.questions.given(request.tool_use_id, in_words)
         elif wanted:
-            self._questions.add(request.tool_use_id, in_words)
+            self.questions.add(request.tool_use_id, in_words)
             self._send_questions()
 
     def _go_live(self, generation: int) -> None:
@@ -289,7 +290,7 @@ class Driver:
         renewed = self._wires.live is not None
         if renewed:
             self.uplink.link_lost(self._wires.unwritten_from)
-            self._leave_link(self._questions.handed_over)
+            self._leave_link(self.questions.handed_over)
         now = self._clock.now()
         frames = self.uplink.go_live(now)
         self._wires.go_live(generation, self._history(), frames, now)
@@ -309,7 +310,7 @@ class Driver:
         self._send_questions()
 
     def _history(self) -> list[HistoryMessage]:
-        history = self._record.history(without=self._questions.waiting)
+        history = self._record.history(without=self.questions.waiting)
         if unfinished := self.downlink.unfinished():
             history.append(HistoryMessage(role=WireRole.ASSISTANT, text=unfinished))
         return history
@@ -323,7 +324,7 @@ class Driver:
         """Settle what the live wire session will not bring any more."""
         self.downlink.link_over()
         if self.downlink.audible:  # an answer is there and will be heard
-            self._questions.answered()
+            self.questions.answered()
         ask_again()
 
     def dispatch(self, event: lifecycle.Event) -> None:
@@ -344,19 +345,19 @@ class Driver:
         self._understood()
         match event:
             case lifecycle.DeadlinePassed():
-                self._questions.given_up()
+                self.questions.given_up()
             case lifecycle.AnswerFinished():
-                self._questions.answered()
-        if self._questions.asked:
+                self.questions.answered()
+        if self.questions.asked:
             self.dispatch(lifecycle.UserUnderstood())
 
     def _on_told(self, event: lifecycle.Event) -> None:
         match event:
             case lifecycle.AnswerBegan():
                 self._understood()
-                self._questions.answer_began()
+                self.questions.answer_began()
             case lifecycle.ToolAsked():
-                self._questions.tool_asked()
+                self.questions.tool_asked()
         self.dispatch(event)
 
     def _on_declined(self) -> None:
@@ -369,7 +370,7 @@ class Driver:
         self._losses.tell()
 
     def _lose_questions(self) -> None:
-        if self._questions.link_lost():
+        if self.questions.link_lost():
             self._view.notice(Text("A question was not answered. Please ask it again."))
 
     def _perform(self, action: lifecycle.Action, before: lifecycle.Lifecycle) -> None:
@@ -406,14 +407,14 @@ class Driver:
     def keep(self, text: TurnText, *, typed: bool = False) -> None:
         """Write a finished turn; what the person said aloud is a question until there is an answer."""
         if text.role is Role.ASSISTANT:
-            self._questions.answered()
+            self.questions.answered()
         elif not (typed or self.downlink.discarding or self.state.phase is Phase.SPEAKING):  # what is answered already
-            self._questions.understood(text.turn_id, text.text)
+            self.questions.understood(text.turn_id, text.text)
         self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
 
     def forget(self) -> None:
         """Forget the open questions and what was measured: the conversation is over."""
-        self._questions.clear()
+        self.questions.clear()
         self._quality.over()
         self.downlink.begin()
         self.talk_over.forget()

@@ -1,0 +1,92 @@
+"""The gateway's session store as the archive of one conversation."""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from novadesk.models import BackendKind, Conversation, Turn
+from novadesk.protocol.envelope_values import Line
+from novadesk.server.gateway.state import SessionRecord, SessionStore
+
+
+class SessionArchive:
+    """One session's turns; fits `conversation.ports.Archive`.
+
+    Args:
+        store: sessions and their turns.
+        record: the session.
+        backend: where its conversation leads.
+        on_stored: called with each turn that is written, as the store has it.
+    """
+
+    def __init__(
+        self, store: SessionStore, record: SessionRecord, backend: BackendKind, on_stored: Callable[[Turn], None]
+    ) -> None:
+        self._store, self._record, self._backend, self._on_stored = store, record, backend, on_stored
+
+    async def create(self, conversation: Conversation) -> None:
+        """See `Archive`; the session is there before its conversation."""
+
+    async def append(self, turn: Turn) -> Turn:
+        """See `Archive`."""
+        stored = await self._store.append_turn(turn)
+        self._on_stored(stored)
+        return stored
+
+    async def find(self, handle: str) -> Conversation | None:
+        """See `Archive`."""
+        record = self._record
+        if handle != record.session_id:
+            return None
+        return Conversation(
+            handle=handle,
+            label="",
+            title=record.title,
+            backend=self._backend,
+            created_ms=record.created_ms,
+            updated_ms=record.created_ms,
+            turns=await self._store.count_turns(handle),
+        )
+
+    async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
+        """See `Archive`."""
+        return await self._store.newest_turns(handle, before=before, limit=limit)
+
+    async def conversations(self, *, offset: int = 0, limit: int = 200) -> Sequence[Conversation]:
+        """See `Archive`; there is one."""
+        found = None if offset or not limit else await self.find(self._record.session_id)
+        return () if found is None else (found,)
+
+    async def current(self) -> str | None:
+        """See `Archive`."""
+        return self._record.session_id
+
+    async def set_current(self, handle: str | None) -> None:
+        """See `Archive`; a session has one conversation."""
+
+    async def set_scenario(self, handle: str, scenario: str) -> None:
+        """See `Archive`; a session has a call configuration in its place."""
+
+    async def pending(self) -> int:
+        """See `Archive`; what is owed to Agent Runtime is delivered for all sessions together."""
+        return 0
+
+
+async def write_before(store: SessionStore, record: SessionRecord, lines: Sequence[Line], at_ms: int) -> None:
+    """Write what was said before a session began, under ids that follow from it: again, they are the same turns.
+
+    Nothing is owed of them: whoever said them has them.
+    """
+    wire_session = str(uuid.uuid5(uuid.NAMESPACE_URL, record.session_id))
+    for place, line in enumerate(lines):
+        if not line.text.strip():
+            continue
+        turn = Turn(
+            turn_id=str(uuid.uuid5(uuid.UUID(wire_session), str(place))),
+            conversation=record.session_id,
+            position=-1,
+            role=line.role,
+            text=line.text,
+            at_ms=at_ms,
+            wire_session=wire_session,
+        )
+        await store.append_turn(turn, delivered=True)
