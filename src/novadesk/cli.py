@@ -152,10 +152,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_stored(commands: Commands) -> None:
-    from novadesk.app import history_commands
+    from novadesk.app import gateway_commands, history_commands
 
     history_commands.add_history(commands)
     history_commands.add_scenarios(commands)
+    gateway_commands.add_gateway(commands)
 
 
 def _add_hidden(commands: Commands) -> None:

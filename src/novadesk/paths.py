@@ -46,6 +46,11 @@ class Folders:
         return self.data / "practice"
 
     @property
+    def gateway(self) -> Path:
+        """Return the folder of a gateway that runs here: its state, and the keys of the local issuer."""
+        return self.data / "gateway"
+
+    @property
     def log_file(self) -> Path:
         """Return the log file."""
         return self.state / "novadesk.log"
