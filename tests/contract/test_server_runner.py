@@ -1,6 +1,7 @@
 """The local server as a whole: its address, its folder, its ports, its end; boto3 on its Agent Runtime port."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -172,9 +173,18 @@ async def test_ports_that_cannot_be_are_bad_input(tmp_path, port):
     assert caught.value.reason is Reason.BAD_INPUT
 
 
+def three_free_ports():
+    """Return the first of three that nobody has, below those that the system gives to whoever asks for any."""
+    for port in range(20_000, 32_000, 3):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for number in range(3):
+                stack.enter_context(socket.create_server(("127.0.0.1", port + number)))
+            return port
+    raise AssertionError("no three ports are free")
+
+
 async def test_fixed_ports_are_three_in_a_row(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = three_free_ports()
     async with running(tmp_path, port=port) as rig:
         ends = [url.rpartition(":")[2] for url in (rig.address.bedrock, rig.address.bedrock_tls)]
         assert ends == [str(port), str(port + 1)]
