@@ -79,10 +79,42 @@ class Window:
         """Return the label that the window's title shows."""
         return self.desk.run("xdotool", "getwindowname", self.window).split(" · ")[0].strip()
 
+    def tell_secrets(self) -> list[str]:
+        """Hold a private conversation, by key and aloud, and leave a draft in it; return what nobody else may know."""
+        handle = self.begin_private()
+        self.exchange(lambda: self.write(f"my name is {SECRET_WORD}"))
+        label = self.label
+        assert len(label) > 8
+        self.exchange(lambda: ask_aloud(self.program, self.desk, SPOKEN))
+        self.desk.type_text(f"a draft of {SECRET_WORD}")
+        status = self.program.status()
+        assert status is not None
+        assert (status["conversation"], status["pending_sync"]) == (handle, 0)
+        return [SECRET_WORD, HEARD, handle, label]
 
-@pytest.mark.parametrize("killed", [False, True], ids=["quit", "kill-9"])
-def test_nothing_of_a_private_conversation_in_the_window_is_left_anywhere(
-    desk: Desk, tmp_path: Path, killed: bool
+
+class Search:
+    """Everything that the program may write to, and what is in the keyring before the secrets."""
+
+    def __init__(self, desk: Desk, folder: Path, program: Program) -> None:
+        program.wait(lambda status: bool(status) and status["pending_sync"] == 0, "delivery")
+        self._desk, self._folder, self._entries = desk, folder, keyring_text(desk)
+
+    def check(self, secrets: list[str], listed: str, open_handle: str) -> None:
+        """Find what was said openly, wherever it belongs, and nothing of the secrets."""
+        places = [self._folder, *places_of(self._desk)]
+        ordinary = find_words([OPEN_WORD], places)
+        assert {file.suffix for file in ordinary} >= {".db"}, f"the search finds nothing: {ordinary}"
+        assert len([file for file in ordinary if "practice" in str(file)]) >= 1, "the remote store was not searched"
+        assert find_words([open_handle], places)
+        assert open_handle in self._entries, "the keyring was not searched"
+        assert find_words(secrets, places) == {}
+        assert not [word for word in secrets if word in keyring_text(self._desk) or word in listed]
+        assert keyring_text(self._desk) == self._entries
+
+
+def test_nothing_of_a_private_conversation_is_left_anywhere_and_nobody_is_told_of_it(
+    desk: Desk, tmp_path: Path
 ) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -91,95 +123,84 @@ def test_nothing_of_a_private_conversation_in_the_window_is_left_anywhere(
         open_handle = window.handle
         window.exchange(lambda: window.write(f"my name is {OPEN_WORD}"))
         program.wait_for_turns(2)
-        program.wait(lambda status: bool(status) and status["pending_sync"] == 0, "delivery")
-        entries = keyring_text(desk)
 
-        secret_handle = window.begin_private()
-        window.exchange(lambda: window.write(f"my name is {SECRET_WORD}"))
-        secret_label = window.label
-        window.exchange(lambda: ask_aloud(program, desk, SPOKEN))
-        desk.type_text(f"a draft of {SECRET_WORD}")
-        listed = program.run("history", "list", "--json").stdout
-        status = program.status()
-        assert status is not None
-        assert (status["conversation"], status["pending_sync"]) == (secret_handle, 0)
-        if killed:
-            program.kill()
-        else:
-            assert program.quit() == 0
-    places = [tmp_path, *places_of(desk)]
-
-    ordinary = find_words([OPEN_WORD], places)
-    assert {file.suffix for file in ordinary} >= {".db"}, f"the search finds nothing: {ordinary}"
-    assert len([file for file in ordinary if "practice" in str(file)]) >= 1, "the remote store was not searched"
-    assert find_words([open_handle], places)
-    assert open_handle in entries, "the keyring was not searched"
-
-    secret = [SECRET_WORD, HEARD, secret_handle, secret_label]
-    assert len(secret_label) > 8
-    assert find_words(secret, places) == {}
-    assert not [word for word in secret if word in keyring_text(desk) or word in listed]
-    assert keyring_text(desk) == entries
-
-
-def test_the_next_start_knows_nothing_of_a_private_conversation(desk: Desk, tmp_path: Path) -> None:
-    with Program(tmp_path / "home", desk.env) as program:
-        program.start()
-        program.wait_for_phase("ready")
-        program.ask("say", text=f"my name is {OPEN_WORD}")
-        program.wait_for_turns(2)
-        program.wait_for_phase("ready")
         told = program.run("ctl", "new", "--private")
         assert (told.returncode, told.stderr) == (0, "")
         program.wait_for_phase("ready")
-        program.ask("say", text=f"my name is {SECRET_WORD}")
-        program.wait_for_phase("speaking")
-        program.wait_for_phase("ready")
+        window.exchange(lambda: program.ask("say", text=f"my name is {SECRET_WORD}"))
         program.ask("new")
         program.wait_for_phase("ready")
         program.ask("say", text="what is my name")
         turns = program.wait_for_turns(2, first="what is my name")
         assert SECRET_WORD not in str(turns).lower(), "the next conversation was told of the private one"
-        program.kill()
-        program.start()
         program.wait_for_phase("ready")
+
+        search = Search(desk, tmp_path, program)
+        secrets = window.tell_secrets()
+        listed = program.run("history", "list", "--json").stdout
+        program.kill()
+        search.check(secrets, listed, open_handle)
+
+        window = Window(desk, program)
         assert [turn["text"] for turn in program.turns()][:1] == ["what is my name"]
+        search = Search(desk, tmp_path, program)
+        secrets += window.tell_secrets()
+        listed = program.run("history", "list", "--json").stdout
         assert program.quit() == 0
-    assert find_words([SECRET_WORD], [tmp_path]) == {}
+        search.check(secrets, listed, open_handle)
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["end", "kill-9"])
-def test_nothing_of_a_private_talk_is_left_anywhere(desk: Desk, tmp_path: Path, killed: bool) -> None:
-    question = spoken(tmp_path / "question.wav", SPOKEN)
-    said = speech(Speaker.SLT, SPOKEN)
-    middle = said[len(said) // 2 : len(said) // 2 + 256]
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    handles: dict[str, str] = {}
-    with contextlib.ExitStack() as stack:
-        talks = {}
-        for name in ("private", "new"):
-            line = CommandLine(tmp_path / name)
-            line.env = Program(line.home, {**desk.env, "TMPDIR": str(scratch)}).env  # with the desktop's keyring
-            talks[name] = stack.enter_context(line.started("talk", "--in", question, f"--{name}", "--json"))
-        for name, talk in talks.items():
-            if killed:
+class Endings:
+    """A private talk and an ordinary one, side by side, that end as they should or are killed."""
+
+    def __init__(self, folder: Path, desk: Desk, *, killed: bool) -> None:
+        self.killed, self.scratch = killed, folder / "scratch"
+        self.scratch.mkdir(parents=True)
+        self.lines = {name: CommandLine(folder / name) for name in ("private", "new")}
+        for line in self.lines.values():  # with the desktop's keyring
+            line.env = Program(line.home, {**desk.env, "TMPDIR": str(self.scratch)}).env
+
+    def begin(self, question: Path, stack: contextlib.ExitStack) -> None:
+        """Start both."""
+        self._talks = {
+            name: stack.enter_context(line.started("talk", "--in", question, f"--{name}", "--json"))
+            for name, line in self.lines.items()
+        }
+
+    def end(self) -> dict[str, str]:
+        """End both; return the handles of their conversations."""
+        handles: dict[str, str] = {}
+        for name, talk in self._talks.items():
+            if self.killed:
                 talk.wait_for_line('"assistant"')
                 talk.signal(signal.SIGKILL)
             result = talk.end()
-            assert result.code == (-signal.SIGKILL if killed else 0), result.err
+            assert result.code == (-signal.SIGKILL if self.killed else 0), result.err
             assert any(HEARD in turn["text"].lower() for turn in result.turns), result.out
             handles[name] = result.turns[0]["conversation"]
+        return handles
+
+
+def test_nothing_of_a_private_talk_is_left_anywhere(desk: Desk, tmp_path: Path) -> None:
+    question = spoken(tmp_path / "question.wav", SPOKEN)
+    said = speech(Speaker.SLT, SPOKEN)
+    middle = said[len(said) // 2 : len(said) // 2 + 256]
+    endings = [Endings(tmp_path / name, desk, killed=name == "kill-9") for name in ("kill-9", "end")]
+    with contextlib.ExitStack() as stack:
+        for ending in endings:
+            ending.begin(question, stack)
+        handles = [ending.end() for ending in endings]
     wait_for_practice_to_end(tmp_path)
 
-    told = find_words([HEARD, handles["new"]], [tmp_path / "new"])
-    assert told, "the search finds nothing"
-    places = [tmp_path / "private", scratch, *places_of(desk)]
-    assert find_words([HEARD, handles["private"]], places) == {}
     assert find_bytes([middle], [tmp_path]).keys() == {question}, "the sound of the question was written"
-    assert handles["private"] not in keyring_text(desk)
-    assert rows_about_conversations(tmp_path / "private") == {}
-    assert rows_about_conversations(tmp_path / "new").keys() >= {"conversation", "turn", "session"}
+    for ending, names in zip(endings, handles, strict=True):
+        private, new = ending.lines["private"].home, ending.lines["new"].home
+        assert find_words([HEARD, names["new"]], [new]), "the search finds nothing"
+        places = [private, ending.scratch, *places_of(desk)]
+        assert find_words([HEARD, names["private"]], places) == {}
+        assert names["private"] not in keyring_text(desk)
+        assert rows_about_conversations(private) == {}
+        assert rows_about_conversations(new).keys() >= {"conversation", "turn", "session"}
 
 
 def rows_about_conversations(home: Path) -> dict[str, int]:
