@@ -1799,7 +1799,7 @@
     </message>
     <message>
         <source>Address of the gateway</source>
-        <extracomment>ui/wizard_access.py</extracomment>
+        <extracomment>ui/setting_table.py ui/wizard_access.py</extracomment>
         <translation>Adresse des Gateways</translation>
     </message>
     <message>
@@ -4127,6 +4127,11 @@
         <translation>Einzelheiten &amp;kopieren</translation>
     </message>
     <message>
+        <source>As the people say who run it: wss://voice.example.com.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>So, wie sie die nennen, die es betreiben: wss://voice.example.com.</translation>
+    </message>
+    <message>
         <source>Company</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Unternehmen</translation>
@@ -4177,6 +4182,11 @@
         <translation>Die Datei für sich beschreibbar machen oder mit --home einen anderen Ordner nennen.</translation>
     </message>
     <message>
+        <source>Not with the practice partner.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nicht mit dem Übungspartner.</translation>
+    </message>
+    <message>
         <source>Notes after a meeting</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Notizen nach einem Treffen</translation>
@@ -4185,6 +4195,16 @@
         <source>NovaDesk closed the connection: it ends, or begins anew with other settings.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>NovaDesk hat die Verbindung geschlossen: Es endet oder beginnt mit anderen Einstellungen neu.</translation>
+    </message>
+    <message>
+        <source>Only with a gateway.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nur mit einem Gateway.</translation>
+    </message>
+    <message>
+        <source>Set {variable} to a new one, or run `novadesk gateway login`.</source>
+        <extracomment>transport/gateway_token.py</extracomment>
+        <translation>{variable} auf ein neues setzen oder `novadesk gateway login` ausführen.</translation>
     </message>
     <message>
         <source>Talking stopped when the computer slept.</source>
@@ -4685,6 +4705,11 @@
         <source>The form asks for this in words: give the field a label.</source>
         <extracomment>scenario.py</extracomment>
         <translation>Das Formular fragt in Worten danach: Das Feld braucht eine Beschriftung.</translation>
+    </message>
+    <message>
+        <source>The gateway does not accept the token that was given.</source>
+        <extracomment>transport/gateway_token.py</extracomment>
+        <translation>Das Gateway nimmt das angegebene Token nicht an.</translation>
     </message>
     <message>
         <source>The instructions do not name {{{name}}} yet. Insert it.</source>
@@ -6579,6 +6604,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>ready to take over</source>
         <extracomment>ui/id_rows.py</extracomment>
         <translation>bereit zu übernehmen</translation>
+    </message>
+    <message>
+        <source>server team company sign in URL</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Server Team Firma Anmeldung URL Adresse</translation>
     </message>
     <message>
         <source>silent</source>

@@ -45,7 +45,10 @@ class SensitivitySetting(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSettings:
-    """Where the voice leads. Empty endpoints mean AWS's own; `kms_key` is the ARN that encrypts the remote copy."""
+    """Where the voice leads. Empty endpoints mean AWS's own; `kms_key` is the ARN that encrypts the remote copy.
+
+    `gateway` is the address of a gateway, such as wss://voice.example.com.
+    """
 
     kind: BackendKind = BackendKind.PRACTICE
     profile: str = ""
@@ -55,6 +58,7 @@ class BackendSettings:
     agent_runtime_endpoint: str = ""
     ca_bundle: str = ""
     kms_key: str = ""
+    gateway: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,8 @@ KEPT_HERE = frozenset({
     # Names of accounts and people, addresses that may hold a password, files and devices of this computer.
     ("backend", "profile"), ("backend", "model"), ("backend", "bedrock_endpoint"),
     ("backend", "agent_runtime_endpoint"), ("backend", "ca_bundle"), ("backend", "kms_key"),
-    ("audio", "microphone"), ("audio", "speaker"), ("window", "told_of_tray"), ("window", "first_step"),
+    ("backend", "gateway"), ("audio", "microphone"), ("audio", "speaker"),
+    ("window", "told_of_tray"), ("window", "first_step"),
     ("window", "told_of_keys"), ("practice", "llm"),
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"),
 })  # fmt: skip

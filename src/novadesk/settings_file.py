@@ -29,6 +29,7 @@ ENVIRONMENT: dict[str, tuple[str, str]] = {
     "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": ("backend", "agent_runtime_endpoint"),
     "AWS_CA_BUNDLE": ("backend", "ca_bundle"),
     "BEDROCK_MODEL_ID": ("backend", "model"),
+    "NOVADESK_GATEWAY": ("backend", "gateway"),
     "NOVADESK_LANGUAGE": ("window", "language"),
     "SESSION_TIMEOUT": ("session", "idle_s"),
     "SESSION_MAX_CONCURRENT": ("session", "concurrent"),

@@ -11,7 +11,7 @@ from novadesk.config import Settings
 from novadesk.diagnostics.metrics import Metric, Unit
 
 _OPEN_TEXTS = frozenset({"region", "model", "voice", "key", "llm_model"})
-_ADDRESSES = frozenset({"bedrock_endpoint", "agent_runtime_endpoint", "llm"})
+_ADDRESSES = frozenset({"bedrock_endpoint", "agent_runtime_endpoint", "gateway", "llm"})
 
 _RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) +[\w.]+: ")
 _GRAVE = frozenset({"WARNING", "ERROR", "CRITICAL"})

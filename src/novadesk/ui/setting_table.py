@@ -44,7 +44,12 @@ _KEEP = {
 
 
 _REMOTE = Need(
-    holds=lambda settings: settings.backend.kind is not BackendKind.PRACTICE, words=Text("Only with Amazon Bedrock.")
+    holds=lambda settings: settings.backend.kind is BackendKind.BEDROCK, words=Text("Only with Amazon Bedrock.")
+)
+_GATEWAY = Need(holds=lambda settings: settings.backend.kind is BackendKind.GATEWAY, words=Text("Only with a gateway."))
+_ELSEWHERE = Need(
+    holds=lambda settings: settings.backend.kind is not BackendKind.PRACTICE,
+    words=Text("Not with the practice partner."),
 )
 _PRACTICE = Need(
     holds=lambda settings: settings.backend.kind is BackendKind.PRACTICE, words=Text("Only with the practice partner.")
@@ -203,6 +208,12 @@ _CONVERSATION = (
         applies=Applies.ANEW, words=Text("backend service AWS local offline"),
     ),
     Row(
+        page=Page.CONVERSATION, section="backend", name="gateway",
+        label=Text("Address of the gateway"), help=Text("As the people say who run it: wss://voice.example.com."),
+        kind=Line(empty=Text("none")), applies=Applies.ANEW, words=Text("server team company sign in URL"),
+        needs=_GATEWAY,
+    ),
+    Row(
         page=Page.CONVERSATION, section="backend", name="profile",
         label=Text("AWS profile"), help=Text("Whose credentials are used, by its name in your AWS configuration."),
         kind=Line(empty=Text("default")), applies=Applies.ANEW, words=Text("credentials account sign in SSO"),
@@ -267,7 +278,7 @@ _CONVERSATION = (
         page=Page.CONVERSATION, section="backend", name="ca_bundle",
         label=Text("Certificates"), help=Text("A file of authorities to trust, where a proxy or endpoint has its own."),
         kind=Line(empty=Text("the system's")), applies=Applies.ANEW, words=Text("CA bundle TLS proxy network"),
-        needs=_REMOTE,
+        needs=_ELSEWHERE,
     ),
     Row(
         page=Page.CONVERSATION, section="practice", name="llm",
