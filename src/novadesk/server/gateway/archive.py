@@ -71,13 +71,22 @@ class SessionArchive:
         return 0
 
 
-async def write_before(store: SessionStore, record: SessionRecord, lines: Sequence[Line], at_ms: int) -> None:
+async def write_before(
+    store: SessionStore, record: SessionRecord, lines: Sequence[Line], at_ms: int, *, first: int = 0
+) -> None:
     """Write what was said before a session began, under ids that follow from it: again, they are the same turns.
 
     Nothing is owed of them: whoever said them has them.
+
+    Args:
+        store: keeps them.
+        record: the session.
+        lines: what was said, or the next part of it.
+        at_ms: Unix milliseconds at which it had been said.
+        first: place of the first line among all of them.
     """
     wire_session = str(uuid.uuid5(uuid.NAMESPACE_URL, record.session_id))
-    for place, line in enumerate(lines):
+    for place, line in enumerate(lines, first):
         if not line.text.strip():
             continue
         turn = Turn(

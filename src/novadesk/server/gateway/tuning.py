@@ -1,14 +1,18 @@
 """What a call configuration, a language and a quality tier make of the gateway's own voice settings."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.config import VoiceSettings
+from novadesk.protocol.envelope_kinds import Shape, Unfit
 from novadesk.protocol.envelope_values import NOTHING_SET, Configuration, QualityTier
+from novadesk.protocol.fields import parse
 from novadesk.scenario import LANGUAGES, Chosen, choose
 from novadesk.voices import voices_of
 
+_SHAPE = Shape(Configuration)
 _INTERVIEW = next(scenario for scenario in BUILT_IN if scenario.name == "job-interview")
 
 _TIER_TOKENS: Mapping[QualityTier, int] = {QualityTier.STANDARD: 1, QualityTier.PREMIUM: 2}
@@ -18,6 +22,20 @@ _TIER_TOKENS: Mapping[QualityTier, int] = {QualityTier.STANDARD: 1, QualityTier.
 def speaks(language: str) -> bool:
     """Return whether the model speaks a language, given by its code: "de", "en-GB"."""
     return language in LANGUAGES
+
+
+def configuration_of(text: str) -> Configuration:
+    """Return a call configuration as it was stored; nothing set where it makes no sense."""
+    try:
+        found = _SHAPE.read(parse(text))
+    except Unfit:
+        return NOTHING_SET
+    return found if isinstance(found, Configuration) else NOTHING_SET
+
+
+def text_of(configuration: Configuration) -> str:
+    """Return a call configuration to be stored."""
+    return json.dumps(_SHAPE.write(configuration), separators=(",", ":"))
 
 
 def merged(before: Configuration, after: Configuration) -> Configuration:

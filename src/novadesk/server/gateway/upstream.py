@@ -3,6 +3,7 @@
 Renewal, recovery, the replay of history, tools and the writing of turns are the core's.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -100,18 +101,19 @@ class Upstream:
         status: where the call stands.
         turns: how many turns are written, what was said before the session included.
         last_turn: the newest of them.
+        paused: nobody listens.
     """
 
     def __init__(
         self, parts: UpstreamParts, record: SessionRecord, voice: VoiceSettings, tell: Callable[[Output], None]
     ) -> None:
-        self.status, self.turns = CallStatus.STARTING, 0
+        self.status, self.turns, self.paused = CallStatus.STARTING, 0, False
         self.last_turn: Turn | None = None
         self._parts, self._record, self._tell = parts, record, tell
         self._pipeline: PipelineState | None = None
         self._reason = ""
-        self._paused = False
-        self._voice = voice
+        self._voice, self._started = voice, False
+        self._changed = asyncio.Event()
         self._sound = ClientSound(parts.clock)
         self._narrator = Narrator(tell, self._sound.answer_began)
         self._controller = self._make_controller()
@@ -151,13 +153,15 @@ class Upstream:
             KnownError: the store cannot be read.
         """
         await self._controller.start(handle=self._record.session_id)
+        self._started = True
         snapshot = self._controller.snapshot()
         self.turns = snapshot.recovered_turns
         if snapshot.turns:
             self.last_turn = snapshot.turns[-1]
             if self._parts.clock.unix_ms() - self.last_turn.at_ms < OWED_MS:
                 self._controller.ask_again()
-        self._controller.connect()
+        if not self.paused:
+            self._controller.connect()
 
     async def stop(self) -> None:
         """End the wire session and write what waits."""
@@ -178,7 +182,7 @@ class Upstream:
 
     def hear(self, pcm: bytes) -> None:
         """Take microphone sound: s16le mono at 16 kHz. While the call is paused nobody listens."""
-        if not self._paused:
+        if not self.paused:
             self._sound.inlet.push(pcm)
 
     def end_of_speech(self) -> None:
@@ -212,14 +216,21 @@ class Upstream:
 
     async def pause(self) -> None:
         """End the wire session for a while, and return once it is over."""
-        self._paused = True
-        await self._controller.pause()
+        self.paused = True
+        if self._started:
+            await self._controller.pause()
 
     def resume(self) -> None:
         """Go on after a pause, or after a failure."""
-        self._paused = False
-        self._controller.resume_conversation()
-        self._controller.try_now()
+        self.paused = False
+        if self._started:
+            self._controller.resume_conversation()
+            self._controller.try_now()
+
+    async def status_changed(self) -> None:
+        """Return once the call stands somewhere else."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def use(self, voice: VoiceSettings) -> bool:
         """Open wire sessions so from now on; return whether the one that is live, or is being opened, does."""
@@ -243,6 +254,7 @@ class Upstream:
         reason = snapshot.error.reason if snapshot.error is not None and status is not CallStatus.CONNECTED else ""
         if (status, reason) != (self.status, self._reason):
             self.status, self._reason = status, reason
+            self._changed.set()
             self._tell(CallStatusChanged(status=status, reason=reason or None, session_id=self._record.session_id))
         if pipeline != self._pipeline:
             if self._pipeline == _SPEAKING and pipeline == _LISTENING:
