@@ -4142,6 +4142,11 @@
         <translation>Fehler {code} ({layer}). Der Befehl „novadesk doctor“ sagt, was sonst nicht stimmt, und speichert einen Bericht.</translation>
     </message>
     <message>
+        <source>First steps…</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Erste Schritte …</translation>
+    </message>
+    <message>
         <source>It counts when it is pressed alone: shortcuts with this key go on working, and do not talk.</source>
         <extracomment>chord.py</extracomment>
         <translation>Sie zählt, wenn sie allein gedrückt wird: Tastenkürzel mit dieser Taste gehen weiter und sprechen nicht.</translation>
@@ -4695,6 +4700,11 @@
         <source>The file {name} holds no scenario.</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>Die Datei {name} enthält kein Szenario.</translation>
+    </message>
+    <message>
+        <source>The first steps try the access, the microphone, the speaker and the talk key, whenever you want.</source>
+        <extracomment>ui/settings_window.py</extracomment>
+        <translation>Die ersten Schritte probieren Zugang, Mikrofon, Lautsprecher und Sprechtaste aus, wann immer Sie wollen.</translation>
     </message>
     <message>
         <source>The folder {folder} is not private to you.</source>

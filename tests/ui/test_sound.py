@@ -187,7 +187,7 @@ def test_an_echo_of_who_takes_turns_already_leads_to_the_settings(
 
 def test_taking_turns_is_undone_in_the_settings(window: MainWindow, qtbot: QtBot, requests: CannedRequests) -> None:
     window.settings.take_turns()
-    window.show_sound_settings()
+    window.show_settings("audio", "microphone")
     opened, row = window.door.window, row_of("audio", "echo")
     assert opened is not None
     assert row is not None

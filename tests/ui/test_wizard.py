@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.chord import parse_chord
@@ -152,6 +152,19 @@ def press(qtbot: QtBot, wizard: Wizard, key: Qt.Key, times: int = 1) -> None:
 def go_to(wizard: Wizard, number: int) -> None:
     while wizard.at < number:
         wizard.skip()
+
+
+@pytest.mark.parametrize("first", [False], indirect=True)
+def test_the_settings_lead_to_the_steps_once_more(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_setting("backend.kind")
+    settings = window.door.window
+    assert settings is not None
+    settings.sidebar.search.setText("backend")
+    button = next(one for one in settings.page.findChildren(QPushButton) if one.text() == "First steps…")
+    qtbot.waitUntil(button.isVisible)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.door.window is None
+    assert isinstance(window.dialog, Wizard)
 
 
 # --- by keyboard alone ---

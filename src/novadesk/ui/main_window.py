@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
         self.door = SettingsDoor(
             self.settings, bridge, requests, intents, self.theme, self, self.beside.show_diagnostics, steps
         )
-        self.history.show_keeping(settings.history)
+        self.door.first_steps_wanted.connect(self.show_first_steps)
         self.settings.talk_changed.connect(self._on_talk_changed)
         self.scenarios = self._make_scenarios()
         self.background = Background(
@@ -211,10 +211,6 @@ class MainWindow(QMainWindow):
         """Open the settings, at one of them where it is named as the settings file names it."""
         self.door.open(section, name)
 
-    def show_sound_settings(self) -> None:
-        """Open the settings at those of sound."""
-        self.show_settings("audio", "microphone")
-
     def show_setting(self, name: str) -> None:
         """Open the settings at one of them, such as "backend.region"."""
         self.show_settings(*name.split("."))
@@ -307,7 +303,7 @@ class MainWindow(QMainWindow):
         self.history.left.connect(self._on_history_left)
         self.history.turn_wanted.connect(self.conversation.go_to)
         self.history.said.connect(self.conversation.say)
-        self.panel.sound.settings_wanted.connect(self.show_sound_settings)
+        self.panel.sound.settings_wanted.connect(lambda: self.show_settings("audio", "microphone"))
         self.panel.keys.settings_wanted.connect(lambda: self.show_settings("talk", "key"))
         self.panes.folded_changed.connect(self._on_folded)
         order_tabs(self)
@@ -329,6 +325,7 @@ class MainWindow(QMainWindow):
         made.changed.connect(lambda: self.panel.composer.set_aloud(made.now.audio.messages_aloud))
         self.panel.composer.set_aloud(settings.audio.messages_aloud)
         made.keeping_changed.connect(self.history.show_keeping)
+        self.history.show_keeping(settings.history)
         return made
 
     def _make_scenarios(self) -> ScenarioDesk:

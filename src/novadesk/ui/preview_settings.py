@@ -41,7 +41,7 @@ def keys_scenes(ready: Snapshot) -> dict[str, tuple[Snapshot, Act]]:
 
 
 async def _testing(window: MainWindow) -> QWidget:
-    window.show_sound_settings()
+    window.show_settings("audio", "microphone")
     if window.door.window is not None:
         window.door.window.test.toggle()
     return window.door.window or window

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from novadesk.conversation.api import Requests, Talking
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SettingsDoor(QObject):
-    """Opens the settings.
+    """Opens the settings; `first_steps_wanted` comes when the person wants to walk through those again.
 
     Args:
         live: the settings as they are used.
@@ -30,6 +30,8 @@ class SettingsDoor(QObject):
     Attributes:
         window: the settings while they are open.
     """
+
+    first_steps_wanted = Signal()
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class SettingsDoor(QObject):
             )
             self.window.finished.connect(self._on_closed)
             self.window.diagnostics_wanted.connect(self._on_diagnostics)
+            self.window.first_steps_wanted.connect(self.first_steps_wanted)
             self.window.show()
         if section:
             self.window.show_row(section, name)

@@ -42,6 +42,8 @@ from novadesk.ui.words import error_words
 from novadesk.voices import voices_of
 
 _SIZE = (860, 660)
+_FOLLOWS = {Page.TALK: ("talk", "key"), Page.CONVERSATION: ("backend", "kind")}
+"""The row that what else is in a section belongs to."""
 
 
 class SettingsWindow(QDialog):
@@ -57,6 +59,7 @@ class SettingsWindow(QDialog):
     """
 
     diagnostics_wanted = Signal()
+    first_steps_wanted = Signal()
 
     def __init__(
         self,
@@ -199,6 +202,7 @@ class SettingsWindow(QDialog):
             extras: dict[Page, Callable[[], QWidget | None]] = {
                 Page.GENERAL: lambda: self.transfer,
                 Page.TALK: self._make_talk,
+                Page.CONVERSATION: self._make_first_steps,
                 Page.DESKTOP: self._make_autostart,
                 Page.DIAGNOSTICS: self._make_diagnostics,
             }
@@ -210,7 +214,7 @@ class SettingsWindow(QDialog):
                 self._bridge,
                 self._requests,
                 extra=extra() if extra is not None else None,
-                extra_of=row_of("talk", "key") if page is Page.TALK else None,
+                extra_of=row_of(*_FOLLOWS[page]) if page in _FOLLOWS else None,
                 parent=self,
             )
             made.edited.connect(self.edit)
@@ -304,6 +308,16 @@ class SettingsWindow(QDialog):
 
     def _make_talk(self) -> QWidget:
         return TalkKeyRow(self._theme, self.live, self._bridge, self._requests, self._talking)
+
+    def _make_first_steps(self) -> QWidget | None:
+        if self._steps is None:
+            return None
+        words = tr("The first steps try the access, the microphone, the speaker and the talk key, whenever you want.")
+        return ButtonRow(self._theme, words, tr("First steps…"), self._on_first_steps)
+
+    def _on_first_steps(self) -> None:
+        self.close()  # both change the same settings
+        self.first_steps_wanted.emit()
 
     def _make_diagnostics(self) -> QWidget:
         return ButtonRow(
