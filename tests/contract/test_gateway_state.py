@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,23 @@ from novadesk.server.gateway.state import (
 )
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from tests.support.gateway_state import HOUR_S, NOW_MS, NOW_S, PLENTY, make_record, make_turn
+from tests.support.gateway_table import TableServer
 
 type Opener = Callable[[], SessionStore]
 
 
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+@pytest.fixture(scope="module")
+def tables() -> Iterator[TableServer]:
+    server = TableServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path, tables: TableServer) -> Opener:
     """Return what opens the same state once more, as another process of the gateway would."""
+    if request.param == "dynamodb":
+        return tables.opener(tables.make_table())
     return lambda: SqliteSessions(tmp_path / "state.sqlite")
 
 
@@ -190,6 +200,7 @@ async def test_a_session_whose_place_was_given_away_does_not_come_back(store: Se
     await store.create(make_record("bob", created_ms=NOW_MS + 1000), limits=limits)
     # A process whose clock is behind thinks that it is alive.
     assert not await store.touch(old.session_id, generation=1, now_ms=NOW_MS, expires_at_s=NOW_S + HOUR_S)
+    assert await store.find(old.session_id, now_s=NOW_S) is None
     assert await store.count(now_s=NOW_S) == 1
 
 
@@ -222,6 +233,13 @@ async def test_a_take_over_moves_the_session_on_by_one_generation(store: Session
         expires_at_s=NOW_S + 2 * HOUR_S,
     )
     assert await store.find(record.session_id, now_s=NOW_S) == taken
+
+
+async def test_who_asks_again_after_a_lost_answer_has_taken_over(store: SessionStore) -> None:
+    record = await store.create(make_record(connection="c1"), limits=PLENTY)
+    taken = await _take(store, record.session_id, 1, "c2")
+    assert await _take(store, record.session_id, 1, "c2") == taken
+    assert await _take(store, record.session_id, 1, "c1") is None
 
 
 async def test_of_racing_take_overs_one_wins(store: SessionStore, beside: SessionStore) -> None:

@@ -165,11 +165,23 @@ class RemoteChain:
     last_step_ms: int = 0
 
 
-def follows(turn: Turn, last: Turn | None, sync: SyncState) -> Turn:
-    """Return a new turn as it is stored behind `last`: clocks go back, and those of two machines differ."""
-    if last is None:
-        return dataclasses.replace(turn, position=0, sync=sync)
-    return dataclasses.replace(turn, position=last.position + 1, at_ms=max(turn.at_ms, last.at_ms + 1), sync=sync)
+def follows(turn: Turn, position: int, last_ms: int, sync: SyncState) -> Turn:
+    """Return a new turn as it is stored at `position` behind one of `last_ms`: clocks go back, and they differ."""
+    at_ms = max(turn.at_ms, last_ms + 1) if position else turn.at_ms
+    return dataclasses.replace(turn, position=position, at_ms=at_ms, sync=sync)
+
+
+def confirmed(turn: Turn, stored: Turn, sync: SyncState) -> Turn:
+    """Return the stored turn with what `turn` knows better."""
+    return dataclasses.replace(
+        stored,
+        text=turn.text,
+        heard_chars=turn.heard_chars,
+        interrupted=turn.interrupted,
+        typed=turn.typed,
+        unconfirmed=False,
+        sync=sync,
+    )
 
 
 def replaces(turn: Turn, stored: Turn) -> bool:
@@ -223,7 +235,8 @@ class SessionStore(Protocol):
         """Give a live session to a connection, if it is still of `generation`; it is of the next one then.
 
         Returns:
-            The session as its new holder has it; None when it is not alive, or another one was first.
+            The session as its new holder has it, also to the same connection again; None when it is not alive, or
+            another one was first.
         """
         ...
 
@@ -302,7 +315,10 @@ class SessionStore(Protocol):
         ...
 
     async def redeliver(self, session_id: str) -> int:
-        """Owe all turns of a session again, because the remote copy is lost; return how many."""
+        """Owe all turns of a session again, because the remote copy is lost; return how many.
+
+        A store may do it in several transactions: then it is the caller who repeats it after an error.
+        """
         ...
 
     async def lease_chain(self, session_id: str, *, holder: str, now_ms: int, until_ms: int) -> RemoteChain | None:

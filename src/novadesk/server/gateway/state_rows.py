@@ -74,6 +74,18 @@ def change(
     return find(db, "session_id = :of", {"of": session_id})[0]
 
 
+def take_over(
+    db: sqlite3.Connection, session_id: str, generation: int, fields: Mapping[str, Any], *, now_ms: int
+) -> SessionRecord | None:
+    """Change the generation and the connection of a live session; the same wish again finds itself fulfilled."""
+    taken = change(db, session_id, generation, fields, now_ms=now_ms)
+    if taken is not None:
+        return taken
+    condition = f"session_id = :of AND generation = :generation AND connection = :connection AND {ALIVE}"
+    there = find(db, condition, {**fields, "of": session_id, "now_s": now_ms / 1000})
+    return there[0] if there else None
+
+
 def sweep(db: sqlite3.Connection, now_s: float) -> int:
     """Delete what is over; return how many sessions."""
     gone = _drop_dead(db, now_s)

@@ -51,7 +51,9 @@ class SqliteSessions:
             "last_activity_ms": now_ms,
             "expires_at_s": expires_at_s,
         }
-        return await self._file.write(lambda db: state_rows.change(db, session_id, generation, fields, now_ms=now_ms))
+        return await self._file.write(
+            lambda db: state_rows.take_over(db, session_id, generation, fields, now_ms=now_ms)
+        )
 
     async def update(self, session_id: str, *, generation: int, **fields: Unpack[SessionFields]) -> bool:  # noqa: D102
         return await self._file.write(lambda db: state_rows.change(db, session_id, generation, fields) is not None)

@@ -1,10 +1,9 @@
 """Turns and what is owed of them as rows of SQLite: the rules of `state.SessionStore`, inside a transaction."""
 
-import dataclasses
 import sqlite3
 
 from novadesk.models import Role, SyncState, Turn, no_such_conversation
-from novadesk.server.gateway.state import PendingTurn, RemoteChain, follows, replaces
+from novadesk.server.gateway.state import PendingTurn, RemoteChain, confirmed, follows, replaces
 
 _CHAIN = "session_id, owner, number, bedrock_session_id, predecessor, begun_ms, steps, last_step_ms"
 
@@ -21,18 +20,11 @@ def append(db: sqlite3.Connection, turn: Turn, *, delivered: bool) -> Turn:
     sync = SyncState.SYNCED if delivered else SyncState.PENDING
     if stored is None:
         last = before(db, turn.conversation, None, 1)
-        stored = follows(turn, last[0] if last else None, sync)
+        position, last_ms = (last[0].position + 1, last[0].at_ms) if last else (0, 0)
+        stored = follows(turn, position, last_ms, sync)
         _insert(db, stored)
     elif replaces(turn, stored):
-        stored = dataclasses.replace(
-            stored,
-            text=turn.text,
-            heard_chars=turn.heard_chars,
-            interrupted=turn.interrupted,
-            typed=turn.typed,
-            unconfirmed=False,
-            sync=sync,
-        )
+        stored = confirmed(turn, stored, sync)
         db.execute(
             "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0, sync = ?,"
             " revision = revision + 1 WHERE session_id = ? AND turn_id = ?",
