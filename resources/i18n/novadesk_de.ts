@@ -4132,9 +4132,24 @@
         <translation>So, wie sie die nennen, die es betreiben: wss://voice.example.com.</translation>
     </message>
     <message>
+        <source>Any tool</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Jedes Werkzeug</translation>
+    </message>
+    <message>
+        <source>Any voice</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Jede Stimme</translation>
+    </message>
+    <message>
         <source>Company</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Unternehmen</translation>
+    </message>
+    <message>
+        <source>Date and time</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>Datum und Uhrzeit</translation>
     </message>
     <message>
         <source>Error {code} ({layer}). The command “novadesk doctor” says what else is wrong, and saves a report.</source>
@@ -5762,6 +5777,11 @@
         <translation>Zu viele fragen NovaDesk gleichzeitig.</translation>
     </message>
     <message>
+        <source>Tool</source>
+        <extracomment>ui/filter_bar.py</extracomment>
+        <translation>Werkzeug</translation>
+    </message>
+    <message>
         <source>Top P</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Top P</translation>
@@ -5956,7 +5976,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>Voice</source>
-        <extracomment>app/access.py ui/details_view.py ui/setting_table.py</extracomment>
+        <extracomment>app/access.py ui/details_view.py ui/filter_bar.py ui/setting_table.py</extracomment>
         <translation>Stimme</translation>
     </message>
     <message>
@@ -6654,6 +6674,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>thinks</source>
         <extracomment>ui/pipeline.py</extracomment>
         <translation>denkt nach</translation>
+    </message>
+    <message>
+        <source>used: {tools}</source>
+        <extracomment>ui/words.py</extracomment>
+        <translation>verwendet: {tools}</translation>
     </message>
     <message>
         <source>waits for a tool</source>

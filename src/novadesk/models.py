@@ -92,6 +92,8 @@ class Turn:
         at_ms: Unix milliseconds at which the turn ended.
         wire_session: UUID of the wire session (the remote invocation) that carried it.
         edited: what the person wants to read instead, here only; the model and the remote copy never see it.
+        voice: whose voice an answer has; empty for what the person said, and where it is not known.
+        tools: names of the tools that the model asked for since its last turn, in order.
     """
 
     turn_id: str
@@ -107,6 +109,8 @@ class Turn:
     typed: bool = False
     sync: SyncState = SyncState.PENDING
     edited: str | None = None
+    voice: str = ""
+    tools: tuple[str, ...] = ()
 
     @property
     def shown_text(self) -> str:
@@ -164,6 +168,8 @@ class Filter:
         starred: only conversations with a star.
         interrupted: only conversations in which an answer was interrupted.
         backend: only conversations of this one.
+        voice: only conversations in which this one has answered; empty for any.
+        tool: only conversations in which this one was asked for; empty for any.
         since_ms: only conversations whose last turn, and only found turns that, ended at this Unix time or later.
         until_ms: the same, before this Unix time.
     """
@@ -171,11 +177,21 @@ class Filter:
     starred: bool = False
     interrupted: bool = False
     backend: BackendKind | None = None
+    voice: str = ""
+    tool: str = ""
     since_ms: int | None = None
     until_ms: int | None = None
 
 
 EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the history can be narrowed to: the voices and the tools of its turns, in the order of their names."""
+
+    voices: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

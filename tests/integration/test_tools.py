@@ -9,6 +9,7 @@ import pytest
 from novadesk.app.core import Core, Start
 from novadesk.audio.nullio import FileSound
 from novadesk.config import Settings, VoiceSettings
+from novadesk.models import Filter
 from novadesk.paths import find_folders
 
 
@@ -38,6 +39,12 @@ async def test_the_practice_partner_asks_for_the_time_where_it_may(
         async with asyncio.timeout(60):
             while len(turns := core.controller.snapshot().turns) < 2:
                 await asyncio.sleep(0.02)
+        choices = await core.choices()
+        assert (choices.voices, choices.tools) == ((VoiceSettings().voice,), ("current_time",) if offered else ())
+        assert [turn.tools for turn in await core.turns(turns[0].conversation)] == [(), choices.tools]
+        for only, is_left in ((Filter(voice=choices.voices[0]), True), (Filter(tool="current_time"), offered)):
+            assert len(await core.conversations(only=only)) == is_left
+            assert bool(await core.search("what time", only=only)) is is_left
         in_local_time = OtherTime.now().astimezone().strftime(":%M")
         assert (in_local_time in turns[1].text) is offered or datetime.now().minute == OtherTime.now().minute
     finally:

@@ -30,6 +30,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import (
     EVERYTHING,
     BackendKind,
+    Choices,
     Conversation,
     Due,
     Exported,
@@ -130,6 +131,7 @@ class CannedRequests:
 
     stored: list[Conversation] = field(default_factory=list)
     spoken: list[Turn] = field(default_factory=list)
+    offered: Choices = field(default_factory=Choices)
     measured: tuple[Metric, ...] = ()
     passed: list[str] = field(default_factory=list)
     error: Exception | None = None
@@ -162,6 +164,12 @@ class CannedRequests:
     async def totals(self) -> Totals:
         remote = sum(one.sync is not SyncState.LOCAL and not one.backend.keeps_here for one in self.stored)
         return Totals(conversations=len(self.stored), starred=sum(one.starred for one in self.stored), remote=remote)
+
+    async def choices(self) -> Choices:
+        self.asked.append(("choices",))
+        if self.error is not None:
+            raise self.error
+        return self.offered
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         self.asked.append(("turns", handle, before, limit))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDate, QPoint, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QComboBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from novadesk.config import HistorySettings, Settings
 from novadesk.conversation.api import Snapshot
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind, Filter, Format, SyncState
+from novadesk.models import BackendKind, Choices, Filter, Format, SyncState
 from novadesk.ui.clear_dialog import ClearDialog
 from novadesk.ui.export_dialog import ExportDialog
 from novadesk.ui.filter_bar import FilterBar, Span
@@ -221,6 +221,68 @@ def test_filters_narrow_the_list_and_go_with_their_bar(
     qtbot.mouseClick(history.filter, Qt.MouseButton.LeftButton)
     assert not history.filters.isVisible()
     qtbot.waitUntil(lambda: shown(filled) == HANDLES)
+
+
+def entries(choice: QComboBox) -> list[str]:
+    return [choice.itemText(place) for place in range(choice.count())]
+
+
+def test_filters_offer_the_voices_and_tools_that_there_are(
+    filled: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    history = filled.history
+    history.show_filters()
+    qtbot.waitUntil(lambda: ("choices",) in requests.asked)
+    drain()
+    assert not history.filters.voice.isVisible()
+    assert not history.filters.tool.isVisible()
+    requests.offered = Choices(voices=("amy", "tina"), tools=("current_time", "sums"))
+    filled.show_snapshot(Snapshot(store_revision=2))
+    qtbot.waitUntil(history.filters.voice.isVisible)
+    assert entries(history.filters.voice) == ["Any voice", "amy", "tina"]
+    assert entries(history.filters.tool) == ["Any tool", "Date and time", "sums"]
+    assert [one.accessibleName() for one in (history.filters.voice, history.filters.tool)] == ["Voice", "Tool"]
+    for widget in (history.filters.where, history.filters.voice, history.filters.tool):
+        widget.setFocus()
+        qtbot.keyClick(widget, Qt.Key.Key_Tab)
+    assert history.list.hasFocus()
+    qtbot.keyClick(history.filters.voice, Qt.Key.Key_Down)
+    qtbot.keyClick(history.filters.tool, Qt.Key.Key_Down)
+    history.search.setText("king")
+    qtbot.waitUntil(lambda: ("search", "king", Filter(voice="amy", tool="current_time")) in requests.asked)
+    history.filter.click()
+    assert history.filters.wanted() == Filter()
+
+
+def test_a_voice_that_is_chosen_stays_when_nothing_of_it_is_left(
+    filled: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    bar = filled.history.filters
+    requests.offered = Choices(voices=("amy", "tina"))
+    filled.history.show_filters()
+    qtbot.waitUntil(bar.voice.isVisible)
+    bar.voice.setCurrentIndex(2)
+    wanted = []
+    bar.changed.connect(wanted.append)
+    bar.offer(Choices(voices=("lupe",)))
+    assert (entries(bar.voice), bar.voice.currentText()) == (["Any voice", "lupe", "tina"], "tina")
+    bar.offer(Choices())
+    assert bar.voice.isVisible()
+    assert (bar.wanted(), wanted) == (Filter(voice="tina"), [])
+    bar.voice.setCurrentIndex(0)
+    bar.offer(Choices())
+    assert not bar.voice.isVisible()
+    assert wanted == [Filter()]
+
+
+def test_filters_stay_as_they_are_when_the_history_cannot_be_read(
+    filled: MainWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    requests.error = LOCKED
+    filled.history.show_filters()
+    qtbot.waitUntil(lambda: ("choices",) in requests.asked)
+    drain()
+    assert entries(filled.history.filters.voice) == ["Any voice"]
 
 
 def begin_ms(day: date) -> int:

@@ -360,3 +360,8 @@ def test_another_page_of_conversations_is_added_and_one_that_changed_alone_is_dr
     assert told[1:] == [("changed", 5, 5)]
     history.show(stored[1:], date(2026, 3, 10))
     assert told[2:] == [("reset", 0, 0)]
+
+
+def test_notes_tell_what_an_answer_used(model: ConversationModel) -> None:
+    model.show(HANDLE, (make_turn(0, role=Role.ASSISTANT, tools=("current_time", "sums")),))
+    assert rows(model)[0].notes == "used: Date and time, sums"

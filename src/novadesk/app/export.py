@@ -11,10 +11,10 @@ from pathlib import Path
 from novadesk.app.export_page import page
 from novadesk.app.export_subtitles import subtitles
 from novadesk.app.export_table import table
-from novadesk.app.export_words import SPEAKERS, iso, mark_of, minute, name_of, second
+from novadesk.app.export_words import SPEAKERS, about, iso, mark_of, name_of, second
 from novadesk.errors import KnownError, Reason
 from novadesk.files import write_through
-from novadesk.models import Conversation, Format, Turn, counted
+from novadesk.models import Conversation, Format, Turn
 
 # What begins or frames something in Markdown, wherever it stands in a line.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
@@ -143,6 +143,8 @@ def _json(conversation: Conversation, turns: Sequence[Turn]) -> str:
                 "interrupted": turn.interrupted,
                 "unconfirmed": turn.unconfirmed,
                 "typed": turn.typed,
+                "voice": turn.voice,
+                "tools": list(turn.tools),
             }
             for turn in turns
         ],
@@ -154,16 +156,21 @@ def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> str:
     lines = [
         f"# {_plain(name_of(conversation))}",
         "",
-        f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}",
+        _plain(about(conversation, turns)),
         "",
     ]
     for turn in turns:
-        lines += [f"**{SPEAKERS[turn.role]}** {second(turn.at_ms)}{_note(turn)}", "", _plain(turn.shown_text), ""]
+        lines += [
+            f"**{SPEAKERS[turn.role]}** {second(turn.at_ms)}{_plain(_note(turn))}",
+            "",
+            _plain(turn.shown_text),
+            "",
+        ]
     return "\n".join(lines)
 
 
 def _text(conversation: Conversation, turns: Sequence[Turn]) -> str:
-    lines = [name_of(conversation), f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}", ""]
+    lines = [name_of(conversation), about(conversation, turns), ""]
     lines += [f"[{second(turn.at_ms)}] {SPEAKERS[turn.role]}{_note(turn)}: {turn.shown_text}" for turn in turns]
     return "\n".join(lines) + "\n"
 

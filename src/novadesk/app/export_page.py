@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from novadesk.app.export_words import SPEAKERS, day, iso, mark_of, minute, name_of, second
-from novadesk.models import Conversation, Role, Turn, counted
+from novadesk.app.export_words import SPEAKERS, about, day, iso, mark_of, name_of, second
+from novadesk.models import Conversation, Role, Turn
 from novadesk.protocol.history import well_formed
 
 LIGHT = {"ground": "#fafaf8", "text": "#1b1b19", "muted": "#62615c", "line": "#e4e3df"}
@@ -60,8 +60,8 @@ article {{ margin: 1rem 0 0; }}
 def page(conversation: Conversation, turns: Sequence[Turn]) -> str:
     """Return the document."""
     style = _STYLE.format(light=_variables(LIGHT), dark=_variables(DARK))
-    about = f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}"
-    parts = [_HEAD.format(title=_safe(name_of(conversation)), style=style, about=_safe(about))]
+    told = _safe(about(conversation, turns))
+    parts = [_HEAD.format(title=_safe(name_of(conversation)), style=style, about=told)]
     for number, (date, of_day) in enumerate(groupby(turns, lambda turn: day(turn.at_ms)), 1):
         parts.append(f'<section aria-labelledby="day-{number}">\n<h2 id="day-{number}">{_time(date, date)}</h2>\n')
         parts += [_article(turn) for turn in of_day]

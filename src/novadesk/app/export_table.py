@@ -23,6 +23,8 @@ COLUMNS = (
     "unconfirmed",
     "typed",
     "edited",
+    "voice",
+    "tools",
 )
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four are their wide forms
@@ -47,6 +49,8 @@ def table(conversation: Conversation, turns: Sequence[Turn]) -> str:
                     "yes" if mark else "no"
                     for mark in (turn.interrupted, turn.unconfirmed, turn.typed, turn.edited is not None)
                 ),
+                guarded(turn.voice),
+                guarded(" ".join(turn.tools)),
             )
         )
     return stream.getvalue()

@@ -1,8 +1,9 @@
 """The words that every kind of exported document shares: who spoke, when, and under which name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from novadesk.models import Conversation, Role, Turn
+from novadesk.models import Conversation, Role, Turn, counted
 
 SPEAKERS = {Role.USER: "You", Role.ASSISTANT: "Nova"}
 
@@ -37,9 +38,17 @@ def name_of(conversation: Conversation) -> str:
     return " ".join((conversation.title or conversation.label or "Conversation").split())
 
 
+def about(conversation: Conversation, turns: Sequence[Turn]) -> str:
+    """Return what a document says under its title: when it was, how long, whose voices."""
+    voices = dict.fromkeys(" ".join(turn.voice.split()) for turn in turns if turn.voice)
+    spoken = f", {'voice' if len(voices) == 1 else 'voices'} {', '.join(voices)}" if voices else ""
+    return f"{minute(conversation.created_ms)}, {counted(len(turns), 'turn')}{spoken}"
+
+
 def mark_of(turn: Turn) -> str:
     """Return what is to be known of a turn beside its words, or an empty string."""
     marks = ["edited"] if turn.edited is not None else []
     if turn.interrupted or turn.unconfirmed:
         marks.insert(0, "interrupted" if turn.interrupted else "unconfirmed")
+    marks += [f"used {', '.join(turn.tools)}"] if turn.tools else []
     return ", ".join(marks)

@@ -17,17 +17,17 @@ from novadesk.app.export_many import ALL_TURNS, export_many
 from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.output import put, put_row
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Conversation, Exported, Format, Found, Turn, check_handle, no_such_conversation
+from novadesk.models import Conversation, Exported, Filter, Format, Found, Turn, check_handle, no_such_conversation
 from novadesk.paths import Folders, find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 
 
-def search_turns(*, profile: str, text: str, limit: int, as_json: bool) -> int:
-    """Print the turns that have these words, those written last first."""
+def search_turns(*, profile: str, text: str, limit: int, only: Filter, as_json: bool) -> int:
+    """Print the turns that have these words, of what the filter leaves, those written last first."""
 
     async def read(archive: Conversations) -> Sequence[Found]:
-        return await archive.search(text, limit)
+        return await archive.search(text, limit, only=only)
 
     found = read_store(find_folders(profile=profile), read) or ()
     if as_json:

@@ -6,6 +6,7 @@ from typing import Any
 
 from novadesk.app import argument
 from novadesk.errors import KnownError, Reason
+from novadesk.models import Filter
 
 type Commands = "argparse._SubParsersAction[Any]"
 
@@ -18,14 +19,18 @@ def add_history(commands: Commands) -> None:
 
 def _fill_history(history: argparse.ArgumentParser) -> None:
     actions = history.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="newest first")
+    only = argparse.ArgumentParser(add_help=False)
+    only.add_argument("--voice", type=argument.title, default="", help="of conversations in which it has answered")
+    only.add_argument("--tool", type=argument.title, default="", help="of conversations in which it was used")
+    listing = actions.add_parser("list", help="newest first", parents=[only])
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_history_list)
     show = actions.add_parser("show", help="the turns of one conversation")
     show.add_argument("handle", metavar="HANDLE")
     show.add_argument("--json", action="store_true")
     show.set_defaults(run=_history_show)
-    search = actions.add_parser("search", help='turns with these words; word* and "some words" work as elsewhere')
+    words = 'turns with these words; word* and "some words" work as elsewhere'
+    search = actions.add_parser("search", help=words, parents=[only])
     search.add_argument("text", type=argument.words, metavar="TEXT")
     search.add_argument("--limit", type=argument.count, default=50, metavar="N")
     search.add_argument("--json", action="store_true")
@@ -104,7 +109,11 @@ def _fill_scenarios(scenarios: argparse.ArgumentParser) -> None:
 def _history_list(parsed: argparse.Namespace) -> int:
     from novadesk.app.listing import list_conversations
 
-    return list_conversations(profile=parsed.profile, as_json=parsed.json)
+    return list_conversations(profile=parsed.profile, only=_only(parsed), as_json=parsed.json)
+
+
+def _only(parsed: argparse.Namespace) -> Filter:
+    return Filter(voice=parsed.voice, tool=parsed.tool)
 
 
 def _history_show(parsed: argparse.Namespace) -> int:
@@ -116,7 +125,8 @@ def _history_show(parsed: argparse.Namespace) -> int:
 def _history_search(parsed: argparse.Namespace) -> int:
     from novadesk.app.history import search_turns
 
-    return search_turns(profile=parsed.profile, text=parsed.text, limit=parsed.limit, as_json=parsed.json)
+    only = _only(parsed)
+    return search_turns(profile=parsed.profile, text=parsed.text, limit=parsed.limit, only=only, as_json=parsed.json)
 
 
 def _history_export(parsed: argparse.Namespace) -> int:

@@ -7,19 +7,19 @@ from novadesk.app.clock import SystemClock
 from novadesk.app.export_words import SPEAKERS, iso
 from novadesk.app.history import read_store
 from novadesk.app.output import put
-from novadesk.models import Conversation, Turn, check_handle, no_such_conversation
+from novadesk.models import Conversation, Filter, Turn, check_handle, no_such_conversation
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
 
 PAGE = 200
 
 
-def list_conversations(*, profile: str, as_json: bool) -> int:
-    """Print the stored conversations, newest first."""
+def list_conversations(*, profile: str, only: Filter, as_json: bool) -> int:
+    """Print the stored conversations that the filter leaves, newest first."""
 
     async def read(archive: Conversations) -> list[Conversation]:
         found: list[Conversation] = []
-        while page := await archive.conversations(offset=len(found), limit=PAGE):
+        while page := await archive.conversations(offset=len(found), limit=PAGE, only=only):
             found += page
         return found
 
@@ -80,6 +80,8 @@ def _turn(turn: Turn) -> dict[str, object]:
         "interrupted": turn.interrupted,
         "unconfirmed": turn.unconfirmed,
         "typed": turn.typed,
+        "voice": turn.voice,
+        "tools": list(turn.tools),
         "edited": turn.edited,
         "at": iso(turn.at_ms),
         "sync": turn.sync.value,

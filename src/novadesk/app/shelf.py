@@ -10,6 +10,7 @@ from novadesk.app.remotecopy import RemoteCopy
 from novadesk.conversation.controller import Controller
 from novadesk.models import (
     EVERYTHING,
+    Choices,
     Conversation,
     Due,
     Exported,
@@ -43,6 +44,10 @@ class OpenShelf:
     async def totals(self) -> Totals:
         """Return how many conversations are stored."""
         return await self._archive.totals()
+
+    async def choices(self) -> Choices:
+        """Return the voices and tools that the history can be narrowed to."""
+        return await self._archive.choices()
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:
         """Return stored turns below position `before` (None: the newest), in order."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from novadesk.config import VoiceSettings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.api import AnswerDelay, LiveText, TokenTotals
 from novadesk.conversation.delay import AnswerClock
@@ -150,8 +151,13 @@ class Downlink:
         self._listener.tell(lifecycle.AnswerBegan())
         return True
 
+    def go_live(self, settings: VoiceSettings) -> None:
+        """Note what the wire session was opened with that carries the conversation from now on."""
+        self._transcript.voice = settings.voice
+
     def begin(self) -> None:
-        """Forget what was measured of the conversation before."""
+        """Forget what was measured of the conversation before, and what its model asked for."""
+        self._transcript = Transcript()
         self._answer_clock = AnswerClock()
         self.tokens = TokenTotals()
 
@@ -270,7 +276,8 @@ class Downlink:
         """Expect nothing more of the link. What arrived is still played; then what was heard of it is kept."""
         self._declined = False
         self._playback.all_sent()
-        over, self._transcript = self._transcript, Transcript()
+        over = self._transcript
+        self._transcript = Transcript(tools=over.unused_tools)
         if self._orphan is None or over.owes:
             self._close_orphan()
             self._orphan = over

@@ -293,7 +293,7 @@ class Driver:
             self._leave_link(self.questions.handed_over)
         now = self._clock.now()
         frames = self.uplink.go_live(now)
-        self._wires.go_live(generation, self._history(), frames, now)
+        self.downlink.go_live(self._wires.go_live(generation, self._history(), frames, now))
         self._losses.tell()
         if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()

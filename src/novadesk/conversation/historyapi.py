@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from novadesk.models import EVERYTHING, Conversation, Due, Exported, Filter, Format, Found, Totals, Turn
+from novadesk.models import EVERYTHING, Choices, Conversation, Due, Exported, Filter, Format, Found, Totals, Turn
 
 
 class HistoryRequests(Protocol):
@@ -18,6 +18,10 @@ class HistoryRequests(Protocol):
 
     async def totals(self) -> Totals:
         """Return how many conversations are stored."""
+        ...
+
+    async def choices(self) -> Choices:
+        """Return the voices and tools that the history can be narrowed to."""
         ...
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:

@@ -254,6 +254,8 @@ class Record:
             interrupted=text.interrupted,
             unconfirmed=text.unconfirmed,
             typed=typed,
+            voice=text.voice,
+            tools=text.tools,
         )
         if self._private is not None:
             self._show(self._private.add(turn))

@@ -103,11 +103,18 @@ class Wires:
         self._open[generation], self._voices[generation] = wire, opening.voice
         wire.start()
 
-    def go_live(self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float) -> None:
-        """Let a ready wire session carry the conversation, beginning with the history and kept microphone frames."""
+    def go_live(
+        self, generation: int, history: Sequence[HistoryMessage], frames: Sequence[bytes], now: float
+    ) -> VoiceSettings:
+        """Let a ready wire session carry the conversation, beginning with the history and kept microphone frames.
+
+        Returns:
+            What it was opened with.
+        """
         self._leave_live()
         self._live = self._open[generation]
         self._live.go_live(history, frames, now)
+        return self._voices[generation]
 
     def drop(self, generation: int, *, goodbye: bool) -> None:
         """Tear a wire session down in the background; with `goodbye` it is ended in order first."""

@@ -76,6 +76,7 @@ class Answer:
         interrupted: the user spoke over it, or the person stopped it.
         muted: playback was stopped for good: speech that still arrives is never heard.
         forgone: it was so before anything of it had come: nothing of it is heard.
+        tools: what the model asked for on the way to it.
     """
 
     def __init__(self, turn_id: str) -> None:
@@ -83,6 +84,7 @@ class Answer:
         self.interrupted = False
         self.muted = False
         self.forgone = False
+        self.tools: tuple[str, ...] = ()
         self._pieces: list[_Piece] = []
         self._position = 0
 

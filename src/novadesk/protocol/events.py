@@ -4,6 +4,7 @@ Field meanings: Amazon Nova user guide, "Input events" and "Output events" of sp
 Identifiers are UUID strings. Audio payloads are raw s16le mono; `codec` does the base64.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -48,6 +49,10 @@ class Sensitivity(Enum):
     HIGH = "HIGH"
     MEDIUM = "MEDIUM"
     LOW = "LOW"
+
+
+TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a tool can be called; Amazon Bedrock API reference, `ToolSpecification`, "name"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from novadesk.models import Role
 from novadesk.protocol.answer import Answer
+from novadesk.protocol.events import TOOL_NAME
 from novadesk.protocol.session_events import (
     Interrupted,
     SessionEvent,
@@ -18,6 +19,7 @@ from novadesk.protocol.session_events import (
     SpeechReceived,
     TextPlanned,
     TextSpoken,
+    ToolRequested,
     TurnEnded,
     UserTextReceived,
 )
@@ -35,6 +37,8 @@ class TurnText:
         heard_chars: characters of `text` that the person heard; None means all.
         interrupted: the user spoke over it, or the person stopped it.
         unconfirmed: `text` has planned text cut at the heard position; the service never confirmed it.
+        voice: whose voice an answer has, where that is known.
+        tools: what the model asked for since its last turn.
     """
 
     turn_id: str
@@ -43,6 +47,8 @@ class TurnText:
     interrupted: bool = False
     heard_chars: int | None = None
     unconfirmed: bool = False
+    voice: str = ""
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,25 @@ def _random_id() -> str:
     return str(uuid4())
 
 
-class Transcript:
-    """The record of one wire session. Knows neither clock nor disk."""
+def _with(tools: tuple[str, ...], tool: str) -> tuple[str, ...]:
+    return tools if tool in tools else (*tools, tool)
 
-    def __init__(self, new_id: Callable[[], str] = _random_id) -> None:
+
+class Transcript:
+    """The record of one wire session. Knows neither clock nor disk.
+
+    Args:
+        new_id: makes the identity of a turn.
+        tools: what the model asked for on earlier wire sessions, and has not answered with yet.
+
+    Attributes:
+        voice: whose voice the answers have; told when the wire session begins to carry the conversation.
+    """
+
+    def __init__(self, new_id: Callable[[], str] = _random_id, tools: tuple[str, ...] = ()) -> None:
+        self.voice = ""
         self._new_id = new_id
+        self._tools = tools
         self._present: Answer | None = None
         self._earlier: Answer | None = None
         self._unstored: dict[str, TurnText] = {}
@@ -88,6 +108,8 @@ class Transcript:
                     self._present.end_audio(event.content_id)
             case TextSpoken():
                 return self._confirm(event.text.strip())
+            case ToolRequested():
+                self._use(event.name)
             case TurnEnded():
                 return self._finish()
             case Interrupted():
@@ -184,13 +206,28 @@ class Transcript:
             return not (self._present.forgone and self._present.empty)
         return self._earlier is not None and not self._earlier.interrupted and self._earlier.owes()
 
+    @property
+    def unused_tools(self) -> tuple[str, ...]:
+        """Return the tools that were asked for, and that no answer has followed yet."""
+        return self._tools
+
     # --- within ------------------------------------------------------------------------------
 
     def _answer(self) -> Answer:
         if self._present is None:
             self._present = Answer(self._new_id())
             self._present.hear_until(self._position)
+            self._present.tools, self._tools = self._tools, ()
         return self._present
+
+    def _use(self, tool: str) -> None:
+        """Note a tool for the answer that has begun, else for the next one; what no tool can be called is none."""
+        if TOOL_NAME.fullmatch(tool) is None:
+            return
+        if self._present is not None:
+            self._present.tools = _with(self._present.tools, tool)
+        else:
+            self._tools = _with(self._tools, tool)
 
     def _answers(self) -> list[Answer]:
         return [answer for answer in (self._earlier, self._present) if answer is not None]
@@ -246,6 +283,8 @@ class Transcript:
                 interrupted=answer.interrupted,
                 heard_chars=0 if answer.forgone else heard_chars if known else None,
                 unconfirmed=unconfirmed,
+                voice=self.voice,
+                tools=answer.tools,
             )
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.models import (
     EVERYTHING,
+    Choices,
     Conversation,
     Filter,
     Found,
@@ -97,6 +98,10 @@ class Conversations:
         )
         row = await self._database.read(lambda db: db.execute(query).fetchone())
         return Totals(conversations=row["conversations"], starred=row["starred"], remote=row["remote"])
+
+    async def choices(self) -> Choices:
+        """Return the voices and tools that conversations can be narrowed to."""
+        return await self._database.read(filtering.choices)
 
     async def current(self) -> str | None:
         """Return the handle of the conversation that was open last and not ended, or None."""
@@ -293,8 +298,16 @@ def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
     elif not turn.unconfirmed and _content(turn) != _content(stored):
         number, revision = db.execute(
             "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0, sync = 'pending',"
-            " revision = revision + 1 WHERE turn_id = ? RETURNING number, revision",
-            (turn.text, turn.heard_chars, turn.interrupted, turn.typed, turn.turn_id),
+            " voice = ?, tools = ?, revision = revision + 1 WHERE turn_id = ? RETURNING number, revision",
+            (
+                turn.text,
+                turn.heard_chars,
+                turn.interrupted,
+                turn.typed,
+                turn.voice,
+                " ".join(turn.tools),
+                turn.turn_id,
+            ),
         ).fetchone()
         outbox.renew_turn(db, stored.conversation, number, revision)
     else:
@@ -312,8 +325,8 @@ def _after_the_last(db: sqlite3.Connection, turn: Turn) -> int:
     return turn.at_ms if row is None else max(turn.at_ms, row["at_ms"] + 1)
 
 
-def _content(turn: Turn) -> tuple[str, int | None, bool, bool]:
-    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed
+def _content(turn: Turn) -> tuple[str, int | None, bool, bool, tuple[str, ...]]:
+    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed, turn.tools
 
 
 def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: int | None = None) -> None:
@@ -329,7 +342,7 @@ def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: i
         ).fetchone()
     db.execute(
         "INSERT INTO turn (turn_id, conversation, position, role, text, at_ms, wire_session, heard_chars, interrupted,"
-        " unconfirmed, typed, sync) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        " unconfirmed, typed, voice, tools, sync) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             turn.turn_id,
             number,
@@ -342,6 +355,8 @@ def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: i
             turn.interrupted,
             turn.unconfirmed,
             turn.typed,
+            turn.voice,
+            " ".join(turn.tools),
             sync.value,
         ),
     )

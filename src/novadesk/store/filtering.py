@@ -5,13 +5,19 @@ import sqlite3
 import unicodedata
 from functools import lru_cache
 
-from novadesk.models import Filter
+from novadesk.models import Choices, Filter
 from novadesk.protocol.history import well_formed
 
 MOST_WORDS = 32
 """Words of one search that count. More would cost time and find nothing more."""
 
 _INTERRUPTED = "EXISTS (SELECT 1 FROM turn t WHERE t.conversation = c.number AND t.interrupted)"
+_VOICE = "EXISTS (SELECT 1 FROM turn t WHERE t.conversation = c.number AND t.voice <> '' AND t.voice = :voice)"
+_TOOL = (
+    "EXISTS (SELECT 1 FROM turn t WHERE t.conversation = c.number AND t.tools <> ''"
+    " AND instr(' ' || t.tools || ' ', ' ' || :tool || ' '))"
+)
+_SHOWN_TURNS = "FROM turn JOIN conversation c ON c.number = turn.conversation WHERE NOT c.leaving_ms"
 _MARKS = re.compile(r'["*\0]')
 
 type Condition = tuple[str, dict[str, object]]
@@ -44,6 +50,16 @@ def turn_condition(only: Filter) -> Condition:
     return f"rowid IN (SELECT turn.number FROM turn WHERE {chosen})", _values(only)
 
 
+def choices(db: sqlite3.Connection) -> Choices:
+    """Return the voices and tools that something is shown of."""
+    voices = db.execute(f"SELECT DISTINCT turn.voice {_SHOWN_TURNS} AND turn.voice <> ''")
+    tools = db.execute(f"SELECT DISTINCT turn.tools {_SHOWN_TURNS} AND turn.tools <> ''")
+    return Choices(
+        voices=tuple(sorted(row["voice"] for row in voices)),
+        tools=tuple(sorted({tool for row in tools for tool in row["tools"].split()})),
+    )
+
+
 def teach(db: sqlite3.Connection) -> None:
     """Have a connection know `folded`, which these conditions use."""
     db.create_function("folded", 2, _folded_name, deterministic=True)
@@ -63,12 +79,16 @@ def _folded_name(title: str, label: str) -> str:
 def _kinds(only: Filter) -> list[str]:
     parts = ["c.starred"] if only.starred else []
     parts += [_INTERRUPTED] if only.interrupted else []
+    parts += [_VOICE] if only.voice else []
+    parts += [_TOOL] if only.tool else []
     return parts + (["c.backend = :backend"] if only.backend else [])
 
 
 def _values(only: Filter) -> dict[str, object]:
     given = {
         "backend": only.backend.value if only.backend else None,
+        "voice": only.voice or None,
+        "tool": only.tool or None,
         "since_ms": only.since_ms,
         "until_ms": only.until_ms,
     }

@@ -122,6 +122,7 @@ def _confirm(db: sqlite3.Connection, turn: Turn, step_ms: int) -> int:
         return 0
     return db.execute(
         "UPDATE turn SET text = :text, heard_chars = :heard, interrupted = :interrupted, typed = :typed,"
+        " voice = iif(:voice = '', voice, :voice), tools = iif(:tools = '', tools, :tools),"
         " unconfirmed = 0, revision = revision + 1 WHERE turn_id = :id AND sync = 'synced'"
         " AND (unconfirmed OR :step_ms >= (SELECT max(step_ms) FROM step WHERE handle = :handle AND turn_id = :id))"
         " AND (unconfirmed OR text <> :text OR heard_chars IS NOT :heard OR interrupted <> :interrupted)",
@@ -133,6 +134,8 @@ def _confirm(db: sqlite3.Connection, turn: Turn, step_ms: int) -> int:
             "heard": turn.heard_chars,
             "interrupted": turn.interrupted,
             "typed": turn.typed,
+            "voice": turn.voice,
+            "tools": " ".join(turn.tools),
         },
     ).rowcount
 

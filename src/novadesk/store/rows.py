@@ -61,6 +61,8 @@ def _turn_of(row: sqlite3.Row) -> Turn:
         typed=bool(row["typed"]),
         sync=SyncState(row["sync"]),
         edited=row["edited"],
+        voice=intern(row["voice"]),
+        tools=tuple(map(intern, row["tools"].split())),
     )
 
 

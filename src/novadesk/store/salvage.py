@@ -118,9 +118,9 @@ def _take_turns(target: sqlite3.Connection, columns: _Columns, turns: list[_Row]
         elif row["revision"] > there["revision"]:
             target.execute(
                 "UPDATE turn SET text = :text, heard_chars = :heard_chars, interrupted = :interrupted,"
-                " unconfirmed = :unconfirmed, typed = :typed, sync = :sync, revision = :revision"
-                " WHERE turn_id = :turn_id",
-                row,
+                " unconfirmed = :unconfirmed, typed = :typed, voice = :voice, tools = :tools, sync = :sync,"
+                " revision = :revision WHERE turn_id = :turn_id",
+                {"voice": "", "tools": ""} | row,  # a file of an earlier version has none
             )
         elif row["revision"] == there["revision"] and row.get("sync") == "synced" != there["sync"]:
             target.execute("UPDATE turn SET sync = 'synced' WHERE turn_id = ?", (row["turn_id"],))

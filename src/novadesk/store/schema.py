@@ -162,7 +162,16 @@ CREATE TRIGGER turn_text_changed AFTER UPDATE OF text, heard_chars, edited ON tu
 END;
 """
 
-_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# Both are of answers only, and empty where nothing is known, as in turns of earlier versions. `tools` are names with
+# blanks between them; a name has none.
+_VERSION_5 = """
+ALTER TABLE turn ADD COLUMN voice TEXT NOT NULL DEFAULT '' COLLATE NOCASE;
+ALTER TABLE turn ADD COLUMN tools TEXT NOT NULL DEFAULT '';
+CREATE INDEX turn_voice ON turn (conversation, voice) WHERE voice <> '';
+CREATE INDEX turn_tools ON turn (conversation, tools) WHERE tools <> '';
+"""
+
+_SCRIPTS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 
 NEWEST = len(_SCRIPTS)
 """The schema version that this program writes."""

@@ -5,14 +5,19 @@ import re
 from typing import Any
 
 from novadesk.models import Role, SyncState, Turn
+from novadesk.protocol.events import TOOL_NAME
 
 _UUID = re.compile(r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}")
+_VOICE = re.compile(r"[\w .-]{1,64}")
+_MOST_TOOLS = 64
+"""What is read of members that another program may have written."""
+
 _VERSION = 1
 
 
 def encode_turn(turn: Turn) -> str:
     """Return the JSON text of a turn; the same turn gives the same text."""
-    content = {
+    content: dict[str, Any] = {
         "v": _VERSION,
         "role": turn.role.value,
         "text": turn.text,
@@ -23,6 +28,8 @@ def encode_turn(turn: Turn) -> str:
         "turn_id": turn.turn_id,
         "at_ms": turn.at_ms,
     }
+    content |= {"voice": turn.voice} if turn.voice else {}
+    content |= {"tools": list(turn.tools)} if turn.tools else {}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -49,8 +56,19 @@ def decode_turn(text: str, *, conversation: str, step_id: str, step_ms: int, wir
         interrupted=content.get("interrupted") is True,
         unconfirmed=content.get("unconfirmed") is True,
         typed=content.get("typed") is True,
+        voice=_voice(content.get("voice")),
+        tools=_tools(content.get("tools")),
         sync=SyncState.SYNCED,
     )
+
+
+def _voice(value: Any) -> str:
+    return value if isinstance(value, str) and _VOICE.fullmatch(value) else ""
+
+
+def _tools(values: Any) -> tuple[str, ...]:
+    given = values[:_MOST_TOOLS] if isinstance(values, list) else []
+    return tuple(dict.fromkeys(one for one in given if isinstance(one, str) and TOOL_NAME.fullmatch(one)))
 
 
 def _whole[T](value: Any, otherwise: T) -> int | T:

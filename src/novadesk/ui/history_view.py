@@ -45,7 +45,7 @@ class HistoryView(QFrame):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("sidebar")
-        self._intents = intents
+        self._bridge, self._intents, self._requests = bridge, intents, requests
         self._theme = theme
         self._seen: tuple[int, date] | None = None
         self._open: Conversation | None = None
@@ -128,6 +128,7 @@ class HistoryView(QFrame):
         if seen != self._seen:
             self._seen = seen
             self.loader.refresh()
+            self._offer_filters()
 
     def show_keeping(self, settings: HistorySettings) -> None:
         """Say how long conversations are kept, when that is not for ever."""
@@ -196,6 +197,12 @@ class HistoryView(QFrame):
         self.filters.setVisible(on)
         if not on:
             self.filters.clear()
+        self._offer_filters()
+
+    def _offer_filters(self) -> None:
+        """Let the filters list what the history has; what keeps that from being read is said beside the list."""
+        if self.filter.isChecked():
+            self._bridge.ask(self._requests.choices, self.filters.offer, lambda _: None, owner=self.filters)
 
     def _on_told(self) -> None:
         words = ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import EVERYTHING, Conversation, Due, Exported, Filter, Format, Found, Totals, Turn
+from novadesk.models import EVERYTHING, Choices, Conversation, Due, Exported, Filter, Format, Found, Totals, Turn
 
 
 class PreviewHistory:
@@ -30,6 +30,10 @@ class PreviewHistory:
     async def totals(self) -> Totals:
         """Return how many there are."""
         return Totals(conversations=412, starred=sum(one.starred for one in self._conversations), remote=318)
+
+    async def choices(self) -> Choices:
+        """Return some voices and a tool."""
+        return Choices(voices=("matthew", "tiffany"), tools=("current_time",))
 
     async def turns(self, handle: str, *, before: int | None = None, limit: int = 200) -> Sequence[Turn]:  # noqa: ARG002
         """Return a page of the long conversation."""

@@ -171,7 +171,14 @@ def turn_notes(turn: Turn, *, opened: bool) -> str:
         notes.append(tr("not confirmed by the service"))
     if turn.typed:
         notes.append(tr("typed"))
+    if turn.tools:
+        notes.append(tr("used: {tools}", tools=", ".join(map(tool_words, turn.tools))))
     return " · ".join(notes)
+
+
+def tool_words(tool: str) -> str:
+    """Return what people call a tool of the model."""
+    return {"current_time": tr("Date and time")}.get(tool, tool)
 
 
 _QUALITY = {

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,19 @@ def test_where_there_are_no_hard_links_it_is_written_all_the_same(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(KnownError, match="exists already"):
         write_whole(file, b"again", force=False)
+
+
+def test_each_format_tells_of_voices_and_tools_what_fits_it() -> None:
+    made, turns = talk("What time is it?", "Noon.", "And now?", "Noon still.")
+    turns[1] = replace(turns[1], voice="amy", tools=("current_time",))
+    turns[3] = replace(turns[3], voice="tina")
+    parsed = json.loads(render(made, turns, Format.JSON))
+    assert [(turn["voice"], turn["tools"]) for turn in parsed["turns"]] == [
+        ("", []), ("amy", ["current_time"]), ("", []), ("tina", []),
+    ]  # fmt: skip
+    assert ", 4 turns, voices amy, tina\n" in render(made, turns, Format.TEXT)
+    assert " Nova (used current_time): Noon.\n" in render(made, turns, Format.TEXT)
+    assert " (used current\\_time)\n" in render(made, turns, Format.MARKDOWN)
+    assert "4 turns, voices amy, tina<" in render(made, turns, Format.PAGE)
+    assert '"no","amy","current_time"\r\n' in render(made, turns, Format.TABLE)
+    assert "4 turns, voice amy\n" in render(made, [replace(turn, voice="amy") for turn in turns], Format.TEXT)

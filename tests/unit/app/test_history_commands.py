@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.cli import main
-from novadesk.models import BackendKind, Conversation
+from novadesk.models import BackendKind, Conversation, Role
 from novadesk.paths import find_folders
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -101,3 +101,28 @@ def test_where_nothing_is_there_is_nothing_to_clear(
 ) -> None:
     monkeypatch.setenv("NOVADESK_HOME", str(tmp_path / "home"))
     assert Line(capsys, []).run("clear", "--yes", "--json")[0] == 0
+
+
+def test_list_and_search_are_narrowed_to_a_voice_and_a_tool(line: Line) -> None:
+    async def speak() -> None:
+        async with Database(find_folders().database) as database:
+            for one, voice, tools in zip(line.stored, ("amy", "tina"), ((), ("current_time",)), strict=True):
+                await Conversations(database).append(
+                    make_turn(one.handle, "Noon.", START_MS + 9, role=Role.ASSISTANT, voice=voice, tools=tools)
+                )
+
+    asyncio.run(speak())
+
+    def titles(*arguments: str) -> list[str]:
+        code, out, _ = line.run(*arguments, "--json")
+        assert code == 0
+        return [one["title"] for one in json.loads(out)]
+
+    assert titles("list", "--voice", "amy") == ["Star"]
+    assert titles("list", "--tool", "current_time") == ["Plain"]
+    assert titles("list", "--tool", "current_time", "--voice", "amy") == []
+    assert titles("search", "noon", "--voice", "Tina") == ["Plain"]
+    assert titles("search", "noon", "--tool", "sums") == []
+    assert titles("search", "noon") == ["Plain", "Star"]
+    turns = json.loads(line.run("show", line.stored[1].handle, "--json")[1])
+    assert [(turn["voice"], turn["tools"]) for turn in turns] == [("", []), ("tina", ["current_time"])]

@@ -14,6 +14,7 @@ from novadesk.protocol.session_events import (
     SpeechReceived,
     TextPlanned,
     TextSpoken,
+    ToolRequested,
     TurnEnded,
     UsageReported,
     UserTextReceived,
@@ -537,3 +538,48 @@ def test_what_is_live_grows_only_towards_spoken(script: list[SessionEvent | int]
             assert all(new >= old for old, new in zip(before, after, strict=True))
         else:
             transcript.feed(step)
+
+
+# --- voice and tools -------------------------------------------------------------------------
+
+
+def tool(name: str) -> ToolRequested:
+    return ToolRequested("t", name, "{}")
+
+
+def test_an_answer_has_the_voice_and_the_tools_asked_for_before_and_within_it() -> None:
+    record = Transcript(new_id=ids(), tools=("earlier",))
+    record.voice = "tiffany"
+    said = UserTextReceived("u", "what time is it")
+    turns = fed(record, said, tool("clock"), tool("clock"), plan(1, ONE), tool("sums"), final(ONE), TurnEnded())
+    assert [(turn.voice, turn.tools) for turn in turns] == [("", ()), ("tiffany", ("earlier", "clock", "sums"))]
+    assert record.unused_tools == ()
+    (later,) = fed(record, plan(2, TWO), final(TWO), TurnEnded())
+    assert (later.voice, later.tools) == ("tiffany", ())
+
+
+def test_what_no_tool_can_be_called_is_not_noted() -> None:
+    record = Transcript(new_id=ids())
+    fed(record, *(tool(name) for name in ("", "two words", "a\nb", "x" * 65, "\ud800")))
+    assert record.unused_tools == ()
+
+
+@given(st.lists(st.sampled_from(["a", "b", "answer", "stop"]), max_size=12))
+def test_every_tool_is_told_once_with_the_answer_it_came_before_or_within(steps: list[str]) -> None:
+    record = Transcript(new_id=ids())
+    expected: list[tuple[str, ...]] = []
+    asked: dict[str, None] = {}
+    told: dict[str, TurnText] = {}
+    for step in steps:
+        events = [plan(len(told), ONE), sound(len(told), 10), final(ONE), TurnEnded()] if step == "answer" else []
+        told |= {turn.turn_id: turn for turn in fed(record, *events)}
+        if step == "answer":
+            expected.append(tuple(asked))
+            asked.clear()
+        elif step == "stop":
+            told |= {turn.turn_id: turn for turn in record.stop()}
+        else:
+            fed(record, tool(step))
+            asked[step] = None
+    assert [turn.tools for turn in told.values()] == expected
+    assert record.unused_tools == tuple(asked)

@@ -1,17 +1,18 @@
 """What the person wants to see of the history: names, stars, backends, days."""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from novadesk.models import BackendKind, Filter, Totals
+from novadesk.models import BackendKind, Choices, Filter, Role, Totals
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
-from novadesk.store.filtering import condition, fold
-from tests.support.store_rig import START_MS, make_conversation, make_turn
+from novadesk.store.filtering import choices, condition, fold, teach
+from tests.support.store_rig import START_MS, make_conversation, make_turn, open_memory
 
 DAY_MS = 86_400_000
 
@@ -86,6 +87,44 @@ async def test_conversations_in_which_an_answer_was_interrupted(archive: Convers
     await archive.append(make_turn(newest.handle, "violet, and", START_MS + 2 * DAY_MS, interrupted=True))
     assert await days(archive, only=interrupted) == [2]
     assert await found(archive, interrupted) == [(2, 30), (2, 30), (2, 0)]
+
+
+async def test_conversations_in_which_a_voice_answered_or_a_tool_was_asked_for(archive: Conversations) -> None:
+    assert await archive.choices() == Choices()
+    newest, _, oldest = await archive.conversations()
+    for of, voice, tools in ((newest, "tina", ("sums", "clock")), (newest, "amy", ()), (oldest, "amy", ("clocks",))):
+        at_ms = of.updated_ms + 60_000
+        await archive.append(make_turn(of.handle, "violet, ja", at_ms, role=Role.ASSISTANT, voice=voice, tools=tools))
+    assert await archive.choices() == Choices(voices=("amy", "tina"), tools=("clock", "clocks", "sums"))
+    wanted = {
+        Filter(voice="tina"): [2], Filter(voice="Amy"): [2, 0], Filter(voice="am"): [], Filter(voice="%"): [],
+        Filter(tool="clock"): [2], Filter(tool="clocks"): [0], Filter(tool="sums clock"): [2], Filter(tool="lock"): [],
+        Filter(voice="amy", tool="clock"): [2], Filter(voice="tina", tool="clocks"): [],
+        Filter(voice="amy", starred=True): [],
+    }  # fmt: skip
+    for only, expected in wanted.items():
+        assert await days(archive, only=only) == expected, only
+        assert sorted({day for day, _ in await found(archive, only)}, reverse=True) == expected, only
+    await archive.set_aside([newest.handle], START_MS)
+    assert await archive.choices() == Choices(voices=("amy",), tools=("clocks",))
+    assert await days(archive, only=Filter(tool="sums")) == []
+    await archive.bring_back([newest.handle])
+    assert await days(archive, only=Filter(tool="sums")) == [2]
+
+
+def test_voices_and_tools_are_found_without_reading_what_was_said() -> None:
+    wanted, values = condition("", Filter(voice="amy", tool="clock"))
+    with closing(open_memory()) as db:
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        choices(db)
+        db.set_trace_callback(None)
+        teach(db)
+        asked.append(f"SELECT c.number FROM conversation c WHERE {wanted}")
+        plans = [[row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values)] for query in asked]
+    used = [[line for line in plan if "turn" in line] for plan in plans]
+    assert [len(lines) for lines in used] == [1, 1, 2]
+    assert all("COVERING INDEX turn_" in line for lines in used for line in lines), used
 
 
 async def test_what_is_set_aside_is_in_no_list_and_no_total(archive: Conversations) -> None:

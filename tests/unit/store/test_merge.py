@@ -126,3 +126,24 @@ def test_a_conversation_that_was_deleted_meanwhile_takes_nothing(db: sqlite3.Con
     made = make_conversation()
     assert merge_steps(db, made.handle, [found(make_turn(made.handle))]) == 0
     assert db.execute("SELECT count(*) FROM step").fetchone()[0] == 0
+
+
+def about(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    return [(row["voice"], row["tools"]) for row in db.execute("SELECT * FROM turn ORDER BY position")]
+
+
+def test_voice_and_tools_come_with_a_turn_and_are_not_taken_away_by_one_who_does_not_know_them(
+    db: sqlite3.Connection,
+) -> None:
+    made = make_conversation()
+    _create(db, made)
+    unknown = make_turn(made.handle, "from an earlier version", START_MS + 1)
+    known = make_turn(made.handle, "It is no", START_MS + 2, voice="amy", tools=("clock", "sums"), unconfirmed=True)
+    assert merge_steps(db, made.handle, [found(unknown), found(known)]) == 2
+    assert about(db) == [("", ""), ("amy", "clock sums")]
+    confirmed = dataclasses.replace(known, text="It is noon.", unconfirmed=False)
+    assert merge_steps(db, made.handle, [found(dataclasses.replace(confirmed, voice="", tools=()))]) == 1
+    assert about(db)[1] == ("amy", "clock sums")
+    later = dataclasses.replace(confirmed, text="It is noon, and late.", tools=("clock", "sums", "alarm"))
+    assert merge_steps(db, made.handle, [found(later, START_MS + 9)]) == 1
+    assert about(db)[1] == ("amy", "clock sums alarm")

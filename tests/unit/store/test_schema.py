@@ -1,5 +1,6 @@
 """Files of earlier versions, with data in them, become files of this one and lose nothing."""
 
+import dataclasses
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from novadesk.models import SyncState
+from novadesk.models import Choices, Filter, SyncState
 from novadesk.store import schema
-from novadesk.store.conversations import Conversations
+from novadesk.store.conversations import Conversations, _append, _create
 from novadesk.store.copies import RecoveryCopies, connect
 from novadesk.store.database import Database
 from novadesk.store.salvage import salvage
+from tests.support.store_rig import make_conversation, make_turn
 
 DATA = Path(__file__).parents[2] / "data"
 FIRST = "session_1790000000000_0000000000000000000000000a"
@@ -140,6 +142,63 @@ async def test_version_3_gets_edits_and_deletions_that_can_be_undone(old_file: P
     with closing(sqlite3.connect(old_file)) as db:
         db.execute("INSERT INTO turn_text (turn_text, rank) VALUES ('integrity-check', 1)")
         assert db.execute("SELECT remote_kept FROM tombstone").fetchall() == [(0,), (0,)]
+
+
+async def test_version_4_gets_voices_and_tools_that_are_not_known_yet(old_file: Path) -> None:
+    with closing(sqlite3.connect(old_file, isolation_level=None)) as db:
+        for number in (1, 2, 3):
+            db.executescript(f"BEGIN; {schema._SCRIPTS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+    async with Database(old_file, read_only=True) as database:
+        archive = Conversations(database)
+        assert [(turn.voice, turn.tools) for turn in await archive.turns(FIRST)] == [("", ())] * 3
+        assert (await archive.choices(), await archive.conversations(only=Filter(voice="amy"))) == (Choices(), ())
+    async with Database(old_file) as database:
+        archive = Conversations(database)
+        assert [(turn.voice, turn.tools) for turn in await archive.turns(FIRST)] == [("", ())] * 3
+        await archive.append(make_turn(FIRST, "Noon.", 1 << 42, voice="amy", tools=("clock",)))
+        assert [one.handle for one in await archive.conversations(only=Filter(voice="amy", tool="clock"))] == [FIRST]
+    with closing(sqlite3.connect(old_file)) as db:
+        assert schema.version(db) == schema.NEWEST
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_repair_brings_back_voices_and_tools(known: bool) -> None:
+    turn = make_turn(FIRST, "Noon.", voice="amy", tools=("clock", "sums"))
+    newer = dataclasses.replace(turn, text="It is noon.")
+    with closing(connect(":memory:")) as damaged, closing(connect(":memory:")) as whole:
+        for db in (damaged, whole):
+            schema.migrate(db)
+            _create(db, make_conversation(handle=FIRST))
+        _append(damaged, newer)
+        damaged.execute("UPDATE turn SET revision = 1")
+        if known:
+            _append(whole, dataclasses.replace(turn, voice="", tools=(), unconfirmed=True))
+        salvage(damaged, whole)
+        (row,) = whole.execute("SELECT text, voice, tools FROM turn")
+        assert tuple(row) == ("It is noon.", "amy", "clock sums")
+
+
+def test_a_repair_from_a_file_of_version_4_does_without() -> None:
+    turn = make_turn(FIRST, "It is noon.", unconfirmed=True)
+    with closing(connect(":memory:")) as damaged, closing(connect(":memory:")) as whole:
+        damaged.executescript("".join(schema._SCRIPTS[:4]))
+        damaged.execute(
+            "INSERT INTO conversation (handle, label, title, backend, created_ms, updated_ms)"
+            " VALUES (?, '', '', 'practice', 0, 0)",
+            (FIRST,),
+        )
+        damaged.execute(
+            "INSERT INTO turn (turn_id, conversation, position, role, text, at_ms, wire_session, sync, revision)"
+            " VALUES (?, 1, 0, 'assistant', 'It is noon.', 0, '', 'synced', 1)",
+            (turn.turn_id,),
+        )
+        schema.migrate(whole)
+        _create(whole, make_conversation(handle=FIRST))
+        _append(whole, dataclasses.replace(turn, text="It is"))
+        salvage(damaged, whole)
+        (row,) = whole.execute("SELECT text, voice, tools FROM turn")
+        assert tuple(row) == ("It is noon.", "", "")
 
 
 def test_a_repair_finds_the_edit_of_a_turn_that_both_have() -> None:
