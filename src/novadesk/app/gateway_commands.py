@@ -1,6 +1,7 @@
 """The commands about a gateway, as `novadesk.cli` lists them; each imports what it needs."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from novadesk.app import argument
@@ -12,11 +13,23 @@ _DAY_S = 86_400
 
 def add_gateway(commands: Commands) -> None:
     """Add `novadesk gateway`."""
-    commands.add_parser("gateway", help="tokens for the gateway of this computer", fill=_fill_gateway)
+    commands.add_parser("gateway", help="voice for people without AWS keys, until SIGTERM", fill=_fill_gateway)
 
 
 def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
-    actions = gateway.add_subparsers(title="actions", metavar="ACTION", required=True)
+    gateway.set_defaults(run=_gateway)
+    gateway.add_argument("--dev", action="store_true", help="for this computer only, with an issuer of its own")
+    gateway.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
+    gateway.add_argument("--port", type=int, default=8001, help="0 chooses one")
+    gateway.add_argument("--state", default="", metavar="STORE", help="sqlite:FILE or dynamodb:TABLE, shared")
+    gateway.add_argument("--upstream", choices=("practice", "bedrock"), default="practice", help="who hears and speaks")
+    gateway.add_argument("--issuer", default="", metavar="URL", help="whose tokens are taken (OpenID Connect)")
+    gateway.add_argument("--audience", action="append", default=[], metavar="NAME", help="for whom they have to be")
+    gateway.add_argument("--origin", action="append", default=[], metavar="URL", help="a web page that may ask")
+    gateway.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate")
+    gateway.add_argument("--key", type=Path, metavar="PEM", help="and its key")
+    gateway.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
+    actions = gateway.add_subparsers(title="actions", metavar="ACTION")
     token = actions.add_parser("token", help="print a token that the gateway of this computer takes (development)")
     token.add_argument("--user", type=argument.words, metavar="NAME", help="for whom; else for you")
     token.add_argument("--valid-s", type=_life, default=3600, metavar="N", help="seconds that it lives; else an hour")
@@ -27,6 +40,27 @@ def _life(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _DAY_S:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to {_DAY_S:,}")
     return int(text)
+
+
+def _gateway(parsed: argparse.Namespace) -> int:
+    from novadesk.app.gateway import GatewayStart, run_gateway
+    from novadesk.models import BackendKind
+
+    return run_gateway(
+        GatewayStart(
+            profile=parsed.profile,
+            dev=parsed.dev,
+            host=parsed.host,
+            port=parsed.port,
+            state=parsed.state,
+            upstream=BackendKind(parsed.upstream),
+            issuer=parsed.issuer,
+            audiences=tuple(parsed.audience),
+            origins=tuple(parsed.origin),
+            certificate=parsed.cert,
+            key=parsed.key,
+        )
+    )
 
 
 def _gateway_token(parsed: argparse.Namespace) -> int:

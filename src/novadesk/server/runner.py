@@ -5,10 +5,9 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from novadesk.server.faults import FaultPlan
 from novadesk.server.http2 import Http2Server
 from novadesk.server.signature import AccessKey
 from novadesk.server.sonic import SESSIONS, SonicService, utc_now
+from novadesk.server.stopsignals import stop_signals
 
 __all__ = ["LocalServer", "ServerAddress", "ServerOptions", "find_server", "serve"]
 
@@ -205,7 +205,7 @@ async def serve(options: ServerOptions, partner: PartnerFactory | None = None, o
     over = asyncio.Event()
     address = await server.start()
     try:
-        with _signals(over):
+        with stop_signals(over):
             if options.until_stdin_closes:
                 _watch_stdin(over)
             print(address.to_json(), file=output, flush=True)
@@ -231,27 +231,6 @@ async def _bind(listening: Awaitable[int], port: int) -> int:
             what = f"The local server cannot listen on port {port}."
             advice = "Choose another host or port; --port 0 takes any free one."
         raise KnownError(Reason.PORT_TAKEN, what, advice) from error
-
-
-@contextlib.contextmanager
-def _signals(over: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    if os.name == "posix":
-        for number in numbers:
-            loop.add_signal_handler(number, over.set)
-        try:
-            yield
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
-        return
-    kept = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(over.set)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def _watch_stdin(over: asyncio.Event) -> None:

@@ -1,0 +1,49 @@
+"""What `novadesk gateway` takes, before it serves anybody."""
+
+from pathlib import Path
+
+import pytest
+
+from novadesk.app.gateway import GatewayStart, limits_from, open_state, run_gateway, timing_from
+from novadesk.errors import KnownError, Reason
+from novadesk.paths import find_folders
+
+
+def test_the_limits_of_the_environment_are_those_of_the_documents() -> None:
+    assert (limits_from({}).sessions, timing_from({}).idle_s) == (10, 3_600.0)
+    environment = {"SESSION_MAX_CONCURRENT": "50", "SESSION_TIMEOUT": "60", "SESSION_MAX_PER_USER": "3"}
+    limits = limits_from(environment)
+    assert (limits.sessions, limits.sessions_per_owner, timing_from(environment).idle_s) == (50, 3, 60.0)
+    assert limits_from({"SESSION_MAX_CONCURRENT": "4"}).sessions_per_owner == 4
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "٣"])
+def test_a_limit_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(KnownError) as refused:
+        limits_from({"SESSION_MAX_CONCURRENT": text})
+    assert refused.value.reason is Reason.BAD_INPUT
+    with pytest.raises(KnownError):
+        timing_from({"SESSION_TIMEOUT": text})
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (GatewayStart(), "whose tokens"),
+        (GatewayStart(issuer="https://issuer.example"), "whose tokens"),
+        (GatewayStart(dev=True, host="0.0.0.0"), "this computer only"),
+        (GatewayStart(dev=True, certificate=Path("cert.pem")), "needs its key"),
+        (GatewayStart(dev=True, state="redis:here"), "no session store"),
+        (GatewayStart(dev=True, port=0, certificate=Path(__file__), key=Path(__file__)), "cannot be used"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(start: GatewayStart, words: str) -> None:
+    with pytest.raises(KnownError, match=words):
+        run_gateway(start)
+
+
+async def test_a_session_store_is_named_by_its_kind(tmp_path: Path) -> None:
+    store = open_state(f"sqlite:{tmp_path / 'state.db'}", find_folders())
+    assert await store.count(now_s=0.0) == 0
+    await store.close()
+    assert (tmp_path / "state.db").exists()
