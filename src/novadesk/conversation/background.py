@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 
 from novadesk.errors import KnownError
 
@@ -12,8 +12,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Chore:
-    work: Callable[[], Awaitable[None]]
-    done: asyncio.Future[None] | None = None
+    work: Callable[..., Awaitable[None]]
+    given: tuple[object, ...]
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
 
 class Background:
@@ -29,6 +30,7 @@ class Background:
         self._on_done = on_done
         self._chores: asyncio.Queue[_Chore] = asyncio.Queue()
         self._present: _Chore | None = None
+        self._last: _Chore | None = None  # the one asked for last, until it is done
         self._worker: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -41,13 +43,13 @@ class Background:
             worker, self._worker = self._worker, None
             worker.cancel()
             await asyncio.gather(worker, return_exceptions=True)
+        self._last = None
         while not self._chores.empty():
-            if (done := self._chores.get_nowait().done) is not None:
-                done.cancel()
+            _cancel(self._chores.get_nowait().waiting)
 
-    def queue(self, chore: Callable[[], Awaitable[None]]) -> None:
-        """Do a chore after those before."""
-        self._chores.put_nowait(_Chore(chore))
+    def queue[*Given](self, work: Callable[[*Given], Awaitable[None]], *given: *Given) -> None:
+        """Do a chore after those before, unless it is the one asked for last and not done: that is the same wish."""
+        self._add(work, given)
 
     def in_turn(self, work: Callable[[], None]) -> None:
         """Do something at once when there is no chore, else after those there are; nothing any more after `stop`."""
@@ -62,36 +64,56 @@ class Background:
 
         self.queue(chore)
 
-    async def do(self, chore: Callable[[], Awaitable[None]]) -> None:
-        """Do a chore after those before and return once it is done; its errors are raised here."""
+    async def do[*Given](self, work: Callable[[*Given], Awaitable[None]], *given: *Given) -> None:
+        """Do as `queue` and return once it is done; its errors are raised here."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._chores.put_nowait(_Chore(chore, done))
+        self._add(work, given).waiting.append(done)
         await done
+
+    def _add(self, work: Callable[..., Awaitable[None]], given: tuple[object, ...]) -> _Chore:
+        last = self._last
+        if last is None or (last.work, last.given) != (work, given):
+            last = self._last = _Chore(work, given)
+            self._chores.put_nowait(last)
+        return last
 
     async def _work(self) -> None:
         while True:
             chore = self._present = await self._chores.get()
             error = await self._carry_out(chore)
             self._present = None
-            if chore.done is not None and not chore.done.done():
-                if error is None:
-                    chore.done.set_result(None)
-                else:
-                    chore.done.set_exception(error)
-            elif isinstance(error, KnownError):
-                self._on_error(error)
-            elif error is not None:
-                _log.error("a chore failed by a bug", exc_info=error)
+            if self._last is chore:
+                self._last = None
+            self._tell(chore, error)
             self._on_done()
+
+    def _tell(self, chore: _Chore, error: Exception | None) -> None:
+        """Tell of the end of a chore whoever waits for it, else (of an error) the owner."""
+        waiting = [done for done in chore.waiting if not done.done()]
+        for done in waiting:
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+        if error is None or waiting:
+            return
+        if isinstance(error, KnownError):
+            self._on_error(error)
+        else:
+            _log.error("a chore failed by a bug", exc_info=error)
 
     @staticmethod
     async def _carry_out(chore: _Chore) -> Exception | None:
         try:
-            await chore.work()
+            await chore.work(*chore.given)
         except asyncio.CancelledError:
-            if chore.done is not None:
-                chore.done.cancel()
+            _cancel(chore.waiting)
             raise
         except Exception as error:
             return error
         return None
+
+
+def _cancel(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for done in waiting:
+        done.cancel()

@@ -303,7 +303,7 @@ class Controller:
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """End the open conversation and start an empty one, which is never written anywhere when it is private."""
-        self._background.queue(lambda: self._begin_anew(private=private, scenario=scenario))
+        self._background.queue(self._begin_anew, private, scenario)
 
     def change_scenario(self, scenario: Chosen | None) -> None:
         """Go on in the open conversation with another scenario, or with none."""
@@ -315,7 +315,7 @@ class Controller:
 
     def open_conversation(self, handle: str) -> None:
         """End the open conversation and resume another one with its history."""
-        self._background.queue(lambda: self._resume(handle))
+        self._background.queue(self._resume, handle)
 
     def pause_conversation(self) -> None:
         """End the wire session and release the devices for a while; the conversation stays open."""
@@ -351,7 +351,7 @@ class Controller:
 
     async def begin_anew(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """Do as `new_conversation`, and return once the old one is torn down."""
-        await self._background.do(lambda: self._begin_anew(private=private, scenario=scenario))
+        await self._background.do(self._begin_anew, private, scenario)
 
     async def resume(self, handle: str) -> None:
         """Do as `open_conversation`, and return once it is loaded.
@@ -359,7 +359,7 @@ class Controller:
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`; the open one goes on.
         """
-        await self._background.do(lambda: self._resume(handle))
+        await self._background.do(self._resume, handle)
 
     async def pause(self) -> None:
         """Do as `pause_conversation`, and return once everything is released."""
@@ -373,7 +373,7 @@ class Controller:
         self._view.trouble(layer, error)
         self._changed()
 
-    async def _begin_anew(self, *, private: bool, scenario: Chosen | None) -> None:
+    async def _begin_anew(self, private: bool, scenario: Chosen | None) -> None:
         await self._end()
         self._begin(private=private, scenario=scenario)
         self.connect()

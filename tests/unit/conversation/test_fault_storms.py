@@ -215,7 +215,7 @@ def say_late(world: World) -> None:
 
 
 CHANGED_S = 5.0
-"""Who asks for a new conversation twice gets two, the second once the first is there."""
+"""Who asks for a new conversation, types, and asks again gets two, the second once the first is there."""
 
 OPS = ("ask", "type", "break", "limit", "half open", "end", "new", "sleep", "network", "try", "stop", "wait", "press")
 
@@ -252,7 +252,7 @@ async def do(world: World, op: str, number: int) -> None:
             await asyncio.sleep(3.0)
 
 
-@example(ops=[("ask", 0.0), ("new", 0.0), ("new", 0.0), ("try", 0.0)])
+@example(ops=[("ask", 0.0), ("new", 0.0), ("type", 0.0), ("new", 0.0), ("try", 0.0)])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ops=st.lists(st.tuples(st.sampled_from(OPS), st.sampled_from([0.0, 0.05, 0.25, 1.0, 2.5])), max_size=8))
 def test_late_events_of_dead_generations_change_nothing(ops: list[tuple[str, float]]) -> None:

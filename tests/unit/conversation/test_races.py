@@ -146,6 +146,33 @@ def test_who_talks_while_a_new_conversation_begins_talks_in_the_new_one(wish: st
     story(work)
 
 
+def test_who_asks_for_a_new_conversation_twice_gets_one_and_after_a_word_another() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        await exchange(bench, "one", "Two.")
+        slow_to_close(bench.linker.newest, 1.0)
+        bench.controller.new_conversation()
+        await asyncio.sleep(0.5)
+        bench.controller.new_conversation()
+        await bench.controller.begin_anew()
+        first = bench.now.conversation
+        await bench.ready()
+        await asyncio.sleep(5.0)
+        assert (len(bench.linker.links), bench.now.conversation) == (2, first)
+        slow_to_close(bench.linker.newest, 1.0)
+        bench.controller.new_conversation()
+        bench.controller.say("hello")
+        bench.controller.new_conversation()
+        bench.controller.new_conversation(private=True)
+        await bench.until(lambda: bench.now.conversation is not None and bench.now.conversation.private)
+        assert [[turn.text for turn in turns] for turns in bench.archive.stored.values()] == [
+            ["one", "Two."],
+            ["hello"],
+        ]
+
+    story(work)
+
+
 def test_what_was_said_before_a_long_history_was_sent_is_replayed() -> None:
     archive = MemoryArchive()
 
