@@ -90,6 +90,7 @@ async def _race(host: str, addresses: Iterable[str], port: int) -> Wire:
     """Return the first connection that comes about, each address starting a little after the one before."""
     running: set[asyncio.Task[Wire]] = set()
     waiting = list(addresses)
+    won: Wire | None = None
     cause: BaseException | None = None
     try:
         while waiting or running:
@@ -101,10 +102,16 @@ async def _race(host: str, addresses: Iterable[str], port: int) -> Wire:
             for task in done:
                 if (failure := task.exception()) is None:
                     running |= done - {task}
-                    return task.result()
+                    won = task.result()
+                    return won
                 cause = failure
     finally:
-        await _abandon(running)
+        try:
+            await _abandon(running)
+        except BaseException:
+            if won is not None:
+                won.writer.transport.abort()
+            raise
     if not isinstance(cause, OSError):
         raise unreachable(host, Text("it has no address")) from cause
     raise unreachable(host, _why(cause)) from cause
@@ -117,11 +124,17 @@ async def _open(address: str, port: int) -> Wire:
 
 
 async def _abandon(tasks: set[asyncio.Task[Wire]]) -> None:
+    """Let none of these connections come about; one that does all the same is cut, also when this is cancelled."""
     for task in tasks:
         task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Wire):
-            outcome.writer.transport.abort()
+        task.add_done_callback(_cut)
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _cut(task: asyncio.Task[Wire]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().writer.transport.abort()
 
 
 async def _encrypt(wire: Wire, host: str, context: ssl.SSLContext | None) -> None:
