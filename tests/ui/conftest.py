@@ -386,6 +386,9 @@ class CannedRequests:
             raise
         return self.counts[-1]
 
+    async def notify(self, title: str, words: str) -> None:
+        self.asked.append(("notify", title, words))
+
     async def ignore_keys(self) -> None:
         self.asked.append(("ignore_keys",))
         try:

@@ -16,7 +16,7 @@ from novadesk.ui.notices import Notice, Notices
 from novadesk.ui.preview_scenes import make_turns
 from novadesk.ui.states import state_line
 from novadesk.ui.tray import last_answer
-from tests.ui.conftest import RecordedIntents, drain
+from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 
 LOST = ErrorNote(layer="network", reason="network.link_lost", what="Connection lost.", advice="Wait.")
 EXPIRED = ErrorNote(layer="credentials", reason="credentials.expired", what="AWS sign-in expired.", advice="Sign in.")
@@ -192,6 +192,16 @@ def test_the_window_hands_on_what_it_is_shown(
     window.show_snapshot(SPEAKING)
     window.show_snapshot(TRYING)
     assert [notice.title for notice in told] == ["The answer was cut off"]
+
+
+def test_where_there_is_no_tray_the_desktop_is_asked_to_show_them(
+    window: MainWindow, requests: CannedRequests, qtbot: QtBot
+) -> None:
+    window.hide()
+    assert not window.background.tray.available
+    window.show_snapshot(READY)
+    window.show_snapshot(FAILED)
+    qtbot.waitUntil(lambda: ("notify", "NovaDesk needs you", "AWS sign-in expired. Sign in.") in requests.asked)
 
 
 def test_icon_and_notices_are_the_persons_to_choose(

@@ -39,6 +39,7 @@ from novadesk.desktop.hotkeys.base import Standing
 from novadesk.desktop.hotkeys.press import Loss, Lost
 from novadesk.desktop.instance import ControlServer
 from novadesk.desktop.keychain import Keychain
+from novadesk.desktop.noticeboard import post
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch, own_address, route_to
 from novadesk.errors import KnownError, Layer
 from novadesk.models import check_handle
@@ -327,6 +328,10 @@ class Core(OpenShelf, ScenarioShelf, Insight):
     async def ignore_keys(self) -> None:
         """Let no key do anything until this is cancelled."""
         await self.talk.ignore_keys()
+
+    async def notify(self, title: str, words: str) -> None:
+        """Show a notice of the desktop, where that takes one."""
+        await post(title, words)
 
     def _show(self, snapshot: Snapshot) -> None:
         self._remote_copy.see(snapshot)

@@ -376,6 +376,10 @@ class Requests(HistoryRequests, InsightRequests, TalkRequests, Protocol):
         """
         ...
 
+    async def notify(self, title: str, words: str) -> None:
+        """Show a notice of the desktop where that takes one of a program without an icon in a tray."""
+        ...
+
     async def scenarios(self) -> ScenarioList:
         """Return what a conversation can be begun with."""
         ...

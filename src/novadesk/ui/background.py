@@ -8,8 +8,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from novadesk.conversation.api import Intents, Snapshot
+from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.text import Text
+from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.notices import Notice, Notices
@@ -30,6 +31,8 @@ class Background(QObject):
 
     Args:
         window: the window.
+        bridge: carries notices to the desktop where there is no tray.
+        requests: hands them on.
         intents: takes wishes of the tray.
         theme: dresses its menu.
         settings: the settings as they are now.
@@ -40,6 +43,8 @@ class Background(QObject):
     def __init__(
         self,
         window: QMainWindow,
+        bridge: Bridge,
+        requests: Requests,
         intents: Intents,
         theme: Theme,
         settings: LiveSettings,
@@ -48,7 +53,8 @@ class Background(QObject):
         wanted: Callable[[], None],
     ) -> None:
         super().__init__(window)
-        self._window, self._intents, self._theme, self._settings = window, intents, theme, settings
+        self._window, self._bridge, self._requests = window, bridge, requests
+        self._intents, self._theme, self._settings = intents, theme, settings
         self._quit, self._wanted = quit_wanted, wanted
         self._notices = Notices()
         self._snapshot = Snapshot()
@@ -79,7 +85,7 @@ class Background(QObject):
             self._tray.show_snapshot(snapshot)
         notice = self._notices.look(snapshot, seen=self._window.isActiveWindow())
         if notice is not None and self._settings.now.window.notifications:
-            self.tray.tell(notice)
+            self._tell(notice)
             QApplication.alert(self._window)
 
     def take_close(self) -> bool:
@@ -110,6 +116,14 @@ class Background(QObject):
         if self._tray is not None:
             self._tray.hide()
 
+    def _tell(self, notice: Notice) -> None:
+        """Show a notice beside the icon, or without one where there is no tray."""
+        if self.tray.available:
+            self.tray.tell(notice)
+            return
+        title, words = tr(notice.title), tr(notice.words)
+        self._bridge.ask(lambda: self._requests.notify(title, words), _nothing, _nothing, owner=self)
+
     def _on_settings(self) -> None:
         self.tray.wish(self._settings.now.window.tray)
 
@@ -135,6 +149,10 @@ class Background(QObject):
 
     def _on_said(self) -> None:
         self.question = None
+
+
+def _nothing(_outcome: object) -> None:
+    """Let it be: the window, the task bar and the cue tell of it too."""
 
 
 def _session_ends() -> bool:

@@ -86,9 +86,8 @@ class MainWindow(QMainWindow):
         self.door.first_steps_wanted.connect(self.show_first_steps)
         self.settings.talk_changed.connect(self._on_talk_changed)
         self.scenarios = self._make_scenarios()
-        self.background = Background(
-            self, intents, self.theme, self.settings, quit_wanted=self.ask_to_quit, wanted=self.come_forward
-        )
+        parts = bridge, requests, intents, self.theme, self.settings
+        self.background = Background(self, *parts, quit_wanted=self.ask_to_quit, wanted=self.come_forward)
         self.welcome: Welcome | None = None
         if steps is not None:
             self.welcome = Welcome(self, bridge, requests, steps, intents, self.theme, self.settings, first=first)

@@ -226,6 +226,9 @@ class PreviewRequests(PreviewHistory):
         await asyncio.Event().wait()
         return KeyCount()
 
+    async def notify(self, title: str, words: str) -> None:
+        """Show nothing."""
+
     async def ignore_keys(self) -> None:
         """Do nothing."""
         await asyncio.Event().wait()
