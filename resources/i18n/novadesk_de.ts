@@ -264,7 +264,7 @@
     </message>
     <message>
         <source>Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.</source>
-        <extracomment>transport/proxy.py</extracomment>
+        <extracomment>transport/gateway_socket.py transport/proxy.py</extracomment>
         <translation>HTTPS_PROXY prüfen oder die Adresse in NO_PROXY eintragen, um direkt zu verbinden.</translation>
     </message>
     <message>
@@ -328,11 +328,6 @@
         <translation>Andere wählen.</translation>
     </message>
     <message>
-        <source>Choose practice or bedrock, in the settings or with --backend.</source>
-        <extracomment>app/backend.py</extracomment>
-        <translation>In den Einstellungen oder mit --backend practice oder bedrock wählen.</translation>
-    </message>
-    <message>
         <source>Choose “Unlock keyring” to make one, or create a default keyring in the desktop&apos;s password program.</source>
         <extracomment>desktop/keychain.py</extracomment>
         <translation>Mit „Schlüsselbund entsperren“ einen anlegen, oder im Passwortprogramm des Systems einen Standard-Schlüsselbund anlegen.</translation>
@@ -344,7 +339,7 @@
     </message>
     <message>
         <source>Close other programs and try again.</source>
-        <extracomment>transport/bedrock.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py</extracomment>
         <translation>Andere Programme schließen und noch einmal versuchen.</translation>
     </message>
     <message>
@@ -369,7 +364,7 @@
     </message>
     <message>
         <source>Connect again.</source>
-        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py transport/http2.py</extracomment>
         <translation>Neu verbinden.</translation>
     </message>
     <message>
@@ -615,7 +610,7 @@
     </message>
     <message>
         <source>It connects again by itself.</source>
-        <extracomment>transport/bedrock.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py</extracomment>
         <translation>Die Verbindung kommt von selbst wieder.</translation>
     </message>
     <message>
@@ -945,7 +940,7 @@
     </message>
     <message>
         <source>NovaDesk connects again by itself.</source>
-        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py transport/http2.py</extracomment>
         <translation>NovaDesk verbindet von selbst wieder.</translation>
     </message>
     <message>
@@ -995,7 +990,7 @@
     </message>
     <message>
         <source>NovaDesk lost the connection by its own fault.</source>
-        <extracomment>conversation/wire.py transport/bedrock.py</extracomment>
+        <extracomment>conversation/wire.py transport/bedrock.py transport/gateway.py</extracomment>
         <translation>NovaDesk hat die Verbindung durch eigenen Fehler verloren.</translation>
     </message>
     <message>
@@ -1020,7 +1015,7 @@
     </message>
     <message>
         <source>NovaDesk tries again by itself.</source>
-        <extracomment>conversation/lifecycle.py transport/bedrock.py transport/http2.py</extracomment>
+        <extracomment>conversation/lifecycle.py transport/bedrock.py transport/gateway_failures.py transport/gateway_line.py transport/gateway_socket.py transport/http2.py</extracomment>
         <translation>NovaDesk versucht es von selbst wieder.</translation>
     </message>
     <message>
@@ -1312,6 +1307,11 @@
         <source>Tell of a trouble, and of its end, while another window is in front.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Von einer Störung und ihrem Ende berichten, während ein anderes Fenster vorn ist.</translation>
+    </message>
+    <message>
+        <source>You may not use this gateway.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Sie dürfen dieses Gateway nicht benutzen.</translation>
     </message>
     <message>
         <source>{microphone} is open. Say something.</source>
@@ -1713,6 +1713,11 @@
         <translation>Ein Ordner mit einer Datei für jedes</translation>
     </message>
     <message>
+        <source>A message is too large for the gateway.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Eine Nachricht ist zu groß für das Gateway.</translation>
+    </message>
+    <message>
         <source>A private conversation is kept nowhere. Copy it instead.</source>
         <extracomment>ui/history_view.py</extracomment>
         <translation>Ein privates Gespräch wird nirgends aufbewahrt. Kopieren Sie es stattdessen.</translation>
@@ -1898,6 +1903,11 @@
         <translation>Ein anderes Feld heißt schon so.</translation>
     </message>
     <message>
+        <source>Another program goes on with this conversation.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Ein anderes Programm führt dieses Gespräch weiter.</translation>
+    </message>
+    <message>
         <source>Another program is holding the store {file}.</source>
         <extracomment>store/faults.py</extracomment>
         <translation>Ein anderes Programm hält den Speicher {file} fest.</translation>
@@ -1906,6 +1916,11 @@
         <source>Another program listens on the port.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Ein anderes Programm belegt den Port.</translation>
+    </message>
+    <message>
+        <source>Another program or computer goes on with this conversation.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Ein anderes Programm oder ein anderer Computer führt dieses Gespräch weiter.</translation>
     </message>
     <message>
         <source>Another voice or scenario is wanted; it comes with the next session</source>
@@ -1961,6 +1976,11 @@
         <source>Ask for a higher quota in the Service Quotas console, then try now.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>In der Konsole „Service Quotas“ ein höheres Kontingent beantragen, dann jetzt versuchen.</translation>
+    </message>
+    <message>
+        <source>Ask the people who run it for access.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Bitten Sie die Betreiber um Zugang.</translation>
     </message>
     <message>
         <source>Australian English</source>
@@ -2073,6 +2093,11 @@
         <translation>Mit `aws sts get-caller-identity{name}` prüfen.</translation>
     </message>
     <message>
+        <source>Check voice and instructions.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Prüfen Sie Stimme und Anweisungen.</translation>
+    </message>
+    <message>
         <source>Choices, such as A1, A2, B1</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Möglichkeiten, etwa A1, A2, B1</translation>
@@ -2141,6 +2166,11 @@
         <source>Choose another file.</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Eine andere Datei wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another language for the scenario.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Wählen Sie eine andere Sprache für das Szenario.</translation>
     </message>
     <message>
         <source>Choose another model in the settings.</source>
@@ -2302,6 +2332,11 @@
         <translation>{title} kopieren</translation>
     </message>
     <message>
+        <source>Correct [backend] gateway.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Berichtigen Sie [backend] gateway.</translation>
+    </message>
+    <message>
         <source>Correct the setting that the sentence names.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Die Einstellung berichtigen, die der Satz nennt.</translation>
@@ -2405,9 +2440,19 @@
         <translation>Leer nimmt das erste, das es anbietet.</translation>
     </message>
     <message>
+        <source>End it there, then try now.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Beenden Sie es dort und versuchen Sie es dann erneut.</translation>
+    </message>
+    <message>
         <source>End key</source>
         <extracomment>ui/key_names.py</extracomment>
         <translation>Ende</translation>
+    </message>
+    <message>
+        <source>End the conversation there, then try now.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Beenden Sie das Gespräch dort und versuchen Sie es dann erneut.</translation>
     </message>
     <message>
         <source>English</source>
@@ -3059,6 +3104,11 @@
         <translation>Für dieses System gibt es keine Echounterdrückung, daher hört NovaDesk nicht zu, während es spricht. Wer ein Headset trägt, wählt „Headset“ und kann es dann unterbrechen.</translation>
     </message>
     <message>
+        <source>No gateway is set.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>Es ist kein Gateway eingestellt.</translation>
+    </message>
+    <message>
         <source>No microphone is connected, or the system lets no program use it.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Kein Mikrofon ist angeschlossen, oder das System gibt es keinem Programm.</translation>
@@ -3156,6 +3206,11 @@
             <numerusform>Nova sagte 1 Zeichen</numerusform>
             <numerusform>Nova sagte {n} Zeichen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>NovaDesk begins the next one.</source>
+        <extracomment>transport/gateway_line.py</extracomment>
+        <translation>NovaDesk beginnt die nächste.</translation>
     </message>
     <message>
         <source>NovaDesk did not answer within {s} seconds.</source>
@@ -3676,6 +3731,16 @@
         <translation>Sitzungsspeicher</translation>
     </message>
     <message>
+        <source>Set [backend] gateway to one that begins with wss://.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>Setzen Sie [backend] gateway auf eine, die mit wss:// beginnt.</translation>
+    </message>
+    <message>
+        <source>Set [backend] gateway to wss://HOST.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>Setzen Sie [backend] gateway auf wss://HOST.</translation>
+    </message>
+    <message>
         <source>Set [backend] model, for example {model}.</source>
         <extracomment>config.py</extracomment>
         <translation>[backend] model setzen, zum Beispiel {model}.</translation>
@@ -3769,6 +3834,11 @@
         <source>Sign in to AWS.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Bei AWS anmelden.</translation>
+    </message>
+    <message>
+        <source>Sign in to the gateway again.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Melden Sie sich erneut am Gateway an.</translation>
     </message>
     <message>
         <source>Signed in. Connecting…</source>
@@ -4362,6 +4432,11 @@
         <translation>Die Adresse in HTTPS_PROXY ist nicht die eines HTTP-Proxys.</translation>
     </message>
     <message>
+        <source>The address of the gateway is not encrypted and leads to another computer.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>Die Adresse des Gateways ist nicht verschlüsselt und führt zu einem anderen Computer.</translation>
+    </message>
+    <message>
         <source>The answer was cut off</source>
         <extracomment>ui/notices.py</extracomment>
         <translation>Die Antwort wurde abgeschnitten</translation>
@@ -4478,8 +4553,13 @@
     </message>
     <message>
         <source>The connection is closed.</source>
-        <extracomment>transport/bedrock.py transport/http2.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py transport/http2.py</extracomment>
         <translation>Die Verbindung ist geschlossen.</translation>
+    </message>
+    <message>
+        <source>The connection to the gateway was lost.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Die Verbindung zum Gateway ist abgebrochen.</translation>
     </message>
     <message>
         <source>The connection was lost. NovaDesk connects again by itself.</source>
@@ -4732,9 +4812,89 @@
         <translation>Das Formular fragt in Worten danach: Das Feld braucht eine Beschriftung.</translation>
     </message>
     <message>
+        <source>The gateway did not answer in time.</source>
+        <extracomment>transport/gateway_line.py transport/gateway_socket.py</extracomment>
+        <translation>Das Gateway hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
         <source>The gateway does not accept the token that was given.</source>
         <extracomment>transport/gateway_token.py</extracomment>
         <translation>Das Gateway nimmt das angegebene Token nicht an.</translation>
+    </message>
+    <message>
+        <source>The gateway does not accept this sign-in.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway erkennt diese Anmeldung nicht an.</translation>
+    </message>
+    <message>
+        <source>The gateway does not have this session any more.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway hat diese Sitzung nicht mehr.</translation>
+    </message>
+    <message>
+        <source>The gateway does not know what this version asks for.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway kennt nicht, was diese Version verlangt.</translation>
+    </message>
+    <message>
+        <source>The gateway does not reach the voice service.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway erreicht den Sprachdienst nicht.</translation>
+    </message>
+    <message>
+        <source>The gateway does not speak this language.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway spricht diese Sprache nicht.</translation>
+    </message>
+    <message>
+        <source>The gateway does not take the audio in time.</source>
+        <extracomment>transport/gateway.py</extracomment>
+        <translation>Das Gateway nimmt den Ton nicht rechtzeitig an.</translation>
+    </message>
+    <message>
+        <source>The gateway does not take what this version says.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway nimmt nicht an, was diese Version sagt.</translation>
+    </message>
+    <message>
+        <source>The gateway does not understand this version.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway versteht diese Version nicht.</translation>
+    </message>
+    <message>
+        <source>The gateway ended the session.</source>
+        <extracomment>transport/gateway_line.py</extracomment>
+        <translation>Das Gateway hat die Sitzung beendet.</translation>
+    </message>
+    <message>
+        <source>The gateway failed.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Im Gateway ist ein Fehler aufgetreten.</translation>
+    </message>
+    <message>
+        <source>The gateway has no room for another session.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway hat keinen Platz für eine weitere Sitzung.</translation>
+    </message>
+    <message>
+        <source>The gateway heard nothing from here for too long.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway hat zu lange nichts von hier gehört.</translation>
+    </message>
+    <message>
+        <source>The gateway is being restarted.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway wird neu gestartet.</translation>
+    </message>
+    <message>
+        <source>The gateway limits your requests.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway begrenzt Ihre Anfragen.</translation>
+    </message>
+    <message>
+        <source>The gateway refuses the session&apos;s settings.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Das Gateway lehnt die Einstellungen der Sitzung ab.</translation>
     </message>
     <message>
         <source>The instructions do not name {{{name}}} yet. Insert it.</source>
@@ -4967,6 +5127,11 @@
         <translation>Das Netz nimmt den Ton kaum an: Wörter können verloren gehen</translation>
     </message>
     <message>
+        <source>The network library took too long to load.</source>
+        <extracomment>transport/gateway.py</extracomment>
+        <translation>Die Netzwerkbibliothek hat zu lange zum Laden gebraucht.</translation>
+    </message>
+    <message>
         <source>The network takes sound late: answers come late too</source>
         <extracomment>conversation/quality.py</extracomment>
         <translation>Das Netz nimmt den Ton spät an: Auch Antworten kommen spät</translation>
@@ -5015,6 +5180,11 @@
         <source>The practice server did not start.</source>
         <extracomment>app/practice.py</extracomment>
         <translation>Der Übungspartner ist nicht gestartet.</translation>
+    </message>
+    <message>
+        <source>The proxy does not lead to {host}.</source>
+        <extracomment>transport/gateway_socket.py</extracomment>
+        <translation>Der Proxy führt nicht zu {host}.</translation>
     </message>
     <message>
         <source>The proxy of HTTPS_PROXY refuses the connection.</source>
@@ -5317,6 +5487,11 @@
         <translation>Die kurzen Töne, die sagen, wann es zuhört und wann etwas scheitert.</translation>
     </message>
     <message>
+        <source>The sign-in at the gateway has expired.</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Die Anmeldung am Gateway ist abgelaufen.</translation>
+    </message>
+    <message>
         <source>The sign-in to AWS did not work.</source>
         <extracomment>app/signin.py</extracomment>
         <translation>Die Anmeldung bei AWS ist nicht gelungen.</translation>
@@ -5453,7 +5628,7 @@
     </message>
     <message>
         <source>The system&apos;s certificates took too long to read.</source>
-        <extracomment>transport/bedrock.py</extracomment>
+        <extracomment>transport/bedrock.py transport/gateway.py</extracomment>
         <translation>Die Zertifikate des Systems zu lesen hat zu lange gedauert.</translation>
     </message>
     <message>
@@ -5535,6 +5710,11 @@
         <source>There is no file {file}.</source>
         <extracomment>store/scenarios.py</extracomment>
         <translation>Es gibt keine Datei {file}.</translation>
+    </message>
+    <message>
+        <source>There is no gateway at this address (status {status}).</source>
+        <extracomment>transport/gateway_failures.py</extracomment>
+        <translation>Unter dieser Adresse ist kein Gateway (Status {status}).</translation>
     </message>
     <message>
         <source>There is no keyring.</source>
@@ -5720,11 +5900,6 @@
         <source>This system does not report the key “{name}” to other programs.</source>
         <extracomment>desktop/hotkeys/pynput_listener.py</extracomment>
         <translation>Dieses System meldet die Taste „{name}“ anderen Programmen nicht.</translation>
-    </message>
-    <message>
-        <source>This version has no gateway backend yet.</source>
-        <extracomment>app/backend.py</extracomment>
-        <translation>Diese Version kennt noch kein Gateway.</translation>
     </message>
     <message>
         <source>Time</source>
@@ -6466,7 +6641,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>its name is not known</source>
-        <extracomment>transport/dial.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
         <translation>sein Name ist nicht bekannt</translation>
     </message>
     <message>
@@ -6581,7 +6756,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>nothing answers there</source>
-        <extracomment>transport/dial.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
         <translation>dort antwortet nichts</translation>
     </message>
     <message>
@@ -7080,7 +7255,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>the connection failed</source>
-        <extracomment>transport/dial.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
         <translation>die Verbindung kam nicht zustande</translation>
     </message>
     <message>
@@ -7429,6 +7604,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{words} Control Z undoes it.</source>
         <extracomment>ui/undo_bar.py</extracomment>
         <translation>{words} Steuerung Z macht es rückgängig.</translation>
+    </message>
+    <message>
+        <source>“{address}” is not the address of a gateway.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>„{address}“ ist nicht die Adresse eines Gateways.</translation>
     </message>
     <message>
         <source>“{key}” is not a key that NovaDesk knows.</source>

@@ -204,6 +204,10 @@ ENTRIES: tuple[Entry, ...] = (
          Text("An answer of the service arrived damaged."),
          Text("NovaDesk tries again by itself; send a report if it comes back."),
          _TRY, _NOW),
+    _row(Reason.SESSION_TAKEN, "ND-SVC-12",
+         Text("Another program or computer goes on with this conversation."),
+         Text("End the conversation there, then try now."),
+         _TRY, _NOW),
 
     _row(Reason.PRACTICE_FAILED, "ND-PRAC-01",
          Text("The practice partner on this computer does not start or has ended."),

@@ -1,6 +1,7 @@
 """The two kinds of error: the world's (`KnownError`, shown with advice) and ours (`BugError`, reported)."""
 
 from enum import Enum
+from typing import Self
 
 from novadesk.text import Text, Value
 
@@ -64,6 +65,7 @@ class Reason(Enum):
     PROTOCOL_ORDER = "service.protocol_order"
     BAD_REQUEST = "service.bad_request"
     BAD_EVENT_BYTES = "service.bad_event_bytes"
+    SESSION_TAKEN = "service.session_taken"
 
     PRACTICE_FAILED = "practice.failed"
     PRACTICE_PARTS_MISSING = "practice.parts_missing"
@@ -106,7 +108,12 @@ class KnownError(Exception):
         what: one plain sentence saying what happened, without ids, keys, tokens or transcript text.
         advice: one plain sentence saying what to do next.
         values: what the named placeholders of both sentences stand for.
+
+    Attributes:
+        retry_after_s: how long the other side asks to be left alone; 0 when it does not.
     """
+
+    retry_after_s: float = 0.0
 
     def __init__(self, reason: Reason, what: str, advice: str, /, **values: Value) -> None:
         self.reason = reason
@@ -118,6 +125,11 @@ class KnownError(Exception):
     def layer(self) -> Layer:
         """Return the layer to name."""
         return self.reason.layer
+
+    def after(self, seconds: float) -> Self:
+        """Return this error, not to be tried again before so many seconds."""
+        self.retry_after_s = seconds
+        return self
 
     @property
     def whole(self) -> Text:

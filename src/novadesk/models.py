@@ -78,6 +78,11 @@ class BackendKind(Enum):
         """Return whether the copies that it keeps lie on this computer, as NovaDesk's own do."""
         return self is BackendKind.PRACTICE
 
+    @property
+    def copies_itself(self) -> bool:
+        """Return whether the other side keeps copies of its own, so that none is to be delivered from here."""
+        return self is BackendKind.GATEWAY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:

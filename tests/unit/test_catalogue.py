@@ -19,7 +19,7 @@ PUBLISHED = {
     "network": "ND-LINK unreachable link_lost timed_out tls_refused proxy_refused",
     "credentials": "ND-SIGN none expired access_denied bad_signature sign_in_failed",
     "service": "ND-SVC session_limit input_silence stream_closed unstable throttled quota unavailable model_not_found "
-    "protocol_order bad_request bad_event_bytes",
+    "protocol_order bad_request bad_event_bytes session_taken",
     "practice": "ND-PRAC failed parts_missing",
     "store": "ND-STORE locked broken disk_full",
     "sync": "ND-SYNC denied conflict session_closed unreachable",

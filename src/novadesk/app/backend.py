@@ -1,16 +1,19 @@
 """What the settings lead to: the practice server, the maker of links, how a wire session opens."""
 
 import os
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command
 from novadesk.app.practice import PracticeServer
 from novadesk.config import Settings
 from novadesk.conversation.ports import Linker
-from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind
+from novadesk.models import BackendKind, Conversation
 from novadesk.paths import Folders
+from novadesk.store.registry import Registry
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
+from novadesk.transport.endpoint import parse_gateway
 
 
 def make_practice(folders: Folders) -> PracticeServer:
@@ -20,11 +23,23 @@ def make_practice(folders: Folders) -> PracticeServer:
     return PracticeServer(own_command(*command, "serve", "--until-stdin-closes"), folders.practice)
 
 
-def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
+def make_linker(
+    settings: Settings,
+    practice: PracticeServer,
+    *,
+    conversation: Callable[[], Conversation | None] = lambda: None,
+    registry: Registry | None = None,
+) -> Linker:
     """Return the maker of links for the chosen backend.
 
+    Args:
+        settings: which backend, and where it is.
+        practice: the practice server.
+        conversation: returns the open conversation: a gateway keeps one session for each.
+        registry: keeps what such a session is resumed with; None where nobody comes back to it.
+
     Raises:
-        KnownError: `BAD_SETTINGS` for a backend that this version does not have.
+        KnownError: `BAD_SETTINGS` for a gateway without an address that is one.
     """
     match settings.backend.kind:
         case BackendKind.PRACTICE:
@@ -32,11 +47,25 @@ def make_linker(settings: Settings, practice: PracticeServer) -> Linker:
         case BackendKind.BEDROCK:
             return BedrockLinker(settings, environment=os.environ)
         case BackendKind.GATEWAY:
-            raise KnownError(
-                Reason.BAD_SETTINGS,
-                "This version has no gateway backend yet.",
-                "Choose practice or bedrock, in the settings or with --backend.",
-            )
+            return _gateway_linker(settings, conversation, registry)
+
+
+def _gateway_linker(
+    settings: Settings, conversation: Callable[[], Conversation | None], registry: Registry | None
+) -> Linker:
+    from novadesk.app.gateway_keys import GatewayKeys  # who has no gateway does without its protocol
+    from novadesk.transport.gateway import GatewayLinker
+    from novadesk.transport.gateway_token import TOKEN_VARIABLE, GivenToken
+
+    parse_gateway(settings.backend.gateway)
+    return GatewayLinker(
+        settings,
+        environment=os.environ,
+        tokens=GivenToken(os.environ.get(TOKEN_VARIABLE, "")),
+        keys=GatewayKeys(registry),
+        conversation=conversation,
+        unix_ms=SystemClock().unix_ms,
+    )
 
 
 def voice_host(settings: Settings) -> str:
@@ -44,7 +73,8 @@ def voice_host(settings: Settings) -> str:
     backend = settings.backend
     if backend.kind is BackendKind.PRACTICE:
         return "localhost"
+    named = settings.backend.gateway if backend.kind is BackendKind.GATEWAY else backend.bedrock_endpoint
     try:
-        return urlsplit(backend.bedrock_endpoint).hostname or ""
+        return urlsplit(named).hostname or ""
     except ValueError:  # the first link says what is wrong with it
         return ""

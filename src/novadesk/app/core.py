@@ -260,7 +260,12 @@ class Core(OpenShelf, ScenarioShelf, Insight):
         return Controller(
             settings=settings,
             setup=lambda voice: make_setup(voice, toolbox),
-            linker=make_linker(settings, practice),
+            linker=make_linker(
+                settings,
+                practice,
+                conversation=lambda: self.controller.snapshot().conversation,
+                registry=self._registry,
+            ),
             sound=sound,
             archive=FreshArchive(database, self._remote_copy.freshen),
             clock=self._clock,

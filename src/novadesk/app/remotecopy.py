@@ -74,6 +74,7 @@ class RemoteCopy:
         screen: Callable[[], Screen],
     ) -> None:
         backend = settings.backend
+        self._needed = not backend.kind.copies_itself
         kms_key = backend.kms_key if backend.kind is BackendKind.BEDROCK else ""
         self._remote = RemoteSessions(access, kms_key=kms_key)
         self._archive = archive
@@ -98,7 +99,9 @@ class RemoteCopy:
         self._shown: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to deliver, to read and to show."""
+        """Begin to deliver, to read and to show; nothing where the other side keeps copies of its own."""
+        if not self._needed:
+            return
         self._sync.start()
         self._shown = asyncio.create_task(self._show(), name="sync-shown")
 
@@ -138,7 +141,7 @@ class RemoteCopy:
 
     async def pull(self, handle: str | None = None) -> int:
         """Read what other machines wrote, see `Requests.pull`."""
-        return await self._sync.pull(handle)
+        return await self._sync.pull(handle) if self._needed else 0
 
     async def name_time_ms(self, handle: str) -> int:
         """Return the time that a name given now has, see `Sync.name_time_ms`."""

@@ -284,7 +284,8 @@ def _lost(state: Lifecycle, event: LinkEnded, now: float, policy: Policy) -> Ste
         opening, actions = _open_next(renewing, now, policy)
         return opening, (HoldMicrophone(), drop, *actions)
     attempt = state.attempt + 1
-    wait_s = policy.wait_s(max(attempt, empty_links), event.jitter)
+    asked_s = 0.0 if event.error is None else event.error.retry_after_s
+    wait_s = max(policy.wait_s(max(attempt, empty_links), event.jitter), asked_s)
     waiting = replace(
         state,
         phase=Phase.RECONNECTING,

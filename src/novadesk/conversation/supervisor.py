@@ -5,6 +5,7 @@ from enum import Enum
 
 from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
 
 
 class Verdict(Enum):
@@ -30,6 +31,7 @@ VERDICTS: dict[Reason, Verdict] = {
     Reason.PROTOCOL_ORDER: Verdict.RETRY,
     Reason.BAD_EVENT_BYTES: Verdict.RETRY,
     Reason.PRACTICE_FAILED: Verdict.RETRY,
+    Reason.SESSION_TAKEN: Verdict.FAIL,
     Reason.QUOTA: Verdict.FAIL,
     Reason.TLS_REFUSED: Verdict.FAIL,
     Reason.PROXY_REFUSED: Verdict.FAIL,
@@ -95,9 +97,15 @@ class Policy:
         return max(ceiling * (0.5 + 0.5 * jitter), min(0.5, self.backoff_first_s))
 
 
+_FOREVER_S = 1e8
+"""Life of a link that is renewed at its other end: a gateway does so."""
+
+
 def make_policy(settings: Settings) -> Policy:
-    """Return the policy for a service whose connections live as long as the settings' limits say."""
+    """Return the policy for a service whose connections live as long as the settings' limits say; a gateway's last."""
     usual, life_s = Policy(), settings.limits.connection_s * settings.limits.scale
+    if settings.backend.kind is BackendKind.GATEWAY:
+        life_s = _FOREVER_S
     share = life_s / usual.life_s
     return Policy(
         life_s=life_s,

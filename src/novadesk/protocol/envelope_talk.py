@@ -37,7 +37,12 @@ class Sound:
     pcm: bytes = field(repr=False)
 
 
-type Said = Begin | Sound | History | TextInput | EndSession
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Everything that comes before the sound has been said."""
+
+
+type Said = Begin | Opened | Sound | History | TextInput | EndSession
 """What the client's side of a wire session means at the gateway."""
 
 
@@ -97,6 +102,11 @@ class Translation:
         """Return what the next wire session has to know."""
         return Carried(answering=self._answering or self._skipping, asked=(*self._asked_before, *self._asked))
 
+    def forget(self) -> None:
+        """Take that the gateway session is a new one: nothing was carried."""
+        self._skipping = False
+        self._asked_before.clear()
+
     # --- from the client ---------------------------------------------------------------------
 
     def said(self, payload: bytes) -> list[Said]:
@@ -116,7 +126,7 @@ class Translation:
             case nova.ContentEnd() as end if end.content_name in self._blocks:
                 return self._close(end.content_name, self._blocks.pop(end.content_name))
             case nova.AudioStart():
-                return self._history()
+                return [*self._history(), Opened()]
             case nova.AudioInput() as audio:
                 return [Sound(audio.pcm)]
             case nova.SessionEnd():
@@ -146,7 +156,7 @@ class Translation:
         self._asked.append(text)
         return [TextInput(text=text, request_id=name)]
 
-    def _history(self) -> list[Said]:
+    def _history(self) -> list[History]:
         """Return the history in messages that fit."""
         parts: list[list[Line]] = []
         room = 0

@@ -72,19 +72,33 @@ def new_step_id() -> str:
     return str(uuid.uuid4())
 
 
+_COPYING = frozenset(kind.value for kind in BackendKind if kind.copies_itself)
+
+
 def add(db: sqlite3.Connection, handle: str, kind: OutboxKind) -> None:
     """Add a wish that is not about a turn, unless the same one waits untouched."""
     same = "SELECT 1 FROM outbox WHERE conversation = ? AND kind = ? AND lease IS NULL AND parked IS NULL"
+    if not _delivered_from_here(db, handle):
+        return
     if db.execute(same, (handle, kind.value)).fetchone() is None:
         db.execute("INSERT INTO outbox (conversation, kind) VALUES (?, ?)", (handle, kind.value))
 
 
 def add_turn(db: sqlite3.Connection, handle: str, turn: int, step_id: str, revision: int) -> None:
-    """Add the delivery of a turn, given by its row number."""
+    """Add the delivery of a turn, given by its row number; without one the turn is of this computer only."""
+    if not _delivered_from_here(db, handle):
+        db.execute("UPDATE turn SET sync = 'local' WHERE number = ?", (turn,))
+        return
     db.execute(
         "INSERT INTO outbox (conversation, kind, turn, step_id, revision) VALUES (?, 'turn', ?, ?, ?)",
         (handle, turn, step_id, revision),
     )
+
+
+def _delivered_from_here(db: sqlite3.Connection, handle: str) -> bool:
+    """Return whether copies of a conversation are this program's business; of one that is gone they are."""
+    row = db.execute("SELECT backend FROM conversation WHERE handle = ?", (handle,)).fetchone()
+    return row is None or row["backend"] not in _COPYING
 
 
 def renew_turn(

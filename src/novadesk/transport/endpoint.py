@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from novadesk.errors import KnownError, Reason
 
@@ -32,22 +32,59 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises:
         KnownError: `BAD_SETTINGS` for anything else; keys and speech never leave the computer unencrypted.
     """
+    parts = _split(text, ("http", "https"))
+    if parts is None or parts.path not in ("", "/"):
+        raise _bad(f"“{text}” is not the address of a server.")
+    endpoint = _endpoint(parts)
+    if not endpoint.tls and not is_loopback(endpoint.host):
+        raise _bad(f"The address {text} is not encrypted and leads to another computer.")
+    return endpoint
+
+
+def parse_gateway(text: str) -> tuple[Endpoint, str]:
+    """Return the endpoint of a gateway, and the address of its WebSocket.
+
+    Taken are wss and https addresses with or without a path, and unencrypted ones of this computer.
+
+    Raises:
+        KnownError: `BAD_SETTINGS` for anything else; tokens and speech never leave the computer unencrypted.
+    """
+    if not text.strip():
+        raise KnownError(Reason.BAD_SETTINGS, "No gateway is set.", "Set [backend] gateway to wss://HOST.")
+    parts = _split(text.strip(), ("ws", "wss", "http", "https"))
+    if parts is None:
+        raise KnownError(
+            Reason.BAD_SETTINGS,
+            "“{address}” is not the address of a gateway.",
+            "Set [backend] gateway to wss://HOST.",
+            address=text,
+        )
+    endpoint = _endpoint(parts)
+    if not endpoint.tls and not is_loopback(endpoint.host):
+        raise KnownError(
+            Reason.BAD_SETTINGS,
+            "The address of the gateway is not encrypted and leads to another computer.",
+            "Set [backend] gateway to one that begins with wss://.",
+        )
+    path = parts.path.rstrip("/")
+    path = path if path.endswith("/ws") else f"{path}/ws"
+    return endpoint, f"{endpoint.uri.replace('http', 'ws', 1)}{path}"
+
+
+def _split(text: str, schemes: tuple[str, ...]) -> SplitResult | None:
+    """Return the parts of an address, or None when it is none of a server."""
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
+        _ = parts.port
     except ValueError:
-        host, port = "", None
-    if (
-        not _HOST.fullmatch(host)
-        or parts.scheme not in ("http", "https")
-        or parts.username
-        or parts.path not in ("", "/")
-    ):
-        raise _bad(f"“{text}” is not the address of a server.")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise _bad(f"The address {text} is not encrypted and leads to another computer.")
-    tls = parts.scheme == "https"
-    return Endpoint(host=host, port=port or (443 if tls else 80), tls=tls)
+        return None
+    plain = not (parts.username or parts.query or parts.fragment)
+    return parts if plain and _HOST.fullmatch(parts.hostname or "") and parts.scheme in schemes else None
+
+
+def _endpoint(parts: SplitResult) -> Endpoint:
+    tls = parts.scheme in ("https", "wss")
+    return Endpoint(host=parts.hostname or "", port=parts.port or (443 if tls else 80), tls=tls)
 
 
 def bedrock_endpoint(region: str) -> Endpoint:

@@ -203,7 +203,6 @@ _CONVERSATION = (
                 (BackendKind.BEDROCK, Text("Amazon Bedrock")),
                 (BackendKind.GATEWAY, Text("Gateway")),
             ),
-            unlisted=frozenset({BackendKind.GATEWAY}),
         ),
         applies=Applies.ANEW, words=Text("backend service AWS local offline"),
     ),

@@ -286,8 +286,15 @@ MEANINGS = {
     Verdict.RETRY: "UNREACHABLE LINK_LOST TIMED_OUT UNSTABLE THROTTLED UNAVAILABLE PROTOCOL_ORDER BAD_EVENT_BYTES"
     " PRACTICE_FAILED",
     Verdict.FAIL: "QUOTA TLS_REFUSED PROXY_REFUSED NO_CREDENTIALS CREDENTIALS_EXPIRED ACCESS_DENIED BAD_SIGNATURE"
-    " MODEL_NOT_FOUND BAD_REQUEST BAD_REGION BAD_SETTINGS BAD_MODEL PRACTICE_PARTS_MISSING",
+    " MODEL_NOT_FOUND BAD_REQUEST BAD_REGION BAD_SETTINGS BAD_MODEL PRACTICE_PARTS_MISSING SESSION_TAKEN",
 }
+
+
+def test_who_asks_to_be_left_alone_for_a_while_is() -> None:
+    error = KnownError(Reason.THROTTLED, "Something.", "Something.").after(70)
+    live, _ = run(m.StartRequested(), m.LinkReady(generation=1, opened_at=0.0))
+    state, _ = step(live, m.LinkEnded(generation=1, error=error, jitter=0.5), 5.0, POLICY)
+    assert state.retry_at == 75.0
 
 
 def test_what_each_reason_means_is_written_twice() -> None:

@@ -12,7 +12,7 @@ from novadesk.models import Role
 from novadesk.protocol import envelope_server as server
 from novadesk.protocol.envelope import AudioFrame, Malformed, decode_client, decode_server, encode
 from novadesk.protocol.envelope_client import EndSession, History, TextInput
-from novadesk.protocol.envelope_talk import Begin, Carried, Said, Sound, Translation
+from novadesk.protocol.envelope_talk import Begin, Carried, Opened, Said, Sound, Translation
 from novadesk.protocol.envelope_values import Configuration, ContentKind, Line, Party, TextStage, Tokens
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart, StopReason, ToolSpec, WireRole
 from novadesk.protocol.history import HistoryMessage, shape
@@ -104,6 +104,7 @@ def test_what_comes_before_the_sound_is_the_configuration_and_then_the_history()
             )
         ),
         History(lines=(Line(role=Role.USER, text="Hi"), Line(role=Role.ASSISTANT, text="Hello"))),
+        Opened(),
     ]
 
 
@@ -112,7 +113,7 @@ def test_tools_are_asked_for_where_there_are_any() -> None:
     setup = Setup(
         session=SETUP.session, prompt=PromptStart(prompt_name="p", voice_id="amy", tools=tools), system_prompt="x"
     )
-    (begin,) = Client().start(setup).said
+    begin, _ = Client().start(setup).said
     assert isinstance(begin, Begin)
     assert begin.configuration.tools is True
 
@@ -120,7 +121,7 @@ def test_tools_are_asked_for_where_there_are_any() -> None:
 def test_a_long_prompt_arrives_in_one_piece() -> None:
     prompt = "Grüße. " * 2_000
     setup = Setup(session=SETUP.session, prompt=SETUP.prompt, system_prompt=prompt)
-    (begin,) = Client().start(setup).said
+    begin, _ = Client().start(setup).said
     assert isinstance(begin, Begin)
     assert begin.configuration.prompt == prompt.strip()
 
