@@ -11,11 +11,14 @@ from aiohttp import web
 
 from novadesk import __version__
 from novadesk.errors import KnownError
+from novadesk.protocol.envelope_values import MAX_MESSAGE_BYTES
 from novadesk.server.gateway.door import Door
 from novadesk.server.gateway.identity import Verifier
 from novadesk.server.gateway.issuer import LocalIssuer
+from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import CONTENT_TYPE, GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.rest import RestServer
 from novadesk.server.gateway.sessions import Sessions
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.gateway.websocket import SocketServer
@@ -32,6 +35,7 @@ class GatewayOptions:
     Attributes:
         upstream: conversations, and the store that all processes of this gateway share.
         verifier: checks tokens.
+        memory: the remote copy of conversations; None without one.
         issuer: of a developer's own computer, served beside the gateway.
         metrics: counts; also given to `upstream` as its meter.
         origins: pages that may ask.
@@ -41,6 +45,7 @@ class GatewayOptions:
 
     upstream: UpstreamParts
     verifier: Verifier
+    memory: RemoteMemory | None = None
     issuer: LocalIssuer | None = None
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
     limits: GatewayLimits = field(default_factory=GatewayLimits)
@@ -72,12 +77,21 @@ class Gateway:
         )
         door = Door(options.verifier, clock=options.upstream.clock, origins=options.origins, dev=options.dev)
         self._sockets = SocketServer(sessions=self.sessions, door=door, limits=options.limits, metrics=options.metrics)
-        self.application = web.Application()
+        rest = RestServer(
+            sessions=self.sessions,
+            parts=options.upstream,
+            door=door,
+            memory=options.memory,
+            limits=options.limits,
+            metrics=options.metrics,
+        )
+        self.application = web.Application(client_max_size=MAX_MESSAGE_BYTES)
         self.application.add_routes(
             [
                 web.get("/ws", self._sockets.handle),
                 web.get("/health", self._health),
                 web.get("/metrics", self._metrics),
+                *rest.routes(),
                 *([] if options.issuer is None else options.issuer.routes()),
             ]
         )

@@ -49,6 +49,7 @@ class GatewayLimits:
         connections: of one address.
         creations: sessions that one owner may begin.
         messages: text messages on one connection.
+        requests: of one address.
     """
 
     sessions: int = SESSIONS
@@ -56,3 +57,4 @@ class GatewayLimits:
     connections: Rate = field(default_factory=lambda: Rate(most=60, span_s=60.0))
     creations: Rate = field(default_factory=lambda: Rate(most=120, span_s=3_600.0))
     messages: Rate = field(default_factory=lambda: Rate(most=600, span_s=10.0))
+    requests: Rate = field(default_factory=lambda: Rate(most=1_200, span_s=10.0))

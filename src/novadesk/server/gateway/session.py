@@ -21,7 +21,7 @@ from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCo
 from novadesk.server.gateway.archive import write_before
 from novadesk.server.gateway.denial import Denied
 from novadesk.server.gateway.metrics import GatewayMetrics
-from novadesk.server.gateway.narration import Output
+from novadesk.server.gateway.narration import Output, Speech
 from novadesk.server.gateway.options import Timing
 from novadesk.server.gateway.outputlog import Entry, OutputLog
 from novadesk.server.gateway.state import SessionRecord
@@ -77,6 +77,8 @@ class GatewaySession:
         record: what the store knows of it, and which generation of it this process serves.
         log: what the client has not acknowledged.
         last_audio: number of the newest microphone frame that was taken.
+        heard_bytes: sound that the client has sent.
+        told_bytes: sound that the client was to be sent.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class GatewaySession:
     ) -> None:
         self.record = record
         self.log = OutputLog(behind)
-        self.last_audio = 0
+        self.last_audio = self.heard_bytes = self.told_bytes = 0
         self.label = label_of(record.session_id)
         self._parts, self._metrics = parts, metrics
         self._configuration = configuration_of(record.configuration)
@@ -177,6 +179,7 @@ class GatewaySession:
         number = self.last_audio + 1 if sequence is None else sequence
         if number > self.last_audio:
             self.last_audio = number
+            self.heard_bytes += len(pcm)
             if not self._upstream.paused:
                 self.open_voice()
             self._upstream.hear(pcm)
@@ -242,6 +245,14 @@ class GatewaySession:
             self._configuration, self.record = after, replace(self.record, revision=number)
             in_force = self._upstream.use(voice)
         return told.Configured(revision=self.record.revision, configuration=self._configuration, in_force=in_force)
+
+    async def name_remote(self, bedrock_session_id: str) -> None:
+        """Write down which remote session this one is told to be."""
+        kept = await self._parts.store.update(
+            self.session_id, generation=self.record.generation, bedrock_session_id=bedrock_session_id
+        )
+        if kept:
+            self.record = replace(self.record, bedrock_session_id=bedrock_session_id)
 
     def stop_answer(self) -> told.Stopped:
         """Drop the running answer, or the one that is due."""
@@ -328,6 +339,8 @@ class GatewaySession:
     def _tell(self, item: Output) -> None:
         if isinstance(item, told.Turn | told.Transcript):
             self._watch.active()
+        elif isinstance(item, Speech):
+            self.told_bytes += len(item.pcm)
         lost = self.log.lost
         entry = self.log.add(item)
         if self.log.lost > lost:

@@ -1,0 +1,130 @@
+"""A session's output as server-sent events, in the shapes of document 001, replayed behind a last event id."""
+
+import asyncio
+import json
+import secrets
+from base64 import b64encode
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from novadesk.conversation.ports import Clock
+from novadesk.protocol import envelope_server as told
+from novadesk.protocol.envelope_server import ServerMessage
+from novadesk.protocol.envelope_values import OUTPUT_RATE_HZ, CallStatus
+from novadesk.server.gateway.narration import Output, Speech
+from novadesk.server.gateway.outputlog import Entry
+from novadesk.server.gateway.session import Leave
+
+_MOST = 20_000
+_STATUS = {CallStatus.CONNECTED: "ready"}
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def stamp(unix_ms: int) -> str:
+    """Return a time as document 001 writes it."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shaped(item: Output, at: str) -> tuple[str, Mapping[str, object]]:
+    """Return the name and the content of an event.
+
+    Args:
+        item: what is told.
+        at: time of it.
+    """
+    match item:
+        case Speech(pcm=pcm) | told.AudioResponse(audio_data=pcm):
+            data = b64encode(pcm).decode("ascii")
+            form = {"format": "pcm", "sampleRate": OUTPUT_RATE_HZ, "channels": 1}
+            return "audio", {"type": "audio_response", "audioData": data, **form, "timestamp": at}
+        case told.Transcript(role=role, text=text, stage=stage):
+            return "transcript", {"type": stage.value, "speaker": role.value, "text": text, "timestamp": at}
+        case told.ContentStart(role=party, kind=kind):
+            return "content_start", {"role": party.value, "kind": kind.value}
+        case told.ContentEnd(kind=kind, stop_reason=reason):
+            return "content_end", {"kind": kind.value, "stopReason": reason.value}
+        case told.ToolUse(tool_name=name, tool_use_id=use_id, input=given):
+            return "tool_log", {"type": "tool_invocation", "toolName": name, "toolUseId": use_id, "input": given}
+        case told.Turn(turn_id=turn_id, role=role, text=text, interrupted=interrupted, at=at_ms):
+            turn = {"turnId": turn_id, "role": role.value, "text": text, "interrupted": interrupted}
+            return "turn", {**turn, "timestamp": stamp(at_ms)}
+        case told.CallStatusChanged(status=CallStatus.FAILED, reason=reason):
+            return "error", {"message": f"The voice service failed: {reason or 'unknown'}."}
+        case told.CallStatusChanged(status=status):
+            return "status", {"message": _STATUS.get(status, status.value)}
+        case told.PipelineState(state=state):
+            return "status", {"message": state.value}
+        case told.Usage():
+            return "usage", {"speechOut": item.total.speech_out, "textOut": item.total.text_out}
+        case told.UserSpeechEnded():
+            return "user_speech_end", {}
+        case told.Completed(stop_reason=reason):
+            return "completed", {"stopReason": reason.value}
+
+
+def encoded(name: str, content: Mapping[str, object], sequence: int | None = None) -> bytes:
+    """Return an event as it goes over the wire; JSON has no line ends of its own."""
+    number = "" if sequence is None else f"id: {sequence}\n"
+    return f"{number}event: {name}\ndata: {json.dumps(content, separators=(',', ':'))}\n\n".encode()
+
+
+class EventOutlet:
+    """A stream of events; fits `session.Outlet`.
+
+    Args:
+        clock: time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.connection_id = secrets.token_hex(12)
+        self._clock = clock
+        self._waiting: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._over = False
+
+    def put(self, entry: Entry) -> None:
+        """See `Outlet`."""
+        name, content = shaped(entry.item, stamp(self._clock.unix_ms()))
+        self._queue(encoded(name, content, entry.sequence))
+
+    def tell(self, message: ServerMessage) -> None:
+        """See `Outlet`; what is an answer to a message of a WebSocket is none here."""
+        if isinstance(message, told.ConnectionRefreshRequired):
+            self._queue(encoded("status", {"message": message.reason}))
+
+    def leave(self, why: Leave, last: ServerMessage) -> None:
+        """See `Outlet`."""
+        content = {"message": "ended"} if why is Leave.ENDED else {"message": why.value}
+        if isinstance(last, told.SessionEnded):
+            content["reason"] = last.reason
+        self._queue(encoded("status", content))
+        self._over = True
+
+    async def stream(self, response: web.StreamResponse, beat_s: float) -> None:
+        """Write what comes until the session leaves, or the client is gone.
+
+        Args:
+            response: prepared.
+            beat_s: longest time without a sign of life.
+        """
+        while self._waiting or not self._over:
+            if self._waiting:
+                await response.write(self._waiting.popleft())
+                continue
+            self._news.clear()
+            try:
+                async with asyncio.timeout(beat_s):
+                    await self._news.wait()
+            except TimeoutError:
+                await response.write(b": beat\n\n")
+
+    def _queue(self, event: bytes) -> None:
+        if len(self._waiting) >= _MOST:  # it does not read; the log has what it needs to come back
+            self._waiting.clear()
+            self._over = True
+        if not self._over:
+            self._waiting.append(event)
+        self._news.set()
