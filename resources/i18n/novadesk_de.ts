@@ -404,7 +404,7 @@
     </message>
     <message>
         <source>Copy details of the error</source>
-        <extracomment>ui/error_bar.py</extracomment>
+        <extracomment>ui/error_details.py</extracomment>
         <translation>Einzelheiten des Fehlers kopieren</translation>
     </message>
     <message>
@@ -4738,7 +4738,7 @@
     </message>
     <message>
         <source>The details are in the clipboard.</source>
-        <extracomment>ui/error_bar.py ui/start_error.py</extracomment>
+        <extracomment>ui/error_bar.py ui/note.py ui/start_error.py</extracomment>
         <translation>Die Einzelheiten sind in der Zwischenablage.</translation>
     </message>
     <message>

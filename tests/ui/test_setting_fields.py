@@ -81,11 +81,11 @@ def test_what_is_refused_stays_to_be_mended_with_the_reason_until_it_is(opened: 
     assert "the moon" in words
     opened.edit(the_row("audio.cue_volume"), 0.2)
     assert (view.field.combo.currentText(), view.note.text()) == ("the moon", words)
-    assert view.note.property("bad")
+    assert view.note.bad
     view.field.combo.setCurrentText("us-east-1")  # as it was
     view.field.commit()
     assert "moon" not in view.note.text()
-    assert not view.note.property("bad")
+    assert not view.note.bad
 
 
 def test_a_key_that_is_refused_is_not_shown_as_if_it_were_set(opened: SettingsWindow, window: MainWindow) -> None:

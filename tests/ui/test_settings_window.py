@@ -220,12 +220,12 @@ def test_a_wrong_value_is_told_under_its_field_and_not_used(opened: SettingsWind
         view.field.combo.setCurrentText(text)
         view.field.commit()
         assert words in view.note.text()
-        assert view.note.property("bad")
+        assert view.note.bad
         assert opened.live.now.backend.region == "us-east-1"
     view.field.combo.setCurrentText(" eu-north-1 ")
     view.field.commit()
     assert opened.live.now.backend.region == "eu-north-1"
-    assert not view.note.property("bad")
+    assert not view.note.bad
     assert len(saved) == 2
 
 
@@ -504,7 +504,7 @@ def test_a_device_that_does_not_open_is_said(opened: SettingsWindow, qtbot: QtBo
     opened.test.toggle()
     qtbot.waitUntil(lambda: not opened.test.running)
     assert opened.test.words.text() == "No microphone is connected. Plug one in. (ND-SOUND-01)"
-    assert opened.test.words.property("bad") is True
+    assert opened.test.words.bad
 
 
 def test_the_level_of_a_conversation_is_shown_without_a_test(opened: SettingsWindow, window: MainWindow) -> None:
@@ -575,7 +575,7 @@ def test_a_bad_file_is_told_with_its_place(
     assert opened.transfer.dialog is None
     assert words in opened.transfer.note.text()
     assert "broken.toml" in opened.transfer.note.text()
-    assert opened.transfer.note.property("bad")
+    assert opened.transfer.note.bad
 
 
 def test_an_export_is_written_whole_and_a_place_that_takes_none_is_named(
@@ -588,7 +588,7 @@ def test_an_export_is_written_whole_and_a_place_that_takes_none_is_named(
     assert opened.transfer.note.text() == "The settings are in mine.toml."
     opened.transfer.export_to(tmp_path / "nowhere" / "mine.toml")
     assert opened.transfer.note.text() == "mine.toml cannot be written (No such file or directory)."
-    assert opened.transfer.note.property("bad")
+    assert opened.transfer.note.bad
 
 
 # --- what is wrong with the sound, in words ---
@@ -638,12 +638,12 @@ def test_whether_it_starts_with_the_session_is_asked_of_the_desktop(window: Main
     row.box.click()
     qtbot.waitUntil(lambda: not row.box.isChecked())
     assert row.note.text() == "The desktop refuses. Ask it. (ND-DESK-03)"
-    assert row.note.property("bad")
+    assert row.note.bad
     session.refuses = False
     session.told.clear()
     row.box.click()
     row.box.click()
     qtbot.waitUntil(lambda: len(session.told) == 4)
     assert session.told == ["asked True", "done True", "asked False", "done False"]
-    qtbot.waitUntil(lambda: not row.note.property("bad"))
+    qtbot.waitUntil(lambda: not row.note.bad)
     assert not row.box.isChecked()

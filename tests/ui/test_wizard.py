@@ -451,7 +451,7 @@ def test_a_key_that_mutes_cannot_talk_too_and_keeps_the_page(wizard: Wizard, sav
     page = wizard.page
     assert isinstance(page, KeyPage)
     page.keys.put(parse_chord("f8"))
-    assert page.note.property("bad")
+    assert page.note.bad
     wizard.go_on()
     assert wizard.at == 3
     assert "cannot both talk and mute" in wizard.note.text()

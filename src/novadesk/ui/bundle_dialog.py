@@ -22,11 +22,10 @@ from PySide6.QtWidgets import (
 from novadesk.conversation.api import BundlePart, Requests
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 GATHER_S = 30.0
 
@@ -97,9 +96,7 @@ class BundleDialog(QDialog):
         self.preview.setTabChangesFocus(True)
         self.preview.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.preview.setAccessibleName(tr("Content of the file"))
-        self.note = QLabel(self)
-        self.note.setObjectName("dialogNote")
-        self.note.setWordWrap(True)
+        self.note = Note(self._theme, self)
         self.save = QPushButton(tr("&Save…"), self)
         self.save.setObjectName("primary")
         self.save.setEnabled(False)
@@ -129,6 +126,7 @@ class BundleDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.setSpacing(self._theme.px(tokens.SPACE_2))
         buttons.addWidget(self.note, 1)
+        buttons.addStretch(0)
         buttons.addWidget(self.save)
         buttons.addWidget(self.close_button)
         layout = QVBoxLayout(self)
@@ -170,15 +168,9 @@ class BundleDialog(QDialog):
 
     def _on_saved(self, file: str) -> None:
         self._check_save()
-        self._say(tr("Saved as {file}.", file=Path(file).name))
+        self.note.say(tr("Saved as {file}.", file=Path(file).name))
 
     def _on_error(self, error: KnownError) -> None:
         self.progress.hide()
         self._check_save()
-        self._say(error_words(error), bad=True)
-
-    def _say(self, words: str, *, bad: bool = False) -> None:
-        self.note.setProperty("bad", bad)
-        self.note.style().polish(self.note)
-        self.note.setText(words)
-        announce(self, words, urgent=bad)
+        self.note.tell(error)

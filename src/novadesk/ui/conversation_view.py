@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import RENEWED, Requests, Snapshot
 from novadesk.models import Role, Turn
@@ -65,7 +65,7 @@ class ConversationView(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.addWidget(self._empty)
-        self._stack.addWidget(self._beside(self.turns, self.bar))
+        self._stack.addWidget(self._turns_page())
         theme.changed.connect(self._dress)
         self._dress()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -166,13 +166,14 @@ class ConversationView(QWidget):
         )
         self.passing.raise_()
 
-    def _beside(self, *widgets: QWidget) -> QWidget:
+    def _turns_page(self) -> QWidget:
+        """Lay the bar over the margin of the turns: they stay in line with the text field when it comes."""
         page = QWidget(self)
-        layout = QHBoxLayout(page)
+        layout = QGridLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        for widget in widgets:
-            layout.addWidget(widget)
+        layout.addWidget(self.turns, 0, 0)
+        layout.addWidget(self.bar, 0, 0, Qt.AlignmentFlag.AlignRight)
+        self.bar.raise_()
         return page
 
 

@@ -10,9 +10,9 @@ from novadesk.models import Turn
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 
 class CorrectDialog(QDialog):
@@ -36,11 +36,8 @@ class CorrectDialog(QDialog):
             tr("The correction is shown, searched and exported here. The assistant still knows what it heard."), self
         )
         about.setObjectName("dialogNote")
-        self.said = QLabel(self)
-        self.said.setObjectName("dialogNote")
-        self.said.setProperty("bad", True)
-        self.said.hide()
-        for words in (heard, about, self.said):
+        self.said = Note(theme, self)
+        for words in (heard, about):
             words.setWordWrap(True)
             words.setTextFormat(Qt.TextFormat.PlainText)
         self.buttons = QDialogButtonBox(self)
@@ -81,6 +78,5 @@ class CorrectDialog(QDialog):
 
     def _on_error(self, error: KnownError) -> None:
         self.save.setEnabled(True)
-        self.said.setText(error_words(error))
-        self.said.show()
+        self.said.tell(error)
         self.field.setFocus()

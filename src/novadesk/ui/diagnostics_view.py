@@ -23,10 +23,10 @@ from novadesk.ui.bridge import Bridge
 from novadesk.ui.bundle_dialog import BundleDialog
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
-from novadesk.ui.words import error_words
 
 REFRESH_MS = 2_000
 NEWEST_EVENTS = 200
@@ -71,7 +71,7 @@ class DiagnosticsView(QDialog):
     def copy_report(self) -> None:
         """Put a report into the clipboard."""
         self.copy.setEnabled(False)
-        self._say(tr("Making the report…"))
+        self.note.say(tr("Making the report…"))
         self._bridge.ask(self._requests.report, self._on_report, self._on_no_report, owner=self, deadline_s=REPORT_S)
 
     def show_bundle(self) -> None:
@@ -87,9 +87,7 @@ class DiagnosticsView(QDialog):
 
     def _make_parts(self) -> None:
         theme = self._theme
-        self.note = QLabel(self)
-        self.note.setObjectName("dialogNote")
-        self.note.setWordWrap(True)
+        self.note = Note(theme, self)
         self.grid = QGridLayout()
         self.grid.setHorizontalSpacing(theme.px(tokens.SPACE_3))
         self.grid.setVerticalSpacing(theme.px(tokens.SPACE_1))
@@ -146,8 +144,9 @@ class DiagnosticsView(QDialog):
         close.setAutoDefault(False)
         buttons.rejected.connect(self.reject)
         line = QHBoxLayout()
-        line.setSpacing(self._theme.px(tokens.SPACE_3))
+        line.setSpacing(self._theme.px(tokens.SPACE_2))
         line.addWidget(self.note, 1)
+        line.addStretch(0)
         line.addWidget(self.copy)
         line.addWidget(self.bundle)
         line.addWidget(buttons)
@@ -160,7 +159,7 @@ class DiagnosticsView(QDialog):
             self._rows[metric.name].show_metric(metric)
         if self._troubled:
             self._troubled = False
-            self._say("")
+            self.note.say("")
 
     def _on_sound(self, figures: Sequence[Metric]) -> None:
         """Show the figures two to a line; those of closed devices go."""
@@ -199,21 +198,16 @@ class DiagnosticsView(QDialog):
         self._on_error(error)
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(error_words(error), bad=True)
+        self.note.tell(error)
 
     def _on_report(self, report: str) -> None:
         QGuiApplication.clipboard().setText(report)
         self.copy.setEnabled(True)
-        self._say(tr("The report is in the clipboard. Read it before you send it."))
+        self.note.say(tr("The report is in the clipboard. Read it before you send it."))
 
     def _on_no_report(self, error: KnownError) -> None:
         self.copy.setEnabled(True)
         self._on_error(error)
-
-    def _say(self, words: str, *, bad: bool = False) -> None:
-        self.note.setProperty("bad", bad)
-        self.note.style().polish(self.note)
-        self.note.setText(words)
 
 
 class _MetricRow:

@@ -1,18 +1,15 @@
 """The one line of an error in the window: what happened, what to do, the button that does it, and details to copy."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-import novadesk
 from novadesk.conversation.api import ErrorNote, Intents, Phase, Snapshot
-from novadesk.errors import Reason
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
-from novadesk.ui.controls import IconButton, ShapeLabel
+from novadesk.ui.controls import ShapeLabel
+from novadesk.ui.error_details import CopyDetails, known_entry
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
@@ -56,8 +53,8 @@ class ErrorBar(QFrame):
         for button in (self.act, self.retry):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAutoDefault(False)
-        self.copy = IconButton(theme, "copy", tr("Copy details of the error"), parent=self)
-        self.copy.clicked.connect(self._copy)
+        self.copy = CopyDetails(theme, self)
+        self.copy.copied.connect(self._on_copied)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(theme.px(tokens.SPACE_2))
         for widget in (self.act, self.retry, self.copy):
@@ -77,7 +74,7 @@ class ErrorBar(QFrame):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot's error, or nothing. "Try now" stands there while nothing is tried, or is waited for."""
         error = snapshot.error
-        entry = self._entry if error is not None and error == self._error else _entry_of(error)
+        entry = self._entry if error is not None and error == self._error else known_entry(error)
         waiting = snapshot.phase is Phase.RECONNECTING
         offered = error is not None and error.retry
         only = not _has_button(entry)
@@ -86,6 +83,7 @@ class ErrorBar(QFrame):
             return
         known = self._error is not None and error is not None and error.reason == self._error.reason
         self._error, self._entry = error, entry
+        self.copy.stand_for(error)
         self.setVisible(error is not None)
         if not known and not self._busy:
             self.tell("")
@@ -134,37 +132,9 @@ class ErrorBar(QFrame):
         elif self._entry is not None:
             self.remedy_wanted.emit(self._entry)
 
-    def _copy(self) -> None:
-        if self._error is not None:
-            QGuiApplication.clipboard().setText(details(self._error, datetime.now(UTC)))
-            if not self._busy:
-                self.tell(tr("The details are in the clipboard."))
-
-
-def details(error: ErrorNote, now: datetime) -> str:
-    """Return what is copied about an error: code, place, words, version; nothing of a conversation, no id."""
-    import platform
-
-    entry = _entry_of(error)
-    lines = [
-        f"NovaDesk {novadesk.__version__} · {'' if entry is None else entry.code} · {now:%Y-%m-%d %H:%M:%S UTC}",
-        f"{error.layer}: {error.reason}",
-        f"{error.what} {error.advice}".strip(),
-        "" if entry is None else entry.cause,
-        f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}",
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-def _entry_of(error: ErrorNote | None) -> "Entry | None":
-    if error is None:
-        return None
-    from novadesk.catalogue import entry_of
-
-    try:
-        return entry_of(Reason(error.reason))
-    except ValueError:
-        return None
+    def _on_copied(self) -> None:
+        if not self._busy:
+            self.tell(tr("The details are in the clipboard."))
 
 
 def _has_button(entry: "Entry | None") -> bool:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableView,
     QVBoxLayout,
@@ -25,11 +24,10 @@ from novadesk.errors import KnownError
 from novadesk.models import Turn
 from novadesk.text import Text
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 MOST = 2_000
 _ROW_HEIGHT = 26
@@ -158,9 +156,10 @@ class EventLogView(QWidget):
         try:
             Path(file).write_text(self.text(), encoding="utf-8")
         except OSError as error:
-            self._say(tr("The log cannot be written there ({why}). Choose another place.", why=error.strerror or ""))
+            words = tr("The log cannot be written there ({why}). Choose another place.", why=error.strerror or "")
+            self.note.say(words, bad=True)
         else:
-            self._say(tr("Saved as {file}.", file=Path(file).name))
+            self.note.say(tr("Saved as {file}.", file=Path(file).name))
 
     def _make_parts(self) -> None:
         self.kind = QComboBox(self)
@@ -199,8 +198,7 @@ class EventLogView(QWidget):
         self.export.clicked.connect(self._ask_where)
         for button in (self.copy, self.export):
             button.setAutoDefault(False)
-        self.note = QLabel(self)
-        self.note.setObjectName("dialogNote")
+        self.note = Note(self._theme, self)
 
     def _lay_out(self) -> None:
         above = QHBoxLayout()
@@ -226,7 +224,7 @@ class EventLogView(QWidget):
             self.table.scrollToBottom()
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(error_words(error))
+        self.note.tell(error)
 
     def _on_kind(self) -> None:
         kind = self.kind.currentData()
@@ -236,7 +234,7 @@ class EventLogView(QWidget):
         """Copy the chosen rows, or all that are shown."""
         rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
         QGuiApplication.clipboard().setText(self.text(rows or None))
-        self._say(tr("In the clipboard."))
+        self.note.say(tr("In the clipboard."))
 
     def _ask_where(self) -> None:
         chooser = QFileDialog(self, tr("Export the event log"), str(Path.home() / "novadesk-events.txt"))
@@ -245,7 +243,3 @@ class EventLogView(QWidget):
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(self.save_to)
         chooser.open()
-
-    def _say(self, words: str) -> None:
-        self.note.setText(words)
-        announce(self, words)

@@ -22,11 +22,10 @@ from novadesk.conversation.api import Requests
 from novadesk.errors import KnownError
 from novadesk.models import Exported, Format
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr, trn
+from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 _EXPORT_S = 3600.0
 _LOOK_MS = 100
@@ -95,10 +94,7 @@ class ExportDialog(QDialog):
         self.bar = QProgressBar(self)
         self.bar.setAccessibleName(tr("Progress of the export"))
         self.bar.setTextVisible(False)
-        self.said = QLabel(self)
-        self.said.setObjectName("dialogNote")
-        self.said.setWordWrap(True)
-        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said = Note(self._theme, self)
 
     def _make_buttons(self) -> None:
         self.go = QPushButton(tr("Choose a place…"), self)
@@ -136,7 +132,7 @@ class ExportDialog(QDialog):
         """Write to a place; a file that is there is replaced, for the person was asked that."""
         form, handles = self.chosen, self._handles
         self._progress = (0, self._count)
-        self._say("")
+        self.said.say("")
         self._question = self._bridge.ask(
             lambda: self._requests.export(handles, form, target, replace=True, on_progress=self._note),
             self._on_written,
@@ -180,7 +176,7 @@ class ExportDialog(QDialog):
         self._written = written.target
         self._looking.stop()
         what = trn("1 conversation", "{n} conversations", written.conversations)
-        self._say(tr("{what} written to {place}.", what=what, place=str(written.target)))
+        self.said.say(tr("{what} written to {place}.", what=what, place=str(written.target)))
         self._draw()
         self.close_button.setFocus()
 
@@ -188,19 +184,12 @@ class ExportDialog(QDialog):
         self._question = None
         self._looking.stop()
         self.go.setEnabled(True)
-        self._say(error_words(error), bad=True)
+        self.said.tell(error)
         self._draw()
 
     def _on_show_it(self) -> None:
         if self._written is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written.parent)))
-
-    def _say(self, words: str, *, bad: bool = False) -> None:
-        self.said.setText(words)
-        self.said.setProperty("bad", bad)
-        self.said.style().polish(self.said)
-        if words:
-            announce(self, words, urgent=bad)
 
     def _explain(self) -> None:
         self.about.setText(form_words(self.chosen))
@@ -212,8 +201,7 @@ class ExportDialog(QDialog):
         self.bar.setValue(done)
         self.bar.setVisible(under_way)
         if under_way and whole > 1:
-            self.said.setText(tr("Writing {done} of {whole}", done=done, whole=whole))
-        self.said.setVisible(bool(self.said.text()))
+            self.said.say(tr("Writing {done} of {whole}", done=done, whole=whole), aloud=False)
         for choice in (self.form, self.packing):
             choice.setEnabled(not under_way)
         over = self._written is not None
@@ -240,6 +228,7 @@ class ExportDialog(QDialog):
         layout.addWidget(self.said)
         layout.addStretch(1)
         buttons = QHBoxLayout()
+        buttons.setSpacing(theme.px(tokens.SPACE_2))
         buttons.addStretch(1)
         for button in (self.show_it, self.go, self.close_button):
             button.setIcon(QIcon())

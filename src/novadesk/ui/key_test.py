@@ -3,21 +3,20 @@
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import QElapsedTimer, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from novadesk.config import TalkSettings
 from novadesk.conversation.api import Requests, Talking
 from novadesk.conversation.talkapi import KEY_TEST_S, KeyCount
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr, trn
+from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
 from novadesk.ui.window_keys import WindowKeys
-from novadesk.ui.words import error_words
 
 _DRAW_MS = 50
 _PATIENCE_S = 180.0
@@ -80,10 +79,7 @@ class KeyTest(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(tr("Time of the test"))
         self.progress.hide()
-        self.words = QLabel(self)
-        self.words.setObjectName("dialogNote")
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words = Note(theme, self)
         self._timer = QTimer(self)
         self._timer.setInterval(_DRAW_MS)
         self._timer.timeout.connect(self._draw)
@@ -98,7 +94,9 @@ class KeyTest(QWidget):
         layout.addLayout(line)
         layout.addWidget(self.words)
         self.button.setText(_begin_words())
-        self.words.setText(tr("Press and let go of a talk key a few times. It is counted, and does nothing else."))
+        self.words.say(
+            tr("Press and let go of a talk key a few times. It is counted, and does nothing else."), aloud=False
+        )
 
     @property
     def running(self) -> bool:
@@ -124,7 +122,7 @@ class KeyTest(QWidget):
         )
         self.button.setText(tr("Stop"))
         self.progress.show()
-        self._say(tr("Waiting for the desktop…"))
+        self.words.say(tr("Waiting for the desktop…"))
         self._timer.start()
 
     def stop(self) -> None:
@@ -132,7 +130,8 @@ class KeyTest(QWidget):
         question = self._question
         if question is not None:
             question.drop()
-            self._rest(tr("The test was stopped."))
+            self._rest()
+            self.words.say(tr("The test was stopped."))
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102
         super().hideEvent(event)
@@ -145,19 +144,21 @@ class KeyTest(QWidget):
         if newest is not None:
             if not self._began.isValid():
                 self._began.start()
-                self._say(tr("Press and let go of a talk key now."))
+                self.words.say(tr("Press and let go of a talk key now."))
             if newest != KeyCount():
-                self.words.setText(count_words(newest))
+                self.words.say(count_words(newest), aloud=False)
         if self._began.isValid():
             self.progress.setValue(min(self._began.elapsed(), self.progress.maximum()))
 
     def _on_counted(self, count: KeyCount) -> None:
-        self._rest(tr("{count}. {verdict}", count=count_words(count), verdict=verdict(count)))
+        self._rest()
+        self.words.say(tr("{count}. {verdict}", count=count_words(count), verdict=verdict(count)))
 
     def _on_error(self, error: KnownError) -> None:
-        self._rest(error_words(error))
+        self._rest()
+        self.words.tell(error)
 
-    def _rest(self, words: str) -> None:
+    def _rest(self) -> None:
         self._question = None
         self._timer.stop()
         self._keys.events.watch(None)
@@ -165,11 +166,6 @@ class KeyTest(QWidget):
         self.progress.setValue(0)
         self.progress.hide()
         self.button.setText(_begin_words())
-        self._say(words)
-
-    def _say(self, words: str) -> None:
-        self.words.setText(words)
-        announce(self, words)
 
 
 def _begin_words() -> str:

@@ -50,7 +50,7 @@ class LevelMeter(QWidget):
         self.full = 0.0
         self._bar = _Bar(theme, self)
         self.word = QLabel(self)
-        self.word.setObjectName("radioNote")
+        self.word.setObjectName("meterWord")
         self.word.setMinimumWidth(max(self.word.fontMetrics().horizontalAdvance(tr(text)) for text in _WORDS.values()))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -27,12 +27,20 @@ class ScenarioBadge(QToolButton):
         self._shown: tuple[str, str] = ("", "")
         self._on_way = self._agreed = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        policy.setRetainSizeWhenHidden(True)  # its coming moves nothing
+        self.setSizePolicy(policy)
         self.setMaximumWidth(theme.px(_WIDTH))
         self.clicked.connect(self.wanted)
         theme.changed.connect(self._dress)
         self._dress()
         self.hide()
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        hint = super().sizeHint()
+        if self.toolButtonStyle() is not Qt.ToolButtonStyle.ToolButtonIconOnly:
+            hint.setWidth(hint.width() - 2 * self.fontMetrics().horizontalAdvance(" "))  # Qt leaves them at the right
+        return hint
 
     def set_narrow(self, narrow: bool) -> None:
         """Show a picture only, where there is no room for words."""

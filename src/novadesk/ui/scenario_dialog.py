@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -28,13 +27,13 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr, trn
+from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
 from novadesk.ui.question import Question
 from novadesk.ui.scenario_editor import ScenarioEditor
 from novadesk.ui.scenario_words import in_language
 from novadesk.ui.tab_order import chain
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 _WIDE = 620
 _SIDE = 240
@@ -99,10 +98,7 @@ class ScenarioDialog(QDialog):
         self.delete.clicked.connect(self.remove)
         self.editor = ScenarioEditor(theme, settings, model, self)
         self.editor.changed.connect(self._on_edit)
-        self.note = QLabel(self)
-        self.note.setObjectName("dialogNote")
-        self.note.setWordWrap(True)
-        self.note.hide()
+        self.note = Note(theme, self)
         self.undo = QPushButton(tr("&Undo"), self)
         self.undo.clicked.connect(self.bring_back)
         self.undo.hide()
@@ -291,14 +287,11 @@ class ScenarioDialog(QDialog):
         self._bridge.ask(request, on_answer, self._on_error, owner=self)
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(error_words(error), bad=True)
+        self.note.tell(error)
+        self.undo.hide()
 
     def _say(self, words: str, *, bad: bool = False, undo: bool = False) -> None:
-        self.note.setProperty("bad", bad)
-        self.note.style().unpolish(self.note)
-        self.note.style().polish(self.note)
-        self.note.setText(words)
-        self.note.setVisible(bool(words))
+        self.note.say(words, bad=bad)
         self.undo.setVisible(undo)
         if undo:
             self.undo.setFocus()
@@ -320,7 +313,7 @@ class ScenarioDialog(QDialog):
     def _order_tabs(self) -> None:
         close = self.buttons.button(QDialogButtonBox.StandardButton.Close)
         side = (self.list, self.new, self.copy, self.delete)
-        chain((*side, *self.editor.stops, self.undo, self.keep, self.start, close))
+        chain((*side, *self.editor.stops, self.note.copy, self.undo, self.keep, self.start, close))
 
     def _lay_out(self) -> None:
         theme = self._theme

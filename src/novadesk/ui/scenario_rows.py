@@ -86,8 +86,8 @@ class FieldRow(QFrame):
     def set_narrow(self, narrow: bool) -> None:
         """Put one thing under the other where there is no room beside it."""
         way = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
-        self._names.setDirection(way)
-        self._below.setDirection(way)
+        for row in (self._names, self._above, self._below):
+            row.setDirection(way)
 
     def _line(self, text: str, name: str, hint: str) -> QLineEdit:
         line = QLineEdit(text, self)
@@ -124,10 +124,11 @@ class FieldRow(QFrame):
         bounds.addStretch(1)
         below = self._below = _row(theme, self.kind)
         below.addLayout(bounds, 1)
-        above = _row(theme)
+        ways = _row(theme, self.insert, self.remove)
+        ways.addStretch(1)
+        above = self._above = _row(theme)
         above.addLayout(names, 1)
-        for way in (self.insert, self.remove):
-            above.addWidget(way, 0, Qt.AlignmentFlag.AlignTop)
+        above.addLayout(ways)
         layout = QVBoxLayout(self)
         edge = theme.px(tokens.SPACE_2)
         layout.setContentsMargins(edge, edge, edge, edge)

@@ -9,14 +9,13 @@ from novadesk.conversation.api import Requests, Snapshot, Talking
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr
 from novadesk.ui.key_standing import KeyStanding
 from novadesk.ui.key_test import KeyTest
 from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 
 class ButtonRow(QFrame):
@@ -59,10 +58,8 @@ class AutostartRow(QFrame):
         name.setObjectName("settingLabel")
         name.setBuddy(self.box)
         name.setWordWrap(True)
-        self.note = QLabel(words, self)
-        self.note.setObjectName("settingNote")
-        self.note.setWordWrap(True)
-        self.note.setTextFormat(Qt.TextFormat.PlainText)
+        self.note = Note(theme, self, name="settingNote")
+        self.note.say(words, aloud=False)
         text = QVBoxLayout()
         text.setSpacing(theme.px(2))
         text.addWidget(name)
@@ -87,7 +84,7 @@ class AutostartRow(QFrame):
 
         def done(_nothing: object) -> None:
             self._asked = False
-            self._say(self._usual)
+            self.note.say(self._usual, aloud=False)
             if self.box.isChecked() is not on:
                 self._on_clicked()
 
@@ -99,15 +96,7 @@ class AutostartRow(QFrame):
         self._bridge.ask(lambda: steps.set_autostart(on), done, refused, owner=self)
 
     def _on_error(self, error: KnownError) -> None:
-        self._say(error_words(error), bad=True)
-
-    def _say(self, words: str, *, bad: bool = False) -> None:
-        self.note.setText(words)
-        self.note.setProperty("bad", bad)
-        self.note.style().unpolish(self.note)
-        self.note.style().polish(self.note)
-        if bad:
-            announce(self, words, urgent=True)
+        self.note.tell(error)
 
 
 class TalkKeyRow(QFrame):
@@ -130,12 +119,13 @@ class TalkKeyRow(QFrame):
         layout.setContentsMargins(theme.px(tokens.SPACE_3), edge, edge, theme.px(tokens.SPACE_2))
         layout.setSpacing(theme.px(tokens.SPACE_1))
         for words, part in ((tr("On this desktop"), self.standing), (tr("Try the talk keys"), self.test)):
+            if layout.count():
+                layout.addSpacing(theme.px(tokens.SPACE_3))
             name = QLabel(words, self)
             name.setObjectName("settingLabel")
             name.setWordWrap(True)
             layout.addWidget(name)
             layout.addWidget(part)
-            layout.addSpacing(theme.px(tokens.SPACE_3))
         live.talk_changed.connect(self._on_talk_changed)
         bridge.snapshot_changed.connect(self.standing.show_snapshot)
         self.standing.show_snapshot(bridge.latest or Snapshot())

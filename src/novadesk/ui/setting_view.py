@@ -7,12 +7,13 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from novadesk.conversation.api import Requests
+from novadesk.errors import KnownError
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import IconButton
 from novadesk.ui.i18n import tr
 from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.note import Note
 from novadesk.ui.setting_fields import Field, NumberField, SwitchField, make_field
 from novadesk.ui.setting_rows import Row, shown
 from novadesk.ui.theme import Theme
@@ -70,11 +71,10 @@ class SettingView(QFrame):
         self.reset.clicked.connect(lambda: self.reset_wanted.emit(row))
         self.reset.setSizePolicy(_keeping_its_place(self.reset))
         self._value: Any = None
-        self._refusal = ""
+        self._refusal: str | KnownError = ""
         self.why = self._words("settingHelp", tr(row.help))
-        self.note = self._words("settingNote", "")
-        self.note.hide()
-        self.stops = (*self.field.stops, self.reset)
+        self.note = Note(theme, self, name="settingNote")
+        self.stops = (*self.field.stops, self.reset, self.note.copy)
         self._lay_out()
 
     def show_settings(self, live: LiveSettings) -> None:
@@ -92,26 +92,28 @@ class SettingView(QFrame):
         usual = tr("Reset “{label}” to {value}", label=row.label, value=_short(shown(row, default)))
         self.reset.setVisible(changed)
         self.reset.set_name(usual)
-        self._say(missing or self._refusal or self._news(live), bad=bool(self._refusal) and not missing)
+        if self._refusal and not missing:
+            self._tell_refusal()
+        else:
+            self.note.say(missing or self._news(live), aloud=False)
         for stop in self.field.stops[:1]:
             stop.setAccessibleDescription(self._described(changed=changed))
 
-    def refuse(self, words: str) -> None:
+    def refuse(self, why: str | KnownError) -> None:
         """Say why what was chosen is not used, until something else is."""
-        self._refusal = words
+        self._refusal = why
         self.field.refuse()
-        self._say(words, bad=True)
-        announce(self, words, urgent=True)
+        self._tell_refusal()
 
     def accept(self) -> None:
         """Take that what is in the field makes sense."""
         self._refusal = ""
 
-    def _say(self, words: str, *, bad: bool) -> None:
-        self.note.setProperty("bad", bad)
-        self._renew(self.note)
-        self.note.setText(words)
-        self.note.setVisible(bool(words))
+    def _tell_refusal(self) -> None:
+        if isinstance(self._refusal, KnownError):
+            self.note.tell(self._refusal)
+        else:
+            self.note.say(self._refusal, bad=True)
 
     def _news(self, live: LiveSettings) -> str:
         if self._variable:

@@ -22,14 +22,13 @@ from novadesk.errors import KnownError, Reason
 from novadesk.files import replace_file
 from novadesk.settings_export import Change, Plan, export_text, plan_import
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.flow_layout import FlowLayout
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.note import Note
 from novadesk.ui.setting_rows import shown
 from novadesk.ui.setting_table import row_of
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 
 MOST_BYTES = 1_000_000
 """More than any settings; a film that was chosen by mistake is not read."""
@@ -137,11 +136,7 @@ class TransferRow(QFrame):
         why = QLabel(words, self)
         why.setObjectName("settingHelp")
         why.setWordWrap(True)
-        self.note = QLabel(self)
-        self.note.setObjectName("settingNote")
-        self.note.setWordWrap(True)
-        self.note.setTextFormat(Qt.TextFormat.PlainText)
-        self.note.hide()
+        self.note = Note(theme, self, name="settingNote")
         self.save = QPushButton(tr("Export…"), self)
         self.load = QPushButton(tr("Import…"), self)
         self.everything = QPushButton(tr("Reset everything"), self)
@@ -154,9 +149,10 @@ class TransferRow(QFrame):
         self.everything.clicked.connect(lambda: reset())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.px(tokens.SPACE_3), theme.px(tokens.SPACE_1), 0, theme.px(tokens.SPACE_2))
-        layout.setSpacing(theme.px(tokens.SPACE_2))
+        layout.setSpacing(theme.px(2))
         for widget in (title, why):
             layout.addWidget(widget)
+        layout.addSpacing(theme.px(tokens.SPACE_1))
         layout.addLayout(line)
         layout.addWidget(self.note)
 
@@ -165,16 +161,16 @@ class TransferRow(QFrame):
         try:
             replace_file(file, export_text(self._live.now).encode())
         except OSError as error:
-            self._say(tr("{file} cannot be written ({why}).", file=file.name, why=error.strerror or ""), bad=True)
+            self.note.say(tr("{file} cannot be written ({why}).", file=file.name, why=error.strerror or ""), bad=True)
         else:
-            self._say(tr("The settings are in {file}.", file=file.name))
+            self.note.say(tr("The settings are in {file}.", file=file.name))
 
     def import_from(self, file: Path) -> None:
         """Show what a file would change, and change it when the person wants that."""
         try:
             self.offer(read_small(file), file)
         except KnownError as error:
-            self._say(error_words(error), bad=True)
+            self.note.tell(error)
 
     def offer(self, content: bytes, file: Path) -> None:
         """Do as `import_from` with what the file holds.
@@ -183,7 +179,7 @@ class TransferRow(QFrame):
             KnownError: `BAD_SETTINGS`: it makes no sense.
         """
         plan = plan_import(content, file, self._live.now)
-        self._say("")
+        self.note.say("")
         count = len(plan.changes)
         words = trn("1 setting was imported.", "{n} settings were imported.", count)
         self._open(ImportPreview(plan, self._theme, lambda: self._replace(plan.settings, words), self.window()))
@@ -214,15 +210,6 @@ class TransferRow(QFrame):
     def _forget(self, dialog: QDialog) -> None:
         if self.dialog is dialog:
             self.dialog = None
-
-    def _say(self, words: str, *, bad: bool = False) -> None:
-        self.note.setProperty("bad", bad)
-        self.note.style().unpolish(self.note)
-        self.note.style().polish(self.note)
-        self.note.setText(words)
-        self.note.setVisible(bool(words))
-        if words:
-            announce(self, words, urgent=bad)
 
 
 def _left_out(names: Sequence[str]) -> str:

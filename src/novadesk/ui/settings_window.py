@@ -28,6 +28,7 @@ from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
+from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
 from novadesk.ui.setting_extras import AutostartRow, ButtonRow, TalkKeyRow
 from novadesk.ui.setting_fields import ChoiceField, FreeField
@@ -38,7 +39,6 @@ from novadesk.ui.setting_table import ROWS, row_of
 from novadesk.ui.settings_transfer import TransferRow
 from novadesk.ui.sound_fields import SoundTester
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import error_words
 from novadesk.voices import voices_of
 
 _SIZE = (860, 660)
@@ -124,7 +124,7 @@ class SettingsWindow(QDialog):
         try:
             self.live.store(check_settings(row.with_value(self.live.now, value), Path("settings.toml")))
         except KnownError as error:
-            view.refuse(error_words(error))
+            view.refuse(error)
 
     def reset(self, rows: Sequence[Row]) -> None:
         """Set rows to what NovaDesk sets by itself; that can be undone."""
@@ -142,7 +142,7 @@ class SettingsWindow(QDialog):
         try:
             self.live.store(settings)
         except KnownError as error:
-            self._tell(error_words(error), undo=False)
+            self._on_error(error)
             return
         self._before = before
         self._tell(words, undo=True)
@@ -155,7 +155,7 @@ class SettingsWindow(QDialog):
         try:
             self.live.store(before)
         except KnownError as error:  # of a key that was there already, and that there is none of
-            self._tell(error_words(error), undo=False)
+            self._on_error(error)
             return
         self._tell(tr("The settings are as they were before."), undo=False)
         self.sidebar.search.setFocus()
@@ -229,7 +229,7 @@ class SettingsWindow(QDialog):
 
     def _order_tabs(self) -> None:
         """Let Tab walk from the rows of a section that was just made to what lies under them all."""
-        below = (self.using, self.undoing, self.test.button)
+        below = (self.using, self.said.copy, self.undoing, self.test.button, self.test.words.copy)
         last = self.previousInFocusChain()
         while last is not None and (last in below or last.focusPolicy() is Qt.FocusPolicy.NoFocus):
             last = last.previousInFocusChain()
@@ -298,13 +298,14 @@ class SettingsWindow(QDialog):
                     view.field.offer(tuple(voices_of(self.live.now.backend.model)))
 
     def _on_error(self, error: KnownError) -> None:
-        self._tell(error_words(error), undo=False)
+        self.said.tell(error)
+        self.undoing.hide()
+        self._bar.show()
 
     def _tell(self, words: str, *, undo: bool) -> None:
-        self.said.setText(words)
+        self.said.say(words)
         self.undoing.setVisible(undo)
         self._bar.show()
-        announce(self, words)
 
     def _make_talk(self) -> QWidget:
         return TalkKeyRow(self._theme, self.live, self._bridge, self._requests, self._talking)
@@ -346,9 +347,7 @@ class SettingsWindow(QDialog):
     def _lay_out(self) -> None:
         theme = self._theme
         self._stack = QStackedWidget(self)
-        self.said = QLabel(self)
-        self.said.setWordWrap(True)
-        self.said.setTextFormat(Qt.TextFormat.PlainText)
+        self.said = Note(theme, self, name="barNote")
         self.waiting = QLabel(self)
         self.waiting.setWordWrap(True)
         self.using = QPushButton(tr("Use them now"), self)

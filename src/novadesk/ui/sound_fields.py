@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -19,15 +19,15 @@ from novadesk.conversation.api import MicrophoneState, Requests, Snapshot, Sound
 from novadesk.errors import KnownError
 from novadesk.models import InputTrouble
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.i18n import tr
 from novadesk.ui.level_meter import LevelMeter
+from novadesk.ui.note import Note
 from novadesk.ui.setting_rows import Choice
 from novadesk.ui.setting_table import row_of
 from novadesk.ui.talk_button import loudness
 from novadesk.ui.theme import Theme
-from novadesk.ui.words import device_words, error_words
+from novadesk.ui.words import device_words
 
 TEST_DEADLINE_S = 40.0
 """The core ends a test by itself after 20 s; opening and closing slow devices takes some more."""
@@ -135,10 +135,7 @@ class SoundTester(QWidget):
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self.toggle)
         self.meter = LevelMeter(theme, self)
-        self.words = QLabel(self)
-        self.words.setObjectName("dialogNote")
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words = Note(theme, self)
         self._timer = QTimer(self)
         self._timer.setInterval(_DRAW_MS)
         self._timer.timeout.connect(self._draw)
@@ -152,7 +149,8 @@ class SoundTester(QWidget):
         layout.setSpacing(theme.px(tokens.SPACE_1))
         layout.addLayout(line)
         layout.addWidget(self.words)
-        self._rest(self._closed())
+        self._rest()
+        self.words.say(self._closed(), aloud=False)
 
     @property
     def running(self) -> bool:
@@ -172,12 +170,12 @@ class SoundTester(QWidget):
         self._name(tr("Stop the test"))
         self._question = self._bridge.ask(
             lambda: self._requests.try_sound(devices, heard.append),
-            lambda _nothing: self._rest(tr("The test is over; the microphone is closed.")),
+            self._on_over,
             self._on_error,
             owner=self,
             deadline_s=TEST_DEADLINE_S,
         )
-        self._say(verdict(None, 0.0))
+        self.words.say(verdict(None, 0.0))
         self._timer.start()
 
     def stop(self) -> None:
@@ -185,7 +183,8 @@ class SoundTester(QWidget):
         question = self._question
         if question is not None:
             question.drop()
-            self._rest(self._closed())
+            self._rest()
+            self.words.say(self._closed())
 
     def show_conversation(self, snapshot: Snapshot) -> None:
         """Show what the microphone of the conversation hears, while no test runs."""
@@ -198,7 +197,7 @@ class SoundTester(QWidget):
             self.meter.clear()
         if name != self._conversing:
             self._conversing = name
-            self._say(
+            self.words.say(
                 tr("The conversation hears {microphone}.", microphone=device_words(name)) if name else self._closed(),
                 aloud=False,
             )
@@ -215,27 +214,22 @@ class SoundTester(QWidget):
         self._drawn.append(loudness(level))
         words = verdict(self._last, max(self._drawn))
         if words != self.words.text():
-            self._say(words)
+            self.words.say(words)
+
+    def _on_over(self, _nothing: object) -> None:
+        self._rest()
+        self.words.say(tr("The test is over; the microphone is closed."))
 
     def _on_error(self, error: KnownError) -> None:
-        self._rest(error_words(error), bad=True)
+        self._rest()
+        self.words.tell(error)
 
-    def _rest(self, words: str, *, bad: bool = False) -> None:
-        told = self._question is not None
+    def _rest(self) -> None:
         self._question, self._conversing = None, ""
         self._timer.stop()
         self.meter.clear()
         self.button.setText(tr("Test"))
         self._name(tr("Test microphone and speaker"))
-        self._say(words, bad=bad, aloud=told)
-
-    def _say(self, words: str, *, bad: bool = False, aloud: bool = True) -> None:
-        self.words.setProperty("bad", bad)
-        self.words.style().unpolish(self.words)
-        self.words.style().polish(self.words)
-        self.words.setText(words)
-        if aloud:
-            announce(self, words)
 
     def _name(self, name: str) -> None:
         self.button.setAccessibleName(name)

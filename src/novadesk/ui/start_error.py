@@ -7,12 +7,11 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from novadesk.catalogue import entry_of
-from novadesk.conversation.api import ErrorNote
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.controls import ShapeLabel
-from novadesk.ui.error_bar import details
+from novadesk.ui.error_details import details, note_of
 from novadesk.ui.i18n import tr
 from novadesk.ui.states import LAYERS
 from novadesk.ui.theme import Theme
@@ -25,7 +24,7 @@ class StartError(QDialog):
 
     def __init__(self, theme: Theme, error: KnownError, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._note = ErrorNote(layer=error.layer.value, reason=error.reason.value, what=error.what, advice=error.advice)
+        self._note = note_of(error)
         self.setObjectName("startError")
         self.setWindowTitle("NovaDesk")
         self.setWindowIcon(theme.icon("app", theme.palette.accent, 16, 32, 48))

@@ -9,13 +9,16 @@ from enum import Enum
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
 from novadesk.config import WindowSettings
 from novadesk.ui import resources, tokens
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone
 
 _KNOB_BORDER = 2
+_RADIO_EDGE = 3
+"""Border and padding of a radio button in the style sheet, which do not grow."""
+
 _EFFECTS = (
     Qt.UIEffect.UI_AnimateMenu,
     Qt.UIEffect.UI_FadeMenu,
@@ -132,6 +135,9 @@ class Theme(QObject):
         widget.setPalette(_qt_palette(self.palette))
         widget.setFont(self.font(tokens.FONT_BASE))
         widget.setStyleSheet(resources.stylesheet(self._values(), self.scale))
+        for buttons in widget.findChildren(QDialogButtonBox):
+            if (line := buttons.layout()) is not None:
+                line.setSpacing(self.px(tokens.SPACE_2))
 
     def _values(self) -> dict[str, str]:
         palette = self.palette
@@ -145,6 +151,7 @@ class Theme(QObject):
         values["handle"] = tokens.blend(palette.muted, palette.ground, 0.35)
         values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
         high = palette in (LIGHT_CONTRAST, DARK_CONTRAST)
+        values["segment_line"] = palette.outline if high or palette.dark else palette.surface
         values["bad_line"] = palette.bad if high else tokens.blend(palette.bad, palette.surface, 0.35)
         seen = tokens.contrast(palette.line, palette.ground) >= tokens.SHAPE_CONTRAST
         values["groove"] = palette.line if seen else palette.outline
@@ -170,6 +177,7 @@ class Theme(QObject):
 def knobs(scale: float) -> dict[str, str]:
     """Return the lengths of round controls: a radius above half of the whole would make Qt draw a square."""
     groove, knob, dot = (2 * round(length * scale / 2) for length in (4, 12, 6))
+    gap = round(tokens.SPACE_2 * scale)
     whole = knob + 2 * _KNOB_BORDER
     lengths = {
         "groove_height": groove,
@@ -178,6 +186,7 @@ def knobs(scale: float) -> dict[str, str]:
         "knob_margin": -(whole - groove) // 2,
         "dot": dot,
         "dot_border": (whole - dot) // 2,
+        "radio_text": whole + gap + _RADIO_EDGE,
     }
     return {name: f"{length}px" for name, length in lengths.items()}
 

@@ -13,12 +13,12 @@ from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
 from novadesk.ui.wizard_access import AccessPage
-from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
+from novadesk.ui.wizard_page import Surroundings, WizardPage
 from novadesk.ui.wizard_sound import MicrophonePage, SpeakerPage
 from novadesk.ui.wizard_talk import KeyPage, TryPage
-from novadesk.ui.words import error_words
 
 
 class Wizard(QDialog):
@@ -79,7 +79,7 @@ class Wizard(QDialog):
             if self._first or settings != self._settings:
                 self._store(_at_step(settings, (self.at + 1) % len(self.pages) if self._first else 0))
         except KnownError as error:
-            self.note.say(error_words(error), bad=True)
+            self.note.tell(error)
             return
         self._settings = settings
         self.skip()
@@ -132,7 +132,7 @@ class Wizard(QDialog):
         self.count.setObjectName("dialogNote")
         self.intro.setObjectName("dialogNote")
         self.intro.setWordWrap(True)
-        self.note = Note(self)
+        self.note = Note(theme, self)
         self.closing = self._button(tr("Close"), self.reject)
         self.back = self._button(tr("&Back"), self.go_back)
         self.skipping = self._button(tr("Sk&ip"), self.skip)

@@ -25,11 +25,11 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Question
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
+from novadesk.ui.note import Note
 from novadesk.ui.setting_table import REGIONS
 from novadesk.ui.theme import Theme
 from novadesk.ui.tokens import Tone
-from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
-from novadesk.ui.words import error_words
+from novadesk.ui.wizard_page import Post, Surroundings, WizardPage
 from novadesk.voices import VOICES
 
 ACCESS_S = 90.0
@@ -84,7 +84,7 @@ class AccessPage(WizardPage):
         self.policy.setObjectName("small")
         self.policy.setAutoDefault(False)
         self.policy.clicked.connect(self._on_policy)
-        self.policy_note = Note(self)
+        self.policy_note = Note(self.around.theme, self)
         line = QHBoxLayout()
         line.addWidget(self.policy)
         line.addStretch(1)
@@ -98,7 +98,7 @@ class AccessPage(WizardPage):
         self.test = QPushButton(tr("&Test access"), self)
         self.test.setAutoDefault(False)
         self.test.clicked.connect(self.toggle)
-        self.note = Note(self)
+        self.note = Note(theme, self)
         line = QHBoxLayout()
         line.setSpacing(theme.px(tokens.SPACE_3))
         line.addWidget(self.test, 0, Qt.AlignmentFlag.AlignLeft)
@@ -181,7 +181,7 @@ class AccessPage(WizardPage):
 
     def _on_error(self, error: KnownError) -> None:
         self._rest()
-        self.note.say(error_words(error), bad=True)
+        self.note.tell(error)
 
     def _rest(self) -> None:
         self._question = None

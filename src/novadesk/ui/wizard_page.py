@@ -21,7 +21,6 @@ from novadesk.conversation.api import Intents, Requests, Snapshot
 from novadesk.conversation.firststeps import FirstSteps
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
-from novadesk.ui.announce import announce
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.theme import Theme
@@ -193,28 +192,6 @@ class WizardPage(QWidget):
             form.addRow(label, field)
         self.body.addLayout(form)
         return form
-
-
-class Note(QLabel):
-    """A sentence about what happens, said aloud when it changes."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("dialogNote")
-        self.setWordWrap(True)
-        self.hide()
-
-    def say(self, text: str, *, bad: bool = False) -> None:
-        """Show a sentence; an empty one hides the note."""
-        if text == self.text() and bad == bool(self.property("bad")):
-            return
-        self.setProperty("bad", bad)
-        self.style().unpolish(self)
-        self.style().polish(self)
-        self.setText(text)
-        self.setVisible(bool(text))
-        if text:
-            announce(self, text, urgent=bad)
 
 
 class Post(QObject):

@@ -13,9 +13,9 @@ from novadesk.ui import tokens
 from novadesk.ui.bridge import Question
 from novadesk.ui.i18n import tr
 from novadesk.ui.level_meter import LevelMeter
+from novadesk.ui.note import Note
 from novadesk.ui.sound_fields import EchoChoice, SoundTester
-from novadesk.ui.wizard_page import Note, Post, Surroundings, WizardPage
-from novadesk.ui.words import error_words
+from novadesk.ui.wizard_page import Post, Surroundings, WizardPage
 
 RECORD_DEADLINE_S = 30.0
 HEAR_DEADLINE_S = 30.0
@@ -29,7 +29,7 @@ class SoundPage(WizardPage):
         self._audio = AudioSettings()
         self._question: Question | None = None
         self.devices = QComboBox(self)
-        self.note = Note(self)
+        self.note = Note(self.around.theme, self)
 
     def first_field(self) -> QWidget | None:  # noqa: D102
         return self.devices
@@ -67,7 +67,7 @@ class SoundPage(WizardPage):
                 self.devices.addItem(name, name)
 
     def _on_error(self, error: KnownError) -> None:
-        self.note.say(error_words(error), bad=True)
+        self.note.tell(error)
 
 
 class MicrophonePage(SoundPage):

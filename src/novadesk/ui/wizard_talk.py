@@ -24,10 +24,10 @@ from novadesk.ui import tokens
 from novadesk.ui.controls import ShapeLabel
 from novadesk.ui.i18n import tr
 from novadesk.ui.key_list import KeyList
+from novadesk.ui.note import Note
 from novadesk.ui.states import line_of, state_words
 from novadesk.ui.window_keys import BUTTON
-from novadesk.ui.wizard_page import Note, Surroundings, WizardPage
-from novadesk.ui.words import error_words
+from novadesk.ui.wizard_page import Surroundings, WizardPage
 
 
 class KeyPage(WizardPage):
@@ -57,7 +57,7 @@ class KeyPage(WizardPage):
         self.keys.changed.connect(self._on_keys)
         label = QLabel(tr("Talk &keys"), self)
         label.setBuddy(self.keys.add)
-        self.note = Note(self)
+        self.note = Note(self.around.theme, self)
         self.body.addWidget(label)
         self.body.addWidget(self.keys)
         self.body.addWidget(self.note)
@@ -84,7 +84,7 @@ class KeyPage(WizardPage):
         try:
             parse_bindings(self.keys.keys, self._mute_key)
         except KnownError as error:
-            self.note.say(error_words(error), bad=True)
+            self.note.tell(error)
         else:
             elsewhere = tr("They work while other programs are in front, where the desktop allows it.")
             self.note.say(elsewhere if self.keys.keys else "")
@@ -127,7 +127,7 @@ class TryPage(WizardPage):
         self.field.returnPressed.connect(self._on_send)
         self.said = self._words(tr("You"))
         self.answer = self._words(tr("Nova"))
-        self.note = Note(self)
+        self.note = Note(theme, self)
         self.autostart = QCheckBox(tr("&Start NovaDesk with this computer, in the tray"), self)
         self.autostart.clicked.connect(self._on_autostart)
         self._lay_out()
@@ -209,7 +209,7 @@ class TryPage(WizardPage):
             label.setText(live or next((turn.text for turn in reversed(fresh) if turn.role is role), ""))
         error = beginning.error or (snapshot.error if snapshot.phase is Phase.FAILED else None)
         if error is not None:
-            self.note.say(error_words(error), bad=True)
+            self.note.tell(error)
         elif any(turn.role is Role.ASSISTANT for turn in fresh):
             self.note.say(tr("It works. You are ready."))
         else:
@@ -222,7 +222,7 @@ class TryPage(WizardPage):
             self.field.clear()
 
     def _on_error(self, error: KnownError) -> None:
-        self.note.say(error_words(error), bad=True)
+        self.note.tell(error)
 
     def _on_autostart(self, on: bool) -> None:
         def refused(error: KnownError) -> None:
