@@ -315,6 +315,8 @@ async def test_turns_have_their_order_and_are_read_page_by_page(store: SessionSt
             heard_chars=number or None,
             interrupted=number == 1,
             typed=number == 2,
+            voice="matthew" if number % 2 else "",
+            tools=("clock", "notes") if number == 3 else (),
         )
         for number in range(5)
     ]
@@ -344,7 +346,9 @@ async def test_what_is_confirmed_replaces_what_was_not_in_its_place(store: Sessi
     heard = make_turn(record.session_id, "Good mor", unconfirmed=True, role=Role.ASSISTANT)
     kept = await store.append_turn(heard)
     await store.append_turn(make_turn(record.session_id, "next"))
-    final = dataclasses.replace(heard, text="Good morning.", unconfirmed=False, interrupted=True, heard_chars=8)
+    final = dataclasses.replace(
+        heard, text="Good morning.", unconfirmed=False, interrupted=True, heard_chars=8, tools=("clock",)
+    )
     replaced = await store.append_turn(final)
     assert replaced == dataclasses.replace(final, position=0, at_ms=kept.at_ms)
     assert await store.append_turn(heard) == replaced

@@ -179,6 +179,8 @@ def confirmed(turn: Turn, stored: Turn, sync: SyncState) -> Turn:
         heard_chars=turn.heard_chars,
         interrupted=turn.interrupted,
         typed=turn.typed,
+        voice=turn.voice,
+        tools=turn.tools,
         unconfirmed=False,
         sync=sync,
     )
@@ -189,8 +191,8 @@ def replaces(turn: Turn, stored: Turn) -> bool:
     return not turn.unconfirmed and _content(turn) != _content(stored)
 
 
-def _content(turn: Turn) -> tuple[str, int | None, bool, bool]:
-    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed
+def _content(turn: Turn) -> tuple[str, int | None, bool, bool, tuple[str, ...]]:
+    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed, turn.tools
 
 
 class SessionStore(Protocol):

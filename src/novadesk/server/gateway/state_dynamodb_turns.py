@@ -252,6 +252,8 @@ def _plain(turn: Turn) -> dict[str, Value]:
         "interrupted": turn.interrupted,
         "unconfirmed": turn.unconfirmed,
         "typed": turn.typed,
+        "voice": turn.voice,
+        "tools": " ".join(turn.tools),
         "sync": turn.sync.value,
     }
 
@@ -270,5 +272,7 @@ def _turn(item: Item) -> Turn:
         interrupted=bool(item["interrupted"]),
         unconfirmed=bool(item["unconfirmed"]),
         typed=bool(item["typed"]),
+        voice=str(item["voice"]),
+        tools=tuple(str(item["tools"]).split()),
         sync=SyncState(item["sync"]),
     )

@@ -43,7 +43,8 @@ _SCHEMA = (
       session_id TEXT NOT NULL REFERENCES chain ON DELETE CASCADE, turn_id TEXT NOT NULL,
       position INTEGER NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL,
       wire_session TEXT NOT NULL, heard_chars INTEGER, interrupted INTEGER NOT NULL, unconfirmed INTEGER NOT NULL,
-      typed INTEGER NOT NULL, sync TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0,
+      typed INTEGER NOT NULL, voice TEXT NOT NULL,
+      tools TEXT NOT NULL, sync TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0,
       PRIMARY KEY (session_id, turn_id), UNIQUE (session_id, position)
     ) STRICT
     """,

@@ -26,13 +26,15 @@ def append(db: sqlite3.Connection, turn: Turn, *, delivered: bool) -> Turn:
     elif replaces(turn, stored):
         stored = confirmed(turn, stored, sync)
         db.execute(
-            "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0, sync = ?,"
-            " revision = revision + 1 WHERE session_id = ? AND turn_id = ?",
+            "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, voice = ?, tools = ?,"
+            " unconfirmed = 0, sync = ?, revision = revision + 1 WHERE session_id = ? AND turn_id = ?",
             (
                 turn.text,
                 turn.heard_chars,
                 turn.interrupted,
                 turn.typed,
+                turn.voice,
+                " ".join(turn.tools),
                 sync.value,
                 turn.conversation,
                 turn.turn_id,
@@ -132,7 +134,7 @@ def _one(db: sqlite3.Connection, session_id: str, turn_id: str) -> Turn | None:
 def _insert(db: sqlite3.Connection, turn: Turn) -> None:
     db.execute(
         "INSERT INTO turn (turn_id, session_id, position, role, text, at_ms, wire_session, heard_chars, interrupted,"
-        " unconfirmed, typed, sync) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        " unconfirmed, typed, voice, tools, sync) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             turn.turn_id,
             turn.conversation,
@@ -145,6 +147,8 @@ def _insert(db: sqlite3.Connection, turn: Turn) -> None:
             turn.interrupted,
             turn.unconfirmed,
             turn.typed,
+            turn.voice,
+            " ".join(turn.tools),
             turn.sync.value,
         ),
     )
@@ -163,5 +167,7 @@ def _turn(row: sqlite3.Row) -> Turn:
         interrupted=bool(row["interrupted"]),
         unconfirmed=bool(row["unconfirmed"]),
         typed=bool(row["typed"]),
+        voice=row["voice"],
+        tools=tuple(row["tools"].split()),
         sync=SyncState(row["sync"]),
     )
