@@ -805,7 +805,7 @@
     </message>
     <message>
         <source>Mute</source>
-        <extracomment>ui/main_window.py ui/session_panel.py</extracomment>
+        <extracomment>ui/main_window.py ui/mini_strip.py ui/session_panel.py</extracomment>
         <translation>Stumm</translation>
     </message>
     <message>
@@ -4068,7 +4068,7 @@
     </message>
     <message>
         <source>Stop the answer</source>
-        <extracomment>ui/main_window.py ui/session_panel.py</extracomment>
+        <extracomment>ui/main_window.py ui/mini_strip.py ui/session_panel.py</extracomment>
         <translation>Antwort anhalten</translation>
     </message>
     <message>
@@ -4212,6 +4212,11 @@
         <translation>Jede Stimme</translation>
     </message>
     <message>
+        <source>Back to the window</source>
+        <extracomment>ui/mini_strip.py</extracomment>
+        <translation>Zurück zum Fenster</translation>
+    </message>
+    <message>
         <source>Company</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Unternehmen</translation>
@@ -4272,6 +4277,11 @@
         <translation>Die Datei für sich beschreibbar machen oder mit --home einen anderen Ordner nennen.</translation>
     </message>
     <message>
+        <source>Mini strip</source>
+        <extracomment>ui/main_window.py ui/mini_strip.py ui/tray.py</extracomment>
+        <translation>Ministreifen</translation>
+    </message>
+    <message>
         <source>Not with the practice partner.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nicht mit dem Übungspartner.</translation>
@@ -4285,6 +4295,11 @@
         <source>NovaDesk closed the connection: it ends, or begins anew with other settings.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>NovaDesk hat die Verbindung geschlossen: Es endet oder beginnt mit anderen Einstellungen neu.</translation>
+    </message>
+    <message>
+        <source>NovaDesk, mini strip</source>
+        <extracomment>ui/mini_strip.py</extracomment>
+        <translation>NovaDesk, Ministreifen</translation>
     </message>
     <message>
         <source>Only with a gateway.</source>
@@ -6058,7 +6073,7 @@
     </message>
     <message>
         <source>Unmute</source>
-        <extracomment>ui/session_panel.py</extracomment>
+        <extracomment>ui/mini_strip.py ui/session_panel.py</extracomment>
         <translation>Stumm aus</translation>
     </message>
     <message>

@@ -56,6 +56,11 @@ class Folders:
         return self.state / "novadesk.log"
 
     @property
+    def strip_file(self) -> Path:
+        """Return the file that says where the mini strip was."""
+        return self.state / "strip.place"
+
+    @property
     def placement_file(self) -> Path:
         """Return the file that says where the window was."""
         return self.state / "window.place"

@@ -14,6 +14,23 @@ from tests.support.program import Program
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
+MUTE = (284, 27)
+"""Where the strip's first button is, in its pixels at 100 %."""
+
+
+def place(desk: Desk, window: str) -> tuple[int, int]:
+    """Return where a window lies."""
+    told = dict(line.split("=") for line in desk.run("xdotool", "getwindowgeometry", "--shell", window).splitlines())
+    return int(told["X"]), int(told["Y"])
+
+
+def drag(desk: Desk, left: int, top: int) -> None:
+    """Drag what lies there up and to the left."""
+    steps = [str(step) for step in range(20, 220, 20)]
+    moves = [word for step in steps for word in ("mousemove", str(left - int(step)), str(top - int(step)))]
+    desk.run("xdotool", "mousemove", str(left), str(top), "mousedown", "1", *moves, "mouseup", "1")
+
+
 def is_shown(desk: Desk) -> bool:
     found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "NovaDesk"], env=desk.env, check=False)
     return found.returncode == 0
@@ -28,7 +45,7 @@ async def test_a_hidden_start_is_worked_from_the_tray_and_closing_goes_back_ther
             entries = list(await panel.entries())
             assert entries == [
                 "Show NovaDesk", "Start the conversation", "Mute the microphone", "Copy the last answer",
-                "Quit NovaDesk",
+                "Mini strip", "Quit NovaDesk",
             ]  # fmt: skip
             await panel.choose("Start the conversation")
             await panel.says("NovaDesk: Ready")
@@ -55,3 +72,31 @@ async def test_a_hidden_start_is_worked_from_the_tray_and_closing_goes_back_ther
                 asyncio.run_coroutine_threadsafe(panel.choose("Quit NovaDesk"), loop).result(10)
 
             assert await asyncio.to_thread(program.leave, leave) == 0
+
+
+async def test_the_strip_lies_above_other_windows_and_leaves_them_the_keyboard(desk: Desk, tmp_path: Path) -> None:
+    async with Panel.on(desk.env) as panel:
+        with Program(tmp_path / "home", desk.env) as program:
+            await asyncio.to_thread(program.start)
+            window = await asyncio.to_thread(desk.find_window, "NovaDesk$")
+            await asyncio.to_thread(desk.focus, window)
+            await asyncio.to_thread(desk.press, "ctrl+shift+m")
+            strip = await asyncio.to_thread(desk.find_window, "mini strip")
+            above = await asyncio.to_thread(desk.run, "xprop", "-id", strip, "_NET_WM_STATE")
+            assert "_NET_WM_STATE_ABOVE" in above
+            left, top = await asyncio.to_thread(place, desk, strip)
+            await asyncio.to_thread(desk.click, left + MUTE[0], top + MUTE[1])
+            await panel.says("NovaDesk: Muted")
+            assert (await asyncio.to_thread(desk.run, "xdotool", "getwindowfocus")).strip() == window
+            await asyncio.to_thread(drag, desk, left + 4, top + 4)
+            moved = await asyncio.to_thread(place, desk, strip)
+            assert moved != (left, top)
+            await asyncio.to_thread(desk.press, "ctrl+shift+m")
+            async with asyncio.timeout(20):
+                while await asyncio.to_thread(desk.shows, "mini strip"):
+                    await asyncio.sleep(0.05)
+            await panel.choose("Mini strip")
+            strip = await asyncio.to_thread(desk.find_window, "mini strip")
+            assert await asyncio.to_thread(place, desk, strip) == moved
+            assert (await asyncio.to_thread(desk.run, "xdotool", "getwindowfocus")).strip() == window
+            assert await asyncio.to_thread(program.quit) == 0

@@ -150,6 +150,7 @@ class _Start:
             first=first,
         )
         placement.put_back(window, self.folders.placement_file)
+        window.background.strip_file = self.folders.strip_file
         window.begin(hidden=self.hidden)
         first_paint(window)
         settle(self.keeper)

@@ -1,4 +1,4 @@
-"""NovaDesk without its window: what closing means, what the tray shows, what the desktop is told meanwhile."""
+"""NovaDesk without its window: what closing means, tray and mini strip, what the desktop is told meanwhile."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +17,9 @@ from novadesk.ui.notices import Notice, Notices
 from novadesk.ui.theme import Theme
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from novadesk.ui.mini_strip import MiniStrip
     from novadesk.ui.question import Question
     from novadesk.ui.tray import Tray
 
@@ -27,11 +30,11 @@ _IN_TRAY = Notice(
 
 
 class Background(QObject):
-    """Owns the tray, and decides what closing the window does. The tray is made when it is first asked for.
+    """Owns tray and mini strip, made when they are first asked for, and decides what closing the window does.
 
     Args:
         window: the window.
-        bridge: carries notices to the desktop where there is no tray.
+        bridge: brings snapshots to the strip, carries notices to the desktop where there is no tray.
         requests: hands them on.
         intents: takes wishes of the tray.
         theme: dresses its menu.
@@ -60,6 +63,9 @@ class Background(QObject):
         self._snapshot = Snapshot()
         self.question: Question | None = None
         self._tray: Tray | None = None
+        self.strip: MiniStrip | None = None
+        self.strip_file: Path | None = None
+        """Keeps where the strip lies; to be set before it is shown."""
 
     @property
     def tray(self) -> "Tray":
@@ -69,6 +75,8 @@ class Background(QObject):
 
             tray = self._tray = Tray(self._intents, self._theme, self._quit, self._window)
             tray.wanted.connect(self._wanted)
+            tray.strip_wanted.connect(self.toggle_strip)
+            tray.show_strip(self.strip is not None and self.strip.isVisible())
             tray.wish(self._settings.now.window.tray)
             tray.show_snapshot(self._snapshot)
             self._settings.changed.connect(self._on_settings)
@@ -83,10 +91,27 @@ class Background(QObject):
         self._snapshot = snapshot
         if self._tray is not None:
             self._tray.show_snapshot(snapshot)
+        if self.strip is not None and self.strip.isVisible():
+            self.strip.show_snapshot(snapshot)
         notice = self._notices.look(snapshot, seen=self._window.isActiveWindow())
         if notice is not None and self._settings.now.window.notifications:
             self._tell(notice)
             QApplication.alert(self._window)
+
+    def toggle_strip(self) -> None:
+        """Show the mini strip, or take it away."""
+        if self.strip is None:
+            from novadesk.ui.mini_strip import MiniStrip
+
+            strip = self.strip = MiniStrip(self._intents, self._theme, self.strip_file)
+            strip.window_wanted.connect(self._wanted)
+            strip.shown_changed.connect(self._on_strip)
+            self._bridge.snapshot_changed.connect(strip.show_snapshot)
+        if self.strip.isVisible():
+            self.strip.hide()
+        else:
+            self.strip.show_snapshot(self._snapshot)
+            self.strip.appear()
 
     def take_close(self) -> bool:
         """Leave the window for the tray, or for the task bar; return False when closing means to quit."""
@@ -112,9 +137,17 @@ class Background(QObject):
             self._window.showMinimized()
 
     def finish(self) -> None:
-        """Take the icon away."""
+        """Take the icon away, and the strip."""
         if self._tray is not None:
             self._tray.hide()
+        if self.strip is not None:
+            self.strip.close()
+            self.strip.deleteLater()
+            self.strip = None
+
+    def _on_strip(self, shown: bool) -> None:
+        if self._tray is not None:
+            self._tray.show_strip(shown)
 
     def _tell(self, notice: Notice) -> None:
         """Show a notice beside the icon, or without one where there is no tray."""

@@ -145,8 +145,15 @@ class ShapeLabel(QLabel):
 class ElidedLabel(QLabel):
     """A line of text that gives way to its neighbours, cut with an ellipsis; the whole is in the tool tip."""
 
-    def __init__(self, parent: QWidget | None = None, *, least_chars: int = 8) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        least_chars: int = 8,
+        cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
         super().__init__(parent)
+        self._mode = cut
         self._least_chars = least_chars
         self._whole = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
@@ -178,6 +185,6 @@ class ElidedLabel(QLabel):
 
     def _cut(self) -> None:
         room = self.contentsRect().width()
-        cut = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(0, room))
+        cut = self.fontMetrics().elidedText(self._whole, self._mode, max(0, room))
         self.setText(cut)
         self.setToolTip(self._whole if cut != self._whole else "")

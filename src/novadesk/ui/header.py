@@ -31,9 +31,13 @@ _LIVE = frozenset(
 
 
 class StateLabel(QWidget):
-    """The one state line: shape, word and colour; counts down to the next attempt by itself."""
+    """The one state line: shape, word and colour; counts down to the next attempt by itself.
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    Args:
+        gives_way: cut the words where there is no room for them.
+    """
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, gives_way: bool = False) -> None:
         super().__init__(parent)
         self.setObjectName("state")
         self._snapshot = Snapshot()
@@ -43,7 +47,7 @@ class StateLabel(QWidget):
         self._timer.setInterval(500)
         self._timer.timeout.connect(self._write)
         self.shape = ShapeLabel(theme, 14, self)
-        self.word = QLabel(self)
+        self.word = ElidedLabel(self, least_chars=0) if gives_way else QLabel(self)
         self.word.setObjectName("stateWord")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -63,6 +67,11 @@ class StateLabel(QWidget):
             self._timer.start() if counting else self._timer.stop()
         self._write()
 
+    @property
+    def words(self) -> str:
+        """Return what it says, uncut."""
+        return self.word.whole if isinstance(self.word, ElidedLabel) else self.word.text()
+
     def set_narrow(self, narrow: bool) -> None:
         """Say it in few words where there is little room."""
         self._narrow = narrow
@@ -73,7 +82,9 @@ class StateLabel(QWidget):
         if left is not None and self._since.isValid():
             left = max(0.0, left - self._since.elapsed() / 1000)
         words = state_words(self._snapshot, left, short=self._narrow)
-        if words != self.word.text():
+        if isinstance(self.word, ElidedLabel):
+            self.word.set_whole(words)
+        elif words != self.word.text():
             self.word.setText(words)
 
 

@@ -41,11 +41,14 @@ def band_of(full: float) -> Band:
 class LevelMeter(QWidget):
     """A bar on a decibel scale that falls slowly, with marks where the bands begin, and the band in words.
 
+    Args:
+        worded: show the band in words, too; a screen reader is told it anyway.
+
     Attributes:
         full: how full it is, 0 to 1.
     """
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None, *, worded: bool = True) -> None:
         super().__init__(parent)
         self.full = 0.0
         self._bar = _Bar(theme, self)
@@ -57,6 +60,7 @@ class LevelMeter(QWidget):
         layout.setSpacing(theme.px(tokens.SPACE_2))
         layout.addWidget(self._bar, 1)
         layout.addWidget(self.word)
+        self.word.setVisible(worded)
         self.setAccessibleName(tr("Microphone level"))
 
     def show_level(self, level: float) -> None:
@@ -82,7 +86,7 @@ class _Bar(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme, self._full = theme, 0.0
-        self.setMinimumWidth(theme.px(80))
+        self.setMinimumWidth(theme.px(40))
         self.setFixedHeight(theme.px(8))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 

@@ -359,6 +359,7 @@ class MainWindow(QMainWindow):
             ("F6", tr("Next pane"), self.next_pane),
             ("F12", tr("Diagnostics"), self.beside.show_diagnostics),
             ("Ctrl+Shift+I", tr("Inspector"), self.beside.show_inspector),
+            ("Ctrl+Shift+M", tr("Mini strip"), self.background.toggle_strip),
             ("Ctrl+Q", tr("Quit"), self.ask_to_quit),
         )
         add_actions(self, wishes, repeating=("Ctrl+Up", "Ctrl+Down"))

@@ -95,6 +95,11 @@ async def _diagnostics(window: MainWindow) -> QWidget:
     return window.beside.diagnostics or window
 
 
+async def _mini_strip(window: MainWindow) -> QWidget:
+    window.background.toggle_strip()
+    return window.background.strip or window
+
+
 async def _inspector(window: MainWindow) -> QWidget:
     window.beside.show_inspector()
     if window.beside.inspector is not None:
@@ -248,6 +253,8 @@ def _pictures(now_ms: int) -> dict[str, tuple[Snapshot, Act]]:
         "inspector": (by_name["speaking"], _inspector),
         "event_log": (by_name["speaking"], _event_log),
         "crash": (ready, _crash),
+        "mini_strip": (by_name["listening"], _mini_strip),
+        "mini_strip_failed": (by_name["failed"], _mini_strip),
         "keys": (ready, _dialog(MainWindow.show_keys)),
         "about": (ready, _dialog(MainWindow.show_about)),
         **scenario_pictures(ready),

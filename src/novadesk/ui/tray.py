@@ -33,6 +33,9 @@ class Tray(QObject):
     wanted = Signal()
     """The window is to come to the front."""
 
+    strip_wanted = Signal()
+    """The mini strip is to come, or to go."""
+
     def __init__(self, intents: Intents, theme: Theme, quit_wanted: Callable[[], object], owner: QWidget) -> None:
         super().__init__(owner)
         self._intents = intents
@@ -46,6 +49,8 @@ class Tray(QObject):
         self.mute = self.menu.addAction(tr("Mute the microphone"), self._on_mute)
         self.mute.setCheckable(True)
         self.copy = self.menu.addAction(tr("Copy the last answer"), self._on_copy)
+        self.strip = self.menu.addAction(tr("Mini strip"), self.strip_wanted.emit)
+        self.strip.setCheckable(True)
         self.menu.addSeparator()
         self.quit = self.menu.addAction(tr("Quit NovaDesk"), quit_wanted)
         self.menu.setDefaultAction(self.show_window)
@@ -82,6 +87,10 @@ class Tray(QObject):
         self.talk.setText(tr("Start the conversation") if closed else tr("End the conversation"))
         self.mute.setChecked(snapshot.microphone is MicrophoneState.MUTED)
         self.copy.setEnabled(bool(last_answer(snapshot)))
+
+    def show_strip(self, shown: bool) -> None:
+        """Tick the mini strip, or not."""
+        self.strip.setChecked(shown)
 
     def tell(self, notice: Notice) -> None:
         """Show a notice of the desktop, where there is a tray to show it."""
