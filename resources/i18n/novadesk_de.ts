@@ -264,7 +264,7 @@
     </message>
     <message>
         <source>Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.</source>
-        <extracomment>transport/gateway_socket.py transport/proxy.py</extracomment>
+        <extracomment>transport/gateway_socket.py transport/proxy.py transport/signin_http.py</extracomment>
         <translation>HTTPS_PROXY prüfen oder die Adresse in NO_PROXY eintragen, um direkt zu verbinden.</translation>
     </message>
     <message>
@@ -294,7 +294,7 @@
     </message>
     <message>
         <source>Check the network; NovaDesk tries again by itself.</source>
-        <extracomment>transport/credentials.py transport/dial.py</extracomment>
+        <extracomment>transport/credentials.py transport/dial.py transport/signin_http.py</extracomment>
         <translation>Das Netz prüfen; NovaDesk versucht es von selbst wieder.</translation>
     </message>
     <message>
@@ -3105,7 +3105,7 @@
     </message>
     <message>
         <source>No gateway is set.</source>
-        <extracomment>transport/endpoint.py</extracomment>
+        <extracomment>transport/endpoint.py transport/signin_provider.py</extracomment>
         <translation>Es ist kein Gateway eingestellt.</translation>
     </message>
     <message>
@@ -3130,7 +3130,7 @@
     </message>
     <message>
         <source>Nobody signed in within ten minutes.</source>
-        <extracomment>app/signin.py</extracomment>
+        <extracomment>app/signin.py transport/signin_browser.py</extracomment>
         <translation>Innerhalb von zehn Minuten hat sich niemand angemeldet.</translation>
     </message>
     <message>
@@ -3827,7 +3827,7 @@
     </message>
     <message>
         <source>Sign in again.</source>
-        <extracomment>catalogue.py</extracomment>
+        <extracomment>catalogue.py transport/signin_provider.py</extracomment>
         <translation>Neu anmelden.</translation>
     </message>
     <message>
@@ -4212,14 +4212,29 @@
         <translation>Jede Stimme</translation>
     </message>
     <message>
+        <source>Ask for a new one.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Um ein neues bitten.</translation>
+    </message>
+    <message>
         <source>Back to the window</source>
         <extracomment>ui/mini_strip.py</extracomment>
         <translation>Zurück zum Fenster</translation>
     </message>
     <message>
+        <source>Check the address, or paste a token that the people who run it give you.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Die Adresse prüfen oder ein Token einfügen, das die geben, die es betreiben.</translation>
+    </message>
+    <message>
         <source>Company</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Unternehmen</translation>
+    </message>
+    <message>
+        <source>Copy the whole token, and paste it again.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Das ganze Token kopieren und noch einmal einfügen.</translation>
     </message>
     <message>
         <source>Date and time</source>
@@ -4282,6 +4297,16 @@
         <translation>Ministreifen</translation>
     </message>
     <message>
+        <source>No port of this computer is free for the sign-in.</source>
+        <extracomment>transport/signin_browser.py</extracomment>
+        <translation>Kein Port dieses Computers ist frei für die Anmeldung.</translation>
+    </message>
+    <message>
+        <source>Nobody entered the code in time.</source>
+        <extracomment>transport/signin_device.py</extracomment>
+        <translation>Der Code wurde nicht rechtzeitig eingegeben.</translation>
+    </message>
+    <message>
         <source>Not with the practice partner.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nicht mit dem Übungspartner.</translation>
@@ -4307,9 +4332,39 @@
         <translation>Nur mit einem Gateway.</translation>
     </message>
     <message>
+        <source>Set its address, as the people say who run it, in the settings.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Seine Adresse in den Einstellungen eintragen, so wie sie die nennen, die es betreiben.</translation>
+    </message>
+    <message>
+        <source>Set one that begins with wss://, as the people say who run it.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Eine eintragen, die mit wss:// beginnt, so wie sie die nennen, die es betreiben.</translation>
+    </message>
+    <message>
         <source>Set {variable} to a new one, or run `novadesk gateway login`.</source>
         <extracomment>transport/gateway_token.py</extracomment>
         <translation>{variable} auf ein neues setzen oder `novadesk gateway login` ausführen.</translation>
+    </message>
+    <message>
+        <source>Sign in to it in the settings, or run `novadesk gateway login`.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>In den Einstellungen anmelden oder `novadesk gateway login` ausführen.</translation>
+    </message>
+    <message>
+        <source>Sign in with a code instead, or close other programs that sign in.</source>
+        <extracomment>transport/signin_browser.py</extracomment>
+        <translation>Stattdessen mit einem Code anmelden oder andere Programme schließen, die sich anmelden.</translation>
+    </message>
+    <message>
+        <source>Sign in with a code instead.</source>
+        <extracomment>transport/signin_browser.py</extracomment>
+        <translation>Stattdessen mit einem Code anmelden.</translation>
+    </message>
+    <message>
+        <source>Sign in with the browser.</source>
+        <extracomment>transport/signin_device.py</extracomment>
+        <translation>Mit dem Browser anmelden.</translation>
     </message>
     <message>
         <source>Talking stopped when the computer slept.</source>
@@ -4450,6 +4505,16 @@
         <source>The address of the gateway is not encrypted and leads to another computer.</source>
         <extracomment>transport/endpoint.py</extracomment>
         <translation>Die Adresse des Gateways ist nicht verschlüsselt und führt zu einem anderen Computer.</translation>
+    </message>
+    <message>
+        <source>The address of the sign-in service is not one of an encrypted server.</source>
+        <extracomment>transport/signin_http.py</extracomment>
+        <translation>Die Adresse des Anmeldedienstes ist nicht die eines verschlüsselten Servers.</translation>
+    </message>
+    <message>
+        <source>The answer of the sign-in service is not to this sign-in.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Die Antwort des Anmeldedienstes gehört nicht zu dieser Anmeldung.</translation>
     </message>
     <message>
         <source>The answer was cut off</source>
@@ -4957,6 +5022,11 @@
         <translation>Der Schlüsselbund lässt NovaDesk nicht zu.</translation>
     </message>
     <message>
+        <source>The keyring does not take the sign-in.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Der Schlüsselbund nimmt die Anmeldung nicht auf.</translation>
+    </message>
+    <message>
         <source>The keyring is locked.</source>
         <extracomment>catalogue.py desktop/keychain.py</extracomment>
         <translation>Der Schlüsselbund ist gesperrt.</translation>
@@ -5198,7 +5268,7 @@
     </message>
     <message>
         <source>The proxy does not lead to {host}.</source>
-        <extracomment>transport/gateway_socket.py</extracomment>
+        <extracomment>transport/gateway_socket.py transport/signin_http.py</extracomment>
         <translation>Der Proxy führt nicht zu {host}.</translation>
     </message>
     <message>
@@ -5503,8 +5573,38 @@
     </message>
     <message>
         <source>The sign-in at the gateway has expired.</source>
-        <extracomment>transport/gateway_failures.py</extracomment>
+        <extracomment>transport/gateway_failures.py transport/signin_provider.py</extracomment>
         <translation>Die Anmeldung am Gateway ist abgelaufen.</translation>
+    </message>
+    <message>
+        <source>The sign-in is remembered for this run only.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Die Anmeldung gilt nur, bis NovaDesk endet.</translation>
+    </message>
+    <message>
+        <source>The sign-in service answered with status {status}.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Der Anmeldedienst hat mit Status {status} geantwortet.</translation>
+    </message>
+    <message>
+        <source>The sign-in service answered with too much.</source>
+        <extracomment>transport/signin_http.py</extracomment>
+        <translation>Der Anmeldedienst hat mit zu viel geantwortet.</translation>
+    </message>
+    <message>
+        <source>The sign-in service has nothing to sign in with.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Der Anmeldedienst hat nichts, womit man sich anmelden kann.</translation>
+    </message>
+    <message>
+        <source>The sign-in service is another one than the gateway says.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Der Anmeldedienst ist ein anderer, als das Gateway sagt.</translation>
+    </message>
+    <message>
+        <source>The sign-in service refuses NovaDesk ({error}).</source>
+        <extracomment>transport/gateway_account.py transport/signin_browser.py</extracomment>
+        <translation>Der Anmeldedienst weist NovaDesk ab ({error}).</translation>
     </message>
     <message>
         <source>The sign-in to AWS did not work.</source>
@@ -5515,6 +5615,11 @@
         <source>The sign-in to AWS, or its temporary keys, are over.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Die Anmeldung bei AWS ist abgelaufen, oder ihre Schlüssel auf Zeit sind es.</translation>
+    </message>
+    <message>
+        <source>The sign-in was refused.</source>
+        <extracomment>transport/signin_browser.py</extracomment>
+        <translation>Die Anmeldung wurde verweigert.</translation>
     </message>
     <message>
         <source>The sound device does not open in time.</source>
@@ -5877,6 +5982,11 @@
         <translation>Das Portal dieses Systems gibt Programmen keine Tasten.</translation>
     </message>
     <message>
+        <source>This gateway does not say where its people sign in.</source>
+        <extracomment>transport/signin_provider.py</extracomment>
+        <translation>Dieses Gateway sagt nicht, wo man sich anmeldet.</translation>
+    </message>
+    <message>
         <source>This headset sounds like a telephone while its microphone is open. Choose another microphone.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Dieses Headset klingt wie ein Telefon, solange sein Mikrofon offen ist. Ein anderes Mikrofon wählen.</translation>
@@ -5897,6 +6007,11 @@
         <translation>So klingen Sie …</translation>
     </message>
     <message>
+        <source>This is no token.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Das ist kein Token.</translation>
+    </message>
+    <message>
         <source>This is the sound of a speaker, not of a microphone. Choose another one.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Das ist der Ton eines Lautsprechers, nicht der eines Mikrofons. Bitte ein anderes wählen.</translation>
@@ -5912,9 +6027,24 @@
         <translation>Diese Richtlinie stammt aus der Dokumentation von AWS. An einem echten Konto wurde sie nicht erprobt.</translation>
     </message>
     <message>
+        <source>This sign-in service has no codes to enter elsewhere.</source>
+        <extracomment>transport/signin_device.py</extracomment>
+        <translation>Dieser Anmeldedienst kennt keine Codes zum Eingeben an anderer Stelle.</translation>
+    </message>
+    <message>
+        <source>This sign-in service has no page for the browser.</source>
+        <extracomment>transport/signin_browser.py</extracomment>
+        <translation>Dieser Anmeldedienst hat keine Seite für den Browser.</translation>
+    </message>
+    <message>
         <source>This system does not report the key “{name}” to other programs.</source>
         <extracomment>desktop/hotkeys/pynput_listener.py</extracomment>
         <translation>Dieses System meldet die Taste „{name}“ anderen Programmen nicht.</translation>
+    </message>
+    <message>
+        <source>This token has expired.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Dieses Token ist abgelaufen.</translation>
     </message>
     <message>
         <source>Time</source>
@@ -5998,7 +6128,7 @@
     </message>
     <message>
         <source>Try again.</source>
-        <extracomment>desktop/instance.py</extracomment>
+        <extracomment>desktop/instance.py transport/signin_browser.py transport/signin_device.py</extracomment>
         <translation>Noch einmal versuchen.</translation>
     </message>
     <message>
@@ -6385,6 +6515,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Sie sind zu hören, solange die Taste gedrückt ist, nach doppeltem Druck bis zum nächsten.</translation>
     </message>
     <message>
+        <source>You are not signed in to the gateway.</source>
+        <extracomment>transport/gateway_account.py</extracomment>
+        <translation>Keine Anmeldung am Gateway.</translation>
+    </message>
+    <message>
         <source>You can change this at any time. The practice partner needs no account and no network.</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Das lässt sich jederzeit ändern. Der Übungspartner braucht weder Konto noch Netz.</translation>
@@ -6656,7 +6791,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>its name is not known</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
         <translation>sein Name ist nicht bekannt</translation>
     </message>
     <message>
@@ -6771,7 +6906,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>nothing answers there</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
         <translation>dort antwortet nichts</translation>
     </message>
     <message>
@@ -6894,6 +7029,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{found}; “{section}” is shown</source>
         <extracomment>ui/setting_sidebar.py</extracomment>
         <translation>{found}; „{section}“ wird gezeigt</translation>
+    </message>
+    <message>
+        <source>{host} did not answer in time.</source>
+        <extracomment>transport/signin_http.py</extracomment>
+        <translation>{host} hat nicht rechtzeitig geantwortet.</translation>
     </message>
     <message>
         <source>{label} is a whole number from {n} to {m}.</source>
@@ -7270,7 +7410,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>the connection failed</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
         <translation>die Verbindung kam nicht zustande</translation>
     </message>
     <message>
@@ -7622,7 +7762,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>“{address}” is not the address of a gateway.</source>
-        <extracomment>transport/endpoint.py</extracomment>
+        <extracomment>transport/endpoint.py transport/signin_provider.py</extracomment>
         <translation>„{address}“ ist nicht die Adresse eines Gateways.</translation>
     </message>
     <message>

@@ -1,7 +1,7 @@
 """Frozen values shared by every part: conversations, turns, and the identity rules of design."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -299,3 +299,37 @@ def no_such_conversation() -> KnownError:
         "There is no such conversation here.",
         "Run `novadesk history list` to see those that are.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCode:
+    """What a person enters elsewhere to sign in.
+
+    Attributes:
+        code: to enter.
+        address: of the page to enter it on.
+        whole_address: of the same page, with the code in it; `address` where there is none.
+        life_s: how long the code is good, in seconds.
+    """
+
+    code: str = field(repr=False)
+    address: str
+    whole_address: str = field(repr=False)
+    life_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInStanding:
+    """How a person stands with a gateway.
+
+    Attributes:
+        signed_in: there is a token, or one can be had without the person.
+        name: whom the token says it stands for; empty while that is not known.
+        until_ms: Unix milliseconds at which it ends; None where it is renewed by itself, or not known.
+        note: what the person should know, such as that it is remembered for this run only.
+    """
+
+    signed_in: bool
+    name: str = ""
+    until_ms: int | None = None
+    note: str = ""

@@ -18,12 +18,15 @@ class SignInTerms:
         client_id: of NovaDesk at that issuer: a public client, without a secret.
         scope: what is asked for, separated by spaces.
         parameters: what else the issuer wants to be told: `audience` or `resource` (RFC 8707), where it does.
+        redirects: addresses of this computer that the issuer leads back to, such as "http://localhost:8976/", where it
+            wants to know them beforehand, as Amazon Cognito does; else any port will do (RFC 8252, section 7.3).
     """
 
     issuer: str
     client_id: str
     scope: str = "openid"
     parameters: Mapping[str, str] = field(default_factory=dict)
+    redirects: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the terms as the gateway answers them."""
@@ -33,6 +36,7 @@ class SignInTerms:
                 "clientId": self.client_id,
                 "scope": self.scope,
                 "parameters": dict(self.parameters),
+                "redirects": list(self.redirects),
             }
         )
 
@@ -54,4 +58,6 @@ def read_terms(document: bytes) -> SignInTerms | None:
     parameters = {
         name: given[name] for name in _ALLOWED if isinstance(given, dict) and isinstance(given.get(name), str)
     }
-    return SignInTerms(issuer=issuer, client_id=client_id, scope=scope, parameters=parameters)
+    listed = found.get("redirects")
+    redirects = tuple(entry for entry in listed if isinstance(entry, str)) if isinstance(listed, list) else ()
+    return SignInTerms(issuer=issuer, client_id=client_id, scope=scope, parameters=parameters, redirects=redirects)

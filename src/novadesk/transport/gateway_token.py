@@ -42,8 +42,8 @@ class TokenSource(Protocol):
         """
         ...
 
-    def renewals(self) -> AsyncIterator[str]:
-        """Yield each newer token as soon as there is one, for ever; it raises nothing.
+    def renewals(self, shown: str) -> AsyncIterator[str]:
+        """Yield each token that is newer than `shown` as soon as there is one, for ever; it raises nothing.
 
         A link that iterates over it in a task of its own sends each as `refreshToken`. Where no newer token can be had
         it goes on trying while the old one lives.
@@ -76,7 +76,7 @@ class GivenToken:
             )
         return self._value
 
-    async def renewals(self) -> AsyncIterator[str]:
+    async def renewals(self, shown: str) -> AsyncIterator[str]:  # noqa: ARG002 - of the protocol
         """Yield nothing."""
         return
         yield

@@ -23,7 +23,7 @@ async def test_a_given_token_is_good_until_it_is_refused() -> None:
     source = GivenToken("secret")
     source.refused("another")
     assert await source.token() == "secret"
-    assert [token async for token in source.renewals()] == []
+    assert [token async for token in source.renewals("secret")] == []
     source.refused("secret")
     with pytest.raises(KnownError) as raised:
         await source.token()

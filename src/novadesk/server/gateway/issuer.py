@@ -19,7 +19,7 @@ from multidict import MultiMapping
 
 from novadesk.errors import KnownError, Reason
 from novadesk.files import replace_file, write_through
-from novadesk.protocol.signin import SignInTerms
+from novadesk.protocol.signin import TERMS_PATH, SignInTerms
 from novadesk.server.gateway import issuer_pages as pages
 from novadesk.server.gateway.grants import DEVICE_S, INTERVAL_S, Granted, GrantError, Grants, Wish
 from novadesk.server.gateway.identity import Verifier
@@ -108,13 +108,10 @@ class LocalIssuer:
         keys = KeySet(issuer=LOCAL_ISSUER, keys_url="here", fetch=own)
         return Verifier(keys, issuer=LOCAL_ISSUER, audiences=[LOCAL_AUDIENCE])
 
-    def terms(self, address: str) -> SignInTerms:
-        """Return how to sign in at an issuer that is served at `address`, such as `http://127.0.0.1:8001`."""
-        return SignInTerms(issuer=address, client_id=CLIENT_ID)
-
     def routes(self) -> Sequence[web.RouteDef]:
-        """Return the endpoints. Requests that are not of this computer, for this computer, are refused."""
+        """Return the endpoints, and the terms that lead to them; other computers, and pages of others, are refused."""
         return [
+            web.get(TERMS_PATH, _local(self._terms)),
             web.get("/.well-known/openid-configuration", _local(self._discovery)),
             web.get("/jwks.json", _local(self._keys)),
             web.get("/authorize", _local(self._authorize)),
@@ -128,6 +125,10 @@ class LocalIssuer:
 
     def _sign(self, claims: dict[str, Any], kind: str) -> str:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id, "typ": kind})
+
+    async def _terms(self, request: web.Request) -> web.Response:
+        terms = SignInTerms(issuer=_base(request), client_id=CLIENT_ID)
+        return web.Response(text=terms.to_json(), content_type="application/json")
 
     async def _discovery(self, request: web.Request) -> web.Response:
         base = _base(request)
