@@ -25,8 +25,9 @@ from novadesk.desktop.hotkeys.base import Standing
 from novadesk.desktop.keychain import Keychain
 from novadesk.desktop.wakeup import Wakeup, WakeupWatch
 from novadesk.errors import KnownError
-from novadesk.models import BackendKind, SyncState
+from novadesk.models import BackendKind, Conversation, SyncState
 from novadesk.paths import Folders, find_folders
+from novadesk.scenario import Chosen
 from novadesk.server.agentruntime_shapes import ErrorType
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
@@ -338,3 +339,33 @@ async def test_other_settings_hold_at_once_whoever_gives_up_on_them(rig: Rig, fo
             other_core.acquire("another")
     other_core.acquire("another")
     other_core.release()
+
+
+async def test_an_empty_conversation_stays_open_when_other_settings_are_used(rig: Rig, folders: Folders) -> None:
+    scenario = Chosen(name="tea", title="Tea", prompt="Chat about tea.")
+    async with rig.running(folders, connect=False, scenario=scenario):
+        assert rig.core is not None
+        settings = rig.core._settings
+        for private in (False, True):
+            if private:
+                await rig.core.controller.begin_anew(private=True, scenario=scenario)
+            await rig.core.use(replace(settings, backend=replace(settings.backend, model=f"other {private}")))
+            now = rig.core.controller.snapshot()
+            assert now.conversation is not None
+            assert (now.turns, now.scenario, now.conversation.private) == ((), scenario, private)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_on_disk_goes_on_and_what_is_not_is_begun_again_as_it_was(elsewhere: bool) -> None:
+    tea = Chosen(name="tea", title="Tea", prompt="Chat about tea.")
+    started = Start(role="window", handle="session", private=True, connect=False)
+    stored, empty = make_conversation(turns=2), make_conversation()
+
+    def after(conversation: Conversation | None) -> Start:
+        return started.after(Snapshot(conversation=conversation, scenario=tea), elsewhere=elsewhere)
+
+    again = Start(role="window", connect=False, fresh=True)
+    assert after(stored) == replace(again, fresh=elsewhere, go_on=not elsewhere)
+    assert after(empty) == replace(again, scenario=tea)
+    assert after(replace(stored, private=True)) == replace(again, private=True, scenario=tea)
+    assert after(None) == replace(again, scenario=tea)

@@ -82,6 +82,22 @@ class Start:
     talk_key: bool = False
     keychain: Keychain | None = None
 
+    def after(self, now: Snapshot, *, elsewhere: bool) -> "Start":
+        """Return how a core begins that takes the place of one, on the same backend or `elsewhere`.
+
+        It goes on with the conversation that is open; of which nothing is on disk, it begins another one like it.
+        """
+        found = now.conversation
+        unwritten = found is None or found.private or not found.turns
+        return replace(
+            self,
+            handle=None,
+            fresh=unwritten or elsewhere,
+            private=found is not None and found.private,
+            go_on=not (unwritten or elsewhere),
+            scenario=now.scenario if unwritten else None,
+        )
+
 
 class Core(OpenShelf, ScenarioShelf, Insight):
     """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
@@ -146,16 +162,14 @@ class Core(OpenShelf, ScenarioShelf, Insight):
 
     async def _build_anew(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
-        fresh = settings.backend.kind is not before.backend.kind
-        stays = not fresh and (found := self.controller.snapshot().conversation) is not None and not found.private
-        again = replace(self._started, handle=None, fresh=fresh, private=False, go_on=stays, scenario=None)
+        elsewhere, now = settings.backend.kind is not before.backend.kind, self.controller.snapshot()
         try:
             await self._stack.aclose()  # but for the lock: nobody else gets the folder meanwhile
-            await self._build(again)
+            await self._build(self._started.after(now, elsewhere=elsewhere))
         except KnownError:
             self._settings = before
             await self._stack.aclose()
-            await self._build(replace(again, fresh=False))
+            await self._build(self._started.after(now, elsewhere=False))
             raise
         finally:
             self.controller.connect()
