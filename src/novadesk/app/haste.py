@@ -23,14 +23,17 @@ def hurry(folder: Path) -> CodeKeeper:
     gc.disable()
     keeper = CodeKeeper(folder)
     keeper.start()
-    import PySide6.QtCore  # noqa: F401 - what it does to the interpreter is what is undone here
-
+    try:
+        import PySide6.QtCore  # noqa: F401 - what it does to the interpreter is what is undone here
+    except ImportError:
+        settle(keeper)
+        raise
     builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
     return keeper
 
 
 def settle(keeper: CodeKeeper) -> None:
-    """Collect again; what was made during the start is not looked at any more."""
+    """Collect again; what was made during the start is not looked at any more. Idempotent."""
     keeper.stop()
     gc.freeze()
     gc.enable()

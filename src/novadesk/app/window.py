@@ -3,7 +3,7 @@
 What comes then, the loops and the core, is in `windowlife`.
 """
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -49,21 +49,24 @@ def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False) -> int
     Raises:
         KnownError: no display, a broken settings file, another core on the same folder.
     """
-    need_display()
-    application = make_application()
-    application.setApplicationName("NovaDesk")
-    application.setDesktopFileName("novadesk")
-    application.setQuitOnLastWindowClosed(False)
-    use_language("")
-    start = _Start(application, keeper, find_folders(profile=profile), hidden)
-    try:
-        again = start.run()
-    except (KnownError, OSError) as error:
-        from novadesk.app.windowlife import give_way
+    with ExitStack() as hurrying:
+        hurrying.callback(settle, keeper)
+        need_display()
+        application = make_application()
+        application.setApplicationName("NovaDesk")
+        application.setDesktopFileName("novadesk")
+        application.setQuitOnLastWindowClosed(False)
+        use_language("")
+        start = _Start(application, keeper, find_folders(profile=profile), hidden)
+        try:
+            again = start.run()
+        except (KnownError, OSError) as error:
+            hurrying.close()
+            from novadesk.app.windowlife import give_way
 
-        if give_way(application, error, start.folders, start.scheme, hidden=hidden):
-            return 0
-        raise
+            if give_way(application, error, start.folders, start.scheme, hidden=hidden):
+                return 0
+            raise
     if again:
         from novadesk.app.crashscreen import start_again
 

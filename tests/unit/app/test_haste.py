@@ -1,13 +1,25 @@
 """The window is painted before anything is loaded that its first picture does not show."""
 
+import builtins
+import dataclasses
+import gc
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
-from novadesk.app.code_keeper import read_codes
+import pytest
+
+from novadesk.app import window, windowlife
+from novadesk.app.code_keeper import CodeKeeper, read_codes
+from novadesk.app.haste import hurry, settle
+from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
+
+NO_DISPLAY = KnownError(Reason.NO_DISPLAY, "There is no display.", "Use another command.")
 
 LATER = (
     "asyncio",
@@ -81,3 +93,62 @@ def test_the_window_comes_before_what_it_does_not_show(tmp_path: Path) -> None:
     assert sum(name.startswith("shibokensupport/") for name in kept) > 8, (
         "Qt for Python loads its modules in another way"
     )
+
+
+@pytest.fixture
+def hurrying(tmp_path: Path) -> Iterator[CodeKeeper]:
+    keeper, before = CodeKeeper(tmp_path), builtins.compile
+    gc.disable()
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        settle(keeper)
+        gc.unfreeze()
+    assert builtins.compile is before
+
+
+def is_settled() -> bool:
+    return gc.isenabled() and builtins.compile.__name__ == "compile" and "exec" not in vars(dataclasses)
+
+
+def test_a_start_that_finds_no_display_is_no_haste_any_more(
+    hurrying: CodeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_none() -> None:
+        assert not is_settled()
+        raise NO_DISPLAY
+
+    monkeypatch.setattr(window, "need_display", find_none)
+    with pytest.raises(KnownError):
+        window.run_window(hurrying, profile="")
+    assert is_settled()
+
+
+def test_who_reads_why_a_start_failed_is_not_in_haste(hurrying: CodeKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    def fail(_start: object) -> bool:
+        raise NO_DISPLAY
+
+    def give_way(*_given: object, hidden: bool) -> bool:
+        told.append(is_settled())
+        return not hidden
+
+    monkeypatch.setattr(window, "need_display", lambda: None)
+    monkeypatch.setattr(window, "make_application", MagicMock())
+    monkeypatch.setattr(window, "use_language", lambda _: None)
+    monkeypatch.setattr(window._Start, "run", fail)
+    monkeypatch.setattr(windowlife, "give_way", give_way)
+    assert window.run_window(hurrying, profile="") == 0
+    assert told == [True]
+
+
+def test_without_qt_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PySide6.QtCore", None)
+    try:
+        with pytest.raises(ImportError):
+            hurry(tmp_path)
+        assert is_settled()
+    finally:
+        gc.unfreeze()
