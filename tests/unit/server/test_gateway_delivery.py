@@ -14,6 +14,7 @@ from novadesk.models import Role, SyncState
 from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_chain import APP, KEY_OWNER
 from novadesk.server.gateway.remote_history import HistoryReader, RemoteHistory, adopt
+from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
 from novadesk.store.agentruntime import RemoteStatus
 from novadesk.store.chain import RollOver
 from novadesk.store.metadata import KEY_APP, handle_of
@@ -456,6 +457,26 @@ async def test_a_new_session_goes_on_where_the_remote_one_stopped(world: World) 
     assert len(world.sessions()) == 1
     assert world.there() == ["one", "two", "three"]
     assert [turn.text for turn in (await world.load("ann", told)).turns] == ["one", "two", "three"]
+
+
+@virtually
+async def test_a_memory_knows_its_owners_conversations_and_recalls_them(world: World) -> None:
+    memory = AgentRuntimeMemory(world.store, world.remote, world.clock, gateway="g1", meter=world.meter)
+    memory.start()
+    old = await world.session()
+    told = await memory.begin(old)
+    await world.say(old, "one")
+    memory.kick()
+    await world.settle()
+    assert await memory.known("ann", told)
+    assert not await memory.known("bob", told)
+    assert not await memory.known("ann", "no such id")
+    new = await world.session()
+    await memory.recall("ann", told, new)
+    assert [turn.text for turn in await world.store.turns(new)] == ["one"]
+    assert await memory.begin(new) == told
+    await memory.stop()
+    await memory.stop()
 
 
 @virtually

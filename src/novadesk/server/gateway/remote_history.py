@@ -63,14 +63,11 @@ class HistoryReader:
                 its newest session takes no more; otherwise what is wrong with the remote side.
         """
         begun = self._clock.now()
-        first = await self._owned(owner, bedrock_session_id)
-        if first is None:
+        chain = await self.chain(owner, bedrock_session_id)
+        if not chain:
             raise no_such_conversation()
         self._note(Measure.RESUME_TRIED)
-        chain = await self._chain(owner, first)
         newest = chain[-1]
-        if newest.status is not RemoteStatus.ACTIVE:
-            raise no_such_conversation()
         steps = [await self._steps(one.session_id) for one in chain]
         turns = await self._turns([(one.session_id, step) for one, of in zip(chain, steps, strict=True) for step in of])
         self._note(Measure.RESUME_COMPLETE)
@@ -84,6 +81,16 @@ class HistoryReader:
             last_step_ms=max((step.step_ms for of in steps for step in of), default=0),
         )
 
+    async def chain(self, owner: str, bedrock_session_id: str) -> list[RemoteSession]:
+        """Return the remote sessions of an owner's conversation that can go on, oldest first; none for any other.
+
+        Raises:
+            KnownError: what is wrong with the remote side.
+        """
+        first = await self._owned(owner, bedrock_session_id)
+        chain = [] if first is None else await self._follow(owner, first)
+        return chain if chain and chain[-1].status is RemoteStatus.ACTIVE else []
+
     async def _owned(self, owner: str, session_id: str) -> RemoteSession | None:
         try:
             found = await self._remote.session(session_id)
@@ -93,7 +100,7 @@ class HistoryReader:
             raise
         return found if is_owned(found.metadata, owner) else None
 
-    async def _chain(self, owner: str, first: RemoteSession) -> list[RemoteSession]:
+    async def _follow(self, owner: str, first: RemoteSession) -> list[RemoteSession]:
         """Return the sessions of a conversation, oldest first, as far as they are there."""
         chain, seen = [first], {first.session_id}
         for key, place in ((KEY_PREDECESSOR, 0), (KEY_SUCCESSOR, -1)):

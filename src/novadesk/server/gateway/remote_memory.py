@@ -1,0 +1,67 @@
+"""Agent Runtime as the memory that outlives a gateway: what was said goes there, and comes back from there."""
+
+from novadesk.diagnostics.metrics import Meter
+from novadesk.server.gateway.delivery import TurnDelivery
+from novadesk.server.gateway.remote_history import HistoryReader, adopt
+from novadesk.server.gateway.state import SessionStore
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.pause import Clock
+
+
+class AgentRuntimeMemory:
+    """One process's part of it. Start it with the gateway; stop it after the last session.
+
+    Args:
+        store: sessions, their turns, and what is owed of them.
+        remote: the remote session store; whoever made it closes it.
+        clock: monotonic seconds and Unix milliseconds.
+        gateway: name of this process, which nobody else has.
+        meter: takes measurements.
+    """
+
+    def __init__(
+        self, store: SessionStore, remote: RemoteSessions, clock: Clock, *, gateway: str, meter: Meter | None = None
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._gateway = gateway
+        self._reader = HistoryReader(remote, clock, meter=meter)
+        self.delivery = TurnDelivery(store, remote, clock, gateway=gateway, meter=meter)
+
+    def start(self) -> None:
+        """Deliver what is owed, also by processes that are gone, from now on."""
+        self.delivery.start()
+
+    async def stop(self) -> None:
+        """Leave the rest to the next process. Idempotent."""
+        await self.delivery.stop()
+
+    def kick(self) -> None:
+        """Say that a turn was kept."""
+        self.delivery.kick()
+
+    async def begin(self, session_id: str) -> str:
+        """Return the remote session of a session, made when there is none yet.
+
+        Raises:
+            KnownError: it cannot be had now.
+        """
+        return await self.delivery.begin(session_id)
+
+    async def known(self, owner: str, bedrock_session_id: str) -> bool:
+        """Return whether an owner has a conversation there that can go on.
+
+        Raises:
+            KnownError: that cannot be found out now.
+        """
+        return bool(await self._reader.chain(owner, bedrock_session_id))
+
+    async def recall(self, owner: str, bedrock_session_id: str, session_id: str) -> None:
+        """Give a session that was just created what was said before, and let it go on in the same remote session.
+
+        Raises:
+            KnownError: `UNKNOWN_CONVERSATION` when there is none of this owner; otherwise what is wrong.
+        """
+        history = await self._reader.load(owner, bedrock_session_id)
+        holder = f"{self._gateway}:recall:{session_id}"
+        await adopt(self._store, session_id, history, holder=holder, now_ms=self._clock.unix_ms())
