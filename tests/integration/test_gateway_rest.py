@@ -155,6 +155,9 @@ class Memory:
                 delivered=True,
             )
 
+    async def settle(self, session_id: str) -> None:
+        pass
+
 
 async def test_a_conversation_is_found_again_by_its_remote_session_and_an_unknown_one_is_not(tmp_path: Path) -> None:
     host = Host(tmp_path)

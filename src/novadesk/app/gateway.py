@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import ssl
 import sys
 import time
@@ -20,21 +21,27 @@ from novadesk.app.backend import make_linker, make_practice
 from novadesk.app.clock import SystemClock
 from novadesk.app.output import put_row
 from novadesk.app.practice import PracticeServer
+from novadesk.app.remote import make_access
 from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
 from novadesk.server.gateway.app import Gateway, GatewayOptions
+from novadesk.server.gateway.dynamo_table import Table
 from novadesk.server.gateway.identity import Verifier
 from novadesk.server.gateway.issuer import LocalIssuer
 from novadesk.server.gateway.keyset import HttpFetch, KeySet, is_loopback
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
 from novadesk.server.gateway.state import SessionStore
+from novadesk.server.gateway.state_dynamodb import DynamoSessions
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.stopsignals import stop_signals
 from novadesk.settings_file import load_settings
+from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
+from novadesk.transport.credentials import ProfileCredentials
 
 _END_S = 2.0
 
@@ -91,17 +98,25 @@ async def _running(
 ) -> AsyncIterator[tuple[Gateway, dict[str, object]]]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_state(start.state, folders)
+        store = open_state(start.state, folders, settings)
         stack.push_async_callback(store.close)
         practice = make_practice(folders)
         stack.push_async_callback(practice.stop)
+        metrics, name = GatewayMetrics(), secrets.token_hex(8)
+        remote = RemoteSessions(make_access(settings, practice.address), kms_key=settings.backend.kms_key)
+        stack.push_async_callback(remote.close)
+        memory = AgentRuntimeMemory(store, remote, clock, gateway=name, meter=metrics)
+        stack.push_async_callback(memory.stop)
+        memory.start()
         issuer = None
         if start.dev:
             issuer = LocalIssuer(folders.gateway, clock=lambda: clock.unix_ms() / 1000)
             stack.callback(issuer.close)
         gateway = Gateway(
             GatewayOptions(
-                upstream=_upstream(settings, practice, store, clock, metrics := GatewayMetrics()),
+                upstream=replace(_upstream(settings, practice, store, clock, metrics), on_kept=memory.kick),
+                memory=memory,
+                name=name,
                 verifier=_verifier(start) if issuer is None else issuer.verifier(),
                 issuer=issuer,
                 metrics=metrics,
@@ -163,8 +178,8 @@ async def _listen(runner: web.AppRunner, start: GatewayStart) -> dict[str, objec
     }
 
 
-def open_state(text: str, folders: Folders) -> SessionStore:
-    """Return the session store that `--state` names.
+def open_state(text: str, folders: Folders, settings: Settings) -> SessionStore:
+    """Return the session store that `--state` names; AWS keys and region are those of the settings.
 
     Raises:
         KnownError: `BAD_INPUT` for a name that is none.
@@ -174,7 +189,26 @@ def open_state(text: str, folders: Folders) -> SessionStore:
         return SqliteSessions(folders.gateway / "sessions.db")
     if kind == "sqlite" and name:
         return SqliteSessions(Path(name))
+    if kind == "dynamodb" and name:
+        return DynamoSessions(Table(_table_access(settings, os.environ), name))
     raise KnownError(Reason.BAD_INPUT, f"“{text}” names no session store.", "Use sqlite:FILE or dynamodb:TABLE.")
+
+
+def _table_access(settings: Settings, environment: Mapping[str, str]) -> AccessSource:
+    credentials = ProfileCredentials(settings.backend.profile)
+
+    async def access() -> RemoteAccess:
+        frozen = await credentials.freeze()
+        return RemoteAccess(
+            access_key_id=frozen.access_key_id,
+            secret_access_key=frozen.secret_access_key,
+            session_token=frozen.session_token,
+            region=settings.backend.region,
+            endpoint=environment.get("AWS_ENDPOINT_URL_DYNAMODB", ""),
+            ca_bundle=settings.backend.ca_bundle,
+        )
+
+    return access
 
 
 def limits_from(environment: Mapping[str, str]) -> GatewayLimits:

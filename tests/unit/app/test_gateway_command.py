@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.app.gateway import GatewayStart, limits_from, open_state, run_gateway, timing_from
+from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.paths import find_folders
 
@@ -43,7 +44,19 @@ def test_what_makes_no_sense_is_said_in_a_sentence(start: GatewayStart, words: s
 
 
 async def test_a_session_store_is_named_by_its_kind(tmp_path: Path) -> None:
-    store = open_state(f"sqlite:{tmp_path / 'state.db'}", find_folders())
+    store = open_state(f"sqlite:{tmp_path / 'state.db'}", find_folders(), Settings())
     assert await store.count(now_s=0.0) == 0
     await store.close()
     assert (tmp_path / "state.db").exists()
+
+
+async def test_a_session_store_in_dynamodb_asks_there_with_the_keys_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "practice")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    store = open_state("dynamodb:novadesk-gateway", find_folders(), Settings())
+    with pytest.raises(KnownError, match="cannot be reached"):
+        await store.count(now_s=0.0)
+    await store.close()

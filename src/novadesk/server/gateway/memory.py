@@ -29,3 +29,7 @@ class RemoteMemory(Protocol):
             KnownError: `UNKNOWN_CONVERSATION` when there is none of this owner; otherwise what is wrong.
         """
         ...
+
+    async def settle(self, session_id: str) -> None:
+        """Bring what a session that is over still owes there, within a moment; what fails comes later."""
+        ...

@@ -87,6 +87,8 @@ class GatewayMetrics:
                 self._recovery.labels("tried").inc()
             case Measure.RESUME_COMPLETE:
                 self._recovery.labels("complete").inc()
+            case Measure.LOAD:
+                self._load.observe(value / 1000)
             case Measure.RECONNECT:
                 self._outages.observe(value / 1000)
             case Measure.RENEWAL:

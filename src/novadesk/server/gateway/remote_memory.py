@@ -1,11 +1,18 @@
 """Agent Runtime as the memory that outlives a gateway: what was said goes there, and comes back from there."""
 
+import asyncio
+import contextlib
+
 from novadesk.diagnostics.metrics import Meter
+from novadesk.errors import KnownError
 from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_history import HistoryReader, adopt
 from novadesk.server.gateway.state import SessionStore
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.pause import Clock
+
+SETTLE_S = 2.0
+_LOOK_AGAIN_S = 0.05
 
 
 class AgentRuntimeMemory:
@@ -65,3 +72,13 @@ class AgentRuntimeMemory:
         history = await self._reader.load(owner, bedrock_session_id)
         holder = f"{self._gateway}:recall:{session_id}"
         await adopt(self._store, session_id, history, holder=holder, now_ms=self._clock.unix_ms())
+
+    async def settle(self, session_id: str) -> None:
+        """Bring what a session that is over still owes there, within a moment; what fails comes later."""
+        with contextlib.suppress(KnownError, TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while True:
+                    if await self.delivery.flush(session_id):
+                        break
+                    await asyncio.sleep(_LOOK_AGAIN_S)  # the task has it at hand
+        self.kick()

@@ -155,6 +155,8 @@ class RestServer:
     async def _end(self, request: web.Request) -> web.Response:
         record = await self._found(request, request.match_info["session_id"])
         await self._sessions.end(record.owner, record.session_id, "deleted")
+        if self._memory is not None:
+            await self._memory.settle(record.session_id)  # whoever comes back at once finds it whole
         return web.json_response({"status": "success", "message": "Session ended"})
 
     async def _history(self, request: web.Request) -> web.Response:

@@ -76,6 +76,7 @@ class UpstreamParts:
         limits: life of a wire session.
         voice: what sessions are begun with, before their own configuration.
         local_time: the local time with its zone, for the model's clock.
+        on_kept: called when a turn reached the disk.
     """
 
     linker: Linker
@@ -86,6 +87,7 @@ class UpstreamParts:
     limits: LimitSettings = field(default_factory=LimitSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     meter: Meter | None = None
+    on_kept: Callable[[], None] = lambda: None
 
 
 class Upstream:
@@ -246,6 +248,7 @@ class Upstream:
         if self.last_turn is None or turn.position >= self.last_turn.position:
             self.last_turn = turn
         self._tell(written(turn))
+        self._parts.on_kept()
 
     def _see(self, snapshot: Snapshot) -> None:
         status, pipeline = _STANDS[snapshot.phase]

@@ -1,0 +1,60 @@
+"""Document 001's recovery over true HTTP: a session ends, and another one goes on with what Agent Runtime has of it."""
+
+from pathlib import Path
+from typing import Any
+
+from novadesk.models import Role
+from novadesk.server.gateway.metrics import GatewayMetrics
+from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
+from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from tests.support.gateway_host import Host
+from tests.support.gateway_state import make_turn
+from tests.support.remote_rig import running_server
+
+
+async def _ask(host: Host, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, Any]:
+    async with host.http.request(method, f"{host.urls[-1]}{path}", json=body) as response:
+        return response.status, await response.json()
+
+
+def _history(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(turn["role"], turn["text"], turn["timestamp"]) for turn in answer["history"]]
+
+
+async def test_a_session_that_is_over_goes_on_with_the_same_turns_in_order_and_with_their_times(tmp_path: Path) -> None:
+    with running_server(tmp_path / "agentruntime.sqlite") as server:
+
+        async def access() -> RemoteAccess:
+            return RemoteAccess(access_key_id="AKIDEXAMPLE", secret_access_key="practice", endpoint=server.endpoint)
+
+        host, metrics, remote = Host(tmp_path), GatewayMetrics(), RemoteSessions(access)
+        memory = AgentRuntimeMemory(host.store, remote, host.clock, gateway="g1", meter=metrics)
+        await host.add(dev=True, memory=memory, metrics=metrics)
+        try:
+            user = {"userId": "test-user"}
+            _, first = await _ask(host, "POST", "/session/start", user)
+            told = first["bedrockSessionId"]
+            for number, text in enumerate(("I met with Dr. Smith", "Which product?", "Amlodipine")):
+                role = (Role.USER, Role.ASSISTANT)[number % 2]
+                await host.store.append_turn(make_turn(first["sessionId"], text, role=role))
+            before = _history((await _ask(host, "GET", f"/conversation/{first['sessionId']}/history"))[1])
+            await _ask(host, "DELETE", f"/session/{first['sessionId']}")
+
+            status, second = await _ask(host, "POST", "/session/start", {**user, "existingBedrockSessionId": told})
+            assert (status, second["historyLength"], second["bedrockSessionId"]) == (200, 3, told)
+            assert second["sessionId"] != first["sessionId"]
+            after = _history((await _ask(host, "GET", f"/conversation/{second['sessionId']}/history"))[1])
+            assert after == before
+            assert [text for _, text, _ in after] == ["I met with Dr. Smith", "Which product?", "Amlodipine"]
+
+            thief = {"userId": "eve", "existingBedrockSessionId": told}
+            assert (await _ask(host, "POST", "/session/start", thief))[0] == 404
+            shown = metrics.text().decode()
+            assert 'novadesk_gateway_recoveries_total{outcome="tried"} 1.0' in shown
+            assert 'novadesk_gateway_recoveries_total{outcome="complete"} 1.0' in shown
+            assert "novadesk_gateway_history_load_seconds_count 1.0" in shown
+            assert 'novadesk_gateway_turns_total{outcome="delivered"} 3.0' in shown
+        finally:
+            await host.stop()
+            await memory.stop()
+            await remote.close()
