@@ -163,11 +163,6 @@
         <translation>In den Systemeinstellungen erlauben, dann noch einmal versuchen.</translation>
     </message>
     <message>
-        <source>Also of the talk button, and of Space.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Gilt auch für den Sprechknopf und die Leertaste.</translation>
-    </message>
-    <message>
         <source>Alt</source>
         <extracomment>ui/key_names.py</extracomment>
         <translation>Alt</translation>
@@ -582,16 +577,6 @@
         <source>If your network inspects traffic, set AWS_CA_BUNDLE to its certificate; otherwise check the clock.</source>
         <extracomment>transport/trust.py</extracomment>
         <translation>Liest das Netz mit, AWS_CA_BUNDLE auf dessen Zertifikat setzen; sonst die Uhr prüfen.</translation>
-    </message>
-    <message>
-        <source>In every window {talk} talks and {mute} mutes.</source>
-        <extracomment>ui/key_standing.py</extracomment>
-        <translation>In jedem Fenster: Sprechen mit {talk}, Stummschalten mit {mute}.</translation>
-    </message>
-    <message>
-        <source>In every window {talk} talks.</source>
-        <extracomment>ui/key_standing.py</extracomment>
-        <translation>In jedem Fenster: Sprechen mit {talk}.</translation>
     </message>
     <message>
         <source>In force: {parts}</source>
@@ -1309,6 +1294,46 @@
         <translation>Von einer Störung und ihrem Ende berichten, während ein anderes Fenster vorn ist.</translation>
     </message>
     <message>
+        <source>The language of the window. You can speak another one.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Die Sprache des Fensters. Sprechen können Sie eine andere.</translation>
+    </message>
+    <message>
+        <source>They are removed from this computer. You can undo this for a short while.</source>
+        <extracomment>ui/clear_dialog.py</extracomment>
+        <translation>Sie verschwinden von diesem Computer. Das lässt sich kurze Zeit rückgängig machen.</translation>
+    </message>
+    <message>
+        <source>They work in every window, where the desktop allows it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sie wirken in jedem Fenster, wo das System es erlaubt.</translation>
+    </message>
+    <message>
+        <source>Tray and notifications</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Infobereich und Benachrichtigungen</translation>
+    </message>
+    <message>
+        <source>While it is unplugged, the system&apos;s default is used.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Solange es nicht angeschlossen ist, dient das Standardgerät des Systems.</translation>
+    </message>
+    <message>
+        <source>Who speaks the answers. You can also type a voice that is not in the list.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wer die Antworten spricht. Auch eine Stimme, die nicht in der Liste steht, lässt sich eintragen.</translation>
+    </message>
+    <message>
+        <source>You can also change it beside the talk button, and with Ctrl+Up and Ctrl+Down.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Lässt sich auch neben dem Sprechknopf ändern, und mit Strg+Hoch und Strg+Runter.</translation>
+    </message>
+    <message>
+        <source>You can also change this beside the talk button.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Lässt sich auch neben dem Sprechknopf ändern.</translation>
+    </message>
+    <message>
         <source>You may not use this gateway.</source>
         <extracomment>transport/gateway_failures.py</extracomment>
         <translation>Sie dürfen dieses Gateway nicht benutzen.</translation>
@@ -1758,11 +1783,6 @@
         <translation>Eine Tondatei ist kein WAV, das NovaDesk liest.</translation>
     </message>
     <message>
-        <source>A talk with a key ends by itself then, for keys may get stuck.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Dann endet das Sprechen mit einer Taste von selbst, denn Tasten können klemmen.</translation>
-    </message>
-    <message>
         <source>A turn needs words, {n} characters of them at most.</source>
         <extracomment>store/conversations.py</extracomment>
         <translation>Ein Beitrag braucht Worte, höchstens {n} Zeichen.</translation>
@@ -1823,11 +1843,6 @@
         <translation>Adresse, etwa https://voice.example.com</translation>
     </message>
     <message>
-        <source>After their last turn; those with a star stay, and those that are not delivered yet.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Nach dem letzten Beitrag; mit Stern bleiben sie, ebenso die noch nicht abgelieferten.</translation>
-    </message>
-    <message>
         <source>All conversations</source>
         <extracomment>ui/history_actions.py ui/history_view.py</extracomment>
         <translation>Alle Gespräche</translation>
@@ -1846,21 +1861,6 @@
         <source>Allow it in {where}, then try again.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Unter {where} erlauben, dann noch einmal versuchen.</translation>
-    </message>
-    <message>
-        <source>Also beside the talk button, and with Ctrl+Up and Ctrl+Down.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Auch neben dem Sprechknopf und mit Strg+Hoch und Strg+Runter.</translation>
-    </message>
-    <message>
-        <source>Also beside the talk button.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Auch neben dem Sprechknopf.</translation>
-    </message>
-    <message>
-        <source>Also where the system does not ask for it.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Auch wo das System ihn nicht verlangt.</translation>
     </message>
     <message>
         <source>Amazon Nova Sonic, with your own AWS account.</source>
@@ -2245,11 +2245,6 @@
         <source>Comes with a later version: nothing can be connected to yet.</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Kommt mit einer späteren Version: Noch lässt sich nichts verbinden.</translation>
-    </message>
-    <message>
-        <source>Comes with the next quiet moment of the conversation.</source>
-        <extracomment>ui/setting_rows.py</extracomment>
-        <translation>Kommt mit dem nächsten ruhigen Moment des Gesprächs.</translation>
     </message>
     <message>
         <source>Connect a microphone.</source>
@@ -2661,11 +2656,6 @@
         <translation>Gehört wurde: „{text}“</translation>
     </message>
     <message>
-        <source>Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file.</source>
-        <extracomment>ui/setting_extras.py</extracomment>
-        <translation>Verborgen, bereit für die Sprechtaste; das Mikrofon bleibt zu. Das merkt sich das System, keine Datei.</translation>
-    </message>
-    <message>
         <source>Hide this line; the deletion stays</source>
         <extracomment>ui/undo_bar.py</extracomment>
         <translation>Diese Zeile ausblenden; gelöscht bleibt gelöscht</translation>
@@ -2989,11 +2979,6 @@
         <translation>Mindestens Zeichen</translation>
     </message>
     <message>
-        <source>Left as they are here: {names}.</source>
-        <extracomment>ui/settings_transfer.py</extracomment>
-        <translation>Hier unverändert: {names}.</translation>
-    </message>
-    <message>
         <source>Less motion</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Weniger Bewegung</translation>
@@ -3144,16 +3129,6 @@
         <translation>Nichts gehört. Beim Sprechen den Sprechknopf halten.</translation>
     </message>
     <message>
-        <source>Nothing moves or fades; also where the system does not ask for it.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Nichts bewegt sich oder blendet; auch wo das System es nicht verlangt.</translation>
-    </message>
-    <message>
-        <source>Nothing of it is written anywhere, also after a start; those that are there already stay.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Nichts davon wird irgendwo geschrieben, auch nach einem Start; was schon da ist, bleibt.</translation>
-    </message>
-    <message>
         <source>Nothing would change: these settings are in force already.</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Nichts würde sich ändern: Diese Einstellungen gelten schon.</translation>
@@ -3182,11 +3157,6 @@
         <source>Notice</source>
         <extracomment>ui/event_log.py</extracomment>
         <translation>Hinweis</translation>
-    </message>
-    <message>
-        <source>Notices</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Hinweise</translation>
     </message>
     <message>
         <source>Nova</source>
@@ -3333,11 +3303,6 @@
         <translation>Zahlen der letzten 24 Stunden, die Ereignisse und ein Bericht für den Fehlerfall.</translation>
     </message>
     <message>
-        <source>Of the system&apos;s own size; everything else grows with it.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Vom Maß des Systems; alles andere wächst mit.</translation>
-    </message>
-    <message>
         <source>One line</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Eine Zeile</translation>
@@ -3391,11 +3356,6 @@
         <source>Opening the microphone…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
         <translation>Öffnet das Mikrofon …</translation>
-    </message>
-    <message>
-        <source>Otherwise they are answered in writing only. Also beside the text field.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Sonst wird nur schriftlich geantwortet. Auch neben dem Textfeld.</translation>
     </message>
     <message>
         <source>Own voice and instructions</source>
@@ -3876,11 +3836,6 @@
         <translation>Langsam</translation>
     </message>
     <message>
-        <source>After so long without a turn connection and microphone are released; talking opens them again.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Nach dieser Zeit ohne Beitrag werden Verbindung und Mikrofon frei; Sprechen öffnet sie wieder.</translation>
-    </message>
-    <message>
         <source>So that the end of your last word is not cut off.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Damit das Ende Ihres letzten Wortes nicht abreißt.</translation>
@@ -4177,11 +4132,6 @@
         <translation>Sprechtaste</translation>
     </message>
     <message>
-        <source>Talk keys are chosen in Settings. What a key does in a list stands in the list&apos;s menu.</source>
-        <extracomment>ui/keys_dialog.py</extracomment>
-        <translation>Die Sprechtasten wählen Sie in den Einstellungen. Was eine Taste in einer Liste tut, steht in deren Menü.</translation>
-    </message>
-    <message>
         <source>Talking</source>
         <extracomment>ui/event_log.py</extracomment>
         <translation>Sprechen</translation>
@@ -4205,6 +4155,11 @@
         <source>Any tool</source>
         <extracomment>ui/filter_bar.py</extracomment>
         <translation>Jedes Werkzeug</translation>
+    </message>
+    <message>
+        <source>After this long without a word, connection and microphone are closed. Talking opens them again.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nach dieser Zeit ohne Beitrag werden Verbindung und Mikrofon geschlossen. Sprechen öffnet sie wieder.</translation>
     </message>
     <message>
         <source>Any voice</source>
@@ -4237,6 +4192,11 @@
         <translation>Das ganze Token kopieren und noch einmal einfügen.</translation>
     </message>
     <message>
+        <source>Counted from their last turn. Those with a star stay, and those that are not synced yet.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Gezählt ab dem letzten Beitrag. Gespräche mit Stern bleiben, ebenso noch nicht abgeglichene.</translation>
+    </message>
+    <message>
         <source>Date and time</source>
         <extracomment>ui/words.py</extracomment>
         <translation>Datum und Uhrzeit</translation>
@@ -4247,9 +4207,29 @@
         <translation>Fehler {code} ({layer}). Der Befehl „novadesk doctor“ sagt, was sonst nicht stimmt, und speichert einen Bericht.</translation>
     </message>
     <message>
+        <source>Even if the system does not ask for it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Auch wenn das System ihn nicht verlangt.</translation>
+    </message>
+    <message>
         <source>First steps…</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>Erste Schritte …</translation>
+    </message>
+    <message>
+        <source>Hidden, ready for the talk key, with the microphone closed. The desktop remembers this, not NovaDesk.</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Verborgen, bereit für die Sprechtaste, mit geschlossenem Mikrofon. Das merkt sich das System, nicht NovaDesk.</translation>
+    </message>
+    <message>
+        <source>How NovaDesk keeps its own voice out of your microphone.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wie NovaDesk seine eigene Stimme aus Ihrem Mikrofon heraushält.</translation>
+    </message>
+    <message>
+        <source>In percent of the system&apos;s size. Everything else grows with it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>In Prozent der Größe des Systems. Alles andere wächst mit.</translation>
     </message>
     <message>
         <source>It counts when it is pressed alone: shortcuts with this key go on working, and do not talk.</source>
@@ -4297,6 +4277,11 @@
         <translation>Ministreifen</translation>
     </message>
     <message>
+        <source>New conversations are saved nowhere and are gone when you leave them. Those you have stay.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Neue Gespräche werden nirgends gespeichert und sind weg, sobald Sie sie verlassen. Vorhandene bleiben.</translation>
+    </message>
+    <message>
         <source>No port of this computer is free for the sign-in.</source>
         <extracomment>transport/signin_browser.py</extracomment>
         <translation>Kein Port dieses Computers ist frei für die Anmeldung.</translation>
@@ -4305,6 +4290,11 @@
         <source>Nobody entered the code in time.</source>
         <extracomment>transport/signin_device.py</extracomment>
         <translation>Der Code wurde nicht rechtzeitig eingegeben.</translation>
+    </message>
+    <message>
+        <source>Not imported, and left as they are: {names}.</source>
+        <extracomment>ui/settings_transfer.py</extracomment>
+        <translation>Nicht übernommen und unverändert: {names}.</translation>
     </message>
     <message>
         <source>Not with the practice partner.</source>
@@ -4317,6 +4307,16 @@
         <translation>Notizen nach einem Treffen</translation>
     </message>
     <message>
+        <source>Nothing moves or fades, even if the system does not ask for it.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nichts bewegt sich oder blendet, auch wenn das System es nicht verlangt.</translation>
+    </message>
+    <message>
+        <source>Notifications</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Benachrichtigungen</translation>
+    </message>
+    <message>
         <source>NovaDesk closed the connection: it ends, or begins anew with other settings.</source>
         <extracomment>desktop/control.py</extracomment>
         <translation>NovaDesk hat die Verbindung geschlossen: Es endet oder beginnt mit anderen Einstellungen neu.</translation>
@@ -4327,9 +4327,19 @@
         <translation>NovaDesk, Ministreifen</translation>
     </message>
     <message>
+        <source>Only this conversation changes. Its session is renewed in the next quiet moment, and what was said so far goes along.</source>
+        <extracomment>ui/scenario_change.py</extracomment>
+        <translation>Geändert wird nur dieses Gespräch. Seine Sitzung wird im nächsten ruhigen Moment erneuert; das bisher Gesagte geht mit.</translation>
+    </message>
+    <message>
         <source>Only with a gateway.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Nur mit einem Gateway.</translation>
+    </message>
+    <message>
+        <source>Otherwise they are answered in writing only. You can also change this beside the text field.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Sonst wird nur schriftlich geantwortet. Lässt sich auch neben dem Textfeld ändern.</translation>
     </message>
     <message>
         <source>Set its address, as the people say who run it, in the settings.</source>
@@ -4365,6 +4375,16 @@
         <source>Sign in with the browser.</source>
         <extracomment>transport/signin_device.py</extracomment>
         <translation>Mit dem Browser anmelden.</translation>
+    </message>
+    <message>
+        <source>Takes effect in the next quiet moment of the conversation.</source>
+        <extracomment>ui/setting_rows.py</extracomment>
+        <translation>Gilt ab dem nächsten ruhigen Moment des Gesprächs.</translation>
+    </message>
+    <message>
+        <source>Talk keys are chosen in Settings. The keys of a list are shown in its menu.</source>
+        <extracomment>ui/keys_dialog.py</extracomment>
+        <translation>Die Sprechtasten wählen Sie in den Einstellungen. Die Tasten einer Liste stehen in ihrem Menü.</translation>
     </message>
     <message>
         <source>Talking stopped when the computer slept.</source>
@@ -5042,9 +5062,9 @@
         <translation>Die Schlüssel dürfen den entfernten Sitzungsspeicher nicht benutzen; Gespräche bleiben hier.</translation>
     </message>
     <message>
-        <source>The language of the window; what you speak is not touched by it.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Die Sprache des Fensters; welche Sie sprechen, berührt das nicht.</translation>
+        <source>{voice}, from the next connection on</source>
+        <extracomment>ui/scenario_badge.py</extracomment>
+        <translation>{voice}, ab der nächsten Sitzung</translation>
     </message>
     <message>
         <source>The last answer came in {s} s</source>
@@ -5752,6 +5772,11 @@
         <translation>Die Zertifikate des Systems zu lesen hat zu lange gedauert.</translation>
     </message>
     <message>
+        <source>The talk button and Space do the same.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Gilt auch für den Sprechknopf und die Leertaste.</translation>
+    </message>
+    <message>
         <source>The test is over; the microphone is closed.</source>
         <extracomment>ui/sound_fields.py</extracomment>
         <translation>Der Test ist vorbei, das Mikrofon geschlossen.</translation>
@@ -5770,6 +5795,11 @@
         <source>The window that you work in gets this key, too: it will be typed there.</source>
         <extracomment>chord.py</extracomment>
         <translation>Das Fenster, in dem Sie arbeiten, bekommt diese Taste ebenfalls: Sie wird dort getippt.</translation>
+    </message>
+    <message>
+        <source>Then a held key stops talking by itself, in case it is stuck.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Dann endet das Sprechen mit einer Taste von selbst, falls sie klemmt.</translation>
     </message>
     <message>
         <source>There are no AWS credentials.</source>
@@ -5937,11 +5967,6 @@
         <translation>Sie sind noch nicht gespeichert, weil der Datenträger sie nicht annimmt. NovaDesk versucht es weiter, solange es offen ist.</translation>
     </message>
     <message>
-        <source>They go from this computer. You can undo that for a short while.</source>
-        <extracomment>ui/clear_dialog.py</extracomment>
-        <translation>Sie verschwinden von diesem Computer. Das lässt sich kurze Zeit rückgängig machen.</translation>
-    </message>
-    <message>
         <source>They work while other programs are in front, where the desktop allows it.</source>
         <extracomment>ui/wizard_talk.py</extracomment>
         <translation>Sie wirken, während andere Programme vorn sind, wo das System es erlaubt.</translation>
@@ -5960,11 +5985,6 @@
         <source>This computer</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Dieser Computer</translation>
-    </message>
-    <message>
-        <source>This conversation alone is changed. A change comes with a new wire session in the next quiet moment; what was said goes along.</source>
-        <extracomment>ui/scenario_change.py</extracomment>
-        <translation>Geändert wird nur dieses Gespräch. Die Änderung kommt mit einer neuen Sitzung im nächsten ruhigen Moment; das Gesagte geht mit.</translation>
     </message>
     <message>
         <source>This desktop has no portal, which is how programs get keys under Wayland.</source>
@@ -6110,11 +6130,6 @@
         <source>Topic</source>
         <extracomment>builtin_scenarios.py</extracomment>
         <translation>Thema</translation>
-    </message>
-    <message>
-        <source>Tray and notices</source>
-        <extracomment>ui/setting_rows.py</extracomment>
-        <translation>Infobereich und Hinweise</translation>
     </message>
     <message>
         <source>Try again in a moment.</source>
@@ -6458,11 +6473,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Without a title</source>
         <extracomment>ui/scenario_dialog.py</extracomment>
         <translation>Ohne Titel</translation>
-    </message>
-    <message>
-        <source>Work in every window where the desktop allows it.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Wirken in jedem Fenster, wo das System es erlaubt.</translation>
     </message>
     <message>
         <source>Write a message</source>
@@ -7119,29 +7129,14 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Art zu sprechen</translation>
     </message>
     <message>
-        <source>What is done about its voice in your microphone.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Was gegen seine Stimme in Ihrem Mikrofon geschieht.</translation>
-    </message>
-    <message>
         <source>What the partner is told before each conversation without a scenario.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Was dem Gegenüber vor jedem Gespräch ohne Szenario gesagt wird.</translation>
     </message>
     <message>
-        <source>When it is not there, the system&apos;s own is used until it is back.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Ist es nicht da, dient so lange das des Systems.</translation>
-    </message>
-    <message>
         <source>Where the model runs and where copies of conversations are kept.</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Wo das Modell läuft und Kopien der Gespräche liegen.</translation>
-    </message>
-    <message>
-        <source>Who speaks the answers; a voice that is not in the list can be written.</source>
-        <extracomment>ui/setting_table.py</extracomment>
-        <translation>Wer die Antworten spricht; eine Stimme außerhalb der Liste lässt sich eintragen.</translation>
     </message>
     <message>
         <source>Whose credentials are used, by its name in your AWS configuration.</source>
@@ -7665,6 +7660,16 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>{s} s des Gesagten gingen verloren.</translation>
     </message>
     <message>
+        <source>{talk} talks and {mute} mutes in every window.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>In jedem Fenster: Sprechen mit {talk}, Stummschalten mit {mute}.</translation>
+    </message>
+    <message>
+        <source>{talk} talks in every window.</source>
+        <extracomment>ui/key_standing.py</extracomment>
+        <translation>In jedem Fenster: Sprechen mit {talk}.</translation>
+    </message>
+    <message>
         <source>{talk} to interrupt, or type {here}</source>
         <extracomment>ui/states.py</extracomment>
         <translation>Zum Unterbrechen {talk} oder {here} schreiben</translation>
@@ -7703,11 +7708,6 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{variable} is “{text}”, which is not a number.</source>
         <extracomment>settings_file.py</extracomment>
         <translation>{variable} ist „{text}“ und damit keine Zahl.</translation>
-    </message>
-    <message>
-        <source>{voice}, from the next wire session on</source>
-        <extracomment>ui/scenario_badge.py</extracomment>
-        <translation>{voice}, ab der nächsten Sitzung</translation>
     </message>
     <message>
         <source>{went} older than {age} deleted.</source>

@@ -74,7 +74,7 @@ def test_how_the_keys_stand_is_found_with_them(opened: SettingsWindow, window: M
     assert isinstance(row, TalkKeyRow)
     assert row.isVisible()
     window._bridge.snapshot_changed.emit(Snapshot(hotkeys=("f9",)))
-    assert row.standing.words.text() == "In every window F9 talks."
+    assert row.standing.words.text() == "F9 talks in every window."
     opened.sidebar.search.setText("cough")
     assert opened.page.page is Page.TALK
     assert not row.isVisible()

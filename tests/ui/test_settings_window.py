@@ -532,7 +532,7 @@ def test_an_import_is_shown_first_then_used_and_can_be_undone(
     assert isinstance(preview, ImportPreview)
     lines = [preview.list.item(n).text() for n in range(preview.list.count())]
     assert lines == ["Voice: matthew → amy", "Keep conversations: For ever → 30 days"]
-    assert preview.left_out.text() == "Left as they are here: [limits] scale."
+    assert preview.left_out.text() == "Not imported, and left as they are: [limits] scale."
     assert opened.live.now == Settings()
     qtbot.mouseClick(preview.take, Qt.MouseButton.LeftButton)
     drain()

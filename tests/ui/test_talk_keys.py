@@ -178,9 +178,9 @@ def tab_order(page: QWidget) -> list[str]:
 
 
 STANDINGS = [
-    (Snapshot(hotkeys=("f9", "right_ctrl")), "In every window F9 or Right Ctrl talks.", False),
-    (Snapshot(hotkeys=("<Meta>T",), mute_hotkeys=("f8",)), "In every window <Meta>T talks and F8 mutes.", False),
-    (Snapshot(hotkeys=("f9",), hotkey_note="No key to mute."), "In every window F9 talks.", True),
+    (Snapshot(hotkeys=("f9", "right_ctrl")), "F9 or Right Ctrl talks in every window.", False),
+    (Snapshot(hotkeys=("<Meta>T",), mute_hotkeys=("f8",)), "<Meta>T talks and F8 mutes in every window.", False),
+    (Snapshot(hotkeys=("f9",), hotkey_note="No key to mute."), "F9 talks in every window.", True),
     (Snapshot(hotkey_note="No portal."), "No key talks in other programs' windows.", True),
     (Snapshot(hotkey_note=Text.joined(Text("No portal."), LADDER)), "No key talks in other programs' windows.", True),
 ]

@@ -28,7 +28,7 @@ class ClearDialog(QDialog):
             trn("Delete the one conversation?", "Delete all {n} conversations?", totals.conversations), self
         )
         heading.setObjectName("dialogHeading")
-        detail = QLabel(tr("They go from this computer. You can undo that for a short while."), self)
+        detail = QLabel(tr("They are removed from this computer. You can undo this for a short while."), self)
         detail.setObjectName("dialogNote")
         for label in (heading, detail):
             label.setWordWrap(True)

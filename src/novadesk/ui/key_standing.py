@@ -65,9 +65,9 @@ class KeyStanding(QWidget):
         self._shown = shown
         talk, mute = (_joined(keys) for keys in (snapshot.hotkeys, snapshot.mute_hotkeys))
         if talk and mute:
-            words = tr("In every window {talk} talks and {mute} mutes.", talk=talk, mute=mute)
+            words = tr("{talk} talks and {mute} mutes in every window.", talk=talk, mute=mute)
         elif talk:
-            words = tr("In every window {talk} talks.", talk=talk)
+            words = tr("{talk} talks in every window.", talk=talk)
         else:
             words = tr("No key talks in other programs' windows.")
         self.words.setText(words)

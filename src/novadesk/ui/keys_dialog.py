@@ -71,9 +71,7 @@ class KeysDialog(QDialog):
             self.table.setItem(row, 0, QTableWidgetItem(key))
             self.table.setItem(row, 1, QTableWidgetItem(words))
         self.table.setCurrentCell(0, 1)
-        note = QLabel(
-            tr("Talk keys are chosen in Settings. What a key does in a list stands in the list's menu."), self
-        )
+        note = QLabel(tr("Talk keys are chosen in Settings. The keys of a list are shown in its menu."), self)
         note.setObjectName("dialogNote")
         note.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)

@@ -97,7 +97,7 @@ def in_force_words(snapshot: Snapshot) -> str:
     scenario, voice = snapshot.scenario, snapshot.voice.capitalize()
     language = "" if scenario is None else tr(LANGUAGES.get(scenario.language, scenario.language))
     if snapshot.in_force is None:
-        return tr("{voice}, from the next wire session on", voice=voice)
+        return tr("{voice}, from the next connection on", voice=voice)
     parts = [voice, patience[snapshot.in_force.sensitivity]]
     if scenario is not None and not snapshot.changing:
         paces = {SpeakingPace.SLOW: tr("slow speech"), SpeakingPace.BRISK: tr("brisk speech"), None: ""}

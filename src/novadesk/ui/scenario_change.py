@@ -50,8 +50,8 @@ class ScenarioChange(QDialog):
         self.prompt = FormField(theme, field, prompt, lines=8, parent=self)
         self.note = QLabel(
             tr(
-                "This conversation alone is changed. A change comes with a new wire session in the next quiet moment; "
-                "what was said goes along."
+                "Only this conversation changes. Its session is renewed in the next quiet moment, and what was said so "
+                "far goes along."
             ),
             self,
         )

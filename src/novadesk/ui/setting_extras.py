@@ -47,7 +47,7 @@ class AutostartRow(QFrame):
         self.setObjectName("setting")
         self._asked = False
         words = self._usual = tr(
-            "Hidden, ready for the talk key; the microphone stays closed. The desktop keeps this, not a file."
+            "Hidden, ready for the talk key, with the microphone closed. The desktop remembers this, not NovaDesk."
         )
         self.box = QCheckBox(self)
         self.box.setAccessibleName(tr("Start with the desktop"))

@@ -23,7 +23,7 @@ class Page(Enum):
     TALK = Text("Talk key")
     CONVERSATION = Text("Conversation")
     HISTORY = Text("History and sync")
-    DESKTOP = Text("Tray and notices")
+    DESKTOP = Text("Tray and notifications")
     LOOK = Text("Appearance")
     DIAGNOSTICS = Text("Diagnostics")
 
@@ -32,7 +32,7 @@ class Applies(Enum):
     """When a change is used. Each value is what is said of one that is not used yet."""
 
     NOW = NOTHING
-    CONNECTION = Text("Comes with the next quiet moment of the conversation.")
+    CONNECTION = Text("Takes effect in the next quiet moment of the conversation.")
     ANEW = Text("Used once NovaDesk connects anew.")
     START = Text("Used from the next start of NovaDesk.")
 

@@ -68,13 +68,13 @@ _OLD = Need(
 _GENERAL = (
     Row(
         page=Page.GENERAL, section="window", name="language",
-        label=Text("Language"), help=Text("The language of the window; what you speak is not touched by it."),
+        label=Text("Language"), help=Text("The language of the window. You can speak another one."),
         kind=Language(), applies=Applies.START, words=Text("translation locale English German Deutsch"),
     ),
     Row(
         page=Page.GENERAL, section="session", name="idle_s",
         label=Text("Rest after"),
-        help=Text("After so long without a turn connection and microphone are released; talking opens them again."),
+        help=Text("After this long without a word, connection and microphone are closed. Talking opens them again."),
         kind=Number(least=0, most=1440, step=1, times=1 / 60, unit=Text("min"), zero=Text("Never")),
         applies=Applies.ANEW, words=Text("idle timeout privacy sleep"),
     ),
@@ -83,7 +83,7 @@ _GENERAL = (
 _SOUND = (
     Row(
         page=Page.SOUND, section="voice", name="voice",
-        label=Text("Voice"), help=Text("Who speaks the answers; a voice that is not in the list can be written."),
+        label=Text("Voice"), help=Text("Who speaks the answers. You can also type a voice that is not in the list."),
         kind=Free(options=tuple(voices_of(DEFAULT_MODEL))), applies=Applies.CONNECTION,
         words=Text("speaker accent tone"),
     ),
@@ -100,17 +100,17 @@ _SOUND = (
     ),
     Row(
         page=Page.SOUND, section="audio", name="microphone",
-        label=Text("Microphone"), help=Text("When it is not there, the system's own is used until it is back."),
+        label=Text("Microphone"), help=Text("While it is unplugged, the system's default is used."),
         kind=Device(microphone=True), words=Text("input device headset"),
     ),
     Row(
         page=Page.SOUND, section="audio", name="speaker",
-        label=Text("Speaker"), help=Text("When it is not there, the system's own is used until it is back."),
+        label=Text("Speaker"), help=Text("While it is unplugged, the system's default is used."),
         kind=Device(microphone=False), words=Text("output device headphones"),
     ),
     Row(
         page=Page.SOUND, section="audio", name="echo",
-        label=Text("I hear NovaDesk with"), help=Text("What is done about its voice in your microphone."),
+        label=Text("I hear NovaDesk with"), help=Text("How NovaDesk keeps its own voice out of your microphone."),
         kind=Choice(
             options=(
                 (EchoSetting.SPEAKERS, Text("Speakers")),
@@ -127,7 +127,8 @@ _SOUND = (
     ),
     Row(
         page=Page.SOUND, section="audio", name="volume",
-        label=Text("Volume of answers"), help=Text("Also beside the talk button, and with Ctrl+Up and Ctrl+Down."),
+        label=Text("Volume of answers"),
+        help=Text("You can also change it beside the talk button, and with Ctrl+Up and Ctrl+Down."),
         kind=Share(), words=Text("loudness"),
     ),
     Row(
@@ -138,7 +139,7 @@ _SOUND = (
     Row(
         page=Page.SOUND, section="audio", name="messages_aloud",
         label=Text("Answer typed messages aloud"),
-        help=Text("Otherwise they are answered in writing only. Also beside the text field."),
+        help=Text("Otherwise they are answered in writing only. You can also change this beside the text field."),
         kind=Switch(), words=Text("silent quiet text chat mute answers"),
     ),
 )  # fmt: skip
@@ -146,7 +147,7 @@ _SOUND = (
 _TALK = (
     Row(
         page=Page.TALK, section="talk", name="mode",
-        label=Text("Way to talk"), help=Text("Also beside the talk button."),
+        label=Text("Way to talk"), help=Text("You can also change this beside the talk button."),
         kind=Choice(options=(
             (TalkModeSetting.HOLD, Text("With a key or button")),
             (TalkModeSetting.HANDS_FREE, Text("Hands-free")),
@@ -155,7 +156,7 @@ _TALK = (
     ),
     Row(
         page=Page.TALK, section="talk", name="key",
-        label=Text("Talk keys"), help=Text("Work in every window where the desktop allows it."),
+        label=Text("Talk keys"), help=Text("They work in every window, where the desktop allows it."),
         kind=Keys(add=Text("Add a talk key…"), none=Text("None but Space, in NovaDesk's window.")),
         words=Text("push to talk shortcut hotkey mouse button f9 test try command Wayland portal"),
     ),
@@ -166,7 +167,7 @@ _TALK = (
     ),
     Row(
         page=Page.TALK, section="talk", name="press",
-        label=Text("A press of a talk key"), help=Text("Also of the talk button, and of Space."),
+        label=Text("A press of a talk key"), help=Text("The talk button and Space do the same."),
         kind=Choice(
             options=(
                 (PressSetting.HOLD, Text("Hold to talk")),
@@ -188,7 +189,7 @@ _TALK = (
     ),
     Row(
         page=Page.TALK, section="talk", name="max_talk_s",
-        label=Text("Longest talk"), help=Text("A talk with a key ends by itself then, for keys may get stuck."),
+        label=Text("Longest talk"), help=Text("Then a held key stops talking by itself, in case it is stuck."),
         kind=Number(least=10, most=3600, step=10, unit=Text("s")), words=Text("watchdog stuck limit"), needs=_KEY,
     ),
 )  # fmt: skip
@@ -297,13 +298,13 @@ _HISTORY = (
     Row(
         page=Page.HISTORY, section="history", name="private",
         label=Text("Begin every conversation private"),
-        help=Text("Nothing of it is written anywhere, also after a start; those that are there already stay."),
+        help=Text("New conversations are saved nowhere and are gone when you leave them. Those you have stay."),
         kind=Switch(), words=Text("privacy incognito secret off the record default"),
     ),
     Row(
         page=Page.HISTORY, section="history", name="keep_days",
         label=Text("Keep conversations"),
-        help=Text("After their last turn; those with a star stay, and those that are not delivered yet."),
+        help=Text("Counted from their last turn. Those with a star stay, and those that are not synced yet."),
         kind=Choice(options=tuple((days, _KEEP[days]) for days in KEEP_DAYS)),
         words=Text("retention delete old privacy private"),
     ),
@@ -336,7 +337,7 @@ _DESKTOP = (
     ),
     Row(
         page=Page.DESKTOP, section="window", name="notifications",
-        label=Text("Notices"), help=Text("Tell of a trouble, and of its end, while another window is in front."),
+        label=Text("Notifications"), help=Text("Tell of a trouble, and of its end, while another window is in front."),
         kind=Switch(), words=Text("notifications messages"),
     ),
 )  # fmt: skip
@@ -354,18 +355,18 @@ _LOOK = (
     ),
     Row(
         page=Page.LOOK, section="window", name="high_contrast",
-        label=Text("High contrast"), help=Text("Also where the system does not ask for it."),
+        label=Text("High contrast"), help=Text("Even if the system does not ask for it."),
         kind=Switch(), words=Text("accessibility theme"),
     ),
     Row(
         page=Page.LOOK, section="window", name="font_scale",
-        label=Text("Size of text"), help=Text("Of the system's own size; everything else grows with it."),
+        label=Text("Size of text"), help=Text("In percent of the system's size. Everything else grows with it."),
         kind=Number(least=100 * FONT_SCALES[0], most=100 * FONT_SCALES[1], step=10, times=100, unit=Text("%")),
         applies=Applies.START, words=Text("font zoom large accessibility"),
     ),
     Row(
         page=Page.LOOK, section="window", name="reduced_motion",
-        label=Text("Less motion"), help=Text("Nothing moves or fades; also where the system does not ask for it."),
+        label=Text("Less motion"), help=Text("Nothing moves or fades, even if the system does not ask for it."),
         kind=Switch(), words=Text("animation accessibility"),
     ),
 )  # fmt: skip

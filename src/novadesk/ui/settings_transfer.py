@@ -213,7 +213,7 @@ class TransferRow(QFrame):
 
 
 def _left_out(names: Sequence[str]) -> str:
-    return tr("Left as they are here: {names}.", names=", ".join(names))
+    return tr("Not imported, and left as they are: {names}.", names=", ".join(names))
 
 
 def _short(words: str) -> str:
