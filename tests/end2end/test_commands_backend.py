@@ -29,10 +29,10 @@ def quiet(tmp_path: Path) -> Path:
     return write_wav(tmp_path / "quiet.wav", bytes(2 * RATE_HZ))
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Give the address of a server that runs somewhere else."""
-    with CommandLine(tmp_path / "elsewhere").partner(*HELLO) as made:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Give the address of a server that runs somewhere else, and begins its script anew for whoever calls."""
+    with CommandLine(tmp_path_factory.mktemp("backend") / "elsewhere").partner(*HELLO) as made:
         yield made
 
 

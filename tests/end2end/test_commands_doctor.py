@@ -4,8 +4,9 @@ import json
 import socket
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,9 @@ def closed() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
 
 
-def test_a_session_store_out_of_reach_is_a_note(line: CommandLine, tmp_path: Path) -> None:
+def test_a_session_store_out_of_reach_is_a_note(tmp_path: Path) -> None:
     """Voice works without it: what is said stays on this computer."""
-    line.settings("[backend]\nkind = 'bedrock'\n")
+    stores = {denying: "no access", silent: "too long", closed: "cannot be reached"}
     with CommandLine(tmp_path / "elsewhere").partner(*exchange("hello", "Hello.")) as address:
         keys = {
             "AWS_ACCESS_KEY_ID": address["access_key_id"],
@@ -147,12 +148,19 @@ def test_a_session_store_out_of_reach_is_a_note(line: CommandLine, tmp_path: Pat
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": address["bedrock_tls"],
             "AWS_CA_BUNDLE": address["ca_file"],
         }
-        for store, words in ((denying, "no access"), (silent, "too long"), (closed, "cannot be reached")):
+
+        def examine_without(store: Callable[[], AbstractContextManager[str]]) -> tuple[int, dict[str, dict[str, Any]]]:
+            line = CommandLine(tmp_path / store.__name__)
+            line.settings("[backend]\nkind = 'bedrock'\n")
             with store() as endpoint:
-                code, findings = examine(line, {**keys, "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": endpoint})
-            assert (code, findings[BEDROCK]["ok"]) == (0, True)
-            assert (findings["sync"]["ok"], findings["sync"]["needed"]) == (False, False)
-            assert words in findings["sync"]["what"]
+                return examine(line, {**keys, "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME": endpoint})
+
+        with ThreadPoolExecutor() as side_by_side:
+            examined = list(side_by_side.map(examine_without, stores))
+    for (code, findings), words in zip(examined, stores.values(), strict=True):
+        assert (code, findings[BEDROCK]["ok"]) == (0, True)
+        assert (findings["sync"]["ok"], findings["sync"]["needed"]) == (False, False)
+        assert words in findings["sync"]["what"]
 
 
 def test_without_the_window_s_library_there_is_still_a_doctor_and_a_sentence(line: CommandLine, tmp_path: Path) -> None:
