@@ -10,7 +10,7 @@ import pytest
 from tests.end2end.test_survival import ask_aloud
 from tests.support.atspi import Reader
 from tests.support.desk import Desk
-from tests.support.program import Program, children
+from tests.support.program import Program, children, shared_program
 from tests.support.sound import Samples
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 @pytest.fixture(scope="module")
 def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Give a program that several stories use, each in a new conversation."""
-    with Program(tmp_path_factory.mktemp("deaths") / "home", desk.env) as made:
-        made.begin()
+    with shared_program(tmp_path_factory.mktemp("deaths"), desk.env) as made:
         yield made
         assert made.quit() == 0
 

@@ -8,16 +8,14 @@ import pytest
 from novadesk.paths import find_folders
 from tests.end2end.test_window_stories import Person, heard, roles
 from tests.support.desk import Desk
-from tests.support.program import Program
+from tests.support.program import Program, shared_program
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
 def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with Program(tmp_path_factory.mktemp("keys") / "home", desk.env) as made:
-        made.settings('[talk]\nmute_key = "f8"\n')
-        made.begin()
+    with shared_program(tmp_path_factory.mktemp("keys"), desk.env, '[talk]\nmute_key = "f8"\n') as made:
         yield made
         assert made.quit() == 0
 

@@ -8,7 +8,7 @@ import pytest
 from novadesk.paths import find_folders
 from tests.end2end.test_window_stories import Person, heard, roles
 from tests.support.desk import Desk
-from tests.support.program import Program
+from tests.support.program import Program, shared_program
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
 
@@ -22,9 +22,7 @@ def program(desk: Desk, tmp_path: Path) -> Iterator[Program]:
 @pytest.fixture(scope="module")
 def hands_free(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Give a program that listens without a key; whoever else speaks at the desktop comes before."""
-    with Program(tmp_path_factory.mktemp("hands free") / "home", desk.env) as made:
-        made.settings('[talk]\nmode = "hands_free"\n')
-        made.begin()
+    with shared_program(tmp_path_factory.mktemp("hands free"), desk.env, '[talk]\nmode = "hands_free"\n') as made:
         yield made
         assert not made.runs or made.quit() == 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.end2end.test_deaths import child
 from tests.support.desk import Desk
-from tests.support.program import Program
+from tests.support.program import Program, shared_program
 from tests.support.sound import Recording
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
@@ -76,9 +76,7 @@ class Person:
 @pytest.fixture(scope="module")
 def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Give a program that the stories share, each in a conversation of its own; the last ones close it."""
-    with Program(tmp_path_factory.mktemp("stories") / "home", desk.env) as made:
-        made.settings("[window]\nclose_to_tray = false\n")
-        made.begin()
+    with shared_program(tmp_path_factory.mktemp("stories"), desk.env, "[window]\nclose_to_tray = false\n") as made:
         yield made
         assert not made.runs or made.quit() == 0
 

@@ -16,7 +16,7 @@ from tests.support.atspi import Reader
 from tests.support.commands import CommandLine
 from tests.support.desk import Desk
 from tests.support.ears import capture_streams
-from tests.support.program import Program
+from tests.support.program import Program, shared_program
 from tests.support.sound import Microphone
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(240)]
@@ -32,8 +32,7 @@ ctl.!default { type pulse }
 @pytest.fixture(scope="module")
 def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Give a program that several stories use, each in a new conversation; one of them leaves it."""
-    with Program(tmp_path_factory.mktemp("troubles") / "home", desk.env) as made:
-        made.begin()
+    with shared_program(tmp_path_factory.mktemp("troubles"), desk.env) as made:
         yield made
         assert not made.runs or made.quit() == 0
 

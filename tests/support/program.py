@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -202,6 +202,15 @@ class Program:
         """Return what the program wrote to its log and to standard error."""
         files = [self.home / "stderr.txt", find_folders(home=str(self.home)).log_file]
         return "\n".join(f"--- {file.name}\n{file.read_text()[-4000:]}" for file in files if file.exists())
+
+
+@contextlib.contextmanager
+def shared_program(folder: Path, env: Mapping[str, str], settings: str = "") -> Iterator[Program]:
+    """Run a program that several stories use, each in a conversation of its own; how it ends is theirs to check."""
+    with Program(folder / "home", env) as made:
+        made.settings(settings)
+        made.begin()
+        yield made
 
 
 def _descendants(pid: int) -> list[int]:
