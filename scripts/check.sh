@@ -74,7 +74,8 @@ tests() {
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
   local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui)
-  local computing=(--yielding tests/ui tests/unit) computing2=(--yielding tests/unit)
+  local computing=(--yielding tests/ui tests/unit)
+  local computing2=(--yielding tests/integration/test_partner_ears.py tests/contract tests/unit)
   side_by_side all timed timed2 computing computing2
   local status=$?
   rm -rf "$taken"

@@ -9,12 +9,33 @@ from pathlib import Path
 
 import pytest
 
-# A minute or more: begun last, one of them would keep everybody waiting. Those that mostly wait go first, together.
+# Half a minute or more: begun last, one would keep everybody waiting. Those that mostly wait go first, together;
+# then those that start programs alternate with those that hear sounds.
 LONGEST = (
     *(f"tests/integration/test_{name}.py" for name in ("renewals", "isolation", "fault_matrix_sockets")),
     *(f"tests/end2end/test_{name}.py" for name in ("window_stories", "private", "deaths", "commands_talk", "kills")),
+    "tests/integration/test_devices_rig.py",
+    "tests/end2end/test_commands_doctor.py",
+    "tests/integration/test_engine_rig.py",
+    "tests/end2end/test_commands_backend.py",
+    "tests/integration/test_sync.py",
+    "tests/end2end/test_window_troubles.py",
+    "tests/integration/test_sync_chain.py",
+    "tests/end2end/test_window_settings.py",
+    "tests/integration/test_engine_echo.py",
+    "tests/end2end/test_window_history.py",
+    "tests/integration/test_sync_two_machines.py",
+    "tests/end2end/test_wizard.py",
 )
-COMPUTING = ("tests/unit/",)  # but for what needs the private desktop
+# They only compute, and nothing in them has to be in time.
+COMPUTING = (
+    "tests/unit/",  # but for what needs the private desktop
+    "tests/integration/test_partner_ears.py",
+    *(
+        f"tests/contract/test_{name}.py"
+        for name in ("agentruntime_api", "agentruntime_errors", "archive", "server_auth")
+    ),
+)
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
 _NICENESS = 10
 

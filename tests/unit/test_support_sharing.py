@@ -11,6 +11,7 @@ MODULES = (
     "integration/test_c",
     "end2end/test_b",
     "end2end/test_d",
+    "integration/test_partner_ears",
     "integration/test_renewals",
     "ui/test_rig_w",
 )
@@ -59,6 +60,7 @@ def test_what_one_has_taken_no_other_runs_and_the_rest_runs_in_order(pytester: p
         "integration/test_c",
         "end2end/test_d",
         "unit/test_rig_u",
+        "integration/test_partner_ears",
         "ui/test_rig_w",
         "unit/test_a",
     )
@@ -71,5 +73,7 @@ def test_who_gives_way_runs_what_computes_only(
 ) -> None:
     given: list[int] = []
     monkeypatch.setattr(os, "nice", given.append)
-    assert ran(pytester, tmp_path, "--yielding") == twice("ui/test_rig_w", "unit/test_a")
+    assert ran(pytester, tmp_path, "--yielding") == twice(
+        "integration/test_partner_ears", "ui/test_rig_w", "unit/test_a"
+    )
     assert given == [10]
