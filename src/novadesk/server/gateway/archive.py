@@ -71,6 +71,11 @@ class SessionArchive:
         return 0
 
 
+def before(session_id: str) -> str:
+    """Return the wire session of what was said before a session: none that there ever was."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, session_id))
+
+
 async def write_before(
     store: SessionStore, record: SessionRecord, lines: Sequence[Line], at_ms: int, *, first: int = 0
 ) -> None:
@@ -85,7 +90,7 @@ async def write_before(
         at_ms: Unix milliseconds at which it had been said.
         first: place of the first line among all of them.
     """
-    wire_session = str(uuid.uuid5(uuid.NAMESPACE_URL, record.session_id))
+    wire_session = before(record.session_id)
     for place, line in enumerate(lines, first):
         if not line.text.strip():
             continue

@@ -229,7 +229,12 @@ class Dialogue:
         await self._sessions.end(self.identity.subject, session.session_id, message.reason or "asked")
 
     async def _reset(self) -> None:
+        held = self.session
+        if held is not None:
+            held.detach(self._outlet)  # this connection stays, for what is begun next
         count = await self._sessions.reset(self.identity.subject)
+        if held is not None:
+            self._outlet.tell(told.SessionEnded(session_id=held.session_id, reason="reset"))
         self._outlet.tell(told.SessionsReset(count=count))
 
 

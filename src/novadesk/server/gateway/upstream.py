@@ -30,7 +30,7 @@ from novadesk.models import Role, Turn
 from novadesk.protocol.envelope_server import CallStatusChanged, PipelineState
 from novadesk.protocol.envelope_server import Turn as TurnWritten
 from novadesk.protocol.envelope_values import CallStatus, Pipeline, Services, ServiceState
-from novadesk.server.gateway.archive import SessionArchive
+from novadesk.server.gateway.archive import SessionArchive, before
 from novadesk.server.gateway.narration import Narrator, Output
 from novadesk.server.gateway.sound import ClientSound
 from novadesk.server.gateway.state import SessionRecord, SessionStore
@@ -160,7 +160,8 @@ class Upstream:
         self.turns = snapshot.recovered_turns
         if snapshot.turns:
             self.last_turn = snapshot.turns[-1]
-            if self._parts.clock.unix_ms() - self.last_turn.at_ms < OWED_MS:
+            asked_here = self.last_turn.wire_session != before(self._record.session_id)
+            if asked_here and self._parts.clock.unix_ms() - self.last_turn.at_ms < OWED_MS:
                 self._controller.ask_again()
         if not self.paused:
             self._controller.connect()
@@ -221,6 +222,7 @@ class Upstream:
         self.paused = True
         if self._started:
             await self._controller.pause()
+            self._see(self._controller.snapshot())
 
     def resume(self) -> None:
         """Go on after a pause, or after a failure."""
