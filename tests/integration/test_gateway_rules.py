@@ -81,7 +81,8 @@ async def test_a_token_is_renewed_in_the_middle_of_a_call_and_nothing_drops(tmp_
     async with hosted(tmp_path, timing=Timing(warning_s=599.8)) as host:
         client, _, service = await _call(host)
         warning = await client.next(told.ConnectionWarning)
-        assert (warning.reason, warning.remaining_s) == ("tokenExpiring", 600)
+        assert warning.reason == "tokenExpiring"
+        assert 0 < warning.remaining_s <= 600
         stranger = await client.ask(said.RefreshToken(token=host.token("ben")), told.Error)
         assert stranger.code is ErrorCode.FORBIDDEN
         renewed = await client.ask(said.RefreshToken(token=host.token("ann", 3_600)), told.TokenRefreshed)
