@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +154,18 @@ def running_server(file: Path, **options: Any) -> Iterator[RunningServer]:
         server.stop()
 
 
-@contextmanager
-def boto_client(endpoint: str) -> Iterator[Any]:
-    session = boto3.session.Session(
+@cache
+def _session() -> boto3.session.Session:
+    """Return the one session of these tests: each new one reads the descriptions of the services anew."""
+    return boto3.session.Session(
         aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="practice", region_name="us-east-1"
     )
+
+
+@contextmanager
+def boto_client(endpoint: str) -> Iterator[Any]:
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
-    client = session.client("bedrock-agent-runtime", endpoint_url=endpoint, config=config)
+    client = _session().client("bedrock-agent-runtime", endpoint_url=endpoint, config=config)
     try:
         yield client
     finally:
