@@ -64,6 +64,7 @@ class PynputHotkey:
         self._lock = threading.Lock()
         self._listeners: list[Any] = []
         self._tell: Tell | None = None
+        self._down: dict[str, frozenset[str]] = {}  # what a key was called as it went down, by its system code
 
     def start(self, tell: Tell) -> None:
         """Begin to watch, see `HotkeyBackend`."""
@@ -116,11 +117,21 @@ class PynputHotkey:
 
     def _pressed(self, key: Any) -> None:
         if key is not None:
-            self._feed(lambda: self._watch.press(self.identities(key)))
+            self._feed(lambda: self._watch.press(self._goes_down(key)))
 
     def _released(self, key: Any) -> None:
         if key is not None:
-            self._feed(lambda: self._watch.release(self.identities(key)))
+            self._feed(lambda: self._watch.release(self._comes_up(key)))
+
+    def _goes_down(self, key: Any) -> frozenset[str]:
+        """Return an event's identities, and remember them: with Shift a key may come up under another character."""
+        found = self.identities(key)
+        self._down |= dict.fromkeys(_codes(found), found)
+        return found
+
+    def _comes_up(self, key: Any) -> frozenset[str]:
+        found = self.identities(key)
+        return found.union(*(self._down.pop(code, frozenset()) for code in _codes(found)))
 
     def _clicked(self, _x: float, _y: float, button: Any, pressed: bool) -> None:
         identities = frozenset({f"button:{button.name}"})
@@ -149,6 +160,10 @@ class PynputHotkey:
             self._tell(news)
         except Exception:
             _log.exception("The answer to a key failed.")
+
+
+def _codes(identities: frozenset[str]) -> list[str]:
+    return [each for each in identities if each.startswith("vk:")]
 
 
 def _mortal(kind: Any, on_end: Callable[[], None]) -> Any:
