@@ -60,7 +60,8 @@ class SentFrames:
         return sent
 
     def acknowledge(self, sequence: int) -> None:
-        """Take that every frame up to a number has been taken."""
+        """Take that every frame up to a number has been taken, by whomever it was sent: the next one comes after it."""
+        self._newest = max(self._newest, sequence)
         while self._kept and self._kept[0].sequence <= sequence:
             self._kept.popleft()
 

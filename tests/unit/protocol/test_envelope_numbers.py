@@ -18,9 +18,15 @@ def test_frames_are_counted_from_one_and_kept_until_they_are_taken() -> None:
     assert (frames.oldest_at, frames.waiting) == (1.0, 2)
     frames.acknowledge(1)
     assert (numbers(frames), frames.oldest_at) == ([2], 2.0)
-    frames.acknowledge(7)
+    frames.acknowledge(2)
     assert (numbers(frames), frames.oldest_at) == ([], None)
     assert frames.number(b"cc", 3.0).sequence == 3
+
+
+def test_who_knows_nothing_of_what_was_sent_before_goes_on_behind_it() -> None:
+    frames = SentFrames()
+    frames.acknowledge(40)
+    assert frames.number(b"aa", 0.0).sequence == 41
 
 
 def test_of_too_many_the_oldest_are_given_up_and_counted() -> None:
