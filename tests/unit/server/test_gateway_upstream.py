@@ -9,7 +9,7 @@ from novadesk.protocol.envelope_server import PipelineState
 from novadesk.protocol.envelope_values import CallStatus, Line, Pipeline
 from novadesk.server.gateway.archive import write_before
 from novadesk.server.gateway.narration import Speech
-from tests.support.bench import DENIED, LOST
+from tests.support.bench import DENIED, FULL, LOST
 from tests.support.gateway_memory import MemorySessions
 from tests.support.gateway_world import FRAME, MANY, World, make_record, run_upstream
 from tests.support.memory_service import MemoryLinker
@@ -249,3 +249,19 @@ def test_a_closed_ear_sends_silence_and_an_open_one_what_it_hears() -> None:
 
 def _complete(world: World) -> int:
     return sum(isinstance(said, PipelineState) and said.state is Pipeline.COMPLETE for said in world.told)
+
+
+def test_a_text_is_accepted_once_it_is_where_it_survives_and_no_sooner() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.store.direct.failures.append(FULL)
+        kept: list[int] = []
+        world.upstream.say("hello", lambda: kept.append(len(world.turns)))
+        await asyncio.sleep(1.0)
+        assert kept == []
+        await world.until(lambda: bool(kept))
+        assert kept == [1]
+        world.upstream.say("hello", lambda: kept.append(len(world.turns)))  # it waits for its answer already
+        assert kept == [1, 1]
+
+    run_upstream(work)

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from novadesk.errors import KnownError
 from novadesk.protocol import envelope_client as said
 from novadesk.protocol import envelope_server as told
 from novadesk.protocol.envelope import ClientMessage, Malformed, decode_client, unpack_audio
+from novadesk.protocol.envelope_server import ServerMessage
 from novadesk.protocol.envelope_values import ErrorCode
 from novadesk.server.gateway.connection import SocketOutlet
 from novadesk.server.gateway.denial import Denied, no_session
@@ -135,21 +137,27 @@ class Dialogue:
         session, tell = self._held(getattr(message, "session_id", None)), self._outlet.tell
         match message:
             case said.TextInput():
-                tell(session.say(message))
+                session.say(message, partial(self._answer, session))
             case said.History(lines=lines):
                 tell(await session.take_history(lines))
             case said.Stop():
                 tell(session.stop_answer())
             case said.Pause():
-                session.pause(tell)
+                session.pause(partial(self._answer, session))
             case said.Resume():
-                session.resume(tell)
+                session.resume(partial(self._answer, session))
             case said.StartListening():
                 tell(session.listen(on=True))
             case said.StopListening():
                 tell(session.listen(on=False))
             case said.GetSessionStatus():
                 tell(session.status())
+
+    @staticmethod
+    def _answer(session: GatewaySession, message: ServerMessage) -> None:
+        """Give an answer that took its time to whichever connection has the session by then."""
+        if session.outlet is not None:
+            session.outlet.tell(message)
 
     def _held(self, session_id: str | None) -> GatewaySession:
         session = self.session

@@ -100,7 +100,7 @@ class GatewaySession:
         self._upstream = Upstream(parts, record, self._voice(), self._tell)
         self._opening: asyncio.Task[None] | None = None
         self._outlet: Outlet | None = None
-        self._requests: dict[str, None] = {}
+        self._requests: dict[str, bool] = {}  # whether what was asked is kept
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch = Watch(
             store=parts.store,
@@ -197,18 +197,27 @@ class GatewaySession:
         self._upstream.end_of_speech()
         return told.AudioAck(sequence=self.last_audio, dropped=self._upstream.dropped)
 
-    def say(self, message: TextInput) -> told.TextAccepted:
-        """Take written text; the same request once."""
+    def say(self, message: TextInput, answer: Callable[[ServerMessage], None]) -> None:
+        """Take written text, the same request once; the answer is given when it is kept."""
         request = message.request_id
-        if request is None or request not in self._requests:
+        accepted = told.TextAccepted(request_id=request)
+        if request is not None and request in self._requests:
+            if self._requests[request]:
+                answer(accepted)
+            return
+
+        def kept() -> None:
             if request is not None:
-                self._requests[request] = None
-                while len(self._requests) > _REQUESTS:
-                    del self._requests[next(iter(self._requests))]
-            self._watch.active()
-            self.open_voice()
-            self._when_open(lambda: self._upstream.say(message.text))
-        return told.TextAccepted(request_id=request)
+                self._requests[request] = True
+            answer(accepted)
+
+        if request is not None:
+            self._requests[request] = False
+            while len(self._requests) > _REQUESTS:
+                del self._requests[next(iter(self._requests))]
+        self._watch.active()
+        self.open_voice()
+        self._when_open(lambda: self._upstream.say(message.text, kept))
 
     async def take_history(self, lines: tuple[Line, ...]) -> told.HistoryTaken:
         """Write what was said before.

@@ -5,6 +5,7 @@ Renewal, recovery, the replay of history, tools and the writing of turns are the
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -115,6 +116,7 @@ class Upstream:
         self._pipeline: PipelineState | None = None
         self._reason = ""
         self._voice, self._started = voice, False
+        self._typed: deque[tuple[str, Callable[[], None]]] = deque()
         self._changed = asyncio.Event()
         self._sound = ClientSound(parts.clock)
         self._narrator = Narrator(tell, self._sound.answer_began)
@@ -200,11 +202,18 @@ class Upstream:
         """Take that another connection speaks for the client, or none."""
         self._sound.connection_changed()
 
-    def say(self, text: str) -> None:
-        """Take typed text. One that waits for its answer already is not asked twice."""
+    def say(self, text: str, on_kept: Callable[[], None] = lambda: None) -> None:
+        """Take typed text. One that waits for its answer already is not asked twice.
+
+        Args:
+            text: what is said.
+            on_kept: called once it is written where it survives the gateway.
+        """
         last, owed = self.last_turn, self._controller.snapshot().phase not in _HEARING
-        if owed and last is not None and last.role is Role.USER and last.text == text.strip():
+        if not text.strip() or (owed and last is not None and (last.role, last.text) == (Role.USER, text.strip())):
+            on_kept()
             return
+        self._typed.append((text.strip(), on_kept))
         self._narrator.unmute()
         self._controller.say(text)
 
@@ -251,6 +260,9 @@ class Upstream:
             self.last_turn = turn
         self._tell(written(turn))
         self._parts.on_kept()
+        if turn.typed and self._typed and self._typed[0][0] == turn.text:
+            _, on_kept = self._typed.popleft()
+            on_kept()
 
     def _see(self, snapshot: Snapshot) -> None:
         status, pipeline = _STANDS[snapshot.phase]
