@@ -1309,9 +1309,9 @@
         <translation>Sie wirken in jedem Fenster, wo das System es erlaubt.</translation>
     </message>
     <message>
-        <source>Tray and notifications</source>
+        <source>In the background</source>
         <extracomment>ui/setting_rows.py</extracomment>
-        <translation>Infobereich und Benachrichtigungen</translation>
+        <translation>Im Hintergrund</translation>
     </message>
     <message>
         <source>While it is unplugged, the system&apos;s default is used.</source>

@@ -23,7 +23,7 @@ class Page(Enum):
     TALK = Text("Talk key")
     CONVERSATION = Text("Conversation")
     HISTORY = Text("History and sync")
-    DESKTOP = Text("Tray and notifications")
+    DESKTOP = Text("In the background")
     LOOK = Text("Appearance")
     DIAGNOSTICS = Text("Diagnostics")
 

@@ -101,6 +101,11 @@ class Theme(QObject):
         """Return a length of the layout, grown with the system's font."""
         return round(length * self.scale)
 
+    @property
+    def radio_indent(self) -> int:
+        """Return how far from its edge the words of a radio button begin, in pixels."""
+        return int(knobs(self.scale)["radio_text"].removesuffix("px"))
+
     def font(self, size: float, *, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
         """Return the system's font in one of the sizes of `tokens`."""
         font = QFont(QApplication.font())
@@ -152,6 +157,7 @@ class Theme(QObject):
         values["bad_ground"] = tokens.blend(palette.bad, palette.surface, 0.07)
         high = palette in (LIGHT_CONTRAST, DARK_CONTRAST)
         values["segment_line"] = palette.outline if high or palette.dark else palette.surface
+        values["off_line"] = palette.line if high else tokens.blend(palette.muted, palette.ground, 0.3)
         values["bad_line"] = palette.bad if high else tokens.blend(palette.bad, palette.surface, 0.35)
         seen = tokens.contrast(palette.line, palette.ground) >= tokens.SHAPE_CONTRAST
         values["groove"] = palette.line if seen else palette.outline

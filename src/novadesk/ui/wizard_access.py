@@ -63,7 +63,7 @@ class AccessPage(WizardPage):
         self.gateway.setAccessibleName(tr("Address of the gateway"))
         self.gateway.setEnabled(False)
         line = QHBoxLayout()
-        line.setContentsMargins(around.theme.px(26), 0, 0, 0)
+        line.setContentsMargins(around.theme.radio_indent, 0, 0, 0)
         line.addWidget(self.gateway)
         self.body.addLayout(line)
         self._make_test()
@@ -72,7 +72,7 @@ class AccessPage(WizardPage):
     def _make_account(self) -> None:
         self.account = QWidget(self)
         within, self.body = self.body, QVBoxLayout(self.account)
-        self.body.setContentsMargins(self.around.theme.px(26), 0, 0, 0)
+        self.body.setContentsMargins(self.around.theme.radio_indent, 0, 0, 0)
         self.profile = QLineEdit(self)
         self.profile.setPlaceholderText(tr("default"))
         self.region, self.model = QComboBox(self), QComboBox(self)
