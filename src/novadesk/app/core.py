@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from novadesk.app.accounts import Accounts, make_accounts
 from novadesk.app.backend import make_linker, make_practice, voice_host
 from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command, soundwatch_command
@@ -133,6 +134,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
         self._engine: EngineSound | None = None
         self._upkeep: Upkeep
         self.talk: TalkPress
+        self.accounts: Accounts
 
     async def start(self, start: Start) -> None:
         """Build everything and begin.
@@ -141,6 +143,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
             KnownError: another core holds the folder, the store cannot be opened, there is no such conversation.
         """
         self._started = start
+        self.accounts = make_accounts(self._folders, start.keychain)
         try:
             await self._build(start)
         except BaseException:
@@ -183,6 +186,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
         """Stop everything in reverse order; say what could not be saved. Idempotent."""
         await self._settled()
         await self._stack.aclose()
+        await self.accounts.close()
         self._lock.release()
         if self._snapshot is not None and (lost := self.controller.snapshot().unsaved):
             self._snapshot = None
@@ -249,7 +253,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
 
     def _make_remote_copy(self, database: Database, practice: PracticeServer, keychain: Keychain | None) -> RemoteCopy:
         registry = self._registry = Registry(database, keychain or Keychain(self._folders.keyring_service))
-        self._upkeep = Upkeep(self, database, registry, self._folders.cache)
+        self._upkeep = Upkeep(self, database, registry, self._folders.cache, self.accounts)
         return RemoteCopy(
             settings=self._settings,
             database=database,
@@ -279,6 +283,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
                 practice,
                 conversation=lambda: self.controller.snapshot().conversation,
                 registry=self._registry,
+                tokens=self.accounts.tokens(settings.backend),
             ),
             sound=sound,
             archive=FreshArchive(database, self._remote_copy.freshen),

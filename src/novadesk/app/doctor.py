@@ -10,6 +10,7 @@ from typing import Protocol
 
 from novadesk import permission
 from novadesk.app.access import try_parts, try_store, try_voice
+from novadesk.app.accounts import make_accounts
 from novadesk.app.backend import make_practice
 from novadesk.app.bundling import crash_parts, report_part, save_bundle
 from novadesk.app.command import own_command
@@ -146,11 +147,14 @@ async def _examine_backend(settings: Settings, folders: Folders, check: _Check) 
     backend = settings.backend.kind
     if backend is BackendKind.PRACTICE:
         await check("practice parts", try_parts, needed=True)
-    practice = make_practice(folders)
+    practice, accounts = make_practice(folders), make_accounts(folders)
+    tokens = accounts.tokens(settings.backend)
     try:
-        await check(BACKEND_NAMES[backend], lambda: try_voice(settings, practice), needed=True)
-        await check("sync", lambda: try_store(settings, practice), needed=False)  # without it conversations stay here
+        await check(BACKEND_NAMES[backend], lambda: try_voice(settings, practice, tokens), needed=True)
+        if backend is not BackendKind.GATEWAY:  # which keeps them itself; without it conversations stay here
+            await check("sync", lambda: try_store(settings, practice), needed=False)
     finally:
+        await accounts.close()
         await practice.stop()
 
 

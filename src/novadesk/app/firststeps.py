@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from novadesk import permission
 from novadesk.app.access import try_access
+from novadesk.app.accounts import AccountQuestions
 from novadesk.app.backend import make_practice
 from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.core import Core
@@ -22,7 +23,7 @@ from novadesk.ui.resources import find_resources
 _FILE_S = 5.0
 
 
-class FirstSteps:
+class FirstSteps(AccountQuestions):
     """Answers what the wizard asks.
 
     Args:
@@ -38,7 +39,7 @@ class FirstSteps:
         """Call the service as a conversation would, see `FirstSteps`."""
         practice = make_practice(self._folders)
         try:
-            return await try_access(replace(self._settings, backend=backend), practice, tell)
+            return await try_access(replace(self._settings, backend=backend), practice, tell, self._core.accounts)
         finally:
             await practice.stop()
 

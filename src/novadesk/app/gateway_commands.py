@@ -34,6 +34,12 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
     token.add_argument("--user", type=argument.words, metavar="NAME", help="for whom; else for you")
     token.add_argument("--valid-s", type=_life, default=3600, metavar="N", help="seconds that it lives; else an hour")
     token.set_defaults(run=_gateway_token)
+    login = actions.add_parser("login", help="sign in to the gateway of your settings")
+    login.add_argument("--device", action="store_true", help="with a code to enter elsewhere, without a browser here")
+    logout = actions.add_parser("logout", help="forget that sign-in")
+    for parser, run in ((login, _gateway_login), (logout, _gateway_logout)):
+        parser.add_argument("--json", action="store_true")
+        parser.set_defaults(run=run)
 
 
 def _life(text: str) -> int:
@@ -67,3 +73,15 @@ def _gateway_token(parsed: argparse.Namespace) -> int:
     from novadesk.app.gateway_token import print_token
 
     return print_token(profile=parsed.profile, user=parsed.user or "", valid_s=parsed.valid_s)
+
+
+def _gateway_login(parsed: argparse.Namespace) -> int:
+    from novadesk.app.gateway_sign_in import log_in
+
+    return log_in(profile=parsed.profile, device=parsed.device, as_json=parsed.json)
+
+
+def _gateway_logout(parsed: argparse.Namespace) -> int:
+    from novadesk.app.gateway_sign_in import log_out
+
+    return log_out(profile=parsed.profile, as_json=parsed.json)

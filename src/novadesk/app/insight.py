@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from novadesk.app.accounts import Accounts
 from novadesk.app.bundling import save_bundle
 from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.remotecopy import RemoteCopy
@@ -17,6 +18,7 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.eventlog import EventLog
 from novadesk.diagnostics.bundle import BundlePart
 from novadesk.diagnostics.metrics import Metric
+from novadesk.models import BackendKind
 from novadesk.store.database import Database
 from novadesk.store.links import links_of
 from novadesk.store.registry import Registry
@@ -25,6 +27,7 @@ from novadesk.store.registry import Registry
 class Insight:
     """A part of the core: what fits `Requests` and is about the program itself. The core sets what it works with."""
 
+    accounts: Accounts
     controller: Controller
     diagnosis: Diagnosis
     _database: Database
@@ -35,8 +38,13 @@ class Insight:
     _settings: Settings
 
     async def sign_in(self, tell: Callable[[str], None]) -> bool:
-        """Sign in to AWS again with AWS's own program, then try now; False when it is not installed."""
-        done = await sign_in(self._settings.backend.profile, tell)
+        """Sign in again, to AWS with AWS's own program or to the gateway, then try now; False without that program."""
+        backend = self._settings.backend
+        if backend.kind is BackendKind.GATEWAY:
+            await self.accounts.of(backend).sign_in(tell)
+            done = True
+        else:
+            done = await sign_in(backend.profile, tell)
         if done:
             self.controller.try_now()
             self._remote_copy.try_now()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from novadesk.app.accounts import Accounts, make_accounts
 from novadesk.app.clock import SystemClock
 from novadesk.app.output import put_note
 from novadesk.desktop.control import send
@@ -66,10 +67,12 @@ class Upkeep:
         database: the open store.
         registry: the keyring's entries.
         cache: the folder that a logout empties.
+        accounts: the gateways that a logout signs out of.
     """
 
-    def __init__(self, shelf: Shelf, database: Database, registry: Registry, cache: Path) -> None:
+    def __init__(self, shelf: Shelf, database: Database, registry: Registry, cache: Path, accounts: Accounts) -> None:
         self._shelf, self._database, self._registry, self._cache = shelf, database, registry, cache
+        self._accounts = accounts
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """Carry out a request and return what there is to say of it, or None when it is not one of these.
@@ -105,7 +108,7 @@ class Upkeep:
             raise no_such_conversation()
 
     async def _log_out(self) -> int:
-        entries = await self._registry.forget_all()
+        entries = await self._registry.forget_all() + await self._accounts.forget()
         empty(self._cache)
         return entries
 
@@ -229,7 +232,7 @@ async def _answer_alone(folders: Folders, request: dict[str, Any]) -> dict[str, 
         if database.repaired is not None:
             put_note(Layer.STORE, database.repaired.words)
         registry = Registry(database, Keychain(folders.keyring_service))
-        upkeep = Upkeep(StoredShelf(database), database, registry, folders.cache)
+        upkeep = Upkeep(StoredShelf(database), database, registry, folders.cache, make_accounts(folders))
         return await upkeep.answer(request) or {}
 
 
@@ -239,8 +242,9 @@ def _without_a_store(folders: Folders, request: dict[str, Any]) -> dict[str, Any
         raise no_such_conversation()
     if request.get("do") == "clear":
         return {"deleted": 0}
+    forgotten = asyncio.run(make_accounts(folders).forget())
     empty(folders.cache)
-    return {"entries": 0}
+    return {"entries": int(forgotten)}
 
 
 def _asked(request: dict[str, Any], name: str) -> bool:

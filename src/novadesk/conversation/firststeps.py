@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings
+from novadesk.models import DeviceCode, SignInStanding
 
 
 class StepState(Enum):
@@ -73,7 +74,36 @@ class SelfHearing:
     what: str = ""
 
 
-class FirstSteps(Protocol):
+class AccountRequests(Protocol):
+    """Questions about the person's account at a gateway, which these settings name; each raises KnownError."""
+
+    async def account_standing(self, backend: BackendSettings) -> SignInStanding:
+        """Return how the person stands with the gateway; nobody is asked but the keyring."""
+        ...
+
+    async def account_sign_in(self, backend: BackendSettings, open_page: Callable[[str], None]) -> None:
+        """Sign in with the browser.
+
+        Args:
+            backend: names the gateway.
+            open_page: takes the address of the page to open, on the core loop; must return at once.
+        """
+        ...
+
+    async def account_sign_in_with_code(self, backend: BackendSettings, show: Callable[[DeviceCode], None]) -> None:
+        """Sign in with a code that is entered elsewhere; `show` takes it, on the core loop."""
+        ...
+
+    async def account_use_token(self, backend: BackendSettings, token: str) -> None:
+        """Use a token that the person was given, until it ends."""
+        ...
+
+    async def account_sign_out(self, backend: BackendSettings) -> None:
+        """Forget every token of the account."""
+        ...
+
+
+class FirstSteps(AccountRequests, Protocol):
     """Questions with an answer, as `Requests`: each raises KnownError, and ends what it opened when it is cancelled."""
 
     async def try_access(self, backend: BackendSettings, tell: Callable[[AccessStep], None]) -> bool:

@@ -118,10 +118,11 @@ class InsightRequests(Protocol):
         ...
 
     async def sign_in(self, tell: Callable[[str], None]) -> bool:
-        """Sign in to AWS again with AWS's own program, then try now; False when it is not installed.
+        """Sign in again, then try now: to AWS with its own program (False without it), or to the gateway.
 
         Args:
-            tell: takes the address of the page to sign in on, on the core loop; must return at once.
+            tell: takes the address of the page to sign in on, on the core loop; must return at once. AWS's program
+                opens it by itself; that of a gateway is to be opened.
         """
         ...
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from novadesk.errors import KnownError, Reason
 from novadesk.models import DeviceCode, SignInStanding
 from novadesk.text import Text
-from novadesk.transport.gateway_token import AccessToken
+from novadesk.transport.gateway_token import AccessToken, not_signed_in
 from novadesk.transport.signin_browser import sign_in_with_browser
 from novadesk.transport.signin_device import sign_in_with_code
 from novadesk.transport.signin_http import SignInHttp, failed
@@ -72,6 +72,7 @@ class GatewayAccount:
         self._provider: Provider | None = None
         self._unkept = ""  # what the keyring does not take
         self._note = ""
+        self._given = ""
         self._renewing: asyncio.Task[str] | None = None
         self._news = asyncio.Event()
 
@@ -84,6 +85,10 @@ class GatewayAccount:
 
     async def token(self) -> str:
         """Return a token that is good for a while yet, see `TokenSource`."""
+        self._given = await self._good_token()
+        return self._given
+
+    async def _good_token(self) -> str:
         access, now_s = self._access, self._unix_s()
         if access is not None and (access.renew_at_s is None or now_s < access.renew_at_s):
             return access.value
@@ -95,9 +100,9 @@ class GatewayAccount:
                 return access.value
             raise
 
-    async def renewals(self, shown: str) -> AsyncIterator[str]:
+    async def renewals(self) -> AsyncIterator[str]:
         """Yield each newer token as soon as there is one, see `TokenSource`."""
-        retry_at_s = 0.0
+        shown, retry_at_s = self._given, 0.0
         while True:
             access = self._access
             if access is not None and access.value != shown:
@@ -279,15 +284,6 @@ class GatewayAccount:
     async def _forget_if_it_can(self) -> None:
         with suppress(KnownError):  # what the keyring keeps is of no use while the token in memory lives
             await self._forget()
-
-
-def not_signed_in() -> KnownError:
-    """Return the error for a gateway that nobody has signed in to."""
-    return KnownError(
-        Reason.NO_CREDENTIALS,
-        "You are not signed in to the gateway.",
-        "Sign in to it in the settings, or run `novadesk gateway login`.",
-    )
 
 
 def _look_at(renewing: asyncio.Task[str]) -> None:

@@ -42,8 +42,8 @@ class TokenSource(Protocol):
         """
         ...
 
-    def renewals(self, shown: str) -> AsyncIterator[str]:
-        """Yield each token that is newer than `shown` as soon as there is one, for ever; it raises nothing.
+    def renewals(self) -> AsyncIterator[str]:
+        """Yield each token that is newer than what `token` gave last, as soon as there is one; it raises nothing.
 
         A link that iterates over it in a task of its own sends each as `refreshToken`. Where no newer token can be had
         it goes on trying while the old one lives.
@@ -59,14 +59,16 @@ class GivenToken:
     """A token from elsewhere, which nobody here can renew."""
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value, self._had = value, bool(value)
 
     async def token(self) -> str:
         """Return the token.
 
         Raises:
-            KnownError: `CREDENTIALS_EXPIRED` once the gateway has refused it.
+            KnownError: `NO_CREDENTIALS` for an empty one, `CREDENTIALS_EXPIRED` once the gateway has refused it.
         """
+        if not self._value and not self._had:
+            raise not_signed_in()
         if not self._value:
             raise KnownError(
                 Reason.CREDENTIALS_EXPIRED,
@@ -76,7 +78,7 @@ class GivenToken:
             )
         return self._value
 
-    async def renewals(self, shown: str) -> AsyncIterator[str]:  # noqa: ARG002 - of the protocol
+    async def renewals(self) -> AsyncIterator[str]:
         """Yield nothing."""
         return
         yield
@@ -85,3 +87,12 @@ class GivenToken:
         """Hand this token out no more."""
         if token == self._value:
             self._value = ""
+
+
+def not_signed_in() -> KnownError:
+    """Return the error for a gateway that nobody has signed in to."""
+    return KnownError(
+        Reason.NO_CREDENTIALS,
+        "You are not signed in to the gateway.",
+        "Sign in to it in the settings, or run `novadesk gateway login`.",
+    )

@@ -24,7 +24,7 @@ from novadesk.conversation.api import (
 )
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
 from novadesk.conversation.talkapi import KeyCount
-from novadesk.models import SyncState
+from novadesk.models import DeviceCode, SignInStanding, SyncState
 from novadesk.permission import policy
 from novadesk.scenario import Chosen, Scenario
 from novadesk.text import Text
@@ -240,6 +240,22 @@ class PreviewRequests(PreviewHistory):
 
 class PreviewSteps:
     """Answer the first steps from hand-written values."""
+
+    async def account_standing(self, backend: BackendSettings) -> SignInStanding:  # noqa: ARG002
+        """Return somebody who is signed in."""
+        return SignInStanding(signed_in=True, name="anna@example.com")
+
+    async def account_sign_in(self, backend: BackendSettings, open_page: Callable[[str], None]) -> None:
+        """Do nothing."""
+
+    async def account_sign_in_with_code(self, backend: BackendSettings, show: Callable[[DeviceCode], None]) -> None:
+        """Do nothing."""
+
+    async def account_use_token(self, backend: BackendSettings, token: str) -> None:
+        """Do nothing."""
+
+    async def account_sign_out(self, backend: BackendSettings) -> None:
+        """Do nothing."""
 
     async def try_access(self, backend: BackendSettings, tell: Callable[[AccessStep], None]) -> bool:  # noqa: ARG002
         """Meet a permission that is missing."""

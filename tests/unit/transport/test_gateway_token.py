@@ -19,11 +19,17 @@ def test_a_token_whose_end_nobody_knows_is_not_renewed_in_time() -> None:
     assert AccessToken(value="secret", begins_at_s=1000.0, expires_at_s=None).renew_at_s is None
 
 
+async def test_where_none_is_given_nobody_is_signed_in() -> None:
+    with pytest.raises(KnownError) as raised:
+        await GivenToken("").token()
+    assert raised.value.reason is Reason.NO_CREDENTIALS
+
+
 async def test_a_given_token_is_good_until_it_is_refused() -> None:
     source = GivenToken("secret")
     source.refused("another")
     assert await source.token() == "secret"
-    assert [token async for token in source.renewals("secret")] == []
+    assert [token async for token in source.renewals()] == []
     source.refused("secret")
     with pytest.raises(KnownError) as raised:
         await source.token()
