@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -42,6 +43,11 @@ def close_pipes(process):
         pipe.close()
 
 
+@functools.cache
+def boto_session():
+    return boto3.session.Session()
+
+
 def client(rig, **changes):
     retries = {"total_max_attempts": 1}
     settings = {
@@ -52,7 +58,7 @@ def client(rig, **changes):
         "config": botocore.config.Config(retries=retries, connect_timeout=2, read_timeout=2),
         **changes,
     }
-    return boto3.session.Session().client("bedrock-agent-runtime", **settings)
+    return boto_session().client("bedrock-agent-runtime", **settings)
 
 
 async def call(rig, operation, changes=None, **arguments):
