@@ -33,6 +33,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def stall(self, seconds: float) -> None:
+        """Let time pass in which nothing runs, as for a process that gets no processor."""
+        self._jumping.now += seconds
+
 
 class LoopClock:
     """The clock of the running loop."""

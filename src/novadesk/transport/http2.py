@@ -279,7 +279,11 @@ class Exchange:
             await self._wire.writer.drain()
 
     async def _watch(self) -> None:
-        """Notice a server that is gone without a word: a half-open connection reads as silence."""
+        """Notice a server that is gone without a word: a half-open connection reads as silence.
+
+        Whoever slept through the time for the answer, as a process that got no processor, asks once more.
+        """
+        loop, answer_s = asyncio.get_running_loop(), self._timing.ping_answer_s
         while not self.over:
             heard_at = self._heard_at
             await asyncio.sleep(self._timing.ping_every_s)
@@ -287,8 +291,9 @@ class Exchange:
                 continue
             self._machine.ping(b"novadesk")
             self._flush()
-            await asyncio.sleep(self._timing.ping_answer_s)
-            if self._heard_at == heard_at:
+            due = loop.time() + answer_s
+            await asyncio.sleep(answer_s)
+            if self._heard_at == heard_at and loop.time() - due < answer_s / 2:
                 self._fail(_lost(Text("The connection was lost: the server gives no sign of life.")))
 
     def _give_back(self, window_bytes: int) -> None:

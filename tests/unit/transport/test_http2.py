@@ -16,6 +16,7 @@ import pytest
 from novadesk.errors import Reason
 from novadesk.transport.dial import Wire
 from novadesk.transport.http2 import Exchange, Fault, Timing
+from tests.support.virtual_loop import VirtualLoop, run_virtually
 
 QUICK = Timing(response_s=2.0, ping_every_s=30.0, ping_answer_s=30.0)
 WAIT_S = 10.0
@@ -307,6 +308,29 @@ async def test_silence_is_answered_with_a_ping_and_a_dead_server_is_noticed() ->
             await it.peer.until(h2.events.PingReceived)
         assert not it.exchange.over
         assert (await failure_of(it.exchange)).known.what.endswith("no sign of life.")
+
+
+def test_who_slept_asks_once_more_before_the_server_counts_as_dead() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        async with pair(Timing(ping_every_s=3.0, ping_answer_s=4.0)) as at:
+            await at.peer.until(h2.events.RequestReceived)
+            at.peer.respond()
+            await at.exchange.response()
+            loop.call_later(4, loop.stall, 60)  # the server has been asked, and the computer stands still
+            await asyncio.sleep(4.5)
+            await asyncio.sleep(0.5)
+            assert loop.time() >= 64
+            assert not at.exchange.over
+            await at.peer.until(h2.events.PingReceived)
+            await asyncio.sleep(1)
+            assert at.exchange.heard_at >= 64
+            fault = await failure_of(at.exchange)  # it says nothing any more
+            assert fault.known.reason is Reason.LINK_LOST
+            assert loop.time() < 90
+
+    run_virtually(work())
 
 
 async def test_a_server_that_never_reads_cannot_fill_our_memory() -> None:
