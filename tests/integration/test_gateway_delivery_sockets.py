@@ -1,28 +1,34 @@
 """A gateway's turns on their way to Agent Runtime over real sockets: outages, and a process that is killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from novadesk import permission
+from novadesk.errors import KnownError
 from novadesk.models import SyncState
 from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_history import HistoryReader
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
+from novadesk.store.chain import RollOver
 from novadesk.store.pause import SyncPolicy
 from tests.support.gateway_state import PLENTY, make_record, make_turn
 from tests.support.leaks import LogWatch
-from tests.support.remote_rig import RunningServer, boto_client, running_server
+from tests.support.remote_rig import RunningServer, boto_client, lose_answer, running_server
 from tests.support.store_rig import RealClock
 
 QUICK = SyncPolicy(first_pause_s=0.02, longest_pause_s=0.1, lease_s=1.0)
 SETTLE_S = 60.0
+SHIPPED = Path(__file__).parents[2] / "packaging" / "gateway"
 
 # Says turns, tells of each once it is on the disk, and delivers meanwhile; it is killed in the middle of that.
 _GATEWAY = """
@@ -39,10 +45,11 @@ async def main(file, session_id, endpoint):
     store, remote = SqliteSessions(Path(file)), RemoteSessions(access_to(endpoint))
     delivery = TurnDelivery(store, remote, RealClock(), gateway="doomed", policy=QUICK)
     delivery.start()
-    for number in range(1000):
+    for number in range(30):
         await store.append_turn(make_turn(session_id, f"turn {number}"))
         print(number, flush=True)
         delivery.kick()
+    await asyncio.Event().wait()
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -133,7 +140,7 @@ async def test_a_gateway_that_is_killed_in_the_middle_loses_no_turn_and_doubles_
     heir = TurnDelivery(store, remote, clock, gateway="heir", policy=QUICK)
     heir.start()
     await _settle(store, heir)
-    kept = await store.turns(session_id, limit=2000)
+    kept = await store.turns(session_id, limit=100)
     assert [turn.text for turn in kept][: written + 1] == [f"turn {number}" for number in range(written + 1)]
     assert {turn.sync for turn in kept} == {SyncState.SYNCED}
     with boto_client(server.endpoint) as client:
@@ -166,5 +173,43 @@ async def test_a_remote_session_that_is_deleted_or_expired_is_not_found(tmp_path
     for unknown in (told, "not a uuid", "../sessions"):
         with pytest.raises(Exception, match="no such conversation"):
             await reader.load("ann", unknown)
+    await remote.close()
+    await store.close()
+
+
+async def test_the_policy_allows_the_calls_that_a_gateway_makes_and_no_more(
+    tmp_path: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch, expected_logs: LogWatch
+) -> None:
+    expected_logs.allow("turns are not delivered for now")
+    called: set[str] = set()
+    call = RemoteSessions._call
+
+    async def noted(self: RemoteSessions, operation: str, *given: Any, **named: Any) -> Any:
+        called.add("".join(part.capitalize() for part in operation.split("_")))
+        return await call(self, operation, *given, **named)
+
+    monkeypatch.setattr(RemoteSessions, "_call", noted)
+    store, remote, clock = (
+        SqliteSessions(tmp_path / "s.sqlite"),
+        RemoteSessions(access_to(server.endpoint)),
+        RealClock(),
+    )
+    delivery = TurnDelivery(store, remote, clock, gateway="g1", policy=QUICK, roll_over=RollOver(max_steps=1))
+    session_id = (await store.create(make_record(), limits=PLENTY)).session_id
+    server.faults.set(lose_answer(), times=1, matches="PUT /sessions")  # the session is looked up
+    with pytest.raises(KnownError):
+        await delivery.begin(session_id)
+    told = await delivery.begin(session_id)
+    for text in ("one", "two"):  # a successor is made
+        await store.append_turn(make_turn(session_id, text))
+    server.faults.set(lose_answer(), times=1, matches="invocationSteps")  # the step is looked up
+    delivery.start()
+    await _settle(store, delivery)
+    assert len((await HistoryReader(remote, clock).load("ann", told)).turns) == 2
+    policy = json.loads((SHIPPED / "policy.json").read_text(encoding="utf-8"))
+    allowed = {action for one in policy["Statement"] for action in one["Action"]}
+    voice = {f"bedrock:{name}" for name in permission.VOICE_ACTIONS}
+    assert {one for one in allowed if one.startswith("bedrock:")} - voice == {f"bedrock:{name}" for name in called}
+    await delivery.stop()
     await remote.close()
     await store.close()

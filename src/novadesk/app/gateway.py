@@ -103,7 +103,8 @@ async def _running(
         practice = make_practice(folders)
         stack.push_async_callback(practice.stop)
         metrics, name = GatewayMetrics(), secrets.token_hex(8)
-        remote = RemoteSessions(make_access(settings, practice.address), kms_key=settings.backend.kms_key)
+        kms_key = settings.backend.kms_key if start.upstream is BackendKind.BEDROCK else ""
+        remote = RemoteSessions(make_access(settings, practice.address), kms_key=kms_key)
         stack.push_async_callback(remote.close)
         memory = AgentRuntimeMemory(store, remote, clock, gateway=name, meter=metrics)
         stack.push_async_callback(memory.stop)
