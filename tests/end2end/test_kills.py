@@ -1,10 +1,8 @@
 """`kill -9` at random moments: of the app, of the engine, of the local server. At most the turn in flight is lost.
 
-The three stories mostly wait, and are told side by side. The seed of a failing run stands in its report;
-`KILL_SEED=number` repeats it.
+The seed of a failing run stands in its report; `KILL_SEED=number` repeats it.
 """
 
-import asyncio
 import os
 import random
 import sys
@@ -17,7 +15,6 @@ from tests.support.kill_parts import PART_MOMENTS, Part, kill_part
 from tests.support.kill_stories import APP_MOMENTS, AppStory, Report, not_hit
 
 pytestmark = [
-    pytest.mark.rig,
     pytest.mark.timeout(240),
     pytest.mark.skipif(sys.platform != "linux", reason="SIGKILL, fork and /proc"),
 ]
@@ -36,15 +33,17 @@ def assert_survived(report: Report, missed: list[str]) -> None:
     assert missed == [], str(report)
 
 
-async def test_whatever_is_killed_the_conversation_goes_on_and_what_was_final_is_found(
-    desk: Desk, tmp_path: Path, seed: int
-) -> None:
-    homes = {name: tmp_path / name for name in ("app", "server", "engine")}
-    homes["app"].mkdir()
-    async with asyncio.TaskGroup() as group:
-        app = group.create_task(AppStory(homes["app"], KILLS, seed).run())
-        server = group.create_task(kill_part(Part.SERVER, homes["server"], KILLS, seed))
-        engine = group.create_task(kill_part(Part.ENGINE, homes["engine"], KILLS, seed, desk.env))
-    assert_survived(app.result(), not_hit(APP_MOMENTS, app.result().landed))
-    assert_survived(server.result(), not_hit(PART_MOMENTS, server.result().landed))
-    assert_survived(engine.result(), not_hit(PART_MOMENTS, engine.result().landed))
+async def test_the_app_is_killed_and_every_next_start_finds_what_was_final(tmp_path: Path, seed: int) -> None:
+    report = await AppStory(tmp_path, KILLS, seed).run()
+    assert_survived(report, not_hit(APP_MOMENTS, report.landed))
+
+
+async def test_the_local_server_is_killed_and_the_conversation_goes_on(tmp_path: Path, seed: int) -> None:
+    report = await kill_part(Part.SERVER, tmp_path, KILLS, seed)
+    assert_survived(report, not_hit(PART_MOMENTS, report.landed))
+
+
+@pytest.mark.rig
+async def test_the_engine_is_killed_and_the_conversation_goes_on(desk: Desk, tmp_path: Path, seed: int) -> None:
+    report = await kill_part(Part.ENGINE, tmp_path, KILLS, seed, desk.env)
+    assert_survived(report, not_hit(PART_MOMENTS, report.landed))
