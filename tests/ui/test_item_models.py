@@ -14,7 +14,7 @@ from novadesk.models import Role, SyncState, Turn
 from novadesk.ui.history_model import HistoryKind, HistoryModel
 from novadesk.ui.i18n import locale
 from novadesk.ui.item_models import WINDOW_ROWS, ConversationModel, Row, RowKind
-from novadesk.ui.marking import marks_in
+from novadesk.ui.marking import begin_near, marks_in
 from tests.ui.conftest import make_conversation
 
 HANDLE = "session_1760000000000_abcdefghij"
@@ -365,3 +365,19 @@ def test_another_page_of_conversations_is_added_and_one_that_changed_alone_is_dr
 def test_notes_tell_what_an_answer_used(model: ConversationModel) -> None:
     model.show(HANDLE, (make_turn(0, role=Role.ASSISTANT, tools=("current_time", "sums")),))
     assert rows(model)[0].notes == "used: Date and time, sums"
+
+
+LONG = "I answered that three plus four is seven, and before that you said: my name is Anna."
+
+
+@pytest.mark.parametrize(
+    ("room", "begins"), [(200, "I answered"), (30, "…you said: my name is Anna."), (5, "…Anna."), (2, "…Anna.")]
+)
+def test_the_first_word_that_was_found_is_seen_however_long_the_text_before_it_is(room: int, begins: str) -> None:
+    text, marks = begin_near(LONG, marks_in(LONG, "anna"), lambda part: len(part) <= room)
+    assert text.startswith(begins)
+    assert [text[first:past] for first, past in marks] == ["Anna"]
+
+
+def test_a_text_in_which_nothing_was_found_is_left_whole() -> None:
+    assert begin_near(LONG, (), lambda _part: False) == (LONG, ())

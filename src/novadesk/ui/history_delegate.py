@@ -12,7 +12,11 @@ from novadesk.ui.controls import TextField
 from novadesk.ui.history_model import SYNC_ICONS, TITLE_CHARS, HistoryKind, HistoryRow
 from novadesk.ui.i18n import tr
 from novadesk.ui.item_models import ItemRole
+from novadesk.ui.marking import begin_near
 from novadesk.ui.theme import Theme
+
+_SEEN = 0.75
+"""Up to which share of its line the first word that was found may lie."""
 
 _PICTURE = 14
 _MORE = 20
@@ -125,14 +129,14 @@ class HistoryDelegate(QStyledItemDelegate):
         self._paint_marked(painter, at, words, row.title_marks, palette.text)
         top = inner.top() + title.height() + theme.px(2)
         painter.setFont(small_font)
-        painter.setPen(QColor(palette.muted))
         found = row.kind is HistoryKind.FOUND
         room = inner.width() - (0 if found else picture + gap)
-        below = small.elidedText(row.below, Qt.TextElideMode.ElideRight, room)
+        text, marks = begin_near(row.below, row.marks, lambda part: small.horizontalAdvance(part) < room * _SEEN)
+        at = QPointF(inner.left(), top + small.ascent())
+        below = small.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        self._paint_marked(painter, at, below, marks, palette.muted)
         if found:
-            self._paint_marked(painter, QPointF(inner.left(), top + small.ascent()), below, row.marks, palette.muted)
             return
-        painter.drawText(QPointF(inner.left(), top + small.ascent()), below)
         colour = palette.caution if of.sync is SyncState.FAILED else palette.muted
         at = QPointF(inner.right() - picture, top + (small.height() - picture) / 2)
         painter.drawPixmap(at, self._picture(SYNC_ICONS[of.sync], colour, picture, painter))
