@@ -8,7 +8,7 @@ import pytest
 
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.server.gateway.dynamo_table import Table, put
-from novadesk.server.gateway.state import Limits, StoreBusy, TooMany
+from novadesk.server.gateway.state import KEEP_TURNS_S, Limits, StoreBusy, TooMany
 from novadesk.server.gateway.state_dynamodb import DynamoSessions
 from novadesk.store.agentruntime import RemoteAccess
 from tests.support.gateway_state import HOUR_S, NOW_MS, NOW_S, PLENTY, make_record, make_turn
@@ -176,6 +176,17 @@ async def test_what_ends_with_time_carries_the_attribute_that_dynamodb_deletes_b
     # Places are freed when their session is gone, and debts when they are paid.
     assert lasting == {"place", "owed", record.session_id}
     assert {int(item["expiresAt"]["N"]) for item in items if item["sk"]["S"] == "session"} == {NOW_S + HOUR_S}
+
+
+async def test_what_is_recalled_after_a_long_time_does_not_expire_before_its_session(
+    tables: TableServer, table: str, store: DynamoSessions
+) -> None:
+    record = await store.create(make_record(), limits=PLENTY)
+    old = make_turn(record.session_id, at_ms=NOW_MS - 400 * 86_400_000)
+    await store.append_turn(old, delivered=True)
+    items = tables.client.scan(TableName=table, ConsistentRead=True)["Items"]
+    expiries = {int(item["expiresAt"]["N"]) for item in items if item["sk"]["S"].startswith(("chain", "turn", "id"))}
+    assert expiries == {NOW_S + KEEP_TURNS_S}
 
 
 async def test_a_session_without_debts_leaves_nothing_but_its_turns(

@@ -1,14 +1,19 @@
 """Document 001's recovery over true HTTP: a session ends, and another one goes on with what Agent Runtime has of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from novadesk.models import Role
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
 from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
 from tests.support.gateway_host import Host
+from tests.support.gateway_memory import MemorySessions
 from tests.support.gateway_state import make_turn
+from tests.support.gateway_table import TableServer
 from tests.support.remote_rig import running_server
 
 
@@ -21,13 +26,24 @@ def _history(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(turn["role"], turn["text"], turn["timestamp"]) for turn in answer["history"]]
 
 
-async def test_a_session_that_is_over_goes_on_with_the_same_turns_in_order_and_with_their_times(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tables() -> Iterator[TableServer]:
+    server = TableServer()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "dynamodb"])
+async def test_a_session_that_is_over_goes_on_with_the_same_turns_in_order_and_with_their_times(
+    tmp_path: Path, tables: TableServer, kind: str
+) -> None:
+    store = MemorySessions() if kind == "sqlite" else tables.opener(tables.make_table())()
     with running_server(tmp_path / "agentruntime.sqlite") as server:
 
         async def access() -> RemoteAccess:
             return RemoteAccess(access_key_id="AKIDEXAMPLE", secret_access_key="practice", endpoint=server.endpoint)
 
-        host, metrics, remote = Host(tmp_path), GatewayMetrics(), RemoteSessions(access)
+        host, metrics, remote = Host(tmp_path, store), GatewayMetrics(), RemoteSessions(access)
         memory = AgentRuntimeMemory(host.store, remote, host.clock, gateway="g1", meter=metrics)
         await host.add(dev=True, memory=memory, metrics=metrics)
         try:
@@ -55,6 +71,6 @@ async def test_a_session_that_is_over_goes_on_with_the_same_turns_in_order_and_w
             assert "novadesk_gateway_history_load_seconds_count 1.0" in shown
             assert 'novadesk_gateway_turns_total{outcome="delivered"} 3.0' in shown
         finally:
-            await host.stop()
             await memory.stop()
+            await host.stop()
             await remote.close()

@@ -148,7 +148,9 @@ class TurnDelivery:
         Raises:
             KnownError: what keeps all of them.
         """
-        waiting = [one for one in await self._store.waiting(limit=_SESSIONS) if self._is_due(one)]
+        owing = await self._store.waiting(limit=_SESSIONS)
+        self._put_off = {one: self._put_off[one] for one in owing if one in self._put_off}
+        waiting = [one for one in owing if self._is_due(one)]
         if waiting:
             await self._try(waiting[0])  # alone, so that a service that is down is asked once
             rest = deque(waiting[1:])

@@ -74,7 +74,9 @@ class TurnItems:
                 actions = _replacement(stored, int(written["revision"]), delivered=delivered)
             else:
                 stored = follows(turn, int(chain["turns"]), int(chain["last_at_ms"]), sync)
-                actions = _addition(stored, delivered=delivered)
+                # What is recalled may be older than what is kept: a session's records go together.
+                expires = max(int(chain["expiresAt"]), _expiry(stored.at_ms))
+                actions = _addition(stored, expires, delivered=delivered)
             if await self._items.transact(actions):
                 return stored
             await pause(tries)
@@ -163,9 +165,8 @@ class TurnItems:
         await self._items.delete((_OWING, session_id), Check("#token = :seen", {"seen": debtor["token"]}))
 
 
-def _addition(turn: Turn, *, delivered: bool) -> list[Action]:
+def _addition(turn: Turn, expires: int, *, delivered: bool) -> list[Action]:
     """Add a turn at its position, if that is still the next one."""
-    expires = _expiry(turn.at_ms)
     pk, sk = _turn_key(turn.conversation, turn.position)
     counted: dict[str, Value] = {"turns": turn.position + 1, "last_at_ms": turn.at_ms, "expiresAt": expires}
     actions = [
