@@ -41,6 +41,7 @@ from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.stopsignals import stop_signals
 from novadesk.settings_file import load_settings
 from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
+from novadesk.transport.bedrock import load_sdk
 from novadesk.transport.credentials import ProfileCredentials
 
 _END_S = 2.0
@@ -129,6 +130,7 @@ async def _running(
         )
         runner = web.AppRunner(gateway.application, access_log=None, shutdown_timeout=_END_S, handle_signals=False)
         stack.push_async_callback(runner.cleanup)
+        await load_sdk()  # nobody's first words are to wait for it
         yield gateway, await _listen(runner, start)
 
 
