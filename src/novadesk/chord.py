@@ -1,6 +1,7 @@
 """What a talk key is, free of any system: its names, what it is bound to, and when it is down."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -70,6 +71,13 @@ class OtherDown:
 
 COMMANDS = ("novadesk ctl talk start", "novadesk ctl talk stop", "novadesk ctl talk toggle")
 """What to bind to keys in the desktop's own settings where NovaDesk cannot watch any: press, release, or each press."""
+
+
+def commands(home: str = "", profile: str = "") -> tuple[str, ...]:
+    """Return `COMMANDS` as they reach the NovaDesk of a folder and a profile, where it is not the usual one."""
+    names = [*(("--home", home) if home else ()), *(("--profile", profile) if profile else ())]
+    return tuple(shlex.join(["novadesk", *names, *one.split()[1:]]) for one in COMMANDS)
+
 
 LADDER = Text(
     "Use the key inside the window or the talk button, or bind `novadesk ctl talk toggle` to a key in the desktop's "

@@ -13,7 +13,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from novadesk.builtin_scenarios import BUILT_IN
-from novadesk.chord import KeyDown, KeyUp, Origin, OtherDown
+from novadesk.chord import COMMANDS, KeyDown, KeyUp, Origin, OtherDown
 from novadesk.config import AudioSettings, Settings, TalkSettings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import (
     BundlePart,
@@ -136,6 +136,7 @@ class CannedRequests:
     passed: list[str] = field(default_factory=list)
     error: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    commands: tuple[str, ...] = COMMANDS
     pulled: int = 0
     findable: list[Found] = field(default_factory=list)
     aside: list[Conversation] = field(default_factory=list)
@@ -388,6 +389,9 @@ class CannedRequests:
 
     async def notify(self, title: str, words: str) -> None:
         self.asked.append(("notify", title, words))
+
+    async def talk_commands(self) -> tuple[str, ...]:
+        return self.commands
 
     async def ignore_keys(self) -> None:
         self.asked.append(("ignore_keys",))

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from novadesk.chord import parse_chord
+from novadesk.chord import commands, parse_chord
 from novadesk.conversation.api import Snapshot
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.setting_extras import TalkKeyRow
@@ -78,3 +79,18 @@ def test_how_the_keys_stand_is_found_with_them(opened: SettingsWindow, window: M
     opened.sidebar.search.setText("cough")
     assert opened.page.page is Page.TALK
     assert not row.isVisible()
+
+
+def test_the_commands_to_bind_reach_the_novadesk_that_shows_them(
+    opened: SettingsWindow, qtbot: QtBot, requests: CannedRequests
+) -> None:
+    row = TalkKeyRow(opened._theme, opened.live, opened._bridge, requests, opened._talking)
+    qtbot.addWidget(row)
+    qtbot.waitUntil(lambda: row.standing.copies[2].accessibleName() == "Copy command novadesk ctl talk toggle")
+    requests.commands = commands(home="/srv/nova desk", profile="work")
+    other = TalkKeyRow(opened._theme, opened.live, opened._bridge, requests, opened._talking)
+    qtbot.addWidget(other)
+    button, wanted = other.standing.copies[2], "novadesk --home '/srv/nova desk' --profile work ctl talk toggle"
+    qtbot.waitUntil(lambda: button.accessibleName() == f"Copy command {wanted}")
+    button.click()
+    assert QGuiApplication.clipboard().text() == wanted

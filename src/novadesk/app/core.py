@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from novadesk.app.talkkey import TalkKey, rules_of
 from novadesk.app.talkpress import TalkPress
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
-from novadesk.chord import Action
+from novadesk.chord import Action, commands
 from novadesk.config import AudioSettings, Settings, TalkSettings
 from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
@@ -348,6 +349,10 @@ class Core(OpenShelf, ScenarioShelf, Insight):
         """Count presses and releases of these keys for a while, during which they do nothing else."""
         await self._settled()
         return await self._talk_key.try_keys(settings, tell)
+
+    async def talk_commands(self) -> tuple[str, ...]:
+        """Return the commands to bind to keys, as they reach this core."""
+        return commands(os.environ.get("NOVADESK_HOME", ""), self._folders.profile)
 
     async def ignore_keys(self) -> None:
         """Let no key do anything until this is cancelled."""

@@ -47,6 +47,10 @@ class TalkRequests(Protocol):
         """
         ...
 
+    async def talk_commands(self) -> tuple[str, ...]:
+        """Return the commands to bind to keys, in the order of `chord.COMMANDS`, as they reach this NovaDesk."""
+        ...
+
     async def ignore_keys(self) -> None:
         """Let no key do anything, until the wait is cancelled."""
         ...

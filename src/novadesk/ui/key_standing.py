@@ -1,5 +1,7 @@
 """How the talk keys stand with the desktop, and what there is to do without one."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -25,6 +27,7 @@ class KeyStanding(QWidget):
         self.note = _note(self)
         self.ladder = QFrame(self)
         self.copies: list[QPushButton] = []
+        self._commands: list[QLabel] = []
         rungs = QGridLayout(self.ladder)
         rungs.setContentsMargins(0, 0, 0, 0)
         rungs.setHorizontalSpacing(theme.px(tokens.SPACE_3))
@@ -37,25 +40,33 @@ class KeyStanding(QWidget):
         )
         for way in ways:
             rungs.addWidget(_note(self, way), rungs.rowCount(), 0, 1, 3)
-        meanings = (tr("when it goes down"), tr("when it comes up"), tr("at each press, to begin and to end"))
-        for command, meaning in zip(COMMANDS, meanings, strict=True):
-            words = _note(self, tr("{command}: {meaning}", command=command, meaning=meaning))
+        for number in range(len(COMMANDS)):
+            words = _note(self)
             words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             button = QPushButton(tr("Copy command"), self)
             button.setObjectName("small")
             button.setAutoDefault(False)
-            button.setAccessibleName(tr("Copy command {command}", command=command))
-            button.clicked.connect(lambda _checked=False, command=command: self._copy(command))
+            button.clicked.connect(lambda _checked=False, number=number: self._copy(number))
             row = rungs.rowCount()
             rungs.addWidget(words, row, 1)
             rungs.addWidget(button, row, 2)
             self.copies.append(button)
+            self._commands.append(words)
+        self.show_commands(COMMANDS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.px(tokens.SPACE_1))
         for widget in (self.words, self.note, self.ladder):
             layout.addWidget(widget)
         self.show_snapshot(Snapshot())
+
+    def show_commands(self, commands: Sequence[str]) -> None:
+        """Offer these commands, in the order of `COMMANDS`."""
+        self._lines = tuple(commands)
+        meanings = (tr("when it goes down"), tr("when it comes up"), tr("at each press, to begin and to end"))
+        for command, meaning, words, copy in zip(self._lines, meanings, self._commands, self.copies, strict=True):
+            words.setText(tr("{command}: {meaning}", command=command, meaning=meaning))
+            copy.setAccessibleName(tr("Copy command {command}", command=command))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Say how the keys in use stand."""
@@ -75,8 +86,8 @@ class KeyStanding(QWidget):
         self.note.setVisible(bool(snapshot.hotkey_note))
         self.ladder.setVisible(not talk or bool(snapshot.hotkey_note))
 
-    def _copy(self, command: str) -> None:
-        QGuiApplication.clipboard().setText(command)
+    def _copy(self, number: int) -> None:
+        QGuiApplication.clipboard().setText(self._lines[number])
         announce(self, tr("Copied."))
 
 

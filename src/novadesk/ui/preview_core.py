@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from novadesk.builtin_scenarios import BUILT_IN
-from novadesk.chord import KeyDown, KeyUp, OtherDown
+from novadesk.chord import COMMANDS, KeyDown, KeyUp, OtherDown
 from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings, VoiceSettings
 from novadesk.conversation.api import (
     BundlePart,
@@ -228,6 +228,10 @@ class PreviewRequests(PreviewHistory):
 
     async def notify(self, title: str, words: str) -> None:
         """Show nothing."""
+
+    async def talk_commands(self) -> tuple[str, ...]:
+        """Return those of the usual folder."""
+        return COMMANDS
 
     async def ignore_keys(self) -> None:
         """Do nothing."""

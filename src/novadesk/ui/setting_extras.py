@@ -129,6 +129,7 @@ class TalkKeyRow(QFrame):
         live.talk_changed.connect(self._on_talk_changed)
         bridge.snapshot_changed.connect(self.standing.show_snapshot)
         self.standing.show_snapshot(bridge.latest or Snapshot())
+        bridge.ask(requests.talk_commands, self.standing.show_commands, lambda _error: None, owner=self)
 
     def _on_talk_changed(self) -> None:
         self.test.stop()
