@@ -198,6 +198,7 @@ def _fill_serve(serve: _Parser) -> None:
     serve.add_argument("--persona", type=Path, metavar="FILE", help="play this script instead of the practice partner")
     serve.add_argument("--llm", default="", metavar="URL", help="OpenAI-compatible local endpoint for the answers")
     serve.add_argument("--llm-model", default="", metavar="NAME")
+    serve.add_argument("--gateway", action="store_true", help="and a gateway beside it, for this computer only")
     serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
@@ -317,6 +318,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         llm=parsed.llm,
         llm_model=parsed.llm_model,
         until_stdin_closes=parsed.until_stdin_closes,
+        gateway=parsed.gateway,
     )
 
 

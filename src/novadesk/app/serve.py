@@ -26,6 +26,7 @@ def run_serve(
     llm: str,
     llm_model: str,
     until_stdin_closes: bool,
+    gateway: bool = False,
 ) -> int:
     """Serve until told to stop; return the exit code.
 
@@ -50,6 +51,7 @@ def run_serve(
         llm=llm or settings.practice.llm,
         llm_model=llm_model or settings.practice.llm_model,
         until_stdin_closes=until_stdin_closes,
+        gateway=folders.gateway if gateway else None,
     )
     try:
         asyncio.run(serve(options))

@@ -8,10 +8,10 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from aiohttp import web
 
@@ -31,10 +31,13 @@ from novadesk.server.stopsignals import stop_signals
 
 __all__ = ["LocalServer", "ServerAddress", "ServerOptions", "find_server", "serve"]
 
+if TYPE_CHECKING:
+    from novadesk.server.gateway.local import LocalGateway
+
 _LOG = logging.getLogger(__name__)
 _STOP_S = 1.5
 _API_GRACE_S = 0.2
-_LAST_PORT = 65_533
+_LAST_PORT = 65_532
 _LOCK_ATTEMPTS = 3
 _LOCK_PAUSE_S = 0.02
 
@@ -56,6 +59,7 @@ class ServerOptions:
         llm: base URL of a local OpenAI-compatible endpoint, or empty.
         llm_model: model name for that endpoint.
         until_stdin_closes: `serve` also ends when its standard input does.
+        gateway: folder of a gateway beside it, for this computer only, at `port + 3`; None without one.
     """
 
     folder: Path
@@ -69,6 +73,7 @@ class ServerOptions:
     llm: str = ""
     llm_model: str = ""
     until_stdin_closes: bool = False
+    gateway: Path | None = None
     wall_clock: Callable[[], datetime] = field(default=utc_now, repr=False)
 
 
@@ -89,6 +94,7 @@ class LocalServer:
         self._api: web.AppRunner | None = None
         self._store: AgentRuntime | None = None
         self._sonic: SonicService | None = None
+        self._gateway: LocalGateway | None = None
         self.address: ServerAddress | None = None
 
     @property
@@ -108,13 +114,15 @@ class LocalServer:
         if not 0 <= options.port <= _LAST_PORT:
             raise KnownError(
                 Reason.BAD_INPUT,
-                f"Port {options.port} leaves no room for the two that follow it.",
+                f"Port {options.port} leaves no room for those that follow it.",
                 f"Choose one from 1 to {_LAST_PORT}, or 0 for any free ones.",
             )
         options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._take_folder()
         try:
             self.address = await self._listen()
+            if options.gateway is not None:
+                self.address = await self._listen_gateway(options.gateway, self.address)
             publish(options.folder, self.address)
         except BaseException:
             await self.stop()
@@ -129,8 +137,11 @@ class LocalServer:
         http2, self._http2 = self._http2, None
         api, self._api = self._api, None
         store, self._store = self._store, None
+        gateway, self._gateway = self._gateway, None
         try:
             async with asyncio.timeout(_STOP_S):
+                if gateway is not None:
+                    await gateway.stop()
                 closings = [http2.close()] if http2 is not None else []
                 if api is not None:
                     closings.append(api.cleanup())
@@ -181,6 +192,13 @@ class LocalServer:
             pid=os.getpid(),
         )
 
+    async def _listen_gateway(self, folder: Path, address: ServerAddress) -> ServerAddress:
+        from novadesk.server.gateway.local import LocalGateway  # loaded where there is one only
+
+        self._gateway = LocalGateway(folder, address)
+        port = self._options.port and self._options.port + 3
+        return replace(address, gateway=await _bind(self._gateway.start(port), port))
+
     async def _listen_api(self, keys: Mapping[str, AccessKey], port: int) -> int:
         options = self._options
         self._store = AgentRuntime(options.folder / "sessions.db", options.region)
@@ -220,7 +238,7 @@ def _practice_partner(options: ServerOptions) -> PartnerFactory:
     return make_partner(options)
 
 
-async def _bind(listening: Awaitable[int], port: int) -> int:
+async def _bind[T](listening: Awaitable[T], port: int) -> T:
     try:
         return await listening
     except OSError as error:
