@@ -2,12 +2,13 @@
 
 import pytest
 
-from novadesk.config import LimitSettings, SessionSettings, Settings
+from novadesk.config import BackendSettings, LimitSettings, SessionSettings, Settings
 from novadesk.conversation import lifecycle as m
 from novadesk.conversation.api import Phase
 from novadesk.conversation.lifecycle import Lifecycle, step
 from novadesk.conversation.supervisor import Policy, make_policy
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
 from tests.support.bench import DENIED, LOST
 
 POLICY = Policy()
@@ -197,3 +198,9 @@ def test_no_link_outlives_the_computers_sleep() -> None:
         m.DropLink(generation=2),
         m.OpenLink(generation=3),
     )
+
+
+def test_a_gateway_renews_by_itself() -> None:
+    policy = make_policy(Settings(backend=BackendSettings(kind=BackendKind.GATEWAY)))
+    assert min(policy.renew_s, policy.force_s, policy.last_s, policy.life_s) > 365 * 86_400
+    assert (policy.look_s, policy.quiet_s) == (Policy().look_s, Policy().quiet_s)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from novadesk.models import BackendKind, Turn
+from novadesk.models import BackendKind, SyncState, Turn
 from novadesk.store import outbox
 from novadesk.store.conversations import _append, _create
 from novadesk.store.outbox import Lease, OutboxKind
@@ -36,6 +36,16 @@ def take(db: sqlite3.Connection, count: int = 100, now_ms: int = START_MS) -> tu
 
 def texts(leases: tuple[Lease, ...]) -> list[str]:
     return [held.turn.text for held in leases if held.turn is not None]
+
+
+def test_nothing_waits_of_what_a_gateway_copies_itself(db: sqlite3.Connection) -> None:
+    made = dataclasses.replace(make_conversation(), backend=BackendKind.GATEWAY)
+    _create(db, made)
+    stored = _append(db, make_turn(made.handle, "Hello."))
+    again = _append(db, dataclasses.replace(stored, text="Hello there."))
+    assert [stored.sync, again.sync] == [SyncState.LOCAL, SyncState.LOCAL]
+    assert take(db) == ()
+    assert outbox.waiting(db, BackendKind.GATEWAY).turns == 0
 
 
 def test_rows_are_leased_oldest_first_and_once(db: sqlite3.Connection) -> None:

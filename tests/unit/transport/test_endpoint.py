@@ -1,7 +1,7 @@
 import pytest
 
 from novadesk.errors import KnownError, Reason
-from novadesk.transport.endpoint import Endpoint, bedrock_endpoint, is_loopback, parse_endpoint
+from novadesk.transport.endpoint import Endpoint, bedrock_endpoint, is_loopback, parse_endpoint, parse_gateway
 from novadesk.transport.proxy import Proxy, find_proxy
 
 AWS = bedrock_endpoint("us-east-1")
@@ -99,3 +99,31 @@ def test_networks_and_numbers_can_be_exempt() -> None:
 def test_this_computer_is_always_direct() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         assert find_proxy(Endpoint(host=host, port=443, tls=True), {VARIABLE: "http://p"}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("wss://voice.example.com", "wss://voice.example.com/ws"),
+        (" https://voice.example.com/ ", "wss://voice.example.com/ws"),
+        ("wss://voice.example.com:8443/team/", "wss://voice.example.com:8443/team/ws"),
+        ("wss://voice.example.com/team/ws", "wss://voice.example.com/team/ws"),
+        ("ws://127.0.0.1:8001", "ws://127.0.0.1:8001/ws"),
+        ("http://localhost:8001/ws", "ws://localhost:8001/ws"),
+        ("ws://[::1]:8001", "ws://[::1]:8001/ws"),
+    ],
+)
+def test_addresses_of_a_gateway(text: str, url: str) -> None:
+    assert parse_gateway(text)[1] == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "voice.example.com", "ftp://host", "wss://", "wss://me@host", "wss://host?token=x", "wss://host#x",
+     "wss://host:99999", "ws://voice.example.com", "http://voice.example.com", "wss://a b"],
+)  # fmt: skip
+def test_no_addresses_of_a_gateway(text: str) -> None:
+    with pytest.raises(KnownError) as caught:
+        parse_gateway(text)
+    assert caught.value.reason is Reason.BAD_SETTINGS
+    assert "[backend] gateway" in caught.value.advice
