@@ -241,14 +241,16 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(
         target=leases,
-        turn=consumes(unconfirmed),
+        handle=handles,
         deed=st.sampled_from(["deliver", "fail", "refuse", "release"]),
         other=st.sampled_from(["nobody", "has it", "delivers it"]),
     )
-    def say_more_meanwhile(self, turn: Turn, deed: str, other: str) -> object:
+    def say_more_meanwhile(self, handle: str, deed: str, other: str) -> object:
         """A turn is confirmed while a courier has it; its lease may run out, and another one be there first."""
-        if turn.conversation in self.deleted:
+        if handle in self.deleted:
             return multiple()
+        turn = make_turn(handle, f"text {len(self.truth)}", unconfirmed=True)
+        _append(self.db, turn)
         self.restart()
         self.retry()
         first, second = self.take(100), tuple[Lease, ...]()
@@ -268,9 +270,10 @@ class OutboxMachine(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         self.now_ms += ms
 
-    @rule(ms=st.sampled_from([LEASE_MS, 2 * LONGEST_MS]))
-    def set_the_clock_back(self, ms: int) -> None:
+    @rule(target=leases, ms=st.sampled_from([LEASE_MS, 2 * LONGEST_MS]))
+    def set_the_clock_back(self, ms: int) -> object:
         self.now_ms -= ms
+        return multiple(*self.take(100))
 
     @rule(handle=handles)
     def lose_the_session(self, handle: str) -> None:
@@ -356,4 +359,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestOutboxMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
