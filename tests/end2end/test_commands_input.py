@@ -152,7 +152,7 @@ def test_settings_that_are_not_text(line: CommandLine, wav: Path) -> None:
     both(line, "settings", "settings.bad", "talk", "--in", wav)
 
 
-def test_the_backend_that_does_not_exist_yet(line: CommandLine, wav: Path) -> None:
+def test_a_gateway_that_nobody_has_named(line: CommandLine, wav: Path) -> None:
     result = both(line, "settings", "settings.bad", "talk", "--in", wav, "--backend", "gateway")
     assert "gateway" in result.err
     line.settings("[backend]\nkind = 'gateway'\n")
