@@ -22,7 +22,7 @@ from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits
 from novadesk.server.gateway.session import GatewaySession
-from novadesk.server.gateway.sessions import Sessions
+from novadesk.server.gateway.sessions import REST, Sessions
 from novadesk.server.gateway.state import SessionRecord
 from novadesk.server.gateway.upstream import UpstreamParts
 
@@ -122,7 +122,7 @@ class RestServer:
         if existing and (memory is None or not await memory.known(owner, existing)):
             raise no_session()
         created = CreateSession(configuration=Configuration(prompt=prompt or None))
-        begun = await self._sessions.create(owner, created, "rest")
+        begun = await self._sessions.create(owner, created, REST)
         remote = existing
         if memory is not None and existing:
             await memory.recall(owner, existing, begun.record.session_id)

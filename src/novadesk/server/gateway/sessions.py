@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 _FULL_S = 30
 _RECENT_TURNS = 8
+REST = "rest"
+"""Begins the connection of a session whose client asks and holds none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ class Sessions:
             here.seen()
             return here
         record = await self._find(owner, session_id)
-        begun = await self._take(record, f"rest-{secrets.token_hex(8)}", "", behind=0)
+        begun = await self._take(record, f"{REST}-{secrets.token_hex(8)}", "", behind=0)
         return begun.session
 
     async def find(self, owner: str, session_id: str) -> SessionRecord:
@@ -213,7 +215,7 @@ class Sessions:
             connection=connection,
             gateway=self._gateway,
             now_ms=now_ms,
-            expires_at_s=now_ms // 1000 + round(self._timing.keep_s),
+            expires_at_s=self._expiry_s(now_ms, connection),
         )
         if record is None:
             raise taken()
@@ -244,7 +246,7 @@ class Sessions:
             gateway=self._gateway,
             created_ms=now_ms,
             last_activity_ms=now_ms,
-            expires_at_s=now_ms // 1000 + round(self._timing.keep_s),
+            expires_at_s=self._expiry_s(now_ms, connection),
             configuration=text_of(message.configuration),
             language=message.language or "",
             quality_tier=message.quality_tier.value,
@@ -294,8 +296,13 @@ class Sessions:
             record.session_id,
             generation=record.generation,
             now_ms=now_ms,
-            expires_at_s=now_ms // 1000 + round(self._timing.keep_s),
+            expires_at_s=self._expiry_s(now_ms, record.connection),
         )
+
+    def _expiry_s(self, now_ms: int, connection: str) -> int:
+        """Return until when a session can be resumed: one that never has a connection, until it counts as idle."""
+        keep_s = self._timing.idle_s if connection.startswith(REST) else self._timing.keep_s
+        return now_ms // 1000 + round(keep_s)
 
     def _on_over(self, session: GatewaySession, over: Over) -> None:
         match over:
