@@ -1838,11 +1838,6 @@
         <translation>Adresse des Sprachdienstes</translation>
     </message>
     <message>
-        <source>Address, such as https://voice.example.com</source>
-        <extracomment>ui/wizard_access.py</extracomment>
-        <translation>Adresse, etwa https://voice.example.com</translation>
-    </message>
-    <message>
         <source>All conversations</source>
         <extracomment>ui/history_actions.py ui/history_view.py</extracomment>
         <translation>Alle Gespräche</translation>
@@ -2242,11 +2237,6 @@
         <translation>Farben</translation>
     </message>
     <message>
-        <source>Comes with a later version: nothing can be connected to yet.</source>
-        <extracomment>ui/wizard_access.py</extracomment>
-        <translation>Kommt mit einer späteren Version: Noch lässt sich nichts verbinden.</translation>
-    </message>
-    <message>
         <source>Connect a microphone.</source>
         <extracomment>audio/devices.py</extracomment>
         <translation>Ein Mikrofon anschließen.</translation>
@@ -2305,6 +2295,11 @@
         <source>Copy permissions</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Rechte kopieren</translation>
+    </message>
+    <message>
+        <source>Copy the code</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Code kopieren</translation>
     </message>
     <message>
         <source>Copy the last answer</source>
@@ -3353,6 +3348,11 @@
         <translation>Einstellungen öffnen</translation>
     </message>
     <message>
+        <source>Open the page</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Seite öffnen</translation>
+    </message>
+    <message>
         <source>Opening the microphone…</source>
         <extracomment>ui/wizard_sound.py</extracomment>
         <translation>Öffnet das Mikrofon …</translation>
@@ -3806,6 +3806,21 @@
         <translation>Melden Sie sich erneut am Gateway an.</translation>
     </message>
     <message>
+        <source>Sign in with a code</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Mit einem Code anmelden</translation>
+    </message>
+    <message>
+        <source>Sign in with the browser</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Mit dem Browser anmelden</translation>
+    </message>
+    <message>
+        <source>Sign out</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Abmelden</translation>
+    </message>
+    <message>
         <source>Sign-in</source>
         <extracomment>app/access.py</extracomment>
         <translation>Anmeldung</translation>
@@ -4028,7 +4043,7 @@
     </message>
     <message>
         <source>Stop</source>
-        <extracomment>ui/key_test.py ui/session_panel.py ui/sound_fields.py</extracomment>
+        <extracomment>ui/gateway_account.py ui/key_test.py ui/session_panel.py ui/sound_fields.py</extracomment>
         <translation>Stopp</translation>
     </message>
     <message>
@@ -4053,7 +4068,7 @@
     </message>
     <message>
         <source>Stopped.</source>
-        <extracomment>ui/wizard_access.py ui/wizard_sound.py</extracomment>
+        <extracomment>ui/gateway_account.py ui/wizard_access.py ui/wizard_sound.py</extracomment>
         <translation>Angehalten.</translation>
     </message>
     <message>
@@ -5072,6 +5087,11 @@
         <translation>Die Schlüssel dürfen den entfernten Sitzungsspeicher nicht benutzen; Gespräche bleiben hier.</translation>
     </message>
     <message>
+        <source>Use the token</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Token verwenden</translation>
+    </message>
+    <message>
         <source>{voice}, from the next connection on</source>
         <extracomment>ui/scenario_badge.py</extracomment>
         <translation>{voice}, ab der nächsten Sitzung</translation>
@@ -5080,6 +5100,41 @@
         <source>The last answer came in {s} s</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Die letzte Antwort kam in {s} s</translation>
+    </message>
+    <message>
+        <source>Address, such as wss://voice.example.com</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation>Adresse, zum Beispiel wss://voice.example.com</translation>
+    </message>
+    <message>
+        <source>Asking for a code…</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Ein Code wird erfragt …</translation>
+    </message>
+    <message>
+        <source>Code to enter: {code}</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Einzugebender Code: {code}</translation>
+    </message>
+    <message>
+        <source>Go to {address} and enter the code {code}.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>{address} aufrufen und den Code {code} eingeben.</translation>
+    </message>
+    <message>
+        <source>No browser opens. The address of the page is in the clipboard.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Kein Browser öffnet sich. Die Adresse der Seite ist in der Zwischenablage.</translation>
+    </message>
+    <message>
+        <source>One moment…</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Einen Moment …</translation>
+    </message>
+    <message>
+        <source>Or paste a token</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Oder ein Token einfügen</translation>
     </message>
     <message>
         <source>The library that draws the window is missing or does not load.</source>
@@ -6107,6 +6162,11 @@
         <translation>Heute</translation>
     </message>
     <message>
+        <source>Token of the gateway</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Token des Gateways</translation>
+    </message>
+    <message>
         <source>Tokens since start</source>
         <extracomment>ui/details_view.py</extracomment>
         <translation>Tokens seit dem Start</translation>
@@ -6361,7 +6421,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>Waiting for your sign-in in the browser…</source>
-        <extracomment>ui/remedies.py</extracomment>
+        <extracomment>ui/gateway_account.py ui/remedies.py</extracomment>
         <translation>Wartet auf Ihre Anmeldung im Browser …</translation>
     </message>
     <message>
@@ -6540,6 +6600,31 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Keine Anmeldung am Gateway.</translation>
     </message>
     <message>
+        <source>You are not signed in.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Nicht angemeldet.</translation>
+    </message>
+    <message>
+        <source>You are signed in as {name} until {time}.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Angemeldet als {name} bis {time}.</translation>
+    </message>
+    <message>
+        <source>You are signed in as {name}.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Angemeldet als {name}.</translation>
+    </message>
+    <message>
+        <source>You are signed in until {time}.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Angemeldet bis {time}.</translation>
+    </message>
+    <message>
+        <source>You are signed in.</source>
+        <extracomment>ui/gateway_account.py</extracomment>
+        <translation>Angemeldet.</translation>
+    </message>
+    <message>
         <source>You can change this at any time. The practice partner needs no account and no network.</source>
         <extracomment>ui/wizard_access.py</extracomment>
         <translation>Das lässt sich jederzeit ändern. Der Übungspartner braucht weder Konto noch Netz.</translation>
@@ -6582,6 +6667,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Your conversations will be here.</source>
         <extracomment>ui/history_view.py</extracomment>
         <translation>Hier erscheinen Ihre Gespräche.</translation>
+    </message>
+    <message>
+        <source>Your team&apos;s server: no AWS account, but a sign-in there.</source>
+        <extracomment>ui/wizard_access.py</extracomment>
+        <translation>Der Server des Teams: kein AWS-Konto, aber eine Anmeldung dort.</translation>
     </message>
     <message>
         <source>a key of the desktop’s settings</source>

@@ -16,7 +16,7 @@ from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Setting
 from novadesk.conversation.api import MicrophoneState, Phase, Snapshot, SoundTest, TalkMode
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
 from novadesk.errors import KnownError, Reason
-from novadesk.models import BackendKind
+from novadesk.models import BackendKind, SignInStanding
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.main_window import MainWindow
 from novadesk.ui.preview_scenes import make_turns
@@ -51,6 +51,7 @@ class CannedSteps:
     error: KnownError | None = None
     waits: asyncio.Event | None = None
     starts: bool = False
+    standing: SignInStanding = field(default_factory=lambda: SignInStanding(signed_in=False))
 
     async def _answer(self, *asked: Any) -> None:
         self.asked.append(asked)
@@ -68,6 +69,13 @@ class CannedSteps:
             tell(step)
         await self._answer("try_access", backend)
         return all(step.state is StepState.DONE for step in self.access)
+
+    async def account_standing(self, backend: BackendSettings) -> SignInStanding:
+        return self.standing
+
+    async def account_use_token(self, backend: BackendSettings, token: str) -> None:
+        await self._answer("account_use_token", backend.gateway, token)
+        self.standing = SignInStanding(signed_in=True, name="anna")
 
     async def policy(self, backend: BackendSettings) -> str:
         return f"policy of {backend.region}"
@@ -367,11 +375,24 @@ def test_the_policy_is_copied_for_the_region_and_says_what_it_is_worth(wizard: W
     assert QGuiApplication.clipboard().text() == "policy of eu-north-1"
 
 
-def test_a_gateway_cannot_be_chosen_and_the_page_says_why(wizard: Wizard) -> None:
+def test_a_gateway_is_chosen_signed_in_to_and_used(
+    wizard: Wizard, steps: CannedSteps, saved: list[Settings], qtbot: QtBot
+) -> None:
     page = wizard.page
     assert isinstance(page, AccessPage)
-    assert not page.kinds[BackendKind.GATEWAY].isEnabled()
-    assert "later version" in page.kinds[BackendKind.GATEWAY].accessibleDescription()
+    assert not page.gateway.isVisible()
+    page.kinds[BackendKind.GATEWAY].setChecked(True)
+    page.gateway.setText(" wss://voice.example.com ")
+    page.gateway.editingFinished.emit()
+    qtbot.waitUntil(lambda: "not signed in" in page.sign_in.standing.text())
+    page.sign_in.pasted.setText("the-token")
+    qtbot.keyClick(page.sign_in.pasted, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "signed in as anna" in page.sign_in.standing.text())
+    assert page.sign_in.pasted.text() == ""
+    assert wizard.at == 0
+    wizard.go_on()
+    assert (saved[-1].backend.kind, saved[-1].backend.gateway) == (BackendKind.GATEWAY, "wss://voice.example.com")
+    assert steps.of("account_use_token") == [("wss://voice.example.com", "the-token")]
 
 
 def test_a_wrong_region_keeps_the_page_and_says_so(wizard: Wizard, saved: list[Settings]) -> None:

@@ -24,6 +24,7 @@ from novadesk.permission import NOT_VERIFIED
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Question
 from novadesk.ui.controls import ShapeLabel
+from novadesk.ui.gateway_account import AccountBox
 from novadesk.ui.i18n import tr
 from novadesk.ui.note import Note
 from novadesk.ui.setting_table import REGIONS
@@ -45,27 +46,20 @@ class AccessPage(WizardPage):
         self.intro = tr("You can change this at any time. The practice partner needs no account and no network.")
         self._question: Question | None = None
         self._before = BackendSettings()
+        self._looked_at = ""
         self._post = Post(self._on_step, self)
         self.kinds: dict[BackendKind, QRadioButton] = {}
         group = QButtonGroup(self)
         for kind, name, sentence in (
             (BackendKind.PRACTICE, tr("Practice partner"), tr("A simple voice on this computer, to try everything.")),
             (BackendKind.BEDROCK, tr("Amazon Bedrock"), tr("Amazon Nova Sonic, with your own AWS account.")),
-            (BackendKind.GATEWAY, tr("Gateway"), tr("Comes with a later version: nothing can be connected to yet.")),
+            (BackendKind.GATEWAY, tr("Gateway"), tr("Your team's server: no AWS account, but a sign-in there.")),
         ):
             button = self.kinds[kind] = self.choice(group, name, sentence)
-            button.setEnabled(kind is not BackendKind.GATEWAY)
             button.toggled.connect(self._on_kind)
             if kind is BackendKind.BEDROCK:
                 self._make_account()
-        self.gateway = QLineEdit(self)
-        self.gateway.setPlaceholderText(tr("Address, such as https://voice.example.com"))
-        self.gateway.setAccessibleName(tr("Address of the gateway"))
-        self.gateway.setEnabled(False)
-        line = QHBoxLayout()
-        line.setContentsMargins(around.theme.radio_indent, 0, 0, 0)
-        line.addWidget(self.gateway)
-        self.body.addLayout(line)
+        self._make_gateway()
         self._make_test()
         self.body.addStretch(1)
 
@@ -93,6 +87,20 @@ class AccessPage(WizardPage):
         self.body = within
         self.body.addWidget(self.account)
 
+    def _make_gateway(self) -> None:
+        theme, steps = self.around.theme, self.around.steps
+        self.place = QWidget(self)
+        within = QVBoxLayout(self.place)
+        within.setContentsMargins(theme.radio_indent, 0, 0, 0)
+        self.gateway = QLineEdit(self.place)
+        self.gateway.setPlaceholderText(tr("Address, such as wss://voice.example.com"))
+        self.gateway.setAccessibleName(tr("Address of the gateway"))
+        self.sign_in = AccountBox(theme, self.around.bridge, steps, self._backend, self.place)
+        self.gateway.editingFinished.connect(self._on_gateway)
+        within.addWidget(self.gateway)
+        within.addWidget(self.sign_in)
+        self.body.addWidget(self.place)
+
     def _make_test(self) -> None:
         theme = self.around.theme
         self.test = QPushButton(tr("&Test access"), self)
@@ -114,8 +122,8 @@ class AccessPage(WizardPage):
 
     def begin(self, settings: Settings) -> None:  # noqa: D102
         backend = self._before = settings.backend
-        chosen = backend.kind if self.kinds[backend.kind].isEnabled() else BackendKind.PRACTICE
-        self.kinds[chosen].setChecked(True)
+        self.kinds[backend.kind].setChecked(True)
+        self.gateway.setText(backend.gateway)
         self.profile.setText(backend.profile)
         self.region.setCurrentText(backend.region)
         self.model.setCurrentText(backend.model)
@@ -126,6 +134,7 @@ class AccessPage(WizardPage):
 
     def leave(self) -> None:  # noqa: D102
         self.stop()
+        self.sign_in.stop()
 
     def first_field(self) -> QWidget | None:  # noqa: D102
         return self.kinds[self.kind]
@@ -161,6 +170,7 @@ class AccessPage(WizardPage):
             profile=self.profile.text().strip(),
             region=self.region.currentText().strip(),
             model=self.model.currentText().strip(),
+            gateway=self.gateway.text().strip(),
         )
 
     def _on_kind(self) -> None:
@@ -168,7 +178,17 @@ class AccessPage(WizardPage):
         self.note.say("")
         self.rows.clear()
         self.account.setVisible(self.kind is BackendKind.BEDROCK)
+        self.place.setVisible(self.kind is BackendKind.GATEWAY)
+        if self.kind is BackendKind.GATEWAY:
+            self.sign_in.look()
         self.changed.emit()
+
+    def _on_gateway(self) -> None:
+        """Ask anew how the person stands, where the address has changed."""
+        if self.kind is BackendKind.GATEWAY and self.gateway.text().strip() != self._looked_at:
+            self._looked_at = self.gateway.text().strip()
+            self.sign_in.look()
+            self.changed.emit()
 
     def _on_step(self, step: AccessStep) -> None:
         self.rows.show_step(step)
