@@ -1,8 +1,11 @@
 """The link to a gateway holds what links hold, and goes on where a connection does not."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from novadesk.protocol.events import StopReason, WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Closed
 from novadesk.protocol.session_events import SpeechReceived, TextPlanned, TextSpoken, UserTextReceived
+from novadesk.server.certificate import ensure_certificate
 from novadesk.transport.gateway_talk import SessionKey
 from tests.support.gateway_client import HANDLE, SETUP, Here, conversation, frame, now, until
 from tests.support.gateway_script import ScriptedGateway, scripted_gateway
@@ -439,3 +443,23 @@ async def test_nobody_signed_in(world: World) -> None:
     with pytest.raises(KnownError) as caught:
         await wire.link.open()
     assert judge(caught.value) is Verdict.FAIL
+
+
+async def test_an_encrypted_gateway_is_trusted_with_its_certificate_and_not_without(tmp_path: Path) -> None:
+    files = ensure_certificate(tmp_path, ("127.0.0.1",), datetime.now(UTC))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.chain, files.key)
+    async with scripted_gateway(ssl=context) as gateway:
+        here = Here(gateway.url)
+        try:
+            wire = await here.wire()
+            with pytest.raises(KnownError) as caught:
+                await wire.link.open()
+            assert caught.value.reason is Reason.TLS_REFUSED
+            assert gateway.tokens == []
+            here.ca_bundle = str(files.ca)
+            here.restart()
+            await (await here.wire()).start()
+            assert gateway.tokens == ["Bearer t1"]
+        finally:
+            await here.close()

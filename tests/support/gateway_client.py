@@ -133,6 +133,7 @@ class Here:
     links: list[GatewayLink] = field(default_factory=list)
     timing: LinkTiming = QUICK
     switch: Any = None
+    ca_bundle: str = ""
     _linker: GatewayLinker | None = None
 
     def restart(self) -> None:
@@ -142,7 +143,7 @@ class Here:
     async def wire(self) -> Wire:
         if self._linker is None:
             self._linker = GatewayLinker(
-                Settings(backend=BackendSettings(gateway=self.url)),
+                Settings(backend=BackendSettings(gateway=self.url, ca_bundle=self.ca_bundle)),
                 environment={},
                 tokens=self.person,
                 keys=self.ring,
