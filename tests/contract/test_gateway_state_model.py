@@ -263,5 +263,5 @@ def tables() -> Iterator[TableServer]:
 def test_both_stores_do_what_the_model_does(tables: TableServer) -> None:
     machine = type("Machine", (StoresMachine,), {"tables": tables})
     phases = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
-    few = settings(max_examples=6, stateful_step_count=20, deadline=None, phases=phases)
+    few = settings(max_examples=4, stateful_step_count=15, deadline=None, phases=phases)
     run_state_machine_as_test(machine, settings=few)
