@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -266,3 +267,25 @@ async def test_a_gateway_that_is_not_there(secrets: Secrets, clock: WallClock) -
 async def test_an_address_that_is_none(address: str, secrets: Secrets, clock: WallClock) -> None:
     error = await error_of(another(address, secrets, clock).sign_in(lambda _: None))
     assert error.reason is Reason.BAD_SETTINGS
+
+
+async def test_no_token_reaches_a_log_or_an_error(
+    account: GatewayAccount, issuer: LocalIssuer, secrets: Secrets, clock: WallClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "novadesk")
+    await account.sign_in((browser := Browser()).open)
+    await browser.end()
+    told, seen = [repr(await account.standing()), repr(account)], {await account.token()}
+    for _ in range(2):
+        assert secrets.kept is not None
+        seen.add(json.loads(secrets.kept)["refresh"])
+        account.refused(await account.token())
+        seen.add(await account.token())
+    seen.add(pasted := issuer.mint("carol", valid_s=60))
+    await account.use_token(pasted)
+    clock.now_s += 120
+    told += [str(await error_of(account.token())), str(await error_of(account.use_token(pasted)))]
+    told += [f"{record.getMessage()} {record.exc_info} {record.__dict__}" for record in caplog.records]
+    assert len(seen) >= 5
+    assert [part for token in seen for part in token.split(".")[-1:] if part in "\n".join(told)] == []
