@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from novadesk.conversation.api import Intents, Requests
 from novadesk.errors import KnownError
+from novadesk.models import BackendKind
 from novadesk.ui.bridge import Bridge, Question
 from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.i18n import tr
@@ -101,6 +102,8 @@ class Remedies(QObject):
 
     def _on_told(self, address: str) -> None:
         if self._asked is not None:
+            if self._settings.now.backend.kind is BackendKind.GATEWAY:  # AWS's program opens its page by itself
+                QDesktopServices.openUrl(QUrl(address))
             words = tr("Waiting for your sign-in. If no browser has opened: {address}", address=address)
             self._bar.tell(words, busy=True)
 
