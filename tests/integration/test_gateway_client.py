@@ -98,7 +98,7 @@ async def test_a_gateway_killed_in_the_middle_of_an_answer_and_another_one_goes_
         await talk_until(wire, lambda: len(host.linker.links) == 2 and host.linker.newest.listening)
         wire.session.send_text("Go on.", now())
         await wire.send()
-        await until(lambda: "Go on." in host.linker.newest.typed())
+        await talk_until(wire, lambda: "Go on." in host.linker.newest.typed())  # written words wait for sound
         host.linker.newest.answer("Here it is.", samples=2_400)
         await wire.hear(lambda: any("Here it is." in event.text for event in wire.of(TextSpoken)))
         assert wire.closed is None
