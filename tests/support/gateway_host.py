@@ -14,7 +14,7 @@ from aiohttp import web
 from novadesk.protocol import envelope_client as said
 from novadesk.protocol.envelope import ClientMessage, Malformed, ServerMessage, decode_server, encode, pack_audio
 from novadesk.protocol.envelope_server import SessionCreated, SessionResumed
-from novadesk.server.gateway.app import Gateway, GatewayOptions
+from novadesk.server.gateway.app import Gateway, GatewayOptions, make_runner
 from novadesk.server.gateway.issuer import LocalIssuer
 from novadesk.server.gateway.options import GatewayLimits, Timing
 from novadesk.server.gateway.upstream import UpstreamParts
@@ -71,7 +71,7 @@ class Host:
                 **options,
             )
         )
-        runner = web.AppRunner(gateway.application, access_log=None, shutdown_timeout=2.0)
+        runner = make_runner(gateway.application)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.gateways.append(gateway)

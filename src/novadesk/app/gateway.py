@@ -26,7 +26,7 @@ from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
-from novadesk.server.gateway.app import Gateway, GatewayOptions
+from novadesk.server.gateway.app import Gateway, GatewayOptions, make_runner
 from novadesk.server.gateway.dynamo_table import Table
 from novadesk.server.gateway.identity import Verifier
 from novadesk.server.gateway.issuer import LocalIssuer
@@ -43,8 +43,6 @@ from novadesk.settings_file import load_settings
 from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
 from novadesk.transport.bedrock import load_sdk
 from novadesk.transport.credentials import ProfileCredentials
-
-_END_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +126,7 @@ async def _running(
                 dev=start.dev,
             )
         )
-        runner = web.AppRunner(gateway.application, access_log=None, shutdown_timeout=_END_S, handle_signals=False)
+        runner = make_runner(gateway.application)
         stack.push_async_callback(runner.cleanup)
         await load_sdk()  # nobody's first words are to wait for it
         yield gateway, await _listen(runner, start)

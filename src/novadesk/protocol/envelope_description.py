@@ -10,6 +10,8 @@ from novadesk.protocol.envelope_values import INPUT_RATE_HZ, MAX_FRAME_BYTES, OU
 _CLOSES = {
     "1000": "after sessionEnded",
     "1001": "the gateway drains",
+    "1002": "what was sent is no WebSocket",
+    "1007": "a text was no UTF-8",
     "1009": "a message was too large",
     "4401": "the token is missing, wrong or expired",
     "4408": "no heartbeat came in time",

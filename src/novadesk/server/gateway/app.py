@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from novadesk import __version__
 from novadesk.errors import KnownError
@@ -141,3 +142,28 @@ class Gateway:
 def make_gateway(options: GatewayOptions) -> web.Application:
     """Return a gateway's application; running it is all there is to do."""
     return Gateway(options).application
+
+
+def make_runner(application: web.Application, *, end_s: float = 2.0) -> web.AppRunner:
+    """Return what serves a gateway's application, and logs nothing of what it is sent.
+
+    Args:
+        application: of a gateway.
+        end_s: longest time that open requests have at its end.
+    """
+    return web.AppRunner(application, access_log=None, shutdown_timeout=end_s, handle_signals=False, logger=_http_log)
+
+
+def _leave_out(record: logging.LogRecord) -> bool:
+    """Keep of a request that is none its kind alone: aiohttp cites it, and there may be a token in it."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname, record.exc_info = logging.INFO, logging.getLevelName(logging.INFO), None
+        record.msg, record.args = "a request could not be read: %s", (type(error).__name__,)
+    return True
+
+
+_http_log = logging.getLogger(f"{__name__}.http")
+_http_log.addFilter(_leave_out)
+logging.getLogger("aiohttp.websocket").addFilter(lambda _: False)
+"""There aiohttp cites the protocols that a client offers; one of them is its token."""

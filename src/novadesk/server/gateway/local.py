@@ -13,7 +13,7 @@ from aiohttp import web
 
 from novadesk.config import Settings
 from novadesk.server.address import ServerAddress
-from novadesk.server.gateway.app import Gateway, GatewayOptions
+from novadesk.server.gateway.app import Gateway, GatewayOptions, make_runner
 from novadesk.server.gateway.issuer import LocalIssuer
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
@@ -86,7 +86,7 @@ class LocalGateway:
                 name=name,
             )
         )
-        runner = web.AppRunner(gateway.application, access_log=None, shutdown_timeout=_END_S, handle_signals=False)
+        runner = make_runner(gateway.application, end_s=_END_S)
         stack.push_async_callback(runner.cleanup)
         memory.start()
         await runner.setup()
