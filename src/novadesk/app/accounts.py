@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from novadesk.app.clock import SystemClock
 from novadesk.config import BackendSettings, Settings
 from novadesk.desktop.keychain import Keychain
-from novadesk.desktop.longsecret import LongSecret
+from novadesk.desktop.longsecret import Entries, LongSecret
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, DeviceCode, SignInStanding
 from novadesk.paths import Folders
@@ -29,7 +29,7 @@ class Accounts:
         environment: may hold a token, and names the proxy.
     """
 
-    def __init__(self, keychain: Keychain, *, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, keychain: Entries, *, environment: Mapping[str, str] = os.environ) -> None:
         self._secrets = LongSecret(keychain, ENTRY)
         self._environment = environment
         self._clock = SystemClock()

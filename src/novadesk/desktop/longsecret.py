@@ -70,7 +70,8 @@ class LongSecret:
     async def delete(self) -> bool:
         """Forget the secret, and what writers left that were killed; return whether there was one."""
         existed = await self._index() is not None
-        await self._entries.delete(self._name)
+        if await self._entries.get(self._name) is not None:
+            await self._entries.delete(self._name)
         for slot in _SLOTS:
             await self._sweep(slot)
         return existed

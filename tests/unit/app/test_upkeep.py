@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from novadesk.app.accounts import ENTRY, Accounts
 from novadesk.app.upkeep import MAX_TITLE_CHARS, StoredShelf, Upkeep, empty
+from novadesk.desktop.longsecret import LongSecret
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, Conversation
 from novadesk.store.conversations import Conversations
@@ -25,7 +27,7 @@ class Rig:
         self.keychain = MemoryKeychain()
         self.registry = Registry(database, self.keychain)
         self.cache = folder / "cache"
-        self.upkeep = Upkeep(StoredShelf(database), database, self.registry, self.cache)
+        self.upkeep = Upkeep(StoredShelf(database), database, self.registry, self.cache, Accounts(self.keychain))
         self.made = make_conversation(backend=BackendKind.BEDROCK)
 
     async def stored(self) -> Conversation | None:
@@ -106,6 +108,13 @@ async def test_a_logout_forgets_entries_and_caches(rig: Rig, tmp_path: Path) -> 
     assert list(rig.cache.iterdir()) == []
     assert (tmp_path / "novadesk.db").exists(), "a link is not followed"
     empty(tmp_path / "none")
+
+
+async def test_a_logout_forgets_the_sign_in_to_a_gateway(rig: Rig) -> None:
+    await LongSecret(rig.keychain, ENTRY).set("x" * 2500)
+    assert len(rig.keychain.entries) == 4
+    assert await rig.upkeep.answer({"do": "logout"}) == {"entries": 1}
+    assert rig.keychain.entries == {}
 
 
 async def test_a_deletion_can_be_undone(rig: Rig) -> None:
