@@ -92,7 +92,7 @@ class Turn:
         turn_id: random UUID made with the turn; it is also the remote step id.
         conversation: handle of the conversation.
         position: 0-based order within the conversation, given by the store.
-        text: FINAL text verbatim, or the heard part of SPECULATIVE text when `unconfirmed`.
+        text: FINAL text verbatim, with the heard part of SPECULATIVE text when `unconfirmed`.
         heard_chars: characters of `text` that the person heard; None means all.
         at_ms: Unix milliseconds at which the turn ended.
         wire_session: UUID of the wire session (the remote invocation) that carried it.
@@ -126,6 +126,20 @@ class Turn:
     def heard_text(self) -> str:
         """Return the text cut at what the person heard."""
         return self.text if self.heard_chars is None else self.text[: self.heard_chars]
+
+    def replaces(self, older: "Turn") -> bool:
+        """Say whether this version of a turn takes the place of an older one of the same id.
+
+        A confirmed one does where it says something else; an `unconfirmed` one only where no confirmed one is, and more
+        was heard of it or it was cut off meanwhile.
+        """
+        if self.unconfirmed:
+            mine, theirs = (len(self.text), self.interrupted), (len(older.text), older.interrupted)
+            return older.unconfirmed and mine > theirs
+        return self._content() != older._content()
+
+    def _content(self) -> tuple[str, int | None, bool, bool, tuple[str, ...]]:
+        return self.text, self.heard_chars, self.interrupted, self.unconfirmed, self.tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,21 @@ async def test_the_confirmed_version_replaces_an_unconfirmed_turn_in_its_place(
     assert len(steps) == 2
 
 
+async def test_an_unconfirmed_turn_grows_until_it_is_confirmed(archive: Conversations) -> None:
+    made = make_conversation()
+    await archive.create(made)
+    heard = make_turn(made.handle, "I think", role=Role.ASSISTANT, unconfirmed=True)
+    await archive.append(heard)
+    more = dataclasses.replace(heard, text="I think so")
+    cut = dataclasses.replace(more, interrupted=True)
+    for version in (more, heard, cut, more):
+        await archive.append(version)
+    assert await archive.turns(made.handle) == (dataclasses.replace(cut, position=0),)
+    confirmed = dataclasses.replace(heard, text="I think.", unconfirmed=False)
+    for version in (confirmed, cut):
+        assert await archive.append(version) == dataclasses.replace(confirmed, position=0)
+
+
 async def test_a_delivered_unconfirmed_turn_is_delivered_again_under_a_new_step_id(
     database: Database, archive: Conversations
 ) -> None:

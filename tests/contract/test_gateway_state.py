@@ -341,6 +341,18 @@ async def test_the_same_turn_again_changes_nothing(store: SessionStore) -> None:
     assert [owed.revision for owed in await store.undelivered(record.session_id)] == [0, 0]
 
 
+async def test_what_is_not_confirmed_grows_in_its_place(store: SessionStore) -> None:
+    record = await store.create(make_record(), limits=PLENTY)
+    heard = make_turn(record.session_id, "Good mor", unconfirmed=True, role=Role.ASSISTANT)
+    kept = await store.append_turn(heard)
+    more = dataclasses.replace(heard, text="Good morning.")
+    for version in (more, heard, more):
+        stored = await store.append_turn(version)
+        assert stored == dataclasses.replace(more, position=0, at_ms=kept.at_ms)
+    owed = await store.undelivered(record.session_id)
+    assert [(one.turn, one.revision) for one in owed] == [(stored, 1)]
+
+
 async def test_what_is_confirmed_replaces_what_was_not_in_its_place(store: SessionStore) -> None:
     record = await store.create(make_record(), limits=PLENTY)
     heard = make_turn(record.session_id, "Good mor", unconfirmed=True, role=Role.ASSISTANT)

@@ -21,8 +21,7 @@ from novadesk.server.gateway.state import (
     SessionStatus,
     SessionStore,
     TooMany,
-    confirmed,
-    replaces,
+    renewed,
 )
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from tests.support.gateway_state import NOW_S, make_record, make_turn
@@ -71,8 +70,8 @@ class Model:
         sync = SyncState.SYNCED if delivered else SyncState.PENDING
         for number, kept in enumerate(turns):
             if kept.turn.turn_id == turn.turn_id:
-                if replaces(turn, kept.turn):
-                    better = confirmed(turn, kept.turn, sync)
+                if turn.replaces(kept.turn):
+                    better = renewed(turn, kept.turn, sync)
                     turns[number] = PendingTurn(turn=better, revision=kept.revision + 1)
                 return turns[number].turn
         at_ms = max(turn.at_ms, turns[-1].turn.at_ms + 1) if turns else turn.at_ms

@@ -208,7 +208,8 @@ class MemoryArchive:
         turns = self.stored[turn.conversation]
         for at, old in enumerate(turns):
             if old.turn_id == turn.turn_id:
-                turns[at] = _placed(turn, at)
+                if turn.replaces(old):
+                    turns[at] = _placed(turn, at)
                 return turns[at]
         turns.append(_placed(turn, len(turns)))
         return turns[-1]

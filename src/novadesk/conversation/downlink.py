@@ -55,7 +55,7 @@ class Downlink:
         self._listener = listener
         self._playback = Playback()
         self._transcript = Transcript()
-        self._orphan: Transcript | None = None  # of a link that is over, while the last of its speech is played
+        self._orphans: list[tuple[Transcript, int]] = []  # of links that are over, until that count has been played
         self._answer_clock = AnswerClock()
         self._held = HoldBack()
         self._declined = False
@@ -106,7 +106,7 @@ class Downlink:
 
     def unfinished(self) -> str:
         """Return the text of an answer whose link is over while it is still being played; empty without one."""
-        return "" if self._orphan is None else self._orphan.unfinished()
+        return " ".join(filter(None, (orphan.unfinished() for orphan, _ in self._orphans)))
 
     @property
     def owed(self) -> bool:
@@ -171,7 +171,7 @@ class Downlink:
                 self.next_turn()
                 self._declined = False
                 self._playback.aloud = True
-                if self._orphan is not None or self._held.active:
+                if self._orphans or self._held.active:
                     self.stop()  # its link is not there any more to notice the interruption, or it is overtaken
                 self._next_exchange(now)
             case UserSpeechEnded():
@@ -201,8 +201,7 @@ class Downlink:
                 )
             case _:
                 pass
-        for turn in self._transcript.feed(event):
-            self._listener.keep(turn)
+        self._keep_all(self._transcript.feed(event))
         if isinstance(event, UserTextReceived) and not self._declined:
             tell(lifecycle.UserUnderstood())
         elif isinstance(event, TurnEnded):
@@ -215,7 +214,11 @@ class Downlink:
             return
         if playback.heard > 0:
             self._answer_clock.heard(now)
-        (self._orphan or self._transcript).played(samples)
+        while self._orphans and self._orphans[0][1] <= samples:
+            orphan, ends_at = self._orphans.pop(0)
+            orphan.played(ends_at)
+            self._keep_all(orphan.close())
+        self._transcripts()[0].played(samples)
         self.settle(now)
 
     def settle(self, now: float) -> None:
@@ -224,9 +227,8 @@ class Downlink:
             if self._playback.audible:
                 _log.warning("the speaker did not play all of an answer")
                 self.flush()
-            self._close_orphan()
-            for turn in self._transcript.expire():
-                self._listener.keep(turn)
+            self._close_orphans()
+            self._keep_all(self._transcript.expire())
             self._playback.forget()
             self._listener.tell(lifecycle.AnswerFinished())
 
@@ -235,9 +237,8 @@ class Downlink:
         if self._playback.answer not in (Answer.ARRIVING, Answer.DRAINING):
             return False
         for transcript in self._transcripts():
-            for turn in transcript.stop():
-                self._listener.keep(turn)
-        self._orphan = None
+            self._keep_all(transcript.stop())
+        self._orphans.clear()
         self._playback.discard()
         self._listener.tell(lifecycle.AnswerInterrupted())
         return True
@@ -268,7 +269,7 @@ class Downlink:
 
     def flush(self) -> None:
         """Silence the speaker."""
-        self._close_orphan()
+        self._close_orphans()
         self._drop_held()
         self._listener.flush(self._playback.flush())
 
@@ -278,11 +279,11 @@ class Downlink:
         self._playback.all_sent()
         over = self._transcript
         self._transcript = Transcript(tools=over.unused_tools)
-        if self._orphan is None or over.owes:
-            self._close_orphan()
-            self._orphan = over
-        if not self._playback.audible:
-            self._close_orphan()
+        self._orphans.append((over, self._playback.queued))
+        if self._playback.audible:
+            self._transcript.played(self._playback.queued)  # its own speech begins there
+        else:
+            self._close_orphans()
             self._drop_held()
             self._playback.forget()
 
@@ -297,13 +298,15 @@ class Downlink:
         self._playback.held = False
 
     def _transcripts(self) -> tuple[Transcript, ...]:
-        return (self._transcript,) if self._orphan is None else (self._orphan, self._transcript)
+        return (*(orphan for orphan, _ in self._orphans), self._transcript)
 
-    def _close_orphan(self) -> None:
-        orphan, self._orphan = self._orphan, None
-        if orphan is not None:
-            for turn in orphan.close():
-                self._listener.keep(turn)
+    def _close_orphans(self) -> None:
+        while self._orphans:
+            self._keep_all(self._orphans.pop(0)[0].close())
+
+    def _keep_all(self, turns: tuple[TurnText, ...]) -> None:
+        for turn in turns:
+            self._listener.keep(turn)
 
     def _next_exchange(self, now: float) -> None:
         if self.discarding:
@@ -315,7 +318,8 @@ class Downlink:
     def _begin_answer(self, event: SessionEvent, now: float) -> None:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):
             return
-        self._close_orphan()
+        for orphan, _ in self._orphans:  # they are heard before it, and come before it
+            self._keep_all(orphan.expire())
         if self._playback.sounds and self._listener.key_held():
             self._transcript.played(self._playback.count)  # nothing of it is heard before the release
             self._held.begin()

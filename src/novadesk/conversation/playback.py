@@ -50,6 +50,11 @@ class Playback:
         return self._played
 
     @property
+    def queued(self) -> int:
+        """Return the count at which all that has arrived will have been played."""
+        return self._queued
+
+    @property
     def heard(self) -> int:
         """Return how many samples of the newest answer the speaker has played."""
         return max(0, self._played - self._base)

@@ -170,7 +170,7 @@ class Archive(Protocol):
     async def append(self, turn: Turn) -> Turn:
         """Add a turn and its outbox row in one transaction; return it with its position.
 
-        A turn whose id exists already replaces its older version when the service confirmed more of it since.
+        A turn whose id exists already replaces its older version as `Turn.replaces` has it.
         """
         ...
 

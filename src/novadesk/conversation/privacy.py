@@ -12,10 +12,10 @@ class PrivateTurns:
         self._turns: list[Turn] = []
 
     def add(self, turn: Turn) -> Turn:
-        """Add a turn, or replace its older version when the service confirmed more of it; return it with its place."""
+        """Add a turn, or replace its older version as the archive does; return it with its place."""
         for position, older in enumerate(self._turns):
             if older.turn_id == turn.turn_id:
-                if not turn.unconfirmed:
+                if turn.replaces(older):
                     self._turns[position] = replace(turn, position=position, at_ms=older.at_ms, sync=SyncState.LOCAL)
                 return self._turns[position]
         placed = replace(turn, position=len(self._turns), sync=SyncState.LOCAL)

@@ -383,7 +383,7 @@ def _joined(turns: tuple[Turn, ...], waiting: Iterable[Turn]) -> tuple[Turn, ...
         if older is None:
             position = next(reversed(joined.values())).position + 1 if joined else 0
             joined[turn.turn_id] = replace(turn, position=position, sync=SyncState.LOCAL)
-        elif not turn.unconfirmed:
+        elif turn.replaces(older):
             joined[turn.turn_id] = replace(turn, position=older.position, at_ms=older.at_ms, sync=SyncState.LOCAL)
     return tuple(joined.values())
 

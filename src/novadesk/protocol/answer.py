@@ -76,6 +76,7 @@ class Answer:
         interrupted: the user spoke over it, or the person stopped it.
         muted: playback was stopped for good: speech that still arrives is never heard.
         forgone: it was so before anything of it had come: nothing of it is heard.
+        whole: the service has told its last FINAL text, or broken off: its FINAL texts are what was said.
         tools: what the model asked for on the way to it.
     """
 
@@ -84,6 +85,7 @@ class Answer:
         self.interrupted = False
         self.muted = False
         self.forgone = False
+        self.whole = False
         self.tools: tuple[str, ...] = ()
         self._pieces: list[_Piece] = []
         self._position = 0
@@ -120,8 +122,8 @@ class Answer:
             if content_id in piece.audio_ids:
                 piece.audio_open = False
 
-    def confirm(self, text: str) -> None:
-        """Take a FINAL text."""
+    def confirm(self, text: str, *, last: bool) -> None:
+        """Take a FINAL text; `last`: the service says that none follows."""
         owing = self._owing()
         found = match([piece.plan for piece in owing], text)
         chosen = owing[:1] if found is None else [owing[index] for index in found]
@@ -134,6 +136,7 @@ class Answer:
             first.absorb(piece)
             self._pieces.remove(piece)
         first.finals.append(text)
+        self.whole |= last and bool(self._pieces[-1].finals)
 
     def resembles(self, text: str) -> bool:
         """Tell whether a FINAL text resembles one that is planned and not confirmed yet."""
@@ -142,6 +145,12 @@ class Answer:
     def owes(self) -> bool:
         """Tell whether FINAL texts may still come."""
         return bool(self._owing())
+
+    def grows(self) -> bool:
+        """Tell whether more of it may be heard that no FINAL text stands for."""
+        return not self.whole and any(
+            segment.heard(self._position) < segment.samples for piece in self._owing() for segment in piece.segments
+        )
 
     # --- playing -----------------------------------------------------------------------------
 
@@ -167,13 +176,12 @@ class Answer:
 
     # --- telling -----------------------------------------------------------------------------
 
-    def record(self, *, with_planned: bool) -> tuple[str, int | None, bool]:
+    def record(self) -> tuple[str, int | None, bool]:
         """Return the text to keep, how many of its characters were heard (None: all), and whether it is unconfirmed.
 
-        FINAL texts are kept whole. Planned text is kept where it was heard and has no FINAL text: always when there is
-        no FINAL text at all, else only `with_planned`.
+        FINAL texts are kept whole. Planned text is kept where it was heard and its FINAL text may still come.
         """
-        with_planned |= not any(piece.finals for piece in self._pieces)
+        with_planned = not (self.whole and any(piece.finals for piece in self._pieces))
         parts: list[str] = []
         heard_chars: int | None = None
         unconfirmed = False

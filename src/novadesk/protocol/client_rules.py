@@ -194,7 +194,6 @@ class ClientRules(Core):
             if block.type is ContentType.TEXT:
                 self._finish_text(content_id, block, StopReason.PARTIAL_TURN)
         self._blocks.clear()
-        self._end_turn_if(self._turns.move_on())
 
     def _write_text(self, role: WireRole, text: str, *, interactive: bool) -> None:
         name, prompt_name = self.new_id(), self._prompt_name

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from novadesk.models import Role
 from novadesk.protocol.answer import Answer
-from novadesk.protocol.events import TOOL_NAME
+from novadesk.protocol.events import TOOL_NAME, StopReason
 from novadesk.protocol.session_events import (
     Interrupted,
     SessionEvent,
@@ -36,7 +36,7 @@ class TurnText:
     Attributes:
         heard_chars: characters of `text` that the person heard; None means all.
         interrupted: the user spoke over it, or the person stopped it.
-        unconfirmed: `text` has planned text cut at the heard position; the service never confirmed it.
+        unconfirmed: `text` has planned text cut at the heard position, or will have when more of it has been heard.
         voice: whose voice an answer has, where that is known.
         tools: what the model asked for since its last turn.
     """
@@ -84,7 +84,8 @@ class Transcript:
         self._new_id = new_id
         self._tools = tools
         self._present: Answer | None = None
-        self._earlier: Answer | None = None
+        self._earlier: list[Answer] = []  # those that FINAL texts may still come for, and the newest
+        self._told: dict[str, TurnText] = {}
         self._unstored: dict[str, TurnText] = {}
         self._received = 0
         self._position = 0
@@ -107,7 +108,7 @@ class Transcript:
                 if self._present is not None:
                     self._present.end_audio(event.content_id)
             case TextSpoken():
-                return self._confirm(event.text.strip())
+                return self._confirm(event.text.strip(), last=event.stop_reason is StopReason.END_TURN)
             case ToolRequested():
                 self._use(event.name)
             case TurnEnded():
@@ -143,11 +144,10 @@ class Transcript:
         The turn goes on, but what was heard of it is returned at once: whatever the person says next comes after it.
         Its FINAL texts are still collected and replace it. A turn that was finished and still played is returned anew.
         """
-        cut = self._cut_off()
+        self._cut_off()
         if self._present is not None:
             self._present.interrupted = self._present.muted = True
-            cut = [*(answer for answer in cut if answer is not self._present), self._present]
-        return tuple(turn for answer in cut for turn in self._retell(answer))
+        return tuple(turn for answer in self._answers() for turn in self._retell(answer))
 
     def forgo(self) -> None:
         """Note that the person wants nothing of the next answer: whatever comes of it is never heard."""
@@ -163,15 +163,12 @@ class Transcript:
         return True
 
     def expire(self) -> tuple[TurnText, ...]:
-        """Note that the service has fallen silent in the middle of its turn: what was heard of it is told now.
+        """Note that no more is heard for now: what was heard of every answer, finished or given up, is told.
 
         A FINAL text that comes after all replaces it.
         """
-        answer, self._present = self._present, None
-        if answer is None:
-            return ()
-        self._earlier = answer
-        return self._retell(answer, with_planned=True)
+        self._put_by()
+        return tuple(turn for answer in self._earlier for turn in self._retell(answer, over=True))
 
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
@@ -179,8 +176,7 @@ class Transcript:
 
     def close(self) -> tuple[TurnText, ...]:
         """Note that the link is over; return what is left: FINAL texts, and heard planned text as unconfirmed."""
-        answer, self._present = self._present, None
-        return self._retell(answer, with_planned=True) if answer is not None else ()
+        return self.expire()
 
     # --- what there is to see ----------------------------------------------------------------
 
@@ -204,7 +200,7 @@ class Transcript:
         """Return whether the service has yet to confirm text of the newest answer. Of a cut one it need not."""
         if self._present is not None:
             return not (self._present.forgone and self._present.empty)
-        return self._earlier is not None and not self._earlier.interrupted and self._earlier.owes()
+        return any(not newest.interrupted and newest.owes() for newest in self._earlier[-1:])
 
     @property
     def unused_tools(self) -> tuple[str, ...]:
@@ -230,7 +226,7 @@ class Transcript:
             self._tools = _with(self._tools, tool)
 
     def _answers(self) -> list[Answer]:
-        return [answer for answer in (self._earlier, self._present) if answer is not None]
+        return self._earlier if self._present is None else [*self._earlier, self._present]
 
     def _hear(self, event: SpeechReceived) -> None:
         answer = self._answer()
@@ -239,54 +235,60 @@ class Transcript:
         if not answer.muted:
             self._received += samples
 
-    def _confirm(self, text: str) -> tuple[TurnText, ...]:
+    def _confirm(self, text: str, *, last: bool) -> tuple[TurnText, ...]:
         if not text:
             return ()
-        earlier, present = self._earlier, self._present
-        if earlier is not None and earlier.owes():
-            late = present is None or (earlier.resembles(text) and not present.resembles(text))
-            if late:
-                earlier.confirm(text)
-                return self._retell(earlier)
-        self._answer().confirm(text)
-        return ()
+        owing = [answer for answer in self._earlier if answer.owes()]
+        late = [answer for answer in owing if answer.resembles(text)]
+        if self._present is None:
+            late = late or owing[-1:]
+        elif self._present.resembles(text):
+            late = []
+        answer = late[0] if late else self._answer()
+        answer.confirm(text, last=last)
+        return self._retell(answer) if late else ()
 
     def _finish(self) -> tuple[TurnText, ...]:
-        answer, self._present = self._present, None
-        if answer is None:
-            return ()
-        self._earlier = answer
-        return self._retell(answer)
+        self._put_by()
+        return tuple(turn for answer in self._earlier for turn in self._retell(answer))
+
+    def _put_by(self) -> None:
+        if self._present is not None:
+            open_still = [answer for answer in self._earlier if answer.owes() and not answer.whole]
+            self._earlier, self._present = [*open_still, self._present], None
 
     def _interrupt(self) -> tuple[TurnText, ...]:
-        cut = self._cut_off()
+        for answer in self._cut_off():
+            answer.whole = True  # FINAL texts of what it left unsaid never come
         if self._present is not None:
             self._present.interrupted = True
-            cut = [answer for answer in cut if answer is not self._present]
-        return (*(turn for answer in cut for turn in self._retell(answer)), *self._finish())
+            self._present.whole |= not self._present.muted
+        cut = tuple(turn for answer in self._earlier for turn in self._retell(answer))
+        return (*cut, *self._finish())
 
     def _cut_off(self) -> list[Answer]:
         cut = [answer for answer in self._answers() if answer.cut_off()]
         self._received = self._position = self._counted = self._count_base = 0
         return cut
 
-    def _retell(self, answer: Answer, *, with_planned: bool = False) -> tuple[TurnText, ...]:
-        text, heard_chars, unconfirmed = answer.record(with_planned=with_planned or answer.muted)
-        if not text:
-            return ()
+    def _retell(self, answer: Answer, *, over: bool = False) -> tuple[TurnText, ...]:
+        """Tell an answer if it is another than was told last; when it is `over`, no more of it will be heard."""
+        text, heard_chars, unconfirmed = answer.record()
         known = answer.interrupted and self._playing_known
-        return self._tell(
-            TurnText(
-                turn_id=answer.turn_id,
-                role=Role.ASSISTANT,
-                text=text,
-                interrupted=answer.interrupted,
-                heard_chars=0 if answer.forgone else heard_chars if known else None,
-                unconfirmed=unconfirmed,
-                voice=self.voice,
-                tools=answer.tools,
-            )
+        turn = TurnText(
+            turn_id=answer.turn_id,
+            role=Role.ASSISTANT,
+            text=text,
+            interrupted=answer.interrupted,
+            heard_chars=0 if answer.forgone else heard_chars if known else None,
+            unconfirmed=unconfirmed or (not over and answer.grows()),
+            voice=self.voice,
+            tools=answer.tools,
         )
+        if not text or turn == self._told.get(answer.turn_id):
+            return ()
+        self._told[answer.turn_id] = turn
+        return self._tell(turn)
 
     def _tell(self, turn: TurnText) -> tuple[TurnText, ...]:
         self._unstored[turn.turn_id] = turn

@@ -57,8 +57,7 @@ class Conversations:
     async def append(self, turn: Turn) -> Turn:
         """Add a turn and its outbox row in one transaction; return it with its position.
 
-        A turn whose id exists already replaces the older version of itself, in its place, when the service confirmed
-        more of it since; the same content again changes nothing, and an `unconfirmed` one never replaces anything.
+        A turn whose id exists already replaces the older version of itself, in its place, as `Turn.replaces` has it.
 
         Raises:
             KnownError: `UNKNOWN_CONVERSATION`, or a fault of the store; nothing was written.
@@ -295,15 +294,16 @@ def _append(db: sqlite3.Connection, turn: Turn) -> Turn:
         insert_turn(db, dataclasses.replace(turn, at_ms=_after_the_last(db, turn)), SyncState.PENDING)
         (number,) = db.execute("SELECT number FROM turn WHERE turn_id = ?", (turn.turn_id,)).fetchone()
         outbox.add_turn(db, turn.conversation, number, turn.turn_id, 0)
-    elif not turn.unconfirmed and _content(turn) != _content(stored):
+    elif turn.replaces(stored):
         number, revision = db.execute(
-            "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = 0, sync = 'pending',"
+            "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, unconfirmed = ?, sync = 'pending',"
             " voice = ?, tools = ?, revision = revision + 1 WHERE turn_id = ? RETURNING number, revision",
             (
                 turn.text,
                 turn.heard_chars,
                 turn.interrupted,
                 turn.typed,
+                turn.unconfirmed,
                 turn.voice,
                 " ".join(turn.tools),
                 turn.turn_id,
@@ -323,10 +323,6 @@ def _after_the_last(db: sqlite3.Connection, turn: Turn) -> int:
     query = f"SELECT at_ms FROM {TURN_TABLES} WHERE handle = ? ORDER BY position DESC LIMIT 1"
     row = db.execute(query, (turn.conversation,)).fetchone()
     return turn.at_ms if row is None else max(turn.at_ms, row["at_ms"] + 1)
-
-
-def _content(turn: Turn) -> tuple[str, int | None, bool, bool, tuple[str, ...]]:
-    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed, turn.tools
 
 
 def insert_turn(db: sqlite3.Connection, turn: Turn, sync: SyncState, position: int | None = None) -> None:

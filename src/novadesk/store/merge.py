@@ -59,9 +59,9 @@ def merge_steps(db: sqlite3.Connection, handle: str, found: Sequence[FoundStep])
         outbox.note_step(db, handle, summary.step_id, turn_id, step.generation, summary.step_ms)
         if turn is None:
             continue
-        if find_turn(db, turn.turn_id) is not None:
-            changed += _confirm(db, turn, summary.step_ms)
-        elif turn.turn_id not in new or not turn.unconfirmed:
+        if (stored := find_turn(db, turn.turn_id)) is not None:
+            changed += _renew(db, turn, stored, summary.step_ms)
+        elif (known := new.get(turn.turn_id)) is None or turn.replaces(known):
             new[turn.turn_id] = turn
     _insert_by_time(db, handle, sorted(new.values(), key=lambda turn: (turn.at_ms, turn.turn_id)))
     return changed + len(new)
@@ -116,14 +116,14 @@ def _add_conversation(db: sqlite3.Connection, handle: str, sessions: Sequence[Re
     )
 
 
-def _confirm(db: sqlite3.Connection, turn: Turn, step_ms: int) -> int:
+def _renew(db: sqlite3.Connection, turn: Turn, stored: Turn, step_ms: int) -> int:
     """Take a later version of a turn that has nothing left to deliver: its newest step, or the first confirmed text."""
-    if turn.unconfirmed:
+    if turn.unconfirmed and not turn.replaces(stored):
         return 0
     return db.execute(
         "UPDATE turn SET text = :text, heard_chars = :heard, interrupted = :interrupted, typed = :typed,"
         " voice = iif(:voice = '', voice, :voice), tools = iif(:tools = '', tools, :tools),"
-        " unconfirmed = 0, revision = revision + 1 WHERE turn_id = :id AND sync = 'synced'"
+        " unconfirmed = :unconfirmed, revision = revision + 1 WHERE turn_id = :id AND sync = 'synced'"
         " AND (unconfirmed OR :step_ms >= (SELECT max(step_ms) FROM step WHERE handle = :handle AND turn_id = :id))"
         " AND (unconfirmed OR text <> :text OR heard_chars IS NOT :heard OR interrupted <> :interrupted)",
         {
@@ -134,6 +134,7 @@ def _confirm(db: sqlite3.Connection, turn: Turn, step_ms: int) -> int:
             "heard": turn.heard_chars,
             "interrupted": turn.interrupted,
             "typed": turn.typed,
+            "unconfirmed": turn.unconfirmed,
             "voice": turn.voice,
             "tools": " ".join(turn.tools),
         },

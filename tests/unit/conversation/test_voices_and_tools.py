@@ -1,5 +1,7 @@
 """Whose voice an answer has and what the model asked for on the way to it are kept with its turn."""
 
+import pytest
+
 from novadesk.config import VoiceSettings
 from novadesk.conversation.api import Phase
 from novadesk.conversation.toolbox import Toolbox
@@ -40,13 +42,14 @@ def test_an_answer_has_the_voice_of_the_wire_session_that_spoke_it() -> None:
     assert voices(story(work)) == [(Role.USER, ""), (Role.ASSISTANT, USUAL), (Role.USER, ""), (Role.ASSISTANT, "amy")]
 
 
-def test_what_is_played_to_its_end_after_a_lost_link_has_the_voice_that_spoke_it() -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_what_is_played_to_its_end_after_a_lost_link_has_the_voice_that_spoke_it(last: bool) -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()
         old = bench.linker.newest
         old.user_said("hello")
         old.plan("Good day.")
-        old.speak(48_000, last=False)
+        old.speak(48_000, last=last)
         await bench.until(lambda: bench.now.phase is Phase.SPEAKING)
         bench.controller.use_voice(AMY)
         old.end(LOST)

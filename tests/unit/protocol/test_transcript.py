@@ -331,6 +331,19 @@ def test_at_the_end_heard_plans_are_kept_as_unconfirmed() -> None:
     assert transcript.close() == ()
 
 
+def test_a_finished_turn_grows_while_it_is_played_and_no_final_text_has_come() -> None:
+    transcript = record()
+    fed(transcript, plan(1, ONE), sound(1, 1_000))
+    transcript.played(500)
+    assert fed(transcript, TurnEnded()) == [assistant("One fish", unconfirmed=True)]
+    fed(transcript, plan(2, TWO), sound(2, 1_000))
+    transcript.played(1_500)
+    said = TurnText(turn_id="id2", role=Role.ASSISTANT, text="Two fish", unconfirmed=True)
+    assert fed(transcript, TurnEnded()) == [assistant(ONE, unconfirmed=True), said]
+    assert fed(transcript, final(ONE)) == [assistant(ONE)]
+    assert transcript.close() == ()
+
+
 def test_at_the_end_final_texts_come_before_heard_plans() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), plan(2, TWO), sound(2, 1_000), final(ONE))

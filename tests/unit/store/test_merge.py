@@ -97,6 +97,18 @@ def test_newer_state_here_is_never_replaced(db: sqlite3.Connection) -> None:
     assert stored(db) == [(0, "I think so.")]
 
 
+def test_of_what_nobody_has_confirmed_the_longest_version_counts(db: sqlite3.Connection) -> None:
+    made = make_conversation()
+    _create(db, made)
+    short = make_turn(made.handle, "I", unconfirmed=True)
+    longer, longest = (dataclasses.replace(short, text=text) for text in ("I think", "I think so"))
+    assert merge_steps(db, made.handle, [found(longer, START_MS), found(short, START_MS + 9)]) == 1
+    assert stored(db) == [(0, "I think")]
+    assert merge_steps(db, made.handle, [found(longest, START_MS + 10)]) == 1
+    assert merge_steps(db, made.handle, [found(longer, START_MS + 11)]) == 0
+    assert stored(db) == [(0, "I think so")]
+
+
 def test_of_two_versions_in_one_batch_the_confirmed_one_counts(db: sqlite3.Connection) -> None:
     made = make_conversation()
     _create(db, made)

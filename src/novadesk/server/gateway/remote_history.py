@@ -133,7 +133,7 @@ class HistoryReader:
         for start in range(0, len(steps), MAX_PARALLEL):
             batch = steps[start : start + MAX_PARALLEL]
             for turn in await together(*(self._turn(session_id, step) for session_id, step in batch)):
-                if turn is not None and (turn.turn_id not in found or not turn.unconfirmed):
+                if turn is not None and ((known := found.get(turn.turn_id)) is None or turn.replaces(known)):
                     found[turn.turn_id] = turn
         in_order = sorted(found.values(), key=lambda turn: (turn.at_ms, turn.turn_id))
         return tuple(dataclasses.replace(turn, position=number) for number, turn in enumerate(in_order))

@@ -171,7 +171,7 @@ def follows(turn: Turn, position: int, last_ms: int, sync: SyncState) -> Turn:
     return dataclasses.replace(turn, position=position, at_ms=at_ms, sync=sync)
 
 
-def confirmed(turn: Turn, stored: Turn, sync: SyncState) -> Turn:
+def renewed(turn: Turn, stored: Turn, sync: SyncState) -> Turn:
     """Return the stored turn with what `turn` knows better."""
     return dataclasses.replace(
         stored,
@@ -181,18 +181,9 @@ def confirmed(turn: Turn, stored: Turn, sync: SyncState) -> Turn:
         typed=turn.typed,
         voice=turn.voice,
         tools=turn.tools,
-        unconfirmed=False,
+        unconfirmed=turn.unconfirmed,
         sync=sync,
     )
-
-
-def replaces(turn: Turn, stored: Turn) -> bool:
-    """Say whether a turn of the same id takes the place of the stored one."""
-    return not turn.unconfirmed and _content(turn) != _content(stored)
-
-
-def _content(turn: Turn) -> tuple[str, int | None, bool, bool, tuple[str, ...]]:
-    return turn.text, turn.heard_chars, turn.interrupted, turn.unconfirmed, turn.tools
 
 
 class SessionStore(Protocol):
@@ -274,8 +265,7 @@ class SessionStore(Protocol):
         """Add a turn to the session `turn.conversation`, be it alive or over; return it as stored.
 
         It gets the next position (from 0 on, without gaps) and a time later than that of the turn before. One whose id
-        is there already replaces its older version, in its place, when the service confirmed more of it since; the same
-        content again changes nothing, and an `unconfirmed` one never replaces anything.
+        is there already replaces its older version, in its place, as `Turn.replaces` has it.
 
         Args:
             turn: position and sync are given by the store.

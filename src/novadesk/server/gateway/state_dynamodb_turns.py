@@ -25,9 +25,8 @@ from novadesk.server.gateway.state import (
     RemoteChain,
     SessionRecord,
     StoreBusy,
-    confirmed,
     follows,
-    replaces,
+    renewed,
 )
 
 _OWING = "owing"
@@ -68,9 +67,9 @@ class TurnItems:
             written = await self._find(turn.conversation, turn.turn_id)
             if written is not None:
                 stored = _turn(written)
-                if not replaces(turn, stored):
+                if not turn.replaces(stored):
                     return stored
-                stored = confirmed(turn, stored, sync)
+                stored = renewed(turn, stored, sync)
                 actions = _replacement(stored, int(written["revision"]), delivered=delivered)
             else:
                 stored = follows(turn, int(chain["turns"]), int(chain["last_at_ms"]), sync)

@@ -3,7 +3,7 @@
 import sqlite3
 
 from novadesk.models import Role, SyncState, Turn, no_such_conversation
-from novadesk.server.gateway.state import PendingTurn, RemoteChain, confirmed, follows, replaces
+from novadesk.server.gateway.state import PendingTurn, RemoteChain, follows, renewed
 
 _CHAIN = "session_id, owner, number, bedrock_session_id, predecessor, begun_ms, steps, last_step_ms"
 
@@ -23,11 +23,11 @@ def append(db: sqlite3.Connection, turn: Turn, *, delivered: bool) -> Turn:
         position, last_ms = (last[0].position + 1, last[0].at_ms) if last else (0, 0)
         stored = follows(turn, position, last_ms, sync)
         _insert(db, stored)
-    elif replaces(turn, stored):
-        stored = confirmed(turn, stored, sync)
+    elif turn.replaces(stored):
+        stored = renewed(turn, stored, sync)
         db.execute(
             "UPDATE turn SET text = ?, heard_chars = ?, interrupted = ?, typed = ?, voice = ?, tools = ?,"
-            " unconfirmed = 0, sync = ?, revision = revision + 1 WHERE session_id = ? AND turn_id = ?",
+            " unconfirmed = ?, sync = ?, revision = revision + 1 WHERE session_id = ? AND turn_id = ?",
             (
                 turn.text,
                 turn.heard_chars,
@@ -35,6 +35,7 @@ def append(db: sqlite3.Connection, turn: Turn, *, delivered: bool) -> Turn:
                 turn.typed,
                 turn.voice,
                 " ".join(turn.tools),
+                turn.unconfirmed,
                 sync.value,
                 turn.conversation,
                 turn.turn_id,
