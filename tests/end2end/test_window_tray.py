@@ -1,6 +1,7 @@
 """NovaDesk in the tray of a desktop that has one: started hidden, worked from its menu, shown, closed, left."""
 
 import asyncio
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -24,11 +25,19 @@ def place(desk: Desk, window: str) -> tuple[int, int]:
     return int(told["X"]), int(told["Y"])
 
 
-def drag(desk: Desk, left: int, top: int) -> None:
-    """Drag what lies there up and to the left."""
-    steps = [str(step) for step in range(20, 220, 20)]
-    moves = [word for step in steps for word in ("mousemove", str(left - int(step)), str(top - int(step)))]
-    desk.run("xdotool", "mousemove", str(left), str(top), "mousedown", "1", *moves, "mouseup", "1")
+async def drag(desk: Desk, window: str) -> tuple[int, int]:
+    """Drag a window up and to the left as a hand does, which moves on until it follows; return where it lies then."""
+    left, top = at = await asyncio.to_thread(place, desk, window)
+    await asyncio.to_thread(desk.run, "xdotool", "mousemove", str(left + 4), str(top + 4), "mousedown", "1")
+    async with asyncio.timeout(20):
+        for step in itertools.cycle(range(20, 220, 20)):
+            await asyncio.to_thread(desk.run, "xdotool", "mousemove", str(left - step), str(top - step))
+            if await asyncio.to_thread(place, desk, window) != (left, top):
+                break
+        await asyncio.to_thread(desk.run, "xdotool", "mouseup", "1")
+        while at != (at := await asyncio.to_thread(place, desk, window)):
+            await asyncio.sleep(0.1)
+    return at
 
 
 def is_shown(desk: Desk) -> bool:
@@ -88,8 +97,7 @@ async def test_the_strip_lies_above_other_windows_and_leaves_them_the_keyboard(d
             await asyncio.to_thread(desk.click, left + MUTE[0], top + MUTE[1])
             await panel.says("NovaDesk: Muted")
             assert (await asyncio.to_thread(desk.run, "xdotool", "getwindowfocus")).strip() == window
-            await asyncio.to_thread(drag, desk, left + 4, top + 4)
-            moved = await asyncio.to_thread(place, desk, strip)
+            moved = await drag(desk, strip)
             assert moved != (left, top)
             await asyncio.to_thread(desk.press, "ctrl+shift+m")
             async with asyncio.timeout(20):

@@ -206,7 +206,7 @@ def test_what_needs_no_new_connection_is_taken_by_the_core_at_once(
     opened.edit(the_row("voice.voice"), "amy")
     assert intents.take() == [("use_voice", VoiceSettings(voice="amy"))]
     opened.edit(the_row("history.keep_days"), 30)
-    qtbot.waitUntil(lambda: requests.asked[-1] == ("keep", 30, False))
+    qtbot.waitUntil(lambda: requests.asked[-1:] == [("keep", 30, False)])
     opened.edit(the_row("history.private"), True)
     qtbot.waitUntil(lambda: requests.asked[-1] == ("keep", 30, False, "private"))
     assert not opened.using.isVisible()

@@ -37,6 +37,8 @@ VERDICTS: dict[Reason, Verdict] = {
     Reason.PROXY_REFUSED: Verdict.FAIL,
     Reason.NO_CREDENTIALS: Verdict.FAIL,
     Reason.CREDENTIALS_EXPIRED: Verdict.FAIL,
+    Reason.SIGN_IN_FAILED: Verdict.FAIL,
+    Reason.KEYRING_ABSENT: Verdict.FAIL,
     Reason.ACCESS_DENIED: Verdict.FAIL,
     Reason.BAD_SIGNATURE: Verdict.FAIL,
     Reason.MODEL_NOT_FOUND: Verdict.FAIL,
