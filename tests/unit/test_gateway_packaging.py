@@ -25,7 +25,10 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "packaging" / "gateway"
 MANIFESTS = sorted((SHIPPED / "kubernetes").glob("*.yaml"))
 SCHEMA = ROOT / "tests" / "data" / "kubernetes_1_34.json"
-KNOWN_VARIABLES = {"AWS_REGION", "SESSION_MAX_CONCURRENT", "SESSION_TIMEOUT", "NOVADESK_ISSUER", "NOVADESK_AUDIENCE"}
+KNOWN_VARIABLES = {
+    "AWS_REGION", "SESSION_MAX_CONCURRENT", "SESSION_TIMEOUT", "NOVADESK_ISSUER", "NOVADESK_AUDIENCE",
+    "NOVADESK_CLIENT_ID", "NOVADESK_SCOPE",
+}  # fmt: skip
 SECRET = re.compile(r"(?i)(secret|password|token|access_key)\w*\s*[=:]\s*['\"]?[A-Za-z0-9/+]{8,}")
 
 

@@ -26,6 +26,7 @@ from novadesk.config import Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
+from novadesk.protocol.signin import SignInTerms, read_terms
 from novadesk.server.gateway.app import Gateway, GatewayOptions, make_runner
 from novadesk.server.gateway.dynamo_table import Table
 from novadesk.server.gateway.identity import Verifier
@@ -52,6 +53,7 @@ class GatewayStart:
     Attributes:
         state: `sqlite:FILE` or `dynamodb:TABLE`; empty for a file in the gateway's folder.
         issuer: whose tokens are taken; empty with `dev`, which has its own.
+        terms: where people sign in; None leaves it to others to say so.
     """
 
     profile: str = ""
@@ -62,6 +64,7 @@ class GatewayStart:
     upstream: BackendKind = BackendKind.PRACTICE
     issuer: str = ""
     audiences: tuple[str, ...] = ()
+    terms: SignInTerms | None = None
     origins: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
@@ -119,6 +122,7 @@ async def _running(
                 name=name,
                 verifier=_verifier(start) if issuer is None else issuer.verifier(),
                 issuer=issuer,
+                terms=start.terms,
                 metrics=metrics,
                 limits=limits_from(os.environ),
                 timing=timing_from(os.environ),
@@ -243,6 +247,28 @@ def _number(environment: Mapping[str, str], name: str, usual: float) -> float:
     return float(text)
 
 
+def make_terms(
+    *, issuer: str, client_id: str, scope: str, parameters: Mapping[str, str], redirects: tuple[str, ...]
+) -> SignInTerms | None:
+    """Return how people sign in; None where nothing is said about it.
+
+    Raises:
+        KnownError: `BAD_INPUT` for what no client would take.
+    """
+    if not client_id and not (scope or parameters or redirects):
+        return None
+    terms = SignInTerms(
+        issuer=issuer, client_id=client_id, scope=scope or "openid", parameters=parameters, redirects=redirects
+    )
+    if read_terms(terms.to_json().encode()) != terms:
+        raise KnownError(
+            Reason.BAD_INPUT,
+            "What is said about signing in is not complete.",
+            "Name the issuer with --issuer, and NovaDesk's id there with --client-id.",
+        )
+    return terms
+
+
 def _check(start: GatewayStart) -> None:
     if start.dev and not is_loopback(start.host):
         raise KnownError(
@@ -253,6 +279,10 @@ def _check(start: GatewayStart) -> None:
             Reason.BAD_INPUT,
             "A gateway needs to know whose tokens it takes.",
             "Name them with --issuer and --audience, or try it out with --dev.",
+        )
+    if start.dev and start.terms is not None:
+        raise KnownError(
+            Reason.BAD_INPUT, "With --dev, people sign in at the gateway itself.", "Leave out --client-id, or --dev."
         )
     if (start.certificate is None) != (start.key is None):
         raise KnownError(Reason.BAD_INPUT, "A certificate needs its key.", "Give both --cert and --key.")

@@ -28,6 +28,7 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
     gateway.add_argument("--origin", action="append", default=[], metavar="URL", help="a web page that may ask")
     gateway.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate")
     gateway.add_argument("--key", type=Path, metavar="PEM", help="and its key")
+    _add_sign_in(gateway)
     gateway.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
     actions = gateway.add_subparsers(title="actions", metavar="ACTION")
     token = actions.add_parser("token", help="print a token that the gateway of this computer takes (development)")
@@ -42,6 +43,28 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
         parser.set_defaults(run=run)
 
 
+def _add_sign_in(gateway: argparse.ArgumentParser) -> None:
+    """Add what `protocol.signin.SignInTerms` says."""
+    group = gateway.add_argument_group("how people sign in at the issuer; without --client-id that is said elsewhere")
+    group.add_argument("--client-id", default="", metavar="ID", help="of NovaDesk at the issuer")
+    group.add_argument("--scope", default="", metavar="WORDS", help="what is asked for; else openid")
+    group.add_argument(
+        "--redirect", action="append", default=[], metavar="URL", help="the only ways back that it knows"
+    )
+    group.add_argument(
+        "--parameter", action="append", default=[], type=_parameter, metavar="NAME=TEXT", help="audience or resource"
+    )
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    from novadesk.protocol.signin import PARAMETERS
+
+    name, _, said = text.partition("=")
+    if name not in PARAMETERS or not said:
+        raise argparse.ArgumentTypeError(f"must be {' or '.join(f'{one}=TEXT' for one in PARAMETERS)}")
+    return name, said
+
+
 def _life(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _DAY_S:
         raise argparse.ArgumentTypeError(f"must be a number from 1 to {_DAY_S:,}")
@@ -49,7 +72,7 @@ def _life(text: str) -> int:
 
 
 def _gateway(parsed: argparse.Namespace) -> int:
-    from novadesk.app.gateway import GatewayStart, run_gateway
+    from novadesk.app.gateway import GatewayStart, make_terms, run_gateway
     from novadesk.models import BackendKind
 
     return run_gateway(
@@ -62,6 +85,13 @@ def _gateway(parsed: argparse.Namespace) -> int:
             upstream=BackendKind(parsed.upstream),
             issuer=parsed.issuer,
             audiences=tuple(parsed.audience),
+            terms=make_terms(
+                issuer=parsed.issuer,
+                client_id=parsed.client_id,
+                scope=parsed.scope,
+                parameters=dict(parsed.parameter),
+                redirects=tuple(parsed.redirect),
+            ),
             origins=tuple(parsed.origin),
             certificate=parsed.cert,
             key=parsed.key,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 TERMS_PATH = "/.well-known/novadesk-gateway"
 MAX_TERMS_BYTES = 16_384
-_ALLOWED = ("audience", "resource")
+PARAMETERS = ("audience", "resource")
+"""What an issuer may want to be told beyond the standard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def read_terms(document: bytes) -> SignInTerms | None:
         return None
     given = found.get("parameters")
     parameters = {
-        name: given[name] for name in _ALLOWED if isinstance(given, dict) and isinstance(given.get(name), str)
+        name: given[name] for name in PARAMETERS if isinstance(given, dict) and isinstance(given.get(name), str)
     }
     listed = found.get("redirects")
     redirects = tuple(entry for entry in listed if isinstance(entry, str)) if isinstance(listed, list) else ()

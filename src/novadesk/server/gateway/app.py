@@ -13,6 +13,7 @@ from aiohttp.http import HttpProcessingError
 from novadesk import __version__
 from novadesk.errors import KnownError
 from novadesk.protocol.envelope_values import MAX_MESSAGE_BYTES
+from novadesk.protocol.signin import SignInTerms
 from novadesk.server.gateway.door import Door
 from novadesk.server.gateway.identity import Verifier
 from novadesk.server.gateway.issuer import LocalIssuer
@@ -21,6 +22,7 @@ from novadesk.server.gateway.metrics import CONTENT_TYPE, GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits, Timing
 from novadesk.server.gateway.rest import RestServer
 from novadesk.server.gateway.sessions import Sessions
+from novadesk.server.gateway.terms import terms_route
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.gateway.websocket import SocketServer
 
@@ -37,7 +39,8 @@ class GatewayOptions:
         upstream: conversations, and the store that all processes of this gateway share.
         verifier: checks tokens.
         memory: the remote copy of conversations; None without one.
-        issuer: of a developer's own computer, served beside the gateway.
+        issuer: of a developer's own computer, served beside the gateway, with terms of its own.
+        terms: where people sign in; None leaves it to the issuer, or to a proxy before the gateway.
         metrics: counts; also given to `upstream` as its meter.
         origins: pages that may ask.
         dev: REST requests from this computer need no token.
@@ -48,6 +51,7 @@ class GatewayOptions:
     verifier: Verifier
     memory: RemoteMemory | None = None
     issuer: LocalIssuer | None = None
+    terms: SignInTerms | None = None
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
     limits: GatewayLimits = field(default_factory=GatewayLimits)
     timing: Timing = field(default_factory=Timing)
@@ -94,6 +98,7 @@ class Gateway:
                 web.get("/metrics", self._metrics),
                 *rest.routes(),
                 *([] if options.issuer is None else options.issuer.routes()),
+                *([] if options.terms is None else [terms_route(options.terms)]),
             ]
         )
         self.application.cleanup_ctx.append(self._sweeping)
