@@ -210,6 +210,35 @@ async def test_a_pasted_token_is_used_until_it_ends(
     assert (await error_of(account.token())).reason is Reason.CREDENTIALS_EXPIRED
 
 
+async def test_a_token_that_is_pasted_while_the_keyring_is_locked_ends_the_sign_in_before_all_the_same(
+    account: GatewayAccount, issuer: LocalIssuer, clock: WallClock, secrets: Secrets
+) -> None:
+    await account.sign_in((browser := Browser()).open)
+    await browser.end()
+    secrets.error = KnownError(Reason.KEYRING_LOCKED, "The keyring is locked.", "Unlock it and try again.")
+    await account.use_token(token := issuer.mint("carol", valid_s=600))
+    standing = await account.standing()
+    assert (standing.name, standing.note) == ("carol", "The keyring is locked. Unlock it and try again.")
+    assert await account.token() == token
+    secrets.error = None
+    clock.now_s += 601
+    assert (await error_of(account.token())).reason is Reason.CREDENTIALS_EXPIRED
+    assert secrets.kept is None, "alice is not asked for behind carol's back"
+
+
+async def test_a_new_sign_in_is_kept_though_the_one_before_could_not_be_forgotten(
+    account: GatewayAccount, issuer: LocalIssuer, secrets: Secrets
+) -> None:
+    secrets.error = KnownError(Reason.KEYRING_LOCKED, "The keyring is locked.", "Unlock it and try again.")
+    await account.use_token(issuer.mint("carol", valid_s=600))
+    secrets.error = None
+    await account.sign_in((browser := Browser()).open)
+    await browser.end()
+    account.refused(await account.token())
+    assert await account.token()
+    assert secrets.kept is not None
+
+
 @pytest.mark.parametrize("pasted", ["", " ", "a\x00b", "ä", "x" * 8193])
 async def test_what_is_no_token_is_not_taken(account: GatewayAccount, pasted: str) -> None:
     assert (await error_of(account.use_token(pasted))).reason is Reason.SIGN_IN_FAILED

@@ -71,6 +71,7 @@ class GatewayAccount:
         self._access: AccessToken | None = None
         self._provider: Provider | None = None
         self._unkept = ""  # what the keyring does not take
+        self._owed = False  # the keyring has something that is to be forgotten, and could not be
         self._note = ""
         self._given = ""
         self._renewing: asyncio.Task[str] | None = None
@@ -247,6 +248,8 @@ class GatewayAccount:
     async def _refresh_token(self, provider: Provider | None) -> str:
         """Return the refresh token, or nothing. With `provider` it has to be of that one: it goes to nobody else."""
         try:
+            if self._owed and not self._unkept:
+                await self._empty()
             kept = self._unkept or await self._secrets.get() or ""
         except KnownError as error:
             if error.reason is not Reason.KEYRING_ABSENT:
@@ -271,19 +274,24 @@ class GatewayAccount:
             what = error.what if isinstance(error, KnownError) else Text("The keyring does not take the sign-in.")
             self._note = Text.joined(what, _FOR_THIS_RUN)
         else:
-            self._unkept, self._note = "", ""
+            self._unkept, self._note, self._owed = "", "", False
 
     async def _forget(self) -> None:
         self._access, self._unkept, self._note = None, "", ""
+        await self._empty()
+
+    async def _forget_if_it_can(self) -> None:
+        with suppress(KnownError):  # it is forgotten before it would be used
+            await self._forget()
+
+    async def _empty(self) -> None:
+        self._owed = True
         try:
             await self._secrets.delete()
         except KnownError as error:
             if error.reason is not Reason.KEYRING_ABSENT:
                 raise
-
-    async def _forget_if_it_can(self) -> None:
-        with suppress(KnownError):  # what the keyring keeps is of no use while the token in memory lives
-            await self._forget()
+        self._owed = False
 
 
 def _look_at(renewing: asyncio.Task[str]) -> None:
