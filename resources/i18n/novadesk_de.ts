@@ -3826,6 +3826,11 @@
         <translation>Anmeldung</translation>
     </message>
     <message>
+        <source>Sign-in at the gateway</source>
+        <extracomment>ui/setting_extras.py</extracomment>
+        <translation>Anmeldung am Gateway</translation>
+    </message>
+    <message>
         <source>Signed in. Connecting…</source>
         <extracomment>ui/remedies.py</extracomment>
         <translation>Angemeldet. Verbindet …</translation>
@@ -4358,7 +4363,7 @@
     </message>
     <message>
         <source>Only with a gateway.</source>
-        <extracomment>ui/setting_table.py</extracomment>
+        <extracomment>ui/setting_extras.py ui/setting_table.py</extracomment>
         <translation>Nur mit einem Gateway.</translation>
     </message>
     <message>

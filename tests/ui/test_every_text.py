@@ -28,7 +28,7 @@ from novadesk.ui import i18n, tokens
 from novadesk.ui.bridge import Bridge
 from novadesk.ui.controls import ElidedLabel, IconButton
 from novadesk.ui.main_window import MainWindow
-from novadesk.ui.preview_core import PreviewSteps, SilentIntents
+from novadesk.ui.preview_core import CODE, PreviewSteps, SilentIntents
 from novadesk.ui.preview_scenes import make_conversations, scenes
 from novadesk.ui.setting_table import REGIONS
 from novadesk.ui.theme import Scheme
@@ -137,7 +137,7 @@ def untranslated(text: str, data: tuple[str, ...]) -> str:
     before = None
     while before != text:
         before, text = text, re.sub(r"\[[^\[\]]*\]", "", text)
-    text = re.sub(r"^\[.*", "", text)  # a value that was shortened has lost its bracket
+    text = re.sub(r"^\s*\[.*", "", text)  # a value that was shortened has lost its bracket
     for known in data:
         text = text.replace(known, "")
     text = PLAIN.sub("", text)
@@ -167,6 +167,7 @@ def test_every_text_is_translated(
         *SCENES.values(),
         *make_conversations(NOW_MS),
         *BUILT_IN,
+        CODE,
         *names,
         *(name.capitalize() for name in names),
     )

@@ -60,7 +60,7 @@ def test_the_keys_that_are_set_are_tried_until_they_are_others(
     opened: SettingsWindow, qtbot: QtBot, requests: CannedRequests
 ) -> None:
     opened.edit(talk_row(), "f8")
-    row = opened.page.extra
+    row = opened.page.extras[talk_row()]
     assert isinstance(row, TalkKeyRow)
     row.test.toggle()
     qtbot.waitUntil(lambda: ("try_keys", opened.live.now.talk) in requests.asked)
@@ -71,7 +71,7 @@ def test_the_keys_that_are_set_are_tried_until_they_are_others(
 
 def test_how_the_keys_stand_is_found_with_them(opened: SettingsWindow, window: MainWindow) -> None:
     opened.sidebar.search.setText("wayland")
-    row = opened.page.extra
+    row = opened.page.extras[talk_row()]
     assert isinstance(row, TalkKeyRow)
     assert row.isVisible()
     window._bridge.snapshot_changed.emit(Snapshot(hotkeys=("f9",)))

@@ -1,6 +1,7 @@
 """Every window and menu beside the main one: how it is opened, and how to walk all of them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind
 from novadesk.settings_export import export_text
 from novadesk.ui.crash_dialog import CrashDialog
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.preview_core import CODE
+from novadesk.ui.setting_extras import AccountRow
 from novadesk.ui.setting_rows import Page
+from novadesk.ui.setting_table import row_of
 from novadesk.ui.start_error import StartError
 from novadesk.ui.wizard import Wizard
 from tests.ui.conftest import drain
@@ -26,6 +31,17 @@ def _settings(page: Page, window: MainWindow) -> None:
     window.show_settings()
     assert window.door.window is not None
     window.door.window.sidebar.choose(page)
+
+
+def _account(window: MainWindow) -> None:
+    live, row = window.settings, row_of("backend", "gateway")
+    backend = replace(live.now.backend, kind=BackendKind.GATEWAY, gateway="wss://voice.example.com")
+    live.remember(replace(live.now, backend=backend))
+    window.show_settings("backend", "gateway")
+    assert window.door.window is not None
+    account = window.door.window.page.extras[row]
+    assert isinstance(account, AccountRow)
+    account.account.show_code(CODE)
 
 
 def _import(window: MainWindow) -> None:
@@ -88,6 +104,7 @@ DIALOGS: dict[str, Callable[[MainWindow], object]] = {
     "export": lambda window: window.history.actions_on.export(None),
     "clear": lambda window: window.history.actions_on.ask_to_clear(),
     "correct": _correct,
+    "account": _account,  # last: from then on a gateway is set
 }
 
 MENUS: dict[str, Callable[[MainWindow], object]] = {

@@ -12,6 +12,7 @@ from novadesk.errors import KnownError
 from novadesk.models import DeviceCode, SignInStanding
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.flow_layout import FlowLayout
 from novadesk.ui.i18n import tr
 from novadesk.ui.note import Note
 from novadesk.ui.theme import Theme
@@ -44,7 +45,7 @@ class AccountBox(QWidget):
         self._code: DeviceCode | None = None
         self._question: Question | None = None
         self._asked: Question | None = None
-        self._pages, self._codes = Post(self._on_page, self), Post(self._on_code, self)
+        self._pages, self._codes = Post(self._on_page, self), Post(self.show_code, self)
         self.standing, self.note = Note(theme, self), Note(theme, self)
         self.browser = self._button(tr("Sign in with the browser"), self.sign_in)
         self.device = self._button(tr("Sign in with a code"), self.sign_in_with_code)
@@ -84,6 +85,15 @@ class AccountBox(QWidget):
         """Show a code and wait until it is entered, or stop."""
         backend, steps, post = self._backend(), self._steps, self._codes
         self._begin(lambda: steps.account_sign_in_with_code(backend, post.put), tr("Asking for a code…"), post)
+
+    def show_code(self, code: DeviceCode) -> None:
+        """Show what to enter elsewhere."""
+        self._code = code
+        self.code.setText(code.code)
+        self.code.setAccessibleName(tr("Code to enter: {code}", code=code.code))
+        self.address.setText(code.address)
+        self.code_row.show()
+        self.note.say(tr("Go to {address} and enter the code {code}.", address=code.address, code=code.code))
 
     def stop(self) -> None:
         """Give up on what is under way; nothing when nothing is."""
@@ -127,14 +137,6 @@ class AccountBox(QWidget):
             QApplication.clipboard().setText(address)
             self.note.say(tr("No browser opens. The address of the page is in the clipboard."), bad=True)
 
-    def _on_code(self, code: DeviceCode) -> None:
-        self._code = code
-        self.code.setText(code.code)
-        self.code.setAccessibleName(tr("Code to enter: {code}", code=code.code))
-        self.address.setText(code.address)
-        self.code_row.show()
-        self.note.say(tr("Go to {address} and enter the code {code}.", address=code.address, code=code.code))
-
     def _on_paste(self) -> None:
         token, backend, steps = self.pasted.text(), self._backend(), self._steps
         self.pasted.clear()
@@ -176,12 +178,10 @@ class AccountBox(QWidget):
             )
         self.copy = self._button(tr("Copy the code"), self._on_copy)
         self.open = self._button(tr("Open the page"), self._on_open)
-        line = QHBoxLayout(self.code_row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(self._theme.px(tokens.SPACE_3))
-        for part in (self.code, self.copy, self.open):
+        line = FlowLayout(self._theme.px(tokens.SPACE_2))
+        for part in (self.code, self.copy, self.open, self.address):
             line.addWidget(part)
-        line.addWidget(self.address, 1)
+        self.code_row.setLayout(line)
         self.code_row.hide()
 
     def _on_copy(self) -> None:
@@ -198,15 +198,14 @@ class AccountBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(gap)
         layout.addWidget(self.standing)
-        ways, given = QHBoxLayout(), QHBoxLayout()
+        ways, given = FlowLayout(gap), QHBoxLayout()
         for button in (self.browser, self.device, self.out):
             ways.addWidget(button)
-        ways.addStretch(1)
+        given.setSpacing(gap)
         given.addWidget(self.pasted, 1)
         given.addWidget(self.take)
-        for line in (ways, given):
-            line.setSpacing(gap)
-            layout.addLayout(line)
+        layout.addLayout(ways)
+        layout.addLayout(given)
         layout.addWidget(self.code_row)
         layout.addWidget(self.note)
 

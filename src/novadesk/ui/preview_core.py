@@ -242,6 +242,15 @@ class PreviewRequests(PreviewHistory):
         return make_sound_figures()
 
 
+CODE = DeviceCode(
+    code="WDJB-MJHT",
+    address="https://id.example.com/activate",
+    whole_address="https://id.example.com/activate?code=WDJB-MJHT",
+    life_s=600.0,
+)
+"""What a sign-in with a code shows."""
+
+
 class PreviewSteps:
     """Answer the first steps from hand-written values."""
 

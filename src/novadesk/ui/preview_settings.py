@@ -61,9 +61,9 @@ async def _trying_keys(window: MainWindow) -> QWidget:
     made.edit(talk, "f9, right_ctrl, ctrl+space")
     if isinstance(field := made.page.views[mute].field, KeysField):
         field.list.add.toggle()
-    if isinstance(made.page.extra, TalkKeyRow):
-        made.page.extra.standing.show_snapshot(window.snapshot)
-        made.page.extra.test.toggle()
+    if isinstance(row := made.page.extras.get(talk), TalkKeyRow):
+        row.standing.show_snapshot(window.snapshot)
+        row.test.toggle()
     return made
 
 
@@ -74,8 +74,8 @@ def _settings(page: Page) -> Act:
         if made is None:
             return window
         made.sidebar.choose(page)
-        if isinstance(made.page.extra, TalkKeyRow):
-            made.page.extra.standing.show_snapshot(replace(window.snapshot, hotkeys=("f9",)))
+        if isinstance(row := made.page.extras.get(row_of("talk", "key")), TalkKeyRow):
+            row.standing.show_snapshot(replace(window.snapshot, hotkeys=("f9",)))
         return made
 
     return act

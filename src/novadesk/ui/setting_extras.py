@@ -6,10 +6,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from novadesk.conversation.api import Requests, Snapshot, Talking
-from novadesk.conversation.firststeps import FirstSteps
+from novadesk.conversation.firststeps import AccountRequests, FirstSteps
 from novadesk.errors import KnownError
+from novadesk.models import BackendKind
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge
+from novadesk.ui.gateway_account import AccountBox
 from novadesk.ui.i18n import tr
 from novadesk.ui.key_standing import KeyStanding
 from novadesk.ui.key_test import KeyTest
@@ -97,6 +99,48 @@ class AutostartRow(QFrame):
 
     def _on_error(self, error: KnownError) -> None:
         self.note.tell(error)
+
+
+class AccountRow(QFrame):
+    """The person's account at the gateway that is set, while one is talked with.
+
+    Args:
+        live: the settings as they are used.
+        bridge: asks.
+        steps: answers.
+    """
+
+    def __init__(self, theme: Theme, live: LiveSettings, bridge: Bridge, steps: AccountRequests) -> None:
+        super().__init__()
+        self._live = live
+        self._place: tuple[str, str] | None = None
+        self.setObjectName("setting")
+        name = QLabel(tr("Sign-in at the gateway"), self)
+        name.setObjectName("settingLabel")
+        name.setWordWrap(True)
+        self.note = Note(theme, self, name="settingNote")
+        self.account = AccountBox(theme, bridge, steps, lambda: live.now.backend, self)
+        layout = QVBoxLayout(self)
+        edge = theme.px(tokens.SPACE_1)
+        layout.setContentsMargins(theme.px(tokens.SPACE_3), edge, edge, theme.px(tokens.SPACE_2))
+        layout.setSpacing(edge)
+        for part in (name, self.note, self.account):
+            layout.addWidget(part)
+        self._show()
+        live.changed.connect(self._show)
+
+    def _show(self) -> None:
+        """Show the account, and ask anew how the person stands where another gateway is set."""
+        backend = self._live.now.backend
+        there = backend.kind is BackendKind.GATEWAY
+        self.note.say("" if there else tr("Only with a gateway."), aloud=False)
+        self.account.setVisible(there)
+        place = (backend.gateway, backend.ca_bundle) if there else None
+        if place != self._place:
+            self._place = place
+            self.account.stop()
+            if there:
+                self.account.look()
 
 
 class TalkKeyRow(QFrame):

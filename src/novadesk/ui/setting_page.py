@@ -25,8 +25,7 @@ class SettingPage(QWidget):
         variables: what sets a setting in the environment.
         bridge: carries what its fields ask.
         requests: answers it.
-        extra: what else belongs to the section; None for nothing.
-        extra_of: the row that it follows, and is found with; None for the end of the section.
+        extras: what else belongs to the section, by the row that it follows and is found with; None for its end.
     """
 
     edited = Signal(object, object)
@@ -40,12 +39,11 @@ class SettingPage(QWidget):
         bridge: Bridge,
         requests: Requests,
         *,
-        extra: QWidget | None = None,
-        extra_of: Row | None = None,
+        extras: Mapping[Row | None, QWidget],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._theme, self.page, self.extra, self._extra_of = theme, page, extra, extra_of
+        self._theme, self.page, self.extras = theme, page, extras
         self.title = QLabel(tr(page.value), self)
         self.title.setObjectName("settingsTitle")
         self.title.setWordWrap(True)
@@ -73,8 +71,8 @@ class SettingPage(QWidget):
         """Show these rows only; None shows all of the section."""
         for row, view in self.views.items():
             view.setVisible(rows is None or row in rows)
-        if self.extra is not None:
-            self.extra.setVisible(rows is None or self._extra_of in rows)
+        for follows, extra in self.extras.items():
+            extra.setVisible(rows is None or (follows is not None and follows in rows))
 
     def commit(self) -> None:
         """Take what was written and not told yet."""
@@ -89,11 +87,9 @@ class SettingPage(QWidget):
 
     def _widgets(self) -> list[QWidget]:
         """Return what is scrolled, from top to bottom."""
-        widgets: list[QWidget] = list(self.views.values())
-        if self.extra is not None:
-            at = len(widgets) if self._extra_of is None else list(self.views).index(self._extra_of) + 1
-            widgets.insert(at, self.extra)
-        return widgets
+        rows: list[tuple[Row | None, QWidget | None]] = [*self.views.items(), (None, None)]
+        found = (widget for row, view in rows for widget in (view, self.extras.get(row)))
+        return [widget for widget in found if widget is not None]
 
     def _lay_out(self) -> None:
         theme = self._theme
@@ -104,13 +100,19 @@ class SettingPage(QWidget):
         top.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignTop)
         body = QWidget()
         body.setObjectName("dialogPage")
-        rows = QVBoxLayout(body)
-        rows.setContentsMargins(edge - theme.px(tokens.SPACE_3 + CHANGED_LINE), 0, edge, edge)
+        column = QWidget(body)
+        column.setMaximumWidth(theme.px(_WIDTH))
+        rows = QVBoxLayout(column)
+        rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(theme.px(tokens.SPACE_2))
         for widget in self._widgets():
-            widget.setMaximumWidth(theme.px(_WIDTH))
             rows.addWidget(widget)
         rows.addStretch(1)
+        # Beside a stretch the height is asked for at the width that the column gets, not at that of the page.
+        line = QHBoxLayout(body)
+        line.setContentsMargins(edge - theme.px(tokens.SPACE_3 + CHANGED_LINE), 0, edge, edge)
+        line.addWidget(column, 1)
+        line.addStretch(0)
         area = self._area = QScrollArea(self)
         area.setObjectName("dialogArea")
         area.setAccessibleName(tr(self.page.value))

@@ -30,7 +30,7 @@ from novadesk.ui.i18n import tr, trn
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
-from novadesk.ui.setting_extras import AutostartRow, ButtonRow, TalkKeyRow
+from novadesk.ui.setting_extras import AccountRow, AutostartRow, ButtonRow, TalkKeyRow
 from novadesk.ui.setting_fields import ChoiceField, FreeField
 from novadesk.ui.setting_page import SettingPage
 from novadesk.ui.setting_rows import Applies, Device, Free, Lines, Page, Row
@@ -42,8 +42,6 @@ from novadesk.ui.theme import Theme
 from novadesk.voices import voices_of
 
 _SIZE = (860, 660)
-_FOLLOWS = {Page.TALK: ("talk", "key"), Page.CONVERSATION: ("backend", "kind")}
-"""The row that what else is in a section belongs to."""
 
 
 class SettingsWindow(QDialog):
@@ -54,7 +52,7 @@ class SettingsWindow(QDialog):
         bridge: asks for the sound devices, and brings what the microphone hears.
         requests: answers it.
         talking: takes the keys that this window sees during a test of them.
-        steps: knows whether NovaDesk starts with the session; None for nobody.
+        steps: knows whether NovaDesk starts with the session, and the account at a gateway; None for nobody.
         variables: what sets a setting in the environment, by section and name.
     """
 
@@ -199,22 +197,13 @@ class SettingsWindow(QDialog):
     def _page(self, page: Page) -> SettingPage:
         """Return a section, made when it is first looked at."""
         if page not in self._pages:
-            extras: dict[Page, Callable[[], QWidget | None]] = {
-                Page.GENERAL: lambda: self.transfer,
-                Page.TALK: self._make_talk,
-                Page.CONVERSATION: self._make_first_steps,
-                Page.DESKTOP: self._make_autostart,
-                Page.DIAGNOSTICS: self._make_diagnostics,
-            }
-            extra = extras.get(page)
             made = SettingPage(
                 self._theme,
                 page,
                 self._variables,
                 self._bridge,
                 self._requests,
-                extra=extra() if extra is not None else None,
-                extra_of=row_of(*_FOLLOWS[page]) if page in _FOLLOWS else None,
+                extras=self._make_extras(page),
                 parent=self,
             )
             made.edited.connect(self.edit)
@@ -226,6 +215,18 @@ class SettingsWindow(QDialog):
             self._offer_devices()
             self._offer_voices()
         return self._pages[page]
+
+    def _make_extras(self, page: Page) -> dict[Row | None, QWidget]:
+        """Return what else belongs to a section, by the row that it follows; None for the end."""
+        all_of_them: tuple[tuple[Page, Row | None, Callable[[], QWidget | None]], ...] = (
+            (Page.GENERAL, None, lambda: self.transfer),
+            (Page.TALK, row_of("talk", "key"), self._make_talk),
+            (Page.CONVERSATION, row_of("backend", "kind"), self._make_first_steps),
+            (Page.CONVERSATION, row_of("backend", "gateway"), self._make_account),
+            (Page.DESKTOP, None, self._make_autostart),
+            (Page.DIAGNOSTICS, None, self._make_diagnostics),
+        )
+        return {row: made for at, row, make in all_of_them if at is page and (made := make()) is not None}
 
     def _order_tabs(self) -> None:
         """Let Tab walk from the rows of a section that was just made to what lies under them all."""
@@ -319,6 +320,9 @@ class SettingsWindow(QDialog):
     def _on_first_steps(self) -> None:
         self.close()  # both change the same settings
         self.first_steps_wanted.emit()
+
+    def _make_account(self) -> QWidget | None:
+        return None if self._steps is None else AccountRow(self._theme, self.live, self._bridge, self._steps)
 
     def _make_diagnostics(self) -> QWidget:
         return ButtonRow(
