@@ -55,7 +55,7 @@ def test_its_buttons_do_what_they_say(strip: MiniStrip, window: MainWindow, inte
     window.show_snapshot(OPEN)
     assert not strip.stop.isEnabled()
     strip.mute.click()
-    window.show_snapshot(replace(OPEN, microphone=MicrophoneState.MUTED, phase=Phase.SPEAKING))
+    window.show_snapshot(replace(OPEN, microphone=MicrophoneState.MUTED, muted=True, phase=Phase.SPEAKING))
     assert called(strip.mute) == "Unmute"
     strip.mute.click()
     strip.stop.click()
@@ -70,7 +70,7 @@ def test_the_level_is_that_of_the_open_microphone(strip: MiniStrip, bridge: Brid
     heard = strip.meter.full
     bridge.snapshot_changed.emit(replace(OPEN, microphone_level=0.2))
     assert 0 < heard < strip.meter.full
-    bridge.snapshot_changed.emit(replace(OPEN, microphone=MicrophoneState.MUTED))
+    bridge.snapshot_changed.emit(replace(OPEN, microphone=MicrophoneState.MUTED, muted=True))
     assert strip.meter.full == 0
 
 

@@ -214,7 +214,7 @@ def test_who_takes_turns_sees_that_nobody_listens_while_an_answer_is_played(
         replace(turns, phase=Phase.LISTENING),
         replace(turns, echo=EchoSetting.HEADSET),
         replace(turns, talk_mode=TalkMode.HOLD),
-        replace(turns, microphone=MicrophoneState.MUTED),
+        replace(turns, microphone=MicrophoneState.MUTED, muted=True),
     ):
         window.show_snapshot(other)
         assert controls.under.text() != "Not listening while it speaks"
@@ -290,7 +290,7 @@ def looks(window: MainWindow) -> tuple[str, str, str]:
 TWINS: dict[Cue, Callable[[Snapshot], Snapshot]] = {
     Cue.LISTENING: lambda calm: replace(calm, phase=Phase.LISTENING, microphone=MicrophoneState.OPEN, talking=True),
     Cue.STOPPED: lambda calm: replace(calm, phase=Phase.THINKING),
-    Cue.MUTED: lambda calm: replace(calm, microphone=MicrophoneState.MUTED, talking=True),
+    Cue.MUTED: lambda calm: replace(calm, microphone=MicrophoneState.MUTED, muted=True, talking=True),
     Cue.ERROR: lambda calm: replace(
         calm, phase=Phase.FAILED, error=ErrorNote(layer="network", reason="network.link_lost", what="W.", advice="A.")
     ),
@@ -313,7 +313,7 @@ def test_talking_while_muted_is_said_for_a_while_and_muted_alone_is_calm(
     window: MainWindow, conversation: Conversation
 ) -> None:
     under = window.panel.controls.under
-    muted = ready(conversation, microphone=MicrophoneState.MUTED, microphone_level=0.1)
+    muted = ready(conversation, microphone=MicrophoneState.MUTED, muted=True, microphone_level=0.1)
     window.show_snapshot(muted)
     assert under.text() == "Muted"
     window.show_snapshot(replace(muted, talking=True))

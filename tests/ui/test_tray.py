@@ -50,7 +50,7 @@ def test_the_icon_is_touched_only_when_the_state_changes(window: MainWindow) -> 
     drawn = tray.icon.icon().cacheKey()
     tray.show_snapshot(replace(ready, turns=TURNS, notices=("Session renewed",), retry_in_s=2.0))
     assert tray.icon.icon().cacheKey() == drawn
-    tray.show_snapshot(replace(ready, microphone=MicrophoneState.MUTED))
+    tray.show_snapshot(replace(ready, microphone=MicrophoneState.MUTED, muted=True))
     assert tray.icon.icon().cacheKey() != drawn
 
 
@@ -64,7 +64,7 @@ def test_the_menu_does_what_it_says(window: MainWindow, intents: RecordedIntents
     assert tray.talk.text() == "End the conversation"
     tray.talk.trigger()
     tray.mute.trigger()
-    tray.show_snapshot(Snapshot(phase=Phase.READY, microphone=MicrophoneState.MUTED, turns=TURNS))
+    tray.show_snapshot(Snapshot(phase=Phase.READY, microphone=MicrophoneState.MUTED, muted=True, turns=TURNS))
     assert tray.mute.isChecked()
     tray.mute.trigger()
     tray.quit.trigger()

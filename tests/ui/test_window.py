@@ -66,7 +66,7 @@ def test_the_state_line_follows_the_snapshot(window: MainWindow, conversation: C
     window.show_snapshot(ready(conversation))
     assert (state.word.text(), state.shape.shape_name) == ("Ready", "state-ready")
     assert window.header.backend.whole == "· Practice partner (local)"
-    window.show_snapshot(ready(conversation, microphone=MicrophoneState.MUTED))
+    window.show_snapshot(ready(conversation, microphone=MicrophoneState.MUTED, muted=True))
     assert (state.word.text(), state.shape.shape_name) == ("Muted", "state-muted")
     window.show_snapshot(ready(conversation, phase=Phase.SPEAKING))
     assert state.word.text() == "Speaking"
@@ -167,7 +167,7 @@ def test_mute_follows_the_snapshot_not_the_click(
     click(qtbot, mute)
     click(qtbot, mute)
     assert intents.take() == [("set_muted", True), ("set_muted", True)]
-    window.show_snapshot(ready(conversation, microphone=MicrophoneState.MUTED))
+    window.show_snapshot(ready(conversation, microphone=MicrophoneState.MUTED, muted=True))
     assert (mute.text(), mute.accessibleName()) == ("Unmute", "Unmute")
     click(qtbot, mute)
     assert intents.take() == [("set_muted", False)]

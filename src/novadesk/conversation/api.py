@@ -143,6 +143,7 @@ class Snapshot:
         echo: what is done about the speaker's sound in the microphone.
         press: what a press of a talk key, or of the talk button, does.
         talk_locked: the talk goes on until the next press, though nothing is held.
+        muted: the person has muted the microphone, though it may be absent.
         sound_opening: the devices are being opened; an absent microphone may still come.
         hotkeys: the keys that talk whichever window has the focus, by name or in the desktop's words; likewise
             `mute_hotkeys`, and `hotkey_note` says why some do not.
@@ -161,6 +162,7 @@ class Snapshot:
     phase: Phase = Phase.IDLE
     pause: Pause = Pause.OFF
     microphone: MicrophoneState = MicrophoneState.ABSENT
+    muted: bool = False
     talk_mode: TalkMode = TalkMode.HOLD
     talking: bool = False
     press: PressSetting = PressSetting.HOLD

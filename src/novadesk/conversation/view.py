@@ -152,6 +152,7 @@ class View:
             phase=state.phase,
             pause=pause_of(state, closing=closing),
             microphone=microphone,
+            muted=uplink.muted,
             talk_mode=uplink.mode,
             talking=uplink.talking,
             sound_opening=self.sound_opening,

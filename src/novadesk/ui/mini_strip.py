@@ -77,7 +77,7 @@ class MiniStrip(QFrame):
             self.meter.show_level(snapshot.microphone_level)
         else:
             self.meter.clear()
-        muted = snapshot.microphone is MicrophoneState.MUTED
+        muted = snapshot.muted
         if muted is not self._muted:
             self._muted = muted
             self.mute.set_icon("microphone-off" if muted else "microphone")

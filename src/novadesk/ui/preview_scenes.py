@@ -146,8 +146,10 @@ def _spoken(ready: Snapshot, turns: tuple[Turn, ...]) -> dict[str, Snapshot]:
             live=(answer,),
         ),
         "interrupted": replace(ready, phase=Phase.INTERRUPTED, turns=(*turns[:3], cut, typed)),
-        "muted": replace(ready, microphone=MicrophoneState.MUTED),
-        "muted_talking": replace(ready, microphone=MicrophoneState.MUTED, talking=True, microphone_level=0.05),
+        "muted": replace(ready, microphone=MicrophoneState.MUTED, muted=True),
+        "muted_talking": replace(
+            ready, microphone=MicrophoneState.MUTED, muted=True, talking=True, microphone_level=0.05
+        ),
         "renewing": replace(ready, phase=Phase.RENEWING, notices=("Session renewed",)),
     }
 

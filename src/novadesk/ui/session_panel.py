@@ -88,7 +88,7 @@ class Controls(QWidget):
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw the controls; `key` is the talk key as people read it."""
         self._key = key
-        self._muted = snapshot.microphone is MicrophoneState.MUTED
+        self._muted = snapshot.muted
         self._deaf = not_listening(snapshot)
         self._heard = snapshot.microphone is MicrophoneState.OPEN and (
             snapshot.talking or (snapshot.talk_mode is TalkMode.HANDS_FREE and not self._deaf)

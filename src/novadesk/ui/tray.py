@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
-from novadesk.conversation.api import Intents, MicrophoneState, Phase, Snapshot
+from novadesk.conversation.api import Intents, Phase, Snapshot
 from novadesk.models import Role
 from novadesk.ui import resources
 from novadesk.ui.i18n import tr
@@ -85,7 +85,7 @@ class Tray(QObject):
             self._draw()
         closed = snapshot.phase in _CLOSED
         self.talk.setText(tr("Start the conversation") if closed else tr("End the conversation"))
-        self.mute.setChecked(snapshot.microphone is MicrophoneState.MUTED)
+        self.mute.setChecked(snapshot.muted)
         self.copy.setEnabled(bool(last_answer(snapshot)))
 
     def show_strip(self, shown: bool) -> None:
@@ -129,7 +129,7 @@ class Tray(QObject):
             self._intents.end_conversation()
 
     def _on_mute(self) -> None:
-        self._intents.set_muted(self._snapshot.microphone is not MicrophoneState.MUTED)
+        self._intents.set_muted(not self._snapshot.muted)
 
     def _on_copy(self) -> None:
         QApplication.clipboard().setText(last_answer(self._snapshot))

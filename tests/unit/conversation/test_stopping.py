@@ -229,6 +229,7 @@ def test_mute_works_in_every_phase(phase: Phase, mode: TalkMode) -> None:
         if phase is not Phase.LISTENING:
             bench.controller.press_talk()
         assert bench.now.microphone is (MicrophoneState.ABSENT if absent else MicrophoneState.MUTED)
+        assert bench.now.muted, "also of a microphone that is still to come: who sees it can unmute"
         for _ in range(20):
             if bench.sound.listener is not None:
                 bench.sound.listener.on_frame(SECRET, 0.2)
