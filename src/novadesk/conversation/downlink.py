@@ -283,6 +283,8 @@ class Downlink:
         if self._playback.audible:
             self._transcript.played(self._playback.queued)  # its own speech begins there
         else:
+            if self._playback.count:
+                self._transcript.played(self._playback.count)
             self._close_orphans()
             self._drop_held()
             self._playback.forget()
@@ -318,8 +320,8 @@ class Downlink:
     def _begin_answer(self, event: SessionEvent, now: float) -> None:
         if isinstance(event, TextSpoken) or not self._playback.begin(now):
             return
-        for orphan, _ in self._orphans:  # they are heard before it, and come before it
-            self._keep_all(orphan.expire())
+        for orphan, _ in self._orphans:  # they are heard before it, and come before it; more of them may be heard
+            self._keep_all(orphan.feed(TurnEnded()))
         if self._playback.sounds and self._listener.key_held():
             self._transcript.played(self._playback.count)  # nothing of it is heard before the release
             self._held.begin()

@@ -112,6 +112,8 @@ STEPS = st.one_of(st.sampled_from(["say", "say", "final", "end", "lost", "stop"]
 
 @given(st.lists(STEPS, max_size=19))
 @example(["say", "end", "lost"])
+@example(["say", SENTENCE, "lost", "say"])
+@example(["say", "say", "final", "lost", "say"])
 @example(["say", 5_000, "end", "lost", 5_000, "stop"])
 @example(["say", "say", "final", "end", 9_000, "lost"])
 @example(["say", "end", "lost", 5_000, "say", "end", "lost", "say", "end"])
