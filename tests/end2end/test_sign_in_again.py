@@ -3,19 +3,20 @@
 The program, boto3 and the voice service are the real ones; AWS's own program and its portal are stand-ins.
 """
 
+import asyncio
 import hashlib
 import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.atspi import Reader
+from tests.support.atspi import Node, Reader
 from tests.support.commands import CommandLine
 from tests.support.desk import Desk
 from tests.support.program import Program
@@ -83,6 +84,16 @@ def signed_out(person: Path) -> dict[str, str]:
     return {"HOME": str(person), "PATH": path, "AWS_CONFIG_FILE": str(person / "config")}
 
 
+async def button(reader: Reader, name: str) -> Node:
+    """Return a button of the window once it is shown: the core tells of its phase before the window has drawn it."""
+    async with asyncio.timeout(20):
+        while True:
+            tree = await reader.tree("NovaDesk")
+            with suppress(LookupError):
+                if tree is not None:
+                    return tree.find("push button", name)
+
+
 async def test_a_sign_in_that_is_over_is_mended_from_the_window(desk: Desk, tmp_path: Path) -> None:
     person = tmp_path / "person"
     with CommandLine(tmp_path / "elsewhere").started("serve", "--persona", TYPED) as service:
@@ -100,9 +111,7 @@ async def test_a_sign_in_that_is_over_is_mended_from_the_window(desk: Desk, tmp_
                 assert status is not None
                 assert status["error"]["reason"] == "credentials.expired"
                 async with Reader.listening(desk.env) as reader:
-                    shown = await reader.tree("NovaDesk")
-                    assert shown is not None
-                    await reader.press(shown.find("push button", "Sign in again"))
+                    await reader.press(await button(reader, "Sign in again"))
                 program.wait_for_phase("ready")
                 assert (person / "asked").read_text() == "sso login --profile work\n"
                 program.ask("say", text="are you there")
