@@ -98,11 +98,15 @@ class Host:
 
     async def kill(self, gateway: int) -> None:
         """Break a gateway off as `kill -9` would: nothing is handed over, nothing is said."""
-        runner = self._runners[gateway]
-        for site in list(runner.sites):
+        for site in list(self._runners[gateway].sites):
             await site.stop()
-        assert runner.server is not None
-        for handler in list(runner.server.connections):
+        self.cut(gateway)
+
+    def cut(self, gateway: int = 0) -> None:
+        """Break every connection of a gateway off, which lives on."""
+        server = self._runners[gateway].server
+        assert server is not None
+        for handler in list(server.connections):
             if handler.transport is not None:
                 handler.transport.abort()
 

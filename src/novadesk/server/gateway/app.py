@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import Handler
 
 from novadesk import __version__
 from novadesk.errors import KnownError
@@ -90,7 +91,7 @@ class Gateway:
             limits=options.limits,
             metrics=options.metrics,
         )
-        self.application = web.Application(client_max_size=MAX_MESSAGE_BYTES)
+        self.application = web.Application(client_max_size=MAX_MESSAGE_BYTES, middlewares=[_let_go])
         self.application.add_routes(
             [
                 web.get("/ws", self._sockets.handle),
@@ -157,6 +158,17 @@ def make_runner(application: web.Application, *, end_s: float = 2.0) -> web.AppR
         end_s: longest time that open requests have at its end.
     """
     return web.AppRunner(application, access_log=None, shutdown_timeout=end_s, handle_signals=False, logger=_http_log)
+
+
+@web.middleware
+async def _let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """End a request whose client has gone, wherever that is noticed: nobody is left to answer, and nothing is wrong."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response()
 
 
 def _leave_out(record: logging.LogRecord) -> bool:

@@ -104,11 +104,14 @@ class EventOutlet:
         self._over = True
 
     async def stream(self, response: web.StreamResponse, beat_s: float) -> None:
-        """Write what comes until the session leaves, or the client is gone.
+        """Write what comes until the session leaves.
 
         Args:
             response: prepared.
             beat_s: longest time without a sign of life.
+
+        Raises:
+            ConnectionError: the client is gone.
         """
         while self._waiting or not self._over:
             if self._waiting:
