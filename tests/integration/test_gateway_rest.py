@@ -260,7 +260,7 @@ async def test_a_page_of_another_origin_is_kept_out_unless_it_is_listed(tmp_path
 
 
 async def test_a_session_that_nobody_visits_is_put_away_and_comes_back_with_its_history(tmp_path: Path) -> None:
-    async with hosted(tmp_path, dev=True, timing=Timing(touch_s=0.05, grace_s=0.2)) as host:
+    async with hosted(tmp_path, dev=True, timing=Timing(touch_s=0.05, grace_s=2.0)) as host:
         _, session = await _ask(host, "POST", "/session/start", USER)
         await _talk(host, session)
         host.linker.newest.user_said("hello")
