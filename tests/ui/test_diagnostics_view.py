@@ -103,7 +103,8 @@ def test_it_asks_again_while_it_is_open_and_not_afterwards(
     view: DiagnosticsView, window: MainWindow, qtbot: QtBot, requests: CannedRequests
 ) -> None:
     requests.asked.clear()
-    qtbot.waitUntil(lambda: ("metrics",) in requests.asked and requests.asked[-1][0] == "events", timeout=5 * REFRESH_MS)
+    asked = requests.asked
+    qtbot.waitUntil(lambda: ("metrics",) in asked and asked[-1][0] == "events", timeout=5 * REFRESH_MS)
     view.close()
     drain()
     assert window.beside.diagnostics is None
