@@ -1,7 +1,7 @@
 # make run    install what is missing, open NovaDesk (no display: talk to it headless)
 # make test   install what is missing, check and test everything
 .DEFAULT_GOAL := run
-.PHONY: run setup check test soak bench package screenshots translations lock clean
+.PHONY: run setup check test soak bench package lint-packages screenshots translations lock clean
 PY := .venv/bin/python
 
 run:
@@ -33,6 +33,11 @@ bench:
 package:
 	@bash scripts/setup.sh package
 	@$(PY) packaging/build.py
+
+# What cannot be run here, held to the linters of others; says which of them are to be installed.
+lint-packages:
+	@bash scripts/setup.sh package
+	@$(PY) packaging/lint.py
 
 # Every page in light, dark and high contrast at 100 % and 200 %, in build/pages; and the pictures of docs/images, taken
 # of the real program on the private desktop.

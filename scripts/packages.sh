@@ -10,13 +10,14 @@ RUN_PACKAGES=(
   fontconfig fonts-dejavu-core
 )
 
-# The private desktop of tests/support: display, window manager, sound server, bus, keyring, voice; strace sees fsync.
+# The private desktop of tests/support: display, window manager, sound server, bus, keyring, voice; strace sees
+# fsync, and squashfs-tools packs an AppImage.
 RIG_PACKAGES=(
   xvfb openbox xdotool x11-utils imagemagick
   pulseaudio pulseaudio-utils
   dbus gnome-keyring at-spi2-core
   festival festvox-us-slt-hts festvox-kallpc16k flite fonts-noto-cjk fonts-noto-color-emoji
-  strace
+  strace squashfs-tools
 )
 
 # What the program cannot start without; looked for when nothing can be installed.

