@@ -1,7 +1,6 @@
 """The local server as a whole: its address, its folder, its ports, its end; boto3 on its Agent Runtime port."""
 
 import asyncio
-import contextlib
 import functools
 import json
 import os
@@ -21,6 +20,7 @@ import pytest
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.server.faults import Fault
 from novadesk.server.runner import LocalServer, ServerOptions, find_server
+from tests.support.commands import three_free_ports
 from tests.support.scripted_partner import Scripted, listen, running
 from tests.support.wire_client import Keys, WireClient, audio_start, opening
 
@@ -177,16 +177,6 @@ async def test_ports_that_cannot_be_are_bad_input(tmp_path, port):
     with pytest.raises(KnownError) as caught:
         await LocalServer(ServerOptions(folder=tmp_path, port=port), Scripted(listen)).start()
     assert caught.value.reason is Reason.BAD_INPUT
-
-
-def three_free_ports():
-    """Return the first of three that nobody has, below those that the system gives to whoever asks for any."""
-    for port in range(20_000, 32_000, 3):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for number in range(3):
-                stack.enter_context(socket.create_server(("127.0.0.1", port + number)))
-            return port
-    raise AssertionError("no three ports are free")
 
 
 async def test_fixed_ports_are_three_in_a_row(tmp_path):

@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.end2end.test_commands_backend import at
 from tests.end2end.test_window_stories import Person
 from tests.support.atspi import Reader
-from tests.support.commands import CommandLine
+from tests.support.commands import CommandLine, three_free_ports
 from tests.support.desk import Desk
 from tests.support.ears import capture_streams
 from tests.support.program import Program, shared_program
@@ -110,7 +109,8 @@ def test_without_a_session_bus_it_starts_hidden_stays_when_closed_and_comes_back
 def test_a_start_without_a_network_keeps_what_is_written_and_has_it_answered_later(desk: Desk, tmp_path: Path) -> None:
     server = CommandLine(tmp_path / "elsewhere")
     persona = Path(__file__).parents[1] / "data" / "scripts" / "typed.toml"
-    with server.started("serve", "--persona", persona) as first:  # there once, so that its keys and ports are known
+    port = str(three_free_ports())
+    with server.started("serve", "--persona", persona, "--port", port) as first:  # so that its keys are known
         address = json.loads(first.wait_for_line("bedrock"))
     with Program(tmp_path / "home", {**desk.env, **at(address)}) as program:
         program.settings('[backend]\nkind = "bedrock"\n')
@@ -119,7 +119,6 @@ def test_a_start_without_a_network_keeps_what_is_written_and_has_it_answered_lat
         desk.focus(desk.find_window("NovaDesk$"))
         write(desk, "are you there")
         assert program.wait_for_turns(1)[0]["text"] == "are you there"
-        port = str(urlsplit(address["bedrock"]).port)
         with server.started("serve", "--persona", persona, "--port", port) as again:
             again.wait_for_line("bedrock")
             turns = program.wait_for_turns(2)

@@ -4,8 +4,10 @@ import contextlib
 import functools
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import wave
@@ -72,7 +74,8 @@ class Running:
             self.seen.append(line)
             if words in line:
                 return line
-        raise AssertionError(f"{words!r} never came: {''.join(self.seen)}")
+        errors = "" if self.process.stderr is None else self.process.stderr.read()
+        raise AssertionError(f"{words!r} never came: {''.join(self.seen)}{errors}")
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -155,6 +158,16 @@ def exchange(heard: str, answer: str, *, ms: int = 300) -> list[dict[str, object
         {"do": "user_speech_ended"},
         {"do": "say", "text": answer, "ms": ms},
     ]
+
+
+def three_free_ports() -> int:
+    """Return the first of three that nobody has, below those that the system gives to whoever asks for any."""
+    for port in random.sample(range(20_000, 32_000, 3), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for number in range(3):
+                stack.enter_context(socket.create_server(("127.0.0.1", port + number)))
+            return port
+    raise AssertionError("no three ports are free")
 
 
 def write_wav(file: Path, pcm: bytes = b"", *, rate_hz: int = RATE_HZ, channels: int = 1, width_bytes: int = 2) -> Path:

@@ -244,7 +244,7 @@ def _ready(state: Lifecycle, event: Event, now: float, policy: Policy) -> Step:
         lost_at=None,
         back_from=state.lost_at,
         live_at=now,
-        expires_at=event.expires_at if event.expires_at is None or event.expires_at > now else None,  # a wrong clock
+        expires_at=event.expires_at,
         refused=0,
         outdated=False,
         paused=False,

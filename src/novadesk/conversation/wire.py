@@ -208,8 +208,9 @@ class WireSession:
             if self._after:
                 await asyncio.wait(self._after, timeout=TEARDOWN_S)
             self._link = link = await self._linker.link()
-            if link.expires_at_ms is not None:
-                self._expires_at = self._clock.now() + (link.expires_at_ms - self._clock.unix_ms()) / 1000
+            left_ms = 0 if link.expires_at_ms is None else link.expires_at_ms - self._clock.unix_ms()
+            if left_ms > 0:  # keys that were just given have not expired: the clock would be wrong
+                self._expires_at = self._clock.now() + left_ms / 1000
             await link.open()
             self._opened_at = self._clock.now()
             _log.info("link %d is open", self.generation)

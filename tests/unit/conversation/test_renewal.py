@@ -115,6 +115,13 @@ def test_keys_that_expire_bring_the_renewal_forward() -> None:
     assert renewal_wait(actions) == 120.0 + POLICY.renew_s
 
 
+def test_keys_that_expired_while_the_link_came_about_are_renewed_at_once() -> None:
+    opening = Lifecycle(phase=Phase.CONNECTING, generation=1, newest=1, opened_at=0.0)
+    state, actions = step(opening, m.LinkReady(generation=1, opened_at=0.5, expires_at=9.0), 12.0, POLICY)
+    assert state.expires_at == 9.0
+    assert renewal_wait(actions) == 12.0 + POLICY.look_s
+
+
 def test_with_one_session_at_a_time_the_old_one_ends_first() -> None:
     policy = Policy(concurrent=1)
     busy, actions = step(live(Phase.THINKING), m.RenewalDue(quiet=True, jitter=0.0), 361.0, policy)
