@@ -27,22 +27,34 @@ lint() {
   [ ${#FAILED[@]} = 0 ] || { printf 'check: failed: %s\n' "${FAILED[*]}" >&2; return 1; }
 }
 
-# Several pytests side by side: the first tells as it goes, the others when all are done. The arguments name arrays: options
-# for all of them, then the arguments of each.
-side_by_side() {
-  local -n options=$1 first=$2
-  shift 2
-  local reports running=() name process status=0 ended
-  reports=$(mktemp -d)
+# One pytest after the other: options for all of them, then the names of arrays with the arguments of each.
+one_by_one() {
+  local -n common=$1
+  shift
+  local name status=0
   for name in "$@"; do
-    local -n more=$name
-    "$BIN/python" -m pytest -q "${options[@]}" "${more[@]}" >"$reports/$name" 2>&1 </dev/null &
+    local -n own=$name
+    "$BIN/python" -m pytest -q "${common[@]}" "${own[@]}" </dev/null || status=$?
+    [ $status -lt 128 ] || break  # it was told to end
+  done
+  return $status
+}
+
+# Several lanes of pytests side by side: the first tells as it goes, the others when all are done. The arguments are the name
+# of an array with options for all of them, then for each lane what `one_by_one` runs in it.
+side_by_side() {
+  local options=$1 first=$2
+  shift 2
+  local reports running=() lane status=0 ended
+  reports=$(mktemp -d)
+  for lane in "$@"; do
+    one_by_one "$options" $lane >"$reports/${lane// /-}" 2>&1 &
     running+=($!)
   done
-  trap 'kill "${running[@]}" 2>/dev/null; wait "${running[@]}"; rm -rf "$reports"; exit 130' INT TERM
-  "$BIN/python" -m pytest -q "${options[@]}" "${first[@]}" </dev/null || status=$?
-  for process in "${running[@]}"; do
-    wait "$process"
+  trap 'pkill -P "$(IFS=,; echo "${running[*]}")"; wait; rm -rf "$reports"; exit 130' INT TERM
+  one_by_one "$options" $first || status=$?
+  for lane in "${running[@]}"; do
+    wait "$lane"
     ended=$?
     [ $status != 0 ] || status=$ended
   done
@@ -67,16 +79,16 @@ fast() {
 }
 
 # Every test but the live ones and the soak. Two take what needs time, sound or windows: more would take the processors from
-# one another in the middle of a sound. Two begin with what computes and give way to them; what is left of it is shared. The
-# windows without a desktop stay in one process.
+# one another in the middle of a sound. Two begin with what computes and give way to them; what is left of it is shared. Once
+# one of these is done there is room for a third that needs time. The windows without a desktop stay in one process.
 tests() {
   local taken
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
   local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui)
   local computing=(--yielding tests/ui tests/unit)
-  local computing2=(--yielding tests/integration/test_partner_ears.py tests/contract tests/unit)
-  side_by_side all timed timed2 computing computing2
+  local computing2=(--yielding tests/integration tests/end2end tests/contract tests/unit)
+  side_by_side all timed timed2 computing "computing2 timed"
   local status=$?
   rm -rf "$taken"
   return $status

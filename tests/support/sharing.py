@@ -18,23 +18,18 @@ LONGEST = (
     "tests/end2end/test_commands_doctor.py",
     "tests/integration/test_engine_rig.py",
     "tests/end2end/test_commands_backend.py",
-    "tests/integration/test_sync.py",
     "tests/end2end/test_window_troubles.py",
-    "tests/integration/test_sync_chain.py",
     "tests/end2end/test_window_settings.py",
     "tests/integration/test_engine_echo.py",
     "tests/end2end/test_window_history.py",
-    "tests/integration/test_sync_two_machines.py",
     "tests/end2end/test_wizard.py",
 )
 # They only compute, and nothing in them has to be in time.
-COMPUTING = (
-    "tests/unit/",  # but for what needs the private desktop
-    "tests/integration/test_partner_ears.py",
-    *(
-        f"tests/contract/test_{name}.py"
-        for name in ("agentruntime_api", "agentruntime_errors", "archive", "server_auth")
-    ),
+COMPUTING = (  # but for what needs the private desktop
+    "tests/unit/",
+    "tests/contract/",
+    *(f"tests/integration/test_{name}.py" for name in ("partner_ears", "sync", "sync_chain", "sync_two_machines")),
+    *(f"tests/end2end/test_{name}.py" for name in ("commands_history", "commands_input")),
 )
 WINDOWS = "tests/ui/"  # compute as well; all in one process, which is the yielding one
 _NICENESS = 10
