@@ -7,10 +7,8 @@ are the real program on the private desktop of tests/support. For the history th
 and the store are the real ones; the screen is Qt's offscreen platform, which draws into memory.
 """
 
-import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -18,31 +16,24 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_API", "pyside6")
 
 from benchmarks import desktop_history, desktop_idle, desktop_lag, desktop_start
-from benchmarks.sheet import Sheet, parser_of
+from benchmarks.sheet import measure_parts, parser_of
 
-PARTS: dict[str, Callable[[Sheet, argparse.Namespace], None]] = {
+PARTS = {
     "start": desktop_start.measure,
     "idle": desktop_idle.measure,
     "lag": desktop_lag.measure,
     "history": desktop_history.measure,
 }
-"""What is measured, in order: each prints its figures on the sheet."""
 
 
 def main() -> int:
     """Return the exit code."""
     parser = parser_of(__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--times", type=int, default=9, help="starts of each window")
     parser.add_argument("--idle-s", type=float, default=36.0, help="seconds of rest that are measured")
     parser.add_argument("--turns", type=int, default=100_000, help="of the long conversation, and of all others")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; a temporary one otherwise")
-    chosen = parser.parse_args()
-    sheet = Sheet(chosen.gates)
-    for name, measure in PARTS.items():
-        if not chosen.parts or name in chosen.parts:
-            measure(sheet, chosen)
-    return sheet.finish(chosen.json)
+    return measure_parts(parser, PARTS)
 
 
 if __name__ == "__main__":

@@ -5,40 +5,31 @@ Without a PART all are measured, in about four minutes, on loopback alone. Exit 
 gateway has one core, the load and the voice service have the other one.
 """
 
-import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import gateway_capacity, gateway_cycles, gateway_restart
 from benchmarks.gateway_processes import BESIDE
-from benchmarks.sheet import Sheet, parser_of
+from benchmarks.sheet import measure_parts, parser_of
 
-PARTS: dict[str, Callable[[Sheet, argparse.Namespace], None]] = {
+PARTS = {
     "capacity": gateway_capacity.measure,
     "cycles": gateway_cycles.measure,
     "restart": gateway_restart.measure,
 }
-"""What is measured, in order: each prints its figures on the sheet."""
 
 
 def main() -> int:
     """Return the exit code."""
     parser = parser_of(__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--over-s", type=float, default=5.0, help="seconds for which each number of them is measured")
     parser.add_argument("--clients", type=int, default=20, help="who begin and end conversations at once")
     parser.add_argument("--cycles", type=int, default=100, help="conversations that each begins and ends")
-    chosen = parser.parse_args()
     os.sched_setaffinity(0, {BESIDE})
-    sheet = Sheet(chosen.gates)
-    for name, measure in PARTS.items():
-        if not chosen.parts or name in chosen.parts:
-            measure(sheet, chosen)
-    return sheet.finish(chosen.json)
+    return measure_parts(parser, PARTS)
 
 
 if __name__ == "__main__":

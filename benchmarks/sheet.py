@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from operator import ge, le, lt
@@ -123,3 +123,18 @@ def parser_of(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--gates", type=float, default=1.0, help="factor of every gate; nothing keeps a gate of 0")
     parser.add_argument("--json", type=Path, help="file to keep the figures in")
     return parser
+
+
+type Part = Callable[[Sheet, argparse.Namespace], None]
+"""Measures something as it was chosen, and prints its figures on the sheet."""
+
+
+def measure_parts(parser: argparse.ArgumentParser, parts: Mapping[str, Part]) -> int:
+    """Measure the parts that are named on the command line, in order, or all; return the exit code."""
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], metavar="PART", help=", ".join(parts))
+    chosen = parser.parse_args()
+    sheet = Sheet(chosen.gates)
+    for name, measure in parts.items():
+        if not chosen.parts or name in chosen.parts:
+            measure(sheet, chosen)
+    return sheet.finish(chosen.json)
