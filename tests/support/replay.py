@@ -75,7 +75,7 @@ def replay_wire(
             settle()
     session.link_closed(moments[-1][0] + 1)
     settle()
-    turns.update((turn.turn_id, turn) for turn in transcript.close())
+    turns.update((turn.turn_id, turn) for turn in transcript.expire())
     return [type(event).__name__ for event in happened], list(turns.values())
 
 

@@ -217,7 +217,7 @@ class Downlink:
         while self._orphans and self._orphans[0][1] <= samples:
             orphan, ends_at = self._orphans.pop(0)
             orphan.played(ends_at)
-            self._keep_all(orphan.close())
+            self._keep_all(orphan.expire())
         self._transcripts()[0].played(samples)
         self.settle(now)
 
@@ -304,7 +304,7 @@ class Downlink:
 
     def _close_orphans(self) -> None:
         while self._orphans:
-            self._keep_all(self._orphans.pop(0)[0].close())
+            self._keep_all(self._orphans.pop(0)[0].expire())
 
     def _keep_all(self, turns: tuple[TurnText, ...]) -> None:
         for turn in turns:

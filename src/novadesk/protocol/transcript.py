@@ -163,9 +163,9 @@ class Transcript:
         return True
 
     def expire(self) -> tuple[TurnText, ...]:
-        """Note that no more is heard for now: what was heard of every answer, finished or given up, is told.
+        """Note that no more is heard for now, or that the link is over: what is left of every answer is told.
 
-        A FINAL text that comes after all replaces it.
+        Those are FINAL texts, and heard planned text as unconfirmed; a FINAL text that comes after all replaces that.
         """
         self._put_by()
         return tuple(turn for answer in self._earlier for turn in self._retell(answer, over=True))
@@ -173,10 +173,6 @@ class Transcript:
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
         self._unstored.pop(turn_id, None)
-
-    def close(self) -> tuple[TurnText, ...]:
-        """Note that the link is over; return what is left: FINAL texts, and heard planned text as unconfirmed."""
-        return self.expire()
 
     # --- what there is to see ----------------------------------------------------------------
 

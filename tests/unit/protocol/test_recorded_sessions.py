@@ -94,7 +94,7 @@ def test_the_client_understands_the_session(file: Path) -> None:
             transcript.played(line["played"])
     session.link_closed(2.0)
     settle()
-    turns.update((turn.turn_id, turn) for turn in transcript.close())
+    turns.update((turn.turn_id, turn) for turn in transcript.expire())
 
     assert not [event for event in happened if isinstance(event, told.Violated)]
     assert [

@@ -73,7 +73,7 @@ def test_a_turn_is_its_final_texts_joined() -> None:
     assert fed(transcript, *happened) == []
     assert fed(transcript, TurnEnded()) == [assistant(f"{ONE} {TWO}")]
     assert fed(transcript, TurnEnded()) == []
-    assert transcript.close() == ()
+    assert transcript.expire() == ()
 
 
 def test_final_texts_out_of_order_are_put_in_order() -> None:
@@ -209,7 +209,7 @@ def test_a_late_final_text_replaces_the_unconfirmed_one() -> None:
     transcript.played(500)
     fed(transcript, Interrupted())
     assert fed(transcript, final("One fish")) == [assistant("One fish", interrupted=True)]
-    assert transcript.close() == ()
+    assert transcript.expire() == ()
 
 
 def test_a_late_final_text_finds_its_turn_among_newer_plans() -> None:
@@ -327,8 +327,8 @@ def test_at_the_end_heard_plans_are_kept_as_unconfirmed() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), plan(2, TWO), sound(2, 1_000), plan(3, "Unheard."))
     transcript.played(1_500)
-    assert transcript.close() == (assistant(f"{ONE} Two fish", unconfirmed=True),)
-    assert transcript.close() == ()
+    assert transcript.expire() == (assistant(f"{ONE} Two fish", unconfirmed=True),)
+    assert transcript.expire() == ()
 
 
 def test_a_finished_turn_grows_while_it_is_played_and_no_final_text_has_come() -> None:
@@ -341,27 +341,27 @@ def test_a_finished_turn_grows_while_it_is_played_and_no_final_text_has_come() -
     said = TurnText(turn_id="id2", role=Role.ASSISTANT, text="Two fish", unconfirmed=True)
     assert fed(transcript, TurnEnded()) == [assistant(ONE, unconfirmed=True), said]
     assert fed(transcript, final(ONE)) == [assistant(ONE)]
-    assert transcript.close() == ()
+    assert transcript.expire() == ()
 
 
 def test_at_the_end_final_texts_come_before_heard_plans() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), plan(2, TWO), sound(2, 1_000), final(ONE))
     transcript.played(1_500)
-    assert transcript.close() == (assistant(f"{ONE} Two fish", unconfirmed=True),)
+    assert transcript.expire() == (assistant(f"{ONE} Two fish", unconfirmed=True),)
 
 
 def test_at_the_end_final_texts_alone_are_confirmed() -> None:
     transcript = record()
     fed(transcript, plan(1, ONE), sound(1, 1_000), final(ONE))
-    assert transcript.close() == (assistant(ONE),)
+    assert transcript.expire() == (assistant(ONE),)
 
 
 def test_nothing_is_left_of_an_empty_record() -> None:
-    assert record().close() == ()
+    assert record().expire() == ()
     transcript = record()
     fed(transcript, plan(1, ONE))
-    assert transcript.close() == ()
+    assert transcript.expire() == ()
 
 
 # --- live ------------------------------------------------------------------------------------
@@ -519,7 +519,7 @@ def test_no_final_text_is_lost_or_doubled_and_no_plan_is_passed_off_as_said(scri
             kept[turn.turn_id] = turn
         for piece in transcript.live():
             assert piece.spoken == piece.spoken.strip()
-    for turn in transcript.close():
+    for turn in transcript.expire():
         kept[turn.turn_id] = turn
     finals = [step.text for step in script if isinstance(step, TextSpoken)]
     assistants = [turn for turn in kept.values() if turn.role is Role.ASSISTANT]
