@@ -4,19 +4,23 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from novadesk.models import Role, Turn
+from novadesk.errors import KnownError, Reason
+from novadesk.models import Role, Turn, no_such_conversation
 from novadesk.server.gateway.limits import Rate
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.remote_history import RemoteHistory
 from tests.support.gateway_host import FRAME, Host, hosted
+from tests.support.leaks import LogWatch
 
 USER = {"userId": "test-user"}
+REMOTE = "6f6dfa8e-9bc6-44f3-9d3f-1a2b3c4d5e6f"
 
 
 @pytest.fixture
@@ -127,33 +131,42 @@ async def test_a_newer_stream_takes_the_place_of_an_older_one_and_ends_with_the_
 
 @dataclass
 class Memory:
-    """Agent Runtime of one conversation, in memory."""
+    """Agent Runtime of one conversation, in memory. What is wrong with it, or with taking over what it has, is raised."""
 
     host: Host
     owner: str = "test-user"
     begun: list[str] = field(default_factory=list)
+    wrong: KnownError | None = None
+    wrong_after: KnownError | None = None
 
     async def begin(self, session_id: str) -> str:
         self.begun.append(session_id)
-        return "6f6dfa8e-9bc6-44f3-9d3f-1a2b3c4d5e6f"
+        return REMOTE
 
-    async def known(self, owner: str, bedrock_session_id: str) -> bool:
-        return owner == self.owner and bedrock_session_id == "6f6dfa8e-9bc6-44f3-9d3f-1a2b3c4d5e6f"
-
-    async def recall(self, owner: str, bedrock_session_id: str, session_id: str) -> None:
-        for place, text in enumerate(("I met with Dr. Smith", "Which product did you discuss?")):
-            await self.host.store.append_turn(
-                Turn(
-                    turn_id=f"11111111-2222-4333-8444-55555555555{place}",
-                    conversation=session_id,
-                    position=-1,
-                    role=Role.USER if not place else Role.ASSISTANT,
-                    text=text,
-                    at_ms=1_795_000_000_000 + place,
-                    wire_session="11111111-2222-4333-8444-555555555559",
-                ),
-                delivered=True,
+    async def recall(self, owner: str, bedrock_session_id: str) -> RemoteHistory:
+        if self.wrong is not None:
+            raise self.wrong
+        if (owner, bedrock_session_id) != (self.owner, REMOTE):
+            raise no_such_conversation()
+        turns = tuple(
+            Turn(
+                turn_id=f"11111111-2222-4333-8444-55555555555{place}",
+                conversation="",
+                position=place,
+                role=Role.USER if not place else Role.ASSISTANT,
+                text=text,
+                at_ms=1_795_000_000_000 + place,
+                wire_session="11111111-2222-4333-8444-555555555559",
             )
+            for place, text in enumerate(("I met with Dr. Smith", "Which product did you discuss?"))
+        )
+        return RemoteHistory(turns=turns, newest=REMOTE, number=0, begun_ms=0, steps=2, last_step_ms=turns[-1].at_ms)
+
+    async def adopt(self, session_id: str, history: RemoteHistory) -> None:
+        if self.wrong_after is not None:
+            raise self.wrong_after
+        for turn in history.turns:
+            await self.host.store.append_turn(replace(turn, conversation=session_id), delivered=True)
 
     async def settle(self, session_id: str) -> None:
         pass
@@ -181,6 +194,34 @@ async def test_a_conversation_is_found_again_by_its_remote_session_and_an_unknow
             status, refused = await _ask(host, "POST", "/session/start", body)
             assert (status, refused["error"]) == (404, "Session not found.")
         assert len(memory.begun) == 1  # no orphan for each recovery
+    finally:
+        await host.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("wrong", (503, "UPSTREAM_FAILED")), ("wrong_after", (500, "INTERNAL_ERROR"))],
+)
+async def test_a_history_that_cannot_be_had_leaves_no_session_behind(
+    tmp_path: Path, expected_logs: LogWatch, fault: str, expected: tuple[int, str]
+) -> None:
+    host = Host(tmp_path)
+    memory = Memory(host)
+    await host.add(dev=True, memory=memory)
+    setattr(memory, fault, KnownError(Reason.SYNC_UNREACHABLE, "It cannot be reached.", "Wait."))
+    expected_logs.allow(f"cannot be had: {Reason.SYNC_UNREACHABLE.value}|carried out: {Reason.SYNC_UNREACHABLE.value}")
+    body = {**USER, "existingBedrockSessionId": REMOTE}
+    try:
+        async with host.http.post(f"{host.urls[0]}/session/start", json=body) as response:
+            refused = await response.json()
+            assert (response.status, refused["code"]) == expected
+            assert refused["advice"]
+            assert ("Retry-After" in response.headers) is (response.status == 503)
+        assert host.gateways[0].sessions.here == ()
+        assert await host.store.count(now_s=host.clock.unix_ms() / 1000) == 0
+        memory.wrong = memory.wrong_after = None
+        status, started = await _ask(host, "POST", "/session/start", body)
+        assert (status, started["historyLength"]) == (200, 2)
     finally:
         await host.stop()
 

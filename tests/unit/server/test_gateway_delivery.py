@@ -468,11 +468,12 @@ async def test_a_memory_knows_its_owners_conversations_and_recalls_them(world: W
     await world.say(old, "one")
     memory.kick()
     await world.settle()
-    assert await memory.known("ann", told)
-    assert not await memory.known("bob", told)
-    assert not await memory.known("ann", "no such id")
+    for owner, unknown in (("bob", told), ("ann", "no such id")):
+        with pytest.raises(KnownError) as error:
+            await memory.recall(owner, unknown)
+        assert error.value.reason is Reason.UNKNOWN_CONVERSATION
     new = await world.session()
-    await memory.recall("ann", told, new)
+    await memory.adopt(new, await memory.recall("ann", told))
     assert [turn.text for turn in await world.store.turns(new)] == ["one"]
     assert await memory.begin(new) == told
     await memory.stop()

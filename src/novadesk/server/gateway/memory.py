@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from novadesk.server.gateway.remote_history import RemoteHistory
+
 
 class RemoteMemory(Protocol):
     """Agent Runtime, as sessions see it."""
@@ -14,19 +16,19 @@ class RemoteMemory(Protocol):
         """
         ...
 
-    async def known(self, owner: str, bedrock_session_id: str) -> bool:
-        """Return whether an owner has a conversation there that can go on.
+    async def recall(self, owner: str, bedrock_session_id: str) -> RemoteHistory:
+        """Return what was said before.
 
         Raises:
-            KnownError: that cannot be found out now.
+            KnownError: `UNKNOWN_CONVERSATION` when this owner has none there that can go on; otherwise what is wrong.
         """
         ...
 
-    async def recall(self, owner: str, bedrock_session_id: str, session_id: str) -> None:
+    async def adopt(self, session_id: str, history: RemoteHistory) -> None:
         """Give a session that was just created what was said before, and let it go on in the same remote session.
 
         Raises:
-            KnownError: `UNKNOWN_CONVERSATION` when there is none of this owner; otherwise what is wrong.
+            KnownError: a fault of the store.
         """
         ...
 

@@ -9,7 +9,8 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import Turn, no_such_conversation
 from novadesk.server.gateway.remote_chain import is_owned, sessions_of
 from novadesk.server.gateway.state import RemoteChain, SessionStore
-from novadesk.store.agentruntime import MAX_PARALLEL, RemoteSession, RemoteSessions, RemoteStatus, StepSummary
+from novadesk.store.agentruntime import RemoteSession, RemoteSessions, RemoteStatus, StepSummary
+from novadesk.store.remoteclient import MAX_PARALLEL
 from novadesk.store.metadata import KEY_PREDECESSOR, KEY_SUCCESSOR
 from novadesk.store.pause import Clock
 from novadesk.store.steps import decode_turn
@@ -63,7 +64,11 @@ class HistoryReader:
                 its newest session takes no more; otherwise what is wrong with the remote side.
         """
         begun = self._clock.now()
-        chain = await self.chain(owner, bedrock_session_id)
+        try:
+            chain = await self._chain(owner, bedrock_session_id)
+        except KnownError:
+            self._note(Measure.RESUME_TRIED)
+            raise
         if not chain:
             raise no_such_conversation()
         self._note(Measure.RESUME_TRIED)
@@ -81,12 +86,8 @@ class HistoryReader:
             last_step_ms=max((step.step_ms for of in steps for step in of), default=0),
         )
 
-    async def chain(self, owner: str, bedrock_session_id: str) -> list[RemoteSession]:
-        """Return the remote sessions of an owner's conversation that can go on, oldest first; none for any other.
-
-        Raises:
-            KnownError: what is wrong with the remote side.
-        """
+    async def _chain(self, owner: str, bedrock_session_id: str) -> list[RemoteSession]:
+        """Return the remote sessions of an owner's conversation that can go on, oldest first; none for any other."""
         first = await self._owned(owner, bedrock_session_id)
         chain = [] if first is None else await self._follow(owner, first)
         return chain if chain and chain[-1].status is RemoteStatus.ACTIVE else []

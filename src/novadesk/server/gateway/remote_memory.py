@@ -6,7 +6,7 @@ import contextlib
 from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError
 from novadesk.server.gateway.delivery import TurnDelivery
-from novadesk.server.gateway.remote_history import HistoryReader, adopt
+from novadesk.server.gateway.remote_history import HistoryReader, RemoteHistory, adopt
 from novadesk.server.gateway.state import SessionStore
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.pause import Clock
@@ -55,21 +55,20 @@ class AgentRuntimeMemory:
         """
         return await self.delivery.begin(session_id)
 
-    async def known(self, owner: str, bedrock_session_id: str) -> bool:
-        """Return whether an owner has a conversation there that can go on.
+    async def recall(self, owner: str, bedrock_session_id: str) -> RemoteHistory:
+        """Return what was said before.
 
         Raises:
-            KnownError: that cannot be found out now.
+            KnownError: `UNKNOWN_CONVERSATION` when this owner has none there that can go on; otherwise what is wrong.
         """
-        return bool(await self._reader.chain(owner, bedrock_session_id))
+        return await self._reader.load(owner, bedrock_session_id)
 
-    async def recall(self, owner: str, bedrock_session_id: str, session_id: str) -> None:
+    async def adopt(self, session_id: str, history: RemoteHistory) -> None:
         """Give a session that was just created what was said before, and let it go on in the same remote session.
 
         Raises:
-            KnownError: `UNKNOWN_CONVERSATION` when there is none of this owner; otherwise what is wrong.
+            KnownError: a fault of the store.
         """
-        history = await self._reader.load(owner, bedrock_session_id)
         holder = f"{self._gateway}:recall:{session_id}"
         await adopt(self._store, session_id, history, holder=holder, now_ms=self._clock.unix_ms())
 

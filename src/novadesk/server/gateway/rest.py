@@ -1,5 +1,6 @@
 """The REST side: sessions, sound and history in the shapes of document 001, for the owner of a session alone."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,7 @@ from novadesk.server.gateway.limits import RateLimiter
 from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits
+from novadesk.server.gateway.remote_history import RemoteHistory
 from novadesk.server.gateway.session import GatewaySession
 from novadesk.server.gateway.sessions import REST, Sessions
 from novadesk.server.gateway.state import SessionRecord
@@ -32,6 +34,7 @@ _AUDIO = Shape(Audio)
 _PAGE = 200
 _MOST_TURNS = 1_000
 _MAX_ID_CHARS = 128
+_REMOTE_AGAIN_S = 5
 _STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.MESSAGE_TOO_LARGE: 413,
     ErrorCode.UNAUTHORIZED: 401,
@@ -118,22 +121,47 @@ class RestServer:
 
     async def _begin(self, owner: str, existing: str, prompt: str) -> SessionRecord:
         """Begin a session, with what was said before where there is something."""
-        memory = self._memory
-        if existing and (memory is None or not await memory.known(owner, existing)):
-            raise no_session()
+        history = await self._recalled(owner, existing) if existing else None
         created = CreateSession(configuration=Configuration(prompt=prompt or None))
-        begun = await self._sessions.create(owner, created, REST)
-        remote = existing
-        if memory is not None and existing:
-            await memory.recall(owner, existing, begun.record.session_id)
-        elif memory is not None:
-            try:
-                remote = await memory.begin(begun.record.session_id)
-            except KnownError as error:  # what is said is delivered later
-                _log.warning("session %s has no remote copy yet: %s", begun.session.label, error.reason.value)
-        if remote:
-            await begun.session.name_remote(remote)
-        return begun.session.record
+        session = (await self._sessions.create(owner, created, REST)).session
+        try:
+            remote = existing if history is not None else await self._remote_of(session)
+            if history is not None and self._memory is not None:
+                await self._memory.adopt(session.session_id, history)
+            if remote:
+                await session.name_remote(remote)
+        except KnownError:  # nobody will know of it
+            with contextlib.suppress(KnownError, Denied):
+                await self._sessions.end(owner, session.session_id, "failed")
+            raise
+        return session.record
+
+    async def _recalled(self, owner: str, bedrock_session_id: str) -> RemoteHistory:
+        """Return what was said before, while there is no session yet that its absence would leave behind."""
+        if self._memory is None:
+            raise no_session()
+        try:
+            return await self._memory.recall(owner, bedrock_session_id)
+        except KnownError as error:
+            if error.reason is Reason.UNKNOWN_CONVERSATION:
+                raise
+            _log.warning("what was said before cannot be had: %s", error.reason.value)
+            raise Denied(
+                ErrorCode.UPSTREAM_FAILED,
+                "What was said before cannot be had now.",
+                "Try again later, or begin without existingBedrockSessionId.",
+                retry_after_s=_REMOTE_AGAIN_S,
+            ) from error
+
+    async def _remote_of(self, session: GatewaySession) -> str:
+        """Return the remote session of a new one; empty while there is none: what is said is delivered later."""
+        if self._memory is None:
+            return ""
+        try:
+            return await self._memory.begin(session.session_id)
+        except KnownError as error:
+            _log.warning("session %s has no remote copy yet: %s", session.label, error.reason.value)
+            return ""
 
     async def _info(self, request: web.Request) -> web.Response:
         record = await self._found(request, request.match_info["session_id"])
