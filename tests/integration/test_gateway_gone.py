@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from novadesk.server.gateway.narration import Speech
+from novadesk.server.gateway.options import Timing
 from tests.support.gateway_host import PATIENCE_S, Host, hosted
 
 
@@ -53,6 +56,27 @@ async def test_who_leaves_a_stream_of_events_disturbs_nobody(dev: Host) -> None:
         assert await _healthy(dev)
         async with dev.http.delete(f"{dev.urls[0]}/session/{session_id}"):
             assert b"ended" in await newer.content.read()
+
+
+async def test_who_reads_nothing_of_a_stream_any_more_loses_it(tmp_path: Path) -> None:
+    async with hosted(tmp_path, dev=True, timing=Timing(heartbeat_s=0.1)) as host:
+        session_id = await _begin(host)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            url = urlsplit(host.urls[0])
+            await asyncio.to_thread(deaf.connect, (url.hostname, url.port))
+            deaf.sendall(f"GET /events/stream/{session_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            (session,) = host.gateways[0].sessions.here
+            async with asyncio.timeout(PATIENCE_S):
+                while session.outlet is None:
+                    await asyncio.sleep(0.01)
+                (connection,) = host.sockets()
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 250
+                for _ in range(6):  # more than the system takes for it
+                    session._tell(Speech("c", bytes(900_000)))
+                while session.outlet is not None or host.sockets():
+                    await asyncio.sleep(0.01)
+        assert await _healthy(host)
 
 
 async def test_who_leaves_before_the_first_event_disturbs_nobody(dev: Host, monkeypatch: pytest.MonkeyPatch) -> None:

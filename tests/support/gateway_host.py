@@ -104,11 +104,17 @@ class Host:
 
     def cut(self, gateway: int = 0) -> None:
         """Break every connection of a gateway off, which lives on."""
+        for transport in self._transports(gateway):
+            transport.abort()
+
+    def sockets(self, gateway: int = 0) -> list[Any]:
+        """Return the sockets of the connections that a gateway has."""
+        return [transport.get_extra_info("socket") for transport in self._transports(gateway)]
+
+    def _transports(self, gateway: int) -> list[asyncio.Transport]:
         server = self._runners[gateway].server
         assert server is not None
-        for handler in list(server.connections):
-            if handler.transport is not None:
-                handler.transport.abort()
+        return [handler.transport for handler in server.connections if handler.transport is not None]
 
     async def stop(self) -> None:
         """Stop everything."""

@@ -11,19 +11,22 @@ from aiohttp import web
 from novadesk.protocol.envelope import encode, pack_audio
 from novadesk.protocol.envelope_server import AudioResponse, ServerMessage
 from novadesk.protocol.envelope_values import AudioForm
+from novadesk.server.gateway import outputlog
 from novadesk.server.gateway.narration import Speech
 from novadesk.server.gateway.outputlog import Entry
 from novadesk.server.gateway.session import Leave
 
 _log = logging.getLogger(__name__)
 
-MOST_BYTES = 8_000_000
-"""What may wait for a client that reads slowly: more than `outputlog.MOST_BYTES`, which a resume sends at once."""
+MOST_BYTES = 2 * outputlog.MOST_BYTES
+"""What may wait for a client that reads slowly: more than what a resume sends at once, and as base64 is a third more."""
+
+FLUSH_S = 2.0
+"""How long a client has that is let go to read what waits for it."""
 
 NORMAL, GOING_AWAY, TOO_LARGE = 1000, 1001, 1009
 UNAUTHORIZED, NO_HEARTBEAT, SESSION_TAKEN = 4401, 4408, 4409
 _CODES: Mapping[Leave, int] = {Leave.ENDED: NORMAL, Leave.TAKEN: SESSION_TAKEN, Leave.DRAINING: GOING_AWAY}
-_FLUSH_S = 2.0
 
 
 class SocketOutlet:
@@ -78,7 +81,7 @@ class SocketOutlet:
     async def stop(self) -> None:
         """Return once nothing is written any more, in bounded time."""
         self.finish(NORMAL)
-        await asyncio.wait({self._writer}, timeout=_FLUSH_S)
+        await asyncio.wait({self._writer}, timeout=FLUSH_S)
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 

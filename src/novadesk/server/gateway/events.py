@@ -2,23 +2,30 @@
 
 import asyncio
 import json
+import logging
 import secrets
+import socket
+import sys
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.ports import Clock
 from novadesk.protocol import envelope_server as told
 from novadesk.protocol.envelope_server import ServerMessage
 from novadesk.protocol.envelope_values import OUTPUT_RATE_HZ, CallStatus
+from novadesk.server.gateway.connection import FLUSH_S, MOST_BYTES
 from novadesk.server.gateway.narration import Output, Speech
+from novadesk.server.gateway.options import HEARTBEATS
 from novadesk.server.gateway.outputlog import Entry
 from novadesk.server.gateway.session import Leave
 
-_MOST = 20_000
+_log = logging.getLogger(__name__)
+
 _STATUS = {CallStatus.CONNECTED: "ready"}
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -71,19 +78,38 @@ def encoded(name: str, content: Mapping[str, object], sequence: int | None = Non
     return f"{number}event: {name}\ndata: {json.dumps(content, separators=(',', ':'))}\n\n".encode()
 
 
+def cut(request: web.Request) -> None:
+    """Break a connection off."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def bound_silence(request: web.Request, seconds: float) -> None:
+    """Have a connection end whose other side has acknowledged nothing for so long: it is gone without a word.
+
+    Elsewhere than on Linux the system's own time has to do.
+    """
+    connection = None if request.transport is None else request.transport.get_extra_info("socket")
+    if connection is not None and sys.platform == "linux":
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
+
+
 class EventOutlet:
-    """A stream of events; fits `session.Outlet`.
+    """A stream of events; fits `session.Outlet`. Whoever does not read is cut off, and can come back for the rest.
 
     Args:
         clock: time.
+        cut: breaks the connection off.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, cut: Callable[[], None]) -> None:
         self.connection_id = secrets.token_hex(12)
-        self._clock = clock
+        self._clock, self._cut = clock, cut
         self._waiting: deque[bytes] = deque()
+        self._size_bytes = 0
         self._news = asyncio.Event()
         self._over = False
+        self._patience = Alarm(self._lose)
 
     def put(self, entry: Entry) -> None:
         """See `Outlet`."""
@@ -97,11 +123,14 @@ class EventOutlet:
 
     def leave(self, why: Leave, last: ServerMessage) -> None:
         """See `Outlet`."""
+        if self._over:
+            return
         content = {"message": "ended"} if why is Leave.ENDED else {"message": why.value}
         if isinstance(last, told.SessionEnded):
             content["reason"] = last.reason
         self._queue(encoded("status", content))
         self._over = True
+        self._patience.set_in(FLUSH_S)
 
     async def stream(self, response: web.StreamResponse, beat_s: float) -> None:
         """Write what comes until the session leaves.
@@ -113,21 +142,44 @@ class EventOutlet:
         Raises:
             ConnectionError: the client is gone.
         """
-        while self._waiting or not self._over:
-            if self._waiting:
-                await response.write(self._waiting.popleft())
-                continue
+        try:
+            while event := await self._next(beat_s):
+                if not self._over:
+                    self._patience.set_in(beat_s * HEARTBEATS)
+                await response.write(event)
+                if not self._over:
+                    self._patience.cancel()
+        finally:
+            self._patience.cancel()
+
+    async def _next(self, beat_s: float) -> bytes:
+        """Return what is to be written next; nothing once all is."""
+        if not self._waiting and not self._over:
             self._news.clear()
             try:
                 async with asyncio.timeout(beat_s):
                     await self._news.wait()
             except TimeoutError:
-                await response.write(b": beat\n\n")
+                return b": beat\n\n"
+        if not self._waiting:
+            return b""
+        event = self._waiting.popleft()
+        self._size_bytes -= len(event)
+        return event
 
     def _queue(self, event: bytes) -> None:
-        if len(self._waiting) >= _MOST:  # it does not read; the log has what it needs to come back
-            self._waiting.clear()
-            self._over = True
-        if not self._over:
-            self._waiting.append(event)
+        if self._over:
+            return
+        self._waiting.append(event)
+        self._size_bytes += len(event)
         self._news.set()
+        if self._size_bytes > MOST_BYTES:
+            self._lose()
+
+    def _lose(self) -> None:
+        """Give the client up: it does not read."""
+        _log.info("a client reads too slowly and is let go")
+        self._waiting.clear()
+        self._over = True
+        self._news.set()
+        self._cut()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -17,11 +18,11 @@ from novadesk.protocol.fields import parse
 from novadesk.server.gateway.denial import Denied, no_session
 from novadesk.server.gateway.dialogue import denied_by
 from novadesk.server.gateway.door import Door
-from novadesk.server.gateway.events import HEADERS, EventOutlet, stamp
+from novadesk.server.gateway.events import HEADERS, EventOutlet, bound_silence, cut, stamp
 from novadesk.server.gateway.limits import RateLimiter
 from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import GatewayMetrics
-from novadesk.server.gateway.options import GatewayLimits
+from novadesk.server.gateway.options import HEARTBEATS, GatewayLimits
 from novadesk.server.gateway.remote_history import RemoteHistory
 from novadesk.server.gateway.session import GatewaySession
 from novadesk.server.gateway.sessions import REST, Sessions
@@ -246,10 +247,11 @@ class RestServer:
         session = await self._sessions.visit(record.owner, record.session_id)
         behind = _number(request.headers.get("Last-Event-ID", "0"), 0)
         response = web.StreamResponse(headers={**HEADERS, **self._cors(request)})
-        await response.prepare(request)
-        outlet = EventOutlet(self._clock)
+        outlet = EventOutlet(self._clock, partial(cut, request))
         session.attach(outlet, session.record, behind)
         try:
+            await response.prepare(request)
+            bound_silence(request, self._sessions.timing.heartbeat_s * HEARTBEATS)
             await outlet.stream(response, self._sessions.timing.heartbeat_s)
         finally:
             session.detach(outlet)
