@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -292,3 +294,17 @@ def test_boto3_raises_every_error_type(server: RunningServer, client: Any, kind:
     with pytest.raises(getattr(client.exceptions, kind.wire_name)) as error:
         client.create_invocation(sessionIdentifier=NOBODY, invocationId=str(uuid.uuid4()))
     assert code(error) == (kind.wire_name, kind.status)
+
+
+@pytest.mark.parametrize("aborted", [True, False])
+def test_who_leaves_in_the_middle_of_a_request_is_no_error_of_ours(
+    server: RunningServer, client: Any, session: str, caplog: pytest.LogCaptureFixture, aborted: bool
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as caller:
+        head = f"PUT /sessions/{session}/invocations/ HTTP/1.1\r\nHost: localhost\r\n"
+        caller.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n{{".encode())
+        assert caller.recv(1_000).startswith(b"HTTP/1.1 100")  # it has a handler now
+        if aborted:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert client.get_session(sessionIdentifier=session)["sessionStatus"] == "ACTIVE"
+    assert caplog.records == []
