@@ -24,10 +24,11 @@ from aiohttp import web
 from benchmarks.sheet import Sheet, parser_of
 from novadesk.models import Role
 from novadesk.server.agentruntime import AgentRuntime
-from novadesk.store.agentruntime import MAX_PARALLEL, RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
+from novadesk.store.remoteclient import MAX_PARALLEL, RemoteAccess
 from novadesk.store.sync import Sync
 from tests.support.store_rig import START_MS, MemoryKeychain, RealClock, make_conversation, make_turn
 

@@ -13,7 +13,8 @@ from aiohttp import web
 from novadesk.daemon import DaemonThreads
 from novadesk.errors import KnownError, Reason
 from novadesk.server.agentruntime_shapes import ErrorType
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions, RemoteStatus, _parse_time
+from novadesk.store.agentruntime import RemoteSessions, RemoteStatus, _parse_time
+from novadesk.store.remoteclient import RemoteAccess
 from tests.support.remote_rig import RunningServer, cut, refuse, running_server
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -185,10 +186,11 @@ async def test_a_call_that_begins_while_all_is_closed_leaves_no_connection(
 ) -> None:
     await remote.create({})
     closed: list[int] = []
-    close = remote._client.close
-    monkeypatch.setattr(remote._client, "close", lambda: (closed.append(len(server.faults.requests)), close()))
-    remote._threads.close()
-    remote._threads = SlowToBegin(name="novadesk-sync")
+    client = remote._client
+    close = client._opened.close
+    monkeypatch.setattr(client._opened, "close", lambda: (closed.append(len(server.faults.requests)), close()))
+    client._threads.close()
+    client._threads = SlowToBegin(name="novadesk-sync")
     late = asyncio.create_task(remote.sessions())
     await asyncio.sleep(0)
     late.cancel()

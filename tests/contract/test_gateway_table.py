@@ -10,7 +10,7 @@ from novadesk.errors import BugError, KnownError, Reason
 from novadesk.server.gateway.dynamo_table import Table, put
 from novadesk.server.gateway.state import KEEP_TURNS_S, Limits, StoreBusy, TooMany
 from novadesk.server.gateway.state_dynamodb import DynamoSessions
-from novadesk.store.agentruntime import RemoteAccess
+from novadesk.store.remoteclient import RemoteAccess
 from tests.support.gateway_state import HOUR_S, NOW_MS, NOW_S, PLENTY, make_record, make_turn
 from tests.support.gateway_table import SHIPPED, Refusal, TableServer
 

@@ -18,7 +18,7 @@ from novadesk.models import BackendKind
 from novadesk.permission import SESSION_ACTIONS
 from novadesk.server.agentruntime import error_response
 from novadesk.server.agentruntime_shapes import ErrorType
-from novadesk.store.agentruntime import RemoteAccess
+from novadesk.store.remoteclient import RemoteAccess
 from tests.support.remote_rig import RunningServer, boto_client, running_server
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/12345678-1234-1234-1234-123456789012"

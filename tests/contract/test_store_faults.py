@@ -10,7 +10,8 @@ import pytest
 
 from novadesk.errors import KnownError
 from novadesk.server.faults import API_ERRORS, SESSION_FAULTS, Fault
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.remoteclient import RemoteAccess
 from tests.support.fault_outcomes import STORE
 from tests.support.scripted_partner import Rig, listen, running
 

@@ -19,7 +19,7 @@ from novadesk.config import BackendSettings, Settings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.models import BackendKind, Role
 from novadesk.paths import find_folders
-from novadesk.store.agentruntime import MAX_PARALLEL
+from novadesk.store.remoteclient import MAX_PARALLEL
 
 SCRIPT = """
 {"on_text": "", "do": "say", "text": "That is fine.", "ms": 120, "last": true}

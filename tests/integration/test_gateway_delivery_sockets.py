@@ -18,9 +18,10 @@ from novadesk.models import SyncState
 from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_history import HistoryReader
 from novadesk.server.gateway.state_sqlite import SqliteSessions
-from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.chain import RollOver
 from novadesk.store.pause import SyncPolicy
+from novadesk.store.remoteclient import AccessSource, RemoteAccess
 from tests.support.gateway_state import PLENTY, make_record, make_turn
 from tests.support.leaks import LogWatch
 from tests.support.remote_rig import RunningServer, boto_client, lose_answer, running_server

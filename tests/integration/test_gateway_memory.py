@@ -9,7 +9,8 @@ import pytest
 from novadesk.models import Role
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.remoteclient import RemoteAccess
 from tests.support.gateway_host import Host
 from tests.support.gateway_memory import MemorySessions
 from tests.support.gateway_state import make_turn

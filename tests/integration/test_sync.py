@@ -16,8 +16,8 @@ import pytest
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Role, SyncState, Turn
 from novadesk.server.agentruntime_shapes import ErrorType
-from novadesk.store.agentruntime import MAX_PARALLEL
 from novadesk.store.chain import RollOver
+from novadesk.store.remoteclient import MAX_PARALLEL
 from tests.support.leaks import LogWatch
 from tests.support.remote_rig import RunningServer, boto_client, cut, delay, lose_answer, refuse, running_server
 from tests.support.store_rig import START_MS, MemoryKeychain, make_turn
@@ -346,7 +346,7 @@ async def test_as_many_steps_are_read_at_once_as_there_are_connections(tmp_path:
         await other.sync.discover()
         server.faults.set(crowd, times=1_000_000, matches=STEPS)
         assert await other.sync.pull(made.handle) == len(texts)
-        assert other.remote._client.meta.config.max_pool_connections == MAX_PARALLEL
+        assert other.remote._client._opened.meta.config.max_pool_connections == MAX_PARALLEL
     assert crowd.most == MAX_PARALLEL
 
 

@@ -16,7 +16,8 @@ from novadesk.conversation.api import Phase, Snapshot
 from novadesk.desktop.control import send
 from novadesk.models import BackendKind, SyncState
 from novadesk.paths import Folders, find_folders
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.remoteclient import RemoteAccess
 
 SCRIPT = """
 {"on_text": "", "do": "say", "text": "That is fine.", "ms": 120, "last": true}

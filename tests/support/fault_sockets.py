@@ -20,10 +20,11 @@ from novadesk.models import Role
 from novadesk.protocol.events import PromptStart, SessionStart
 from novadesk.protocol.session import Setup
 from novadesk.server.call import Call, HungUp, Typed
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.registry import Registry
+from novadesk.store.remoteclient import RemoteAccess
 from novadesk.store.sync import Sync, SyncPolicy
 from novadesk.transport.bedrock import BedrockLink, LinkTiming, PracticeLinker
 from novadesk.transport.http2 import Timing

@@ -20,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from novadesk.server.gateway.dynamo_table import Table
 from novadesk.server.gateway.state_dynamodb import DynamoSessions
-from novadesk.store.agentruntime import RemoteAccess
+from novadesk.store.remoteclient import RemoteAccess
 
 _NUMBERS = itertools.count()  # moto's tables are the process's
 SHIPPED = Path(__file__).parents[2] / "packaging" / "gateway"

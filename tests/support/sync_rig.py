@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from novadesk.models import BackendKind, Conversation, Role, Turn
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.chain import RollOver
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.pause import SyncPolicy
 from novadesk.store.registry import Keychain, Registry
+from novadesk.store.remoteclient import RemoteAccess
 from novadesk.store.sync import Sync
 from tests.support.remote_rig import RunningServer, boto_client
 from tests.support.store_rig import START_MS, RealClock, make_conversation, make_turn

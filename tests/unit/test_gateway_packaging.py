@@ -117,7 +117,8 @@ import sys
 from importlib.metadata import packages_distributions
 import novadesk.app.gateway, novadesk.app.gateway_token
 import novadesk.transport.sdk
-from novadesk.store.agentruntime import RemoteAccess, _open_client
+from novadesk.store.agentruntime import _open_client
+from novadesk.store.remoteclient import RemoteAccess
 _open_client(RemoteAccess(access_key_id="AKIDEXAMPLE", secret_access_key="practice"), 1.0).close()
 known = packages_distributions()
 print(*sorted({name for module in sys.modules for name in known.get(module.partition(".")[0], ())}))

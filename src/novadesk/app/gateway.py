@@ -41,7 +41,8 @@ from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.stopsignals import stop_signals
 from novadesk.settings_file import load_settings
-from novadesk.store.agentruntime import AccessSource, RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.remoteclient import AccessSource, RemoteAccess
 from novadesk.transport.bedrock import load_sdk
 from novadesk.transport.credentials import ProfileCredentials
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from novadesk.config import Settings
 from novadesk.models import BackendKind
-from novadesk.store.agentruntime import AccessSource, RemoteAccess
+from novadesk.store.remoteclient import AccessSource, RemoteAccess
 from novadesk.transport.credentials import ProfileCredentials
 
 

@@ -12,11 +12,12 @@ from novadesk.conversation.record import remade_line
 from novadesk.diagnostics.metrics import Measure, Meter
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, Conversation
-from novadesk.store.agentruntime import AccessSource, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
 from novadesk.store.pause import Clock
 from novadesk.store.registry import Registry
+from novadesk.store.remoteclient import AccessSource
 from novadesk.store.schedule import Progress
 from novadesk.store.sync import Sync
 

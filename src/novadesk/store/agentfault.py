@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from novadesk import permission
 from novadesk.errors import KnownError, Reason
+from novadesk.store.remoteclient import ClientFault
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -21,10 +22,6 @@ class Gone(KnownError):
 
 class Conflict(KnownError):
     """An id is taken, or the session takes no changes."""
-
-
-class ClientFault(Exception):
-    """What the client library raised, by name only: its text holds session ids, its frames hold connections open."""
 
 
 def translated[T](work: Callable[[], T]) -> T:

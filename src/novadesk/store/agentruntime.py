@@ -1,37 +1,18 @@
-"""The remote session store: boto3's Agent Runtime client, asked on daemon threads, each call with a deadline."""
+"""The remote session store: the session operations of Agent Runtime that NovaDesk uses."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from novadesk.daemon import DaemonCall, DaemonThreads
 from novadesk.errors import KnownError, Reason
 from novadesk.store.agentfault import Conflict, Gone, translated, unreachable
-
-MAX_PARALLEL = 16
-"""Calls in flight at once; also the size of the connection pool."""
+from novadesk.store.remoteclient import AccessSource, RemoteAccess, RemoteClient, open_client
 
 PAGE = 1_000
-_MAX_STUCK = 2 * MAX_PARALLEL
-_CONNECT_S = 5.0
-_OPEN_S = 30.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteAccess:
-    """Where the service is and the frozen credentials for it. Empty endpoint and CA mean the usual ones."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    region: str = "us-east-1"
-    endpoint: str = ""
-    ca_bundle: str = ""
 
 
 class RemoteStatus(Enum):
@@ -70,9 +51,6 @@ class RemoteStep:
     step_ms: int
 
 
-type AccessSource = Callable[[], Awaitable[RemoteAccess]]
-
-
 class RemoteSessions:
     """The session operations that NovaDesk uses. Every method raises only `KnownError`, and is safe to cancel.
 
@@ -87,16 +65,16 @@ class RemoteSessions:
     """
 
     def __init__(self, access: AccessSource, *, deadline_s: float = 10.0, kms_key: str = "") -> None:
-        self._access = access
-        self._deadline_s = deadline_s
         self._kms_key = kms_key
-        self._slots = asyncio.Semaphore(MAX_PARALLEL)
-        self._opening = asyncio.Lock()
-        self._client: Any = None
-        self._opened_with: RemoteAccess | None = None
-        self._stale = False
-        self._calls: set[DaemonCall[Any]] = set()
-        self._threads = DaemonThreads(name="novadesk-sync")
+        self._client = RemoteClient(
+            access,
+            open_client=_open_client,
+            translated=translated,
+            access_may_help=lambda error: error.reason in _ACCESS_MAY_HELP,
+            no_answer=lambda: unreachable("The remote session store takes too long to answer."),
+            name="novadesk-sync",
+            deadline_s=deadline_s,
+        )
 
     async def create(self, metadata: Mapping[str, str]) -> RemoteSession:
         """Create a session. A lost answer may leave one behind: look it up by its metadata."""
@@ -183,14 +161,8 @@ class RemoteSessions:
         )
 
     async def close(self, *, deadline_s: float = 2.0) -> None:
-        """Close the connections; calls that are stuck are left to their threads."""
-        self._threads.close()
-        client, self._client = self._client, None
-        running = [call.result(deadline_s=deadline_s) for call in self._calls if call.running]
-        await asyncio.gather(*running, return_exceptions=True)
-        if client is not None:  # last: a call whose thread begins late opens a connection even on a closed client
-            with contextlib.suppress(TimeoutError):
-                await DaemonCall(client.close, name="novadesk-sync-close").result(deadline_s=deadline_s)
+        """Close the connections; calls that are stuck are left to their threads. Idempotent."""
+        await self._client.close(deadline_s=deadline_s)
 
     async def _pages[T](
         self, operation: str, key: str, read: Callable[[Mapping[str, Any]], T], size: int, **given: Any
@@ -205,40 +177,7 @@ class RemoteSessions:
             yield items
 
     async def _call[T](self, operation: str, read: Callable[[Mapping[str, Any]], T], **given: Any) -> T:
-        async with self._slots:
-            client = await self._ready_client()
-            try:
-                return await self._on_thread(lambda: read(getattr(client, operation)(**given)), self._deadline_s)
-            except KnownError as error:
-                self._stale = self._stale or error.reason in _ACCESS_MAY_HELP
-                raise
-
-    async def _on_thread[T](self, work: Callable[[], T], deadline_s: float) -> T:
-        self._calls = {call for call in self._calls if call.running}
-        if len(self._calls) >= _MAX_STUCK:
-            raise unreachable("The remote session store does not answer any more.")
-        call = DaemonCall(lambda: translated(work), threads=self._threads)
-        self._calls.add(call)
-        try:
-            return await call.result(deadline_s=deadline_s)
-        except TimeoutError as error:
-            raise unreachable("The remote session store takes too long to answer.") from error
-
-    async def _ready_client(self) -> Any:
-        if self._client is not None and not self._stale:
-            return self._client
-        async with self._opening:
-            if self._client is not None and not self._stale:
-                return self._client
-            access = await self._access()
-            if self._client is None or access != self._opened_with:
-                old, timeout_s = self._client, self._deadline_s
-                self._client = await self._on_thread(lambda: _open_client(access, timeout_s), _OPEN_S)
-                self._opened_with = access
-                if old is not None:
-                    await self._on_thread(old.close, self._deadline_s)
-            self._stale = False
-            return self._client
+        return await self._client.call(lambda client: read(getattr(client, operation)(**given)))
 
 
 _ACCESS_MAY_HELP = {
@@ -251,29 +190,11 @@ _ACCESS_MAY_HELP = {
 
 
 def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
-    import boto3  # Late: 200 ms.
-    import botocore.session
-    from botocore.config import Config
+    import botocore.session  # Late: 200 ms.
 
-    plain = botocore.session.get_session()
-    plain.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
-    session = boto3.session.Session(
-        botocore_session=plain,
-        aws_access_key_id=access.access_key_id,
-        aws_secret_access_key=access.secret_access_key,
-        aws_session_token=access.session_token,
-        region_name=access.region,
-    )
-    config = Config(
-        connect_timeout=min(_CONNECT_S, deadline_s),
-        read_timeout=deadline_s,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=MAX_PARALLEL,
-        user_agent="NovaDesk",  # The client library's own tells of this machine, and is made anew for every call.
-    )
-    return session.client(
-        "bedrock-agent-runtime", endpoint_url=access.endpoint or None, verify=access.ca_bundle or None, config=config
-    )
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+    return open_client("bedrock-agent-runtime", access, deadline_s=deadline_s, attempts=1, session=session)
 
 
 def _parse_time(value: Any) -> datetime:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Turn
 from novadesk.store import outbox
-from novadesk.store.agentruntime import MAX_PARALLEL, RemoteSessions, RemoteStatus
+from novadesk.store.agentruntime import RemoteSessions, RemoteStatus
 from novadesk.store.chain import SessionChain, SessionLink
 from novadesk.store.database import Database
 from novadesk.store.outbox import Lease, OutboxKind
 from novadesk.store.pause import Clock
+from novadesk.store.remoteclient import MAX_PARALLEL
 from novadesk.store.steps import encode_turn
 from novadesk.store.together import together
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.store.account import Account
-from novadesk.store.agentruntime import MAX_PARALLEL, PAGE, RemoteSession, RemoteSessions, RemoteStatus
+from novadesk.store.agentruntime import PAGE, RemoteSession, RemoteSessions, RemoteStatus
 from novadesk.store.chain import SessionChain
 from novadesk.store.database import Database
 from novadesk.store.device import device_name
 from novadesk.store.merge import FoundStep, knows_steps, merge_sessions, merge_steps, unknown_steps
 from novadesk.store.metadata import KEY_SUCCESSOR
+from novadesk.store.remoteclient import MAX_PARALLEL
 from novadesk.store.rows import find_conversation
 from novadesk.store.together import together
 

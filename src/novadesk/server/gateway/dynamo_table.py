@@ -5,7 +5,6 @@ Reads are consistent: what one process has written, every other one sees.
 """
 
 import asyncio
-import contextlib
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from novadesk import permission
-from novadesk.daemon import DaemonCall, DaemonThreads
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.server.gateway.state import StoreBusy
-from novadesk.store.agentruntime import AccessSource, RemoteAccess
+from novadesk.store.remoteclient import AccessSource, ClientFault, RemoteAccess, RemoteClient, open_client
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -24,10 +22,6 @@ if TYPE_CHECKING:
 TRIES = 16
 """How often a transaction that met another one is begun anew before the caller is told to come again."""
 
-_MAX_PARALLEL = 16
-_MAX_STUCK = 4 * _MAX_PARALLEL
-_CONNECT_S = 5.0
-_OPEN_S = 30.0
 _BATCH_GET = 100  # limit of BatchGetItem
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.3
@@ -91,17 +85,17 @@ class Table:
     """
 
     def __init__(self, access: AccessSource, name: str, *, deadline_s: float = 10.0) -> None:
-        self._access = access
         self._name = name
-        self._deadline_s = deadline_s
-        self._slots = asyncio.Semaphore(_MAX_PARALLEL)
-        self._opening = asyncio.Lock()
-        self._client: Any = None
-        self._opened_with: RemoteAccess | None = None
-        self._stale = False
         self._closed = False
-        self._calls: set[DaemonCall[Any]] = set()
-        self._threads = DaemonThreads(name="novadesk-gateway-table")
+        self._client = RemoteClient(
+            access,
+            open_client=_open_client,
+            translated=_translated,
+            access_may_help=lambda error: not isinstance(error, StoreBusy),
+            no_answer=_unreachable,
+            name="novadesk-gateway-table",
+            deadline_s=deadline_s,
+        )
 
     async def get(self, key: Key) -> Item | None:
         """Return an item."""
@@ -170,13 +164,7 @@ class Table:
     async def close(self, *, deadline_s: float = 2.0) -> None:
         """Close the connections; calls that are stuck are left to their threads. Idempotent."""
         self._closed = True
-        self._threads.close()
-        client, self._client = self._client, None
-        running = [call.result(deadline_s=deadline_s) for call in self._calls if call.running]
-        await asyncio.gather(*running, return_exceptions=True)
-        if client is not None:
-            with contextlib.suppress(TimeoutError):
-                await DaemonCall(client.close, name="novadesk-gateway-close").result(deadline_s=deadline_s)
+        await self._client.close(deadline_s=deadline_s)
 
     async def _write(self, operation: str, **given: Any) -> Mapping[str, Any] | None:
         for tries in range(TRIES):
@@ -194,40 +182,7 @@ class Table:
     async def _call(self, operation: str, **given: Any) -> Mapping[str, Any]:
         if self._closed:
             raise BugError("the gateway's session store is closed")
-        async with self._slots:
-            client = await self._ready_client()
-            try:
-                return await self._on_thread(lambda: getattr(client, operation)(**given), self._deadline_s)
-            except KnownError as error:
-                self._stale = self._stale or not isinstance(error, StoreBusy)
-                raise
-
-    async def _on_thread[T](self, work: Callable[[], T], deadline_s: float) -> T:
-        self._calls = {call for call in self._calls if call.running}
-        if len(self._calls) >= _MAX_STUCK:
-            raise _unreachable()
-        call = DaemonCall(lambda: _translated(work), threads=self._threads)
-        self._calls.add(call)
-        try:
-            return await call.result(deadline_s=deadline_s)
-        except TimeoutError as error:
-            raise _unreachable() from error
-
-    async def _ready_client(self) -> Any:
-        if self._client is not None and not self._stale:
-            return self._client
-        async with self._opening:
-            if self._client is not None and not self._stale:
-                return self._client
-            access = await self._access()
-            if self._client is None or access != self._opened_with:
-                old, timeout_s = self._client, self._deadline_s
-                self._client = await self._on_thread(lambda: _open_client(access, timeout_s), _OPEN_S)
-                self._opened_with = access
-                if old is not None:
-                    await self._on_thread(old.close, self._deadline_s)
-            self._stale = False
-            return self._client
+        return await self._client.call(lambda client: getattr(client, operation)(**given))
 
 
 class _LostError(Exception):
@@ -239,29 +194,7 @@ class _LostError(Exception):
 
 
 def _open_client(access: RemoteAccess, deadline_s: float) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    session = boto3.session.Session(
-        aws_access_key_id=access.access_key_id,
-        aws_secret_access_key=access.secret_access_key,
-        aws_session_token=access.session_token,
-        region_name=access.region,
-    )
-    config = Config(
-        connect_timeout=min(_CONNECT_S, deadline_s),
-        read_timeout=deadline_s,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=_MAX_PARALLEL,
-        user_agent="NovaDesk",
-    )
-    return session.client(
-        "dynamodb", endpoint_url=access.endpoint or None, verify=access.ca_bundle or None, config=config
-    )
-
-
-class _ClientFault(Exception):
-    """What the client library raised, by name only: its text may hold keys of items."""
+    return open_client("dynamodb", access, deadline_s=deadline_s, attempts=2)
 
 
 def _translated[T](work: Callable[[], T]) -> T:
@@ -273,7 +206,7 @@ def _translated[T](work: Callable[[], T]) -> T:
         known, name = _refused(error), str(error.response.get("Error", {}).get("Code"))
     except (BotoCoreError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
         known, name = _unreachable(), type(error).__name__
-    raise known from _ClientFault(name)  # Outside the handlers, or the original would stay on as the context.
+    raise known from ClientFault(name)  # Outside the handlers, or the original would stay on as the context.
 
 
 def _refused(error: "ClientError") -> Exception:

@@ -19,7 +19,8 @@ from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.server.gateway.upstream import UpstreamParts
-from novadesk.store.agentruntime import RemoteAccess, RemoteSessions
+from novadesk.store.agentruntime import RemoteSessions
+from novadesk.store.remoteclient import RemoteAccess
 from novadesk.transport.bedrock import PracticeLinker
 
 _HOST = "127.0.0.1"
