@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from novadesk.server.gateway import rest
 from novadesk.server.gateway.narration import Speech
 from novadesk.server.gateway.options import Timing
 from tests.support.gateway_host import PATIENCE_S, Host, hosted
@@ -23,14 +24,14 @@ async def dev(tmp_path: Path) -> AsyncIterator[Host]:
 
 
 @contextlib.asynccontextmanager
-async def _sent(host: Host, request: str) -> AsyncIterator[asyncio.StreamReader]:
+async def _sent(host: Host, request: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Send the beginning of a request, or all of it."""
     url = urlsplit(host.urls[0])
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(request.encode())
     try:
         async with asyncio.timeout(PATIENCE_S):
-            yield reader
+            yield reader, writer
     finally:
         writer.transport.abort()
 
@@ -49,7 +50,7 @@ async def _healthy(host: Host) -> bool:
 async def test_who_leaves_a_stream_of_events_disturbs_nobody(dev: Host) -> None:
     session_id = await _begin(dev)
     path = f"/events/stream/{session_id}"
-    async with _sent(dev, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n") as reader:
+    async with _sent(dev, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n") as (reader, _):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
         dev.cut()
     async with dev.http.get(f"{dev.urls[0]}{path}") as newer:  # the older stream is told that its place is taken
@@ -67,14 +68,18 @@ async def test_who_reads_nothing_of_a_stream_any_more_loses_it(tmp_path: Path) -
             await asyncio.to_thread(deaf.connect, (url.hostname, url.port))
             deaf.sendall(f"GET /events/stream/{session_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             (session,) = host.gateways[0].sessions.here
+
+            def of_deaf() -> list[socket.socket]:
+                return [one for one in host.sockets() if one.getpeername() == deaf.getsockname()]
+
             async with asyncio.timeout(PATIENCE_S):
                 while session.outlet is None:
                     await asyncio.sleep(0.01)
-                (connection,) = host.sockets()
+                (connection,) = of_deaf()
                 assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 250
                 for _ in range(6):  # more than the system takes for it
                     session._tell(Speech("c", bytes(900_000)))
-                while session.outlet is not None or host.sockets():
+                while session.outlet is not None or of_deaf():
                     await asyncio.sleep(0.01)
         assert await _healthy(host)
 
@@ -101,7 +106,16 @@ async def test_who_leaves_before_the_first_event_disturbs_nobody(dev: Host, monk
 async def test_who_leaves_in_the_middle_of_a_request_disturbs_nobody(dev: Host, path: str) -> None:
     kind = "Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n"
     request = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{kind}Content-Length: 1000\r\n\r\n{{"
-    async with _sent(dev, request) as reader:
+    async with _sent(dev, request) as (reader, _):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")  # it has a handler now
         dev.cut()
     assert await _healthy(dev)
+
+
+async def test_who_does_not_send_the_rest_of_a_request_is_answered(dev: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "_BODY_S", 0.1)
+    head = "POST /session/start HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+    async with _sent(dev, head + "{") as (reader, writer):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 400")
+        assert b"did not come in time" in await reader.readuntil(b"}")
+        writer.write(b"}")

@@ -13,6 +13,7 @@ import pytest
 
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Role, Turn, no_such_conversation
+from novadesk.server.gateway import rest
 from novadesk.server.gateway.limits import Rate
 from novadesk.server.gateway.options import GatewayLimits, Timing
 from novadesk.server.gateway.remote_history import RemoteHistory
@@ -129,9 +130,34 @@ async def test_a_newer_stream_takes_the_place_of_an_older_one_and_ends_with_the_
         assert (await newer.content.read()).strip() == b""
 
 
+async def test_a_stream_ends_with_the_token_that_it_was_opened_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "SKEW_S", 0.0)
+    async with hosted(tmp_path) as host:
+        bearer = {"Authorization": f"Bearer {host.token(valid_s=0.2)}"}
+        _, session = await _ask(host, "POST", "/session/start", {}, headers=bearer)
+        stream = f"{host.urls[0]}/events/stream/{session['sessionId']}"
+        async with host.http.get(stream, headers=bearer) as response:
+            assert (await response.content.read()).endswith(b'event: status\ndata: {"message":"tokenExpired"}\n\n')
+        bearer = {"Authorization": f"Bearer {host.token()}"}
+        assert (await _ask(host, "GET", f"/session/{session['sessionId']}/info", headers=bearer))[0] == 200
+        async with host.http.head(stream, headers=bearer) as response:
+            assert response.status == 405  # it would take the stream's place and read nothing
+
+
+async def test_behind_a_proxy_those_who_ask_are_counted_one_by_one(tmp_path: Path) -> None:
+    limits = GatewayLimits(requests=Rate(most=1, span_s=1e6))
+    for behind_proxy, expected in ((True, [200, 200, 429]), (False, [200, 429, 429])):
+        async with hosted(tmp_path, limits=limits, dev=True, behind_proxy=behind_proxy) as host:
+            said = ("203.0.113.7", "198.51.100.1, 203.0.113.8", "203.0.113.7")
+            shown = [{"X-Forwarded-For": addresses} for addresses in said]
+            assert [(await _ask(host, "POST", "/session/start", USER, headers=one))[0] for one in shown] == expected
+
+
 @dataclass
 class Memory:
-    """Agent Runtime of one conversation, in memory. What is wrong with it, or with taking over what it has, is raised."""
+    """Agent Runtime of one conversation, in memory; what is wrong with it, or with what it has, is raised."""
 
     host: Host
     owner: str = "test-user"
@@ -284,11 +310,22 @@ async def test_what_is_no_request_is_refused_with_a_sentence(dev: Host) -> None:
             assert (response.status, bool(answer["error"])) == (expected, True), (path, data[:40])
 
 
+async def test_what_no_library_of_json_sends_does_no_harm(dev: Host) -> None:
+    _, session = await _ask(dev, "POST", "/session/start", USER)
+
+    idna, words = {"Content-Type": "application/json; charset=idna"}, '{"userId": "' + "x" * 99 + '."}'
+    async with dev.http.post(f"{dev.urls[0]}/session/start", data=words, headers=idna) as taken:
+        assert taken.status == 200  # JSON is UTF-8, whatever is said of it
+    for place in ("1e300", "9" * 4_000, str(10**30)):
+        status, history = await _ask(dev, "GET", f"/conversation/{session['sessionId']}/history?after={place}")
+        assert (status, history["history"]) == (200, [])
+
+
 async def test_a_page_of_another_origin_is_kept_out_unless_it_is_listed(tmp_path: Path) -> None:
     async with hosted(tmp_path, dev=True, origins=("https://voice.example",)) as host:
         url = f"{host.urls[0]}/session/start"
         async with host.http.post(url, json=USER, headers={"Origin": "https://evil.example"}) as response:
-            assert response.status == 403
+            assert (response.status, (await response.json())["code"]) == (403, "FORBIDDEN")
             assert "Access-Control-Allow-Origin" not in response.headers
         async with host.http.options(url, headers={"Origin": "https://voice.example"}) as response:
             assert response.status == 204

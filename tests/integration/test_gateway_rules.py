@@ -14,8 +14,10 @@ from novadesk.protocol import envelope_client as said
 from novadesk.protocol import envelope_server as told
 from novadesk.protocol.envelope_values import AudioForm, CallStatus, Configuration, ErrorCode, Line
 from novadesk.server.gateway import websocket
+from novadesk.server.gateway.denial import Denied
 from novadesk.server.gateway.limits import Rate
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.session import GatewaySession
 from tests.support.gateway_host import FRAME, Client, Host, hosted
 from tests.support.memory_service import MemoryLink
 
@@ -140,6 +142,39 @@ async def test_a_configuration_is_taken_once_for_each_revision_also_before_there
         later = await client.ask(said.Configure(configuration=Configuration(voice="amy")), told.Configured)
         assert (later.revision, later.in_force) == (4, False)
         assert (later.configuration.voice, later.configuration.company) == ("amy", "St. Mary")
+
+
+async def test_what_is_configured_before_there_is_a_session_is_bounded_and_no_fault_of_one_loses_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted(tmp_path) as host:
+        client = await host.connect()
+        for revision in range(1, 9):
+            await client.say(said.Configure(revision=revision, configuration=Configuration(title=f"call {revision}")))
+        one_more = said.Configure(configuration=Configuration(voice="amy"))
+        assert "Begin" in (await client.ask(one_more, told.Error)).advice
+        configure = GatewaySession.configure
+
+        async def refused(session: GatewaySession, message: said.Configure) -> told.Configured:
+            if message.revision == 3:
+                raise Denied(ErrorCode.INVALID_CONFIGURATION, "It makes no sense.")
+            return await configure(session, message)
+
+        monkeypatch.setattr(GatewaySession, "configure", refused)
+        await client.create(request_id="r")
+        await client.until(lambda: [one.revision for one in client.all(told.Configured)] == [1, 2, 4, 5, 6, 7, 8])
+        assert client.all(told.Error)[-1].request_id is None, "it is no answer to the creation"
+
+
+async def test_the_words_of_a_client_are_no_label_of_a_figure(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as host:
+        client = await host.connect()
+        await client.create()
+        assert (await client.ask(said.EndSession(reason="Ann is ill"), told.SessionEnded)).reason == "Ann is ill"
+        async with host.http.get(f"{host.urls[0]}/metrics") as response:
+            text = await response.text()
+        assert "Ann" not in text
+        assert 'novadesk_gateway_sessions_ended_total{reason="asked"} 1.0' in text
 
 
 async def test_history_comes_before_the_voice_and_not_after(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ class GatewayStart:
     audiences: tuple[str, ...] = ()
     terms: SignInTerms | None = None
     origins: tuple[str, ...] = ()
+    behind_proxy: bool = False
     certificate: Path | None = None
     key: Path | None = None
 
@@ -129,6 +130,7 @@ async def _running(
                 timing=timing_from(os.environ),
                 origins=start.origins,
                 dev=start.dev,
+                behind_proxy=start.behind_proxy,
             )
         )
         runner = make_runner(gateway.application)

@@ -26,6 +26,7 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
     gateway.add_argument("--issuer", default="", metavar="URL", help="whose tokens are taken (OpenID Connect)")
     gateway.add_argument("--audience", action="append", default=[], metavar="NAME", help="for whom they have to be")
     gateway.add_argument("--origin", action="append", default=[], metavar="URL", help="a web page that may ask")
+    gateway.add_argument("--behind-proxy", action="store_true", help="believe its X-Forwarded-For who asks")
     gateway.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate")
     gateway.add_argument("--key", type=Path, metavar="PEM", help="and its key")
     _add_sign_in(gateway)
@@ -93,6 +94,7 @@ def _gateway(parsed: argparse.Namespace) -> int:
                 redirects=tuple(parsed.redirect),
             ),
             origins=tuple(parsed.origin),
+            behind_proxy=parsed.behind_proxy,
             certificate=parsed.cert,
             key=parsed.key,
         )

@@ -45,6 +45,7 @@ class GatewayOptions:
         metrics: counts; also given to `upstream` as its meter.
         origins: pages that may ask.
         dev: REST requests from this computer need no token.
+        behind_proxy: all requests come through a proxy that says in `X-Forwarded-For` who asks.
         name: of this process in the store.
     """
 
@@ -58,6 +59,7 @@ class GatewayOptions:
     timing: Timing = field(default_factory=Timing)
     origins: Collection[str] = ()
     dev: bool = False
+    behind_proxy: bool = False
     name: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
@@ -81,7 +83,13 @@ class Gateway:
             metrics=options.metrics,
             gateway=options.name,
         )
-        door = Door(options.verifier, clock=options.upstream.clock, origins=options.origins, dev=options.dev)
+        door = Door(
+            options.verifier,
+            clock=options.upstream.clock,
+            origins=options.origins,
+            dev=options.dev,
+            behind_proxy=options.behind_proxy,
+        )
         self._sockets = SocketServer(sessions=self.sessions, door=door, limits=options.limits, metrics=options.metrics)
         rest = RestServer(
             sessions=self.sessions,

@@ -19,7 +19,7 @@ from novadesk.server.gateway.session import Leave
 _log = logging.getLogger(__name__)
 
 MOST_BYTES = 2 * outputlog.MOST_BYTES
-"""What may wait for a client that reads slowly: more than what a resume sends at once, and as base64 is a third more."""
+"""What may wait for a client that reads slowly: what a resume sends at once, and more as base64 takes it."""
 
 FLUSH_S = 2.0
 """How long a client has that is let go to read what waits for it."""

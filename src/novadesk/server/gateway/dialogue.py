@@ -190,7 +190,10 @@ class Dialogue:
         self._attach(begun, behind=0)
         early, self._early = self._early, []
         for configuration in early:
-            self._outlet.tell(await session.configure(configuration))
+            try:
+                self._outlet.tell(await session.configure(configuration))
+            except Denied as denied:
+                self.refuse(denied)
 
     async def _resume(self, message: said.ResumeSession) -> None:
         if self.session is not None and self.session.session_id != message.session_id:
@@ -220,9 +223,11 @@ class Dialogue:
             self._outlet.tell(await self.session.configure(message))
             return
         known = {kept.revision for kept in self._early}
-        if message.revision is None or message.revision not in known:
-            self._early.append(message)
-            del self._early[:-_EARLY]
+        if message.revision is not None and message.revision in known:
+            return
+        if len(self._early) == _EARLY:
+            raise Denied(ErrorCode.INVALID_PARAMETERS, "There is no session to configure yet.", "Begin one first.")
+        self._early.append(message)
 
     async def _refresh(self, message: said.RefreshToken) -> None:
         identity = await self._verify(message.token)
@@ -234,7 +239,7 @@ class Dialogue:
 
     async def _end(self, message: said.EndSession) -> None:
         session = self._held(message.session_id)
-        await self._sessions.end(self.identity.subject, session.session_id, message.reason or "asked")
+        await self._sessions.end(self.identity.subject, session.session_id, "asked", words=message.reason or "")
 
     async def _reset(self) -> None:
         held = self.session
@@ -247,3 +252,4 @@ class Dialogue:
 
 
 _EARLY = 8
+"""Configurations that wait for a session."""

@@ -20,11 +20,20 @@ class Door:
         clock: time.
         origins: pages that may ask, as their browsers name them; none unless they are listed.
         dev: requests from this computer need no token where `anybody` is asked for.
+        behind_proxy: all requests come through a proxy of ours, which adds who asks to `X-Forwarded-For`.
     """
 
-    def __init__(self, verifier: Verifier, *, clock: Clock, origins: Collection[str] = (), dev: bool = False) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        clock: Clock,
+        origins: Collection[str] = (),
+        dev: bool = False,
+        behind_proxy: bool = False,
+    ) -> None:
         self._verifier, self._clock = verifier, clock
-        self._origins, self._dev = frozenset(origins), dev
+        self._origins, self._dev, self._behind_proxy = frozenset(origins), dev, behind_proxy
 
     def now(self) -> float:
         """Return monotonic seconds."""
@@ -42,11 +51,17 @@ class Door:
         """Refuse a page that is not listed: it would act in the name of whoever looks at it.
 
         Raises:
-            HTTPForbidden: it is not.
+            Denied: it is not.
         """
         origin = request.headers.get("Origin")
         if origin is not None and not self.allows(origin):
-            raise web.HTTPForbidden(text="This origin is not allowed.")
+            raise Denied(ErrorCode.FORBIDDEN, "This origin is not allowed.", "Name it with --origin.")
+
+    def address(self, request: web.Request) -> str:
+        """Return whose requests are counted together: the address that asks, as the nearest proxy of ours says."""
+        if self._behind_proxy and (told := request.headers.getall("X-Forwarded-For", [])):
+            return told[-1].rpartition(",")[2].strip()
+        return request.remote or ""
 
     def anybody(self, request: web.Request) -> bool:
         """Return whether a request without a token is taken at its word: on a developer's own computer."""

@@ -123,12 +123,13 @@ class EventOutlet:
 
     def leave(self, why: Leave, last: ServerMessage) -> None:
         """See `Outlet`."""
+        self.finish(why.value, **({"reason": last.reason} if isinstance(last, told.SessionEnded) else {}))
+
+    def finish(self, message: str, **more: str) -> None:
+        """Tell a last status, and end."""
         if self._over:
             return
-        content = {"message": "ended"} if why is Leave.ENDED else {"message": why.value}
-        if isinstance(last, told.SessionEnded):
-            content["reason"] = last.reason
-        self._queue(encoded("status", content))
+        self._queue(encoded("status", {"message": message, **more}))
         self._over = True
         self._patience.set_in(FLUSH_S)
 

@@ -10,9 +10,9 @@ from novadesk.models import Turn, no_such_conversation
 from novadesk.server.gateway.remote_chain import is_owned, sessions_of
 from novadesk.server.gateway.state import RemoteChain, SessionStore
 from novadesk.store.agentruntime import RemoteSession, RemoteSessions, RemoteStatus, StepSummary
-from novadesk.store.remoteclient import MAX_PARALLEL
 from novadesk.store.metadata import KEY_PREDECESSOR, KEY_SUCCESSOR
 from novadesk.store.pause import Clock
+from novadesk.store.remoteclient import MAX_PARALLEL
 from novadesk.store.steps import decode_turn
 from novadesk.store.together import together
 

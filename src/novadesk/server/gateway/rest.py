@@ -1,5 +1,6 @@
 """The REST side: sessions, sound and history in the shapes of document 001, for the owner of a session alone."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -9,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from novadesk.conversation.alarm import Alarm
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Turn
 from novadesk.protocol.envelope_client import Audio, CreateSession
@@ -19,6 +21,7 @@ from novadesk.server.gateway.denial import Denied, no_session
 from novadesk.server.gateway.dialogue import denied_by
 from novadesk.server.gateway.door import Door
 from novadesk.server.gateway.events import HEADERS, EventOutlet, bound_silence, cut, stamp
+from novadesk.server.gateway.identity import SKEW_S, Identity
 from novadesk.server.gateway.limits import RateLimiter
 from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import GatewayMetrics
@@ -35,7 +38,10 @@ _AUDIO = Shape(Audio)
 _PAGE = 200
 _MOST_TURNS = 1_000
 _MAX_ID_CHARS = 128
+_MOST_PLACE = 2**32
 _REMOTE_AGAIN_S = 5
+_BODY_S = 20.0
+_LONGEST_S = 30 * 86_400.0
 _STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.MESSAGE_TOO_LARGE: 413,
     ErrorCode.UNAUTHORIZED: 401,
@@ -90,9 +96,9 @@ class RestServer:
             web.post("/audio/start", guard(self._audio_start)),
             web.post("/audio/chunk", guard(self._audio_chunk)),
             web.post("/audio/end", guard(self._audio_end)),
-            web.get("/events/stream/{session_id}", guard(self._events)),
+            web.get("/events/stream/{session_id}", guard(self._events), allow_head=False),
             web.get("/conversation/{session_id}/history", guard(self._history)),
-            web.options("/{path:.*}", self._preflight),
+            web.options("/{path:.*}", guard(self._preflight)),
         ]
 
     # --- sessions --------------------------------------------------------------------------------
@@ -243,37 +249,48 @@ class RestServer:
         return web.json_response({"status": "success", "message": "Audio input ended", "historyLength": length})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        record = await self._found(request, request.match_info["session_id"])
+        identity = await self._asker(request)
+        record = await self._found_by(identity, request.match_info["session_id"])
         session = await self._sessions.visit(record.owner, record.session_id)
         behind = _number(request.headers.get("Last-Event-ID", "0"), 0)
         response = web.StreamResponse(headers={**HEADERS, **self._cors(request)})
         outlet = EventOutlet(self._clock, partial(cut, request))
         session.attach(outlet, session.record, behind)
+        end = Alarm(partial(outlet.finish, "tokenExpired"))
         try:
             await response.prepare(request)
             bound_silence(request, self._sessions.timing.heartbeat_s * HEARTBEATS)
+            if identity is not None:
+                end.set_in(min(identity.expires_at_s - self._door.now_s() + SKEW_S, _LONGEST_S))
             await outlet.stream(response, self._sessions.timing.heartbeat_s)
         finally:
+            end.cancel()
             session.detach(outlet)
         return response
 
     # --- who asks --------------------------------------------------------------------------------
 
+    async def _asker(self, request: web.Request) -> Identity | None:
+        """Return who asks; None for whoever is taken at their word."""
+        return None if self._door.anybody(request) else await self._door.identity(request)
+
     async def _owner(self, request: web.Request, body: Mapping[str, Any]) -> str:
-        if self._door.anybody(request):
-            return _text(body, "userId") or "anonymous"
-        return (await self._door.identity(request)).subject
+        identity = await self._asker(request)
+        return _text(body, "userId") or "anonymous" if identity is None else identity.subject
 
     async def _found(self, request: web.Request, session_id: str) -> SessionRecord:
+        return await self._found_by(await self._asker(request), session_id)
+
+    async def _found_by(self, identity: Identity | None, session_id: str) -> SessionRecord:
         """Return a session of whoever asks; of a developer's own computer, any."""
         if not 0 < len(session_id) <= _MAX_ID_CHARS:
             raise no_session()
-        if self._door.anybody(request):
-            record = await self._store.find(session_id, now_s=self._door.now_s())
-            if record is None:
-                raise no_session()
-            return record
-        return await self._sessions.find((await self._door.identity(request)).subject, session_id)
+        if identity is not None:
+            return await self._sessions.find(identity.subject, session_id)
+        record = await self._store.find(session_id, now_s=self._door.now_s())
+        if record is None:
+            raise no_session()
+        return record
 
     async def _visited(self, request: web.Request, body: Mapping[str, Any]) -> GatewaySession:
         record = await self._found(request, _text(body, "sessionId"))
@@ -283,9 +300,9 @@ class RestServer:
         """Return a handler behind origin and rate, whose refusals are answers."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            self._door.check_origin(request)
             try:
-                if wait_s := self._requests.ask(request.remote or "", self._door.now()):
+                self._door.check_origin(request)
+                if wait_s := self._requests.ask(self._door.address(request), self._door.now()):
                     raise Denied(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many requests.", "Wait.", retry_after_s=wait_s)
                 response = await handler(request)
             except Denied as denied:
@@ -314,24 +331,27 @@ class RestServer:
         origin = request.headers.get("Origin")
         if origin is None or not self._door.allows(origin):
             return {}
-        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        exposed = {"Access-Control-Expose-Headers": "Retry-After"}
+        return {"Access-Control-Allow-Origin": origin, "Vary": "Origin", **exposed}
 
-    async def _preflight(self, request: web.Request) -> web.Response:
-        self._door.check_origin(request)
+    async def _preflight(self, _: web.Request) -> web.Response:
         allowed = {
             "Access-Control-Allow-Methods": "GET, POST, DELETE",
             "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
             "Access-Control-Max-Age": "600",
         }
-        return web.Response(status=204, headers={**self._cors(request), **allowed})
+        return web.Response(status=204, headers=allowed)
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
-        content = parse(await request.text())
+        async with asyncio.timeout(_BODY_S):
+            content = parse((await request.read()).decode())
+    except TimeoutError as error:
+        raise Denied(ErrorCode.INVALID_MESSAGE, "The request did not come in time.", "Send it again.") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise Denied(ErrorCode.MESSAGE_TOO_LARGE, "A request has at most 128 KB.") from error
-    except (UnicodeDecodeError, LookupError) as error:
+    except UnicodeDecodeError as error:
         raise Denied(ErrorCode.INVALID_MESSAGE, "A request is a JSON object in UTF-8.") from error
     if not isinstance(content, dict):
         raise Denied(ErrorCode.INVALID_MESSAGE, "A request is a JSON object.")
@@ -358,7 +378,7 @@ def _text(body: Mapping[str, Any], name: str, most: int = _MAX_ID_CHARS) -> str:
 
 def _number(text: str, least: int) -> int:
     try:
-        return max(least, int(json.loads(text)))
+        return min(max(least, int(json.loads(text))), _MOST_PLACE)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Denied(ErrorCode.INVALID_PARAMETERS, "A place must be a whole number.") from error
 

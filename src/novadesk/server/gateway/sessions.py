@@ -153,15 +153,21 @@ class Sessions:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    async def end(self, owner: str, session_id: str, reason: str) -> None:
+    async def end(self, owner: str, session_id: str, reason: str, *, words: str = "") -> None:
         """End a session for good.
+
+        Args:
+            owner: whose it is.
+            session_id: the session.
+            reason: is counted.
+            words: are told in its place; the client's own.
 
         Raises:
             Denied: there is none of this owner.
         """
         if not await self._store.remove(session_id, owner=owner):
             raise no_session()
-        self._finish(session_id, reason)
+        self._finish(session_id, reason, words)
 
     async def reset(self, owner: str) -> int:
         """End every session of an owner; return how many."""
@@ -266,12 +272,12 @@ class Sessions:
         _log.info("session %s is served here", session.label)
         return session
 
-    def _finish(self, session_id: str, reason: str) -> None:
+    def _finish(self, session_id: str, reason: str, words: str = "") -> None:
         """Tell the end of a session that the store does not have any more, once."""
         session = self._here.pop(session_id, None)
         if session is not None:
             self._metrics.ended(reason)
-            session.tell_last(Leave.ENDED, told.SessionEnded(session_id=session_id, reason=reason))
+            session.tell_last(Leave.ENDED, told.SessionEnded(session_id=session_id, reason=words or reason))
             self._later(session.close(), session)
 
     def _drop(self, session: GatewaySession, why: Leave, denied: Denied) -> None:

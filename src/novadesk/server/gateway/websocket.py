@@ -39,8 +39,12 @@ class SocketServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection."""
-        self._door.check_origin(request)
-        if wait_s := self._arrivals.ask(request.remote or "", self._door.now()):
+        try:
+            self._door.check_origin(request)
+        except Denied as denied:
+            self._metrics.refused(denied.code.value)
+            raise web.HTTPForbidden(text=denied.message) from denied
+        if wait_s := self._arrivals.ask(self._door.address(request), self._door.now()):
             self._metrics.refused(ErrorCode.RATE_LIMIT_EXCEEDED.value)
             raise web.HTTPTooManyRequests(headers={"Retry-After": str(wait_s)})
         socket = web.WebSocketResponse(
