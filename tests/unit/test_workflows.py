@@ -9,6 +9,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from tests.support.recipes import load
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SCHEMA = json.loads((ROOT / "tests" / "data" / "github_workflow.json").read_text(encoding="utf-8"))
@@ -60,6 +62,9 @@ def test_packages_are_built_and_tried_for_every_system_and_processor() -> None:
     build = workflow["jobs"]["build"]
     rows = build["strategy"]["matrix"]["include"]
     assert {f"{row['system']}-{row['arch']}" for row in rows} == SYSTEMS
+    assert {system: python for system, (_, python) in load("lint.py").SYSTEMS.items()} == {
+        f"{row['system']}-{row['arch']}": row["python"] for row in rows
+    }
     for row in rows:
         assert ("arm" in row["runner"] or row["runner"] == "macos-15") == (row["arch"] == "arm64"), row
     assert workflow["jobs"]["release"]["needs"] == "build"
