@@ -58,14 +58,15 @@ def _restart(sheet: Sheet, folder: Path, people: int, name: str, *, scripted: bo
             return running.enter_context(hosted("gateway", folder, scripted=scripted))
 
         stage, wrong, turns = asyncio.run(_story(folder, people, start))
-    sheet.note(f"{name}: {turns} turns, {stage.moves} moves to another process")
-    sheet.row(f"{name}: turns lost, doubled or displaced", wrong, 0, unit="", rule=Rule.AT_MOST)
+    found = ", ".join(f"{wrong[what]} {what}" for what in ("lost", "doubled", "displaced"))
+    sheet.note(f"{name}: {turns} turns, {found}, {stage.moves} moves to another process")
+    sheet.row(f"{name}: turns lost, doubled or displaced", wrong.total(), 0, unit="", rule=Rule.AT_MOST)
     sheet.row(f"{name}: moves without sound afterwards", stage.moves - len(stage.gaps_s), 0, unit="", rule=Rule.AT_MOST)
     gaps = sorted(stage.gaps_s) or [float("inf")]
     sheet.row(f"{name}: no sound for, median", 1e3 * statistics.median(gaps), worst_ms=1e3 * gaps[-1])
 
 
-async def _story(folder: Path, people: int, start: Callable[[], Hosted]) -> tuple[Stage, int, int]:
+async def _story(folder: Path, people: int, start: Callable[[], Hosted]) -> tuple[Stage, Counter[str], int]:
     shown = tokens(folder, people)
     one, two = start(), start()
     stage = Stage(one.url)
@@ -85,10 +86,11 @@ async def _story(folder: Path, people: int, start: Callable[[], Hosted]) -> tupl
     return stage, wrong, turns
 
 
-async def _check(folder: Path, asked: list[tuple[str, int]]) -> tuple[int, int]:
-    """Return how many turns are not where they belong, and how many there are."""
+async def _check(folder: Path, asked: list[tuple[str, int]]) -> tuple[Counter[str], int]:
+    """Return how many turns are not where they belong, by what is wrong, and how many there are."""
     store = SqliteSessions(find_folders(home=str(folder)).gateway / "sessions.db")
-    wrong = turns = 0
+    wrong: Counter[str] = Counter()
+    turns = 0
     try:
         for session_id, questions in asked:
             kept = [(turn.role, turn.text) for turn in await store.turns(session_id, after=-1, limit=_MOST_TURNS)]
@@ -98,7 +100,8 @@ async def _check(folder: Path, asked: list[tuple[str, int]]) -> tuple[int, int]:
                 for turn in ((Role.USER, _question(number)), (Role.ASSISTANT, answer_to(_question(number))))
             ]
             missing, more = Counter(due) - Counter(kept), Counter(kept) - Counter(due)
-            wrong += missing.total() + more.total() + (not missing and not more and kept != due)
+            displaced = not missing and not more and kept != due
+            wrong.update(lost=missing.total(), doubled=more.total(), displaced=displaced)
             turns += len(kept)
     finally:
         await store.close()
@@ -138,7 +141,7 @@ class _Person:
                 old, client = client, await self._connect()
                 await client.resume(created, last_sequence=self._newest)
                 await old.close()
-                self._listen(old)  # make before break: it may have said until the end what it has taken
+                self._listen(old, left=True)  # make before break: it may have said until the end what it has taken
                 self._stage.moves += 1
             number += 1
         await client.close()  # the session stays in the store, to be looked at
@@ -154,14 +157,15 @@ class _Person:
         """Ask a question until its answer is written; return False when the gateway sends one elsewhere."""
         text = _question(number)
         if str(number) not in self._accepted:
-            await client.say(said.TextInput(request_id=str(number), text=text))
+            with suppress(aiohttp.ClientError):
+                await client.say(said.TextInput(request_id=str(number), text=text))
         asked_at = time.monotonic()
         while answer_to(text) not in self._answered or time.monotonic() < asked_at + _PACE_S:
             if time.monotonic() > asked_at + _PATIENCE_S:
                 break  # an answer that is missing is found out in the store
             if client.socket.closed or client.all(told.ConnectionRefreshRequired):
-                self._since = self._since or self._sound_at or time.monotonic()
                 self._listen(client)
+                self._since = self._since or self._sound_at or time.monotonic()
                 return False
             self._frames += 1
             with suppress(aiohttp.ClientError):
@@ -171,13 +175,14 @@ class _Person:
             self._listen(client)
         return True
 
-    def _listen(self, client: Client) -> None:
-        """Take what has come."""
+    def _listen(self, client: Client, *, left: bool = False) -> None:
+        """Take what has come; the sound of one that was `left` is not heard through the next one."""
         news, client.told = client.told, [one for one in client.told if isinstance(one, told.ConnectionRefreshRequired)]
         for message in news:
             if isinstance(message, bytes):
                 self._newest = max(self._newest, int.from_bytes(message[:4], "big"))
-                self._hear()
+                if not left:
+                    self._hear()
             elif isinstance(message, told.Turn):
                 self._answered.add(message.text)
             elif isinstance(message, told.TextAccepted):

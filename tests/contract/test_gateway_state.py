@@ -3,13 +3,13 @@
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from novadesk.errors import KnownError, Reason
-from novadesk.models import Role, SyncState
+from novadesk.models import Role, SyncState, Turn
 from novadesk.server.gateway.state import (
     Limits,
     Scope,
@@ -388,6 +388,44 @@ async def test_turns_written_side_by_side_leave_no_gap(store: SessionStore, besi
     assert {turn.turn_id for turn in there} == {turn.turn_id for turn in said}
     times = [turn.at_ms for turn in there]
     assert times == sorted(set(times))
+
+
+async def _refused(store: SessionStore, turn: Turn, gateway: str) -> bool:
+    try:
+        await store.append_turn(turn, gateway=gateway)
+    except KnownError as error:
+        return error.reason is Reason.SESSION_TAKEN
+    return False
+
+
+async def test_only_who_serves_a_session_writes_its_turns(store: SessionStore, beside: SessionStore) -> None:
+    record = await store.create(make_record(gateway="g0"), limits=PLENTY)
+    first = make_turn(record.session_id, "Good mor", unconfirmed=True, role=Role.ASSISTANT)
+    assert not await _refused(store, first, "g0")
+    assert await _take(beside, record.session_id, 1, "c2") is not None
+    assert await _refused(store, make_turn(record.session_id, "late"), "g0")
+    assert await _refused(store, dataclasses.replace(first, text="Good morning.", unconfirmed=False), "g0")
+    assert not await _refused(beside, make_turn(record.session_id, "next"), "g1")
+    await store.append_turn(make_turn(record.session_id, "recalled"), delivered=True)
+    assert await store.remove(record.session_id, owner="ann")
+    assert not await _refused(beside, make_turn(record.session_id, "last words"), "g1")
+    texts = [turn.text for turn in await store.turns(record.session_id)]
+    assert texts == ["Good mor", "next", "recalled", "last words"]
+
+
+async def test_what_is_there_at_a_take_over_is_all_that_the_one_before_writes(
+    store: SessionStore, beside: SessionStore
+) -> None:
+    record = await store.create(make_record(gateway="g0"), limits=PLENTY)
+
+    async def take() -> Sequence[Turn]:
+        await _take(beside, record.session_id, 1, "c2")
+        return await beside.turns(record.session_id)
+
+    late = [_refused(store, make_turn(record.session_id, str(number)), "g0") for number in range(6)]
+    there, *refused = await asyncio.gather(take(), *late)
+    assert await store.turns(record.session_id) == there
+    assert len(there) + sum(refused) == 6
 
 
 async def test_a_turn_of_no_session_is_refused(store: SessionStore) -> None:

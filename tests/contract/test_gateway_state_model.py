@@ -12,7 +12,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from novadesk.errors import KnownError
+from novadesk.errors import KnownError, Reason
 from novadesk.models import SyncState, Turn
 from novadesk.server.gateway.state import (
     Limits,
@@ -65,7 +65,10 @@ class Model:
         self.sessions[session_id] = dataclasses.replace(there, **fields)
         return self.sessions[session_id]
 
-    def append(self, turn: Turn, delivered: bool) -> Turn:
+    def append(self, turn: Turn, delivered: bool, gateway: str | None = None) -> Turn | Reason:
+        served = self.sessions.get(turn.conversation)
+        if gateway is not None and served is not None and served.gateway != gateway:
+            return Reason.SESSION_TAKEN
         turns = self.turns[turn.conversation]
         sync = SyncState.SYNCED if delivered else SyncState.PENDING
         for number, kept in enumerate(turns):
@@ -189,13 +192,23 @@ class StoresMachine(RuleBasedStateMachine):
         for store in self.stores:
             self.runner.run(store.sweep(now_s=self.now_s))
 
-    @rule(pick=picks, unconfirmed=st.booleans(), delivered=st.booleans(), late_ms=st.integers(-3000, 3000))
-    def say(self, pick: int, unconfirmed: bool, delivered: bool, late_ms: int) -> None:
+    @rule(
+        pick=picks,
+        unconfirmed=st.booleans(),
+        delivered=st.booleans(),
+        late_ms=st.integers(-3000, 3000),
+        gateway=st.sampled_from([None, "", "g"]),
+    )
+    def say(self, pick: int, unconfirmed: bool, delivered: bool, late_ms: int, gateway: str | None) -> None:
         if self.known:
-            at_ms = self.now_s * 1000 + late_ms
-            turn = make_turn(self.pick(pick), f"turn {len(self.said)}", unconfirmed=unconfirmed, at_ms=at_ms)
-            self.said.append(turn)
-            self.ask("append_turn", self.model.append(turn, delivered), turn, delivered=delivered)
+            session_id, at_ms = self.pick(pick), self.now_s * 1000 + late_ms
+            if session_id not in {one.session_id for one in self.model.alive(self.now_s)}:
+                gateway = None  # It may be there still or not.
+            turn = make_turn(session_id, f"turn {len(self.said)}", unconfirmed=unconfirmed, at_ms=at_ms)
+            expected = self.model.append(turn, delivered, gateway)
+            if isinstance(expected, Turn):
+                self.said.append(turn)
+            self.ask("append_turn", expected, turn, gateway=gateway, delivered=delivered)
 
     @rule(pick=picks, text=st.sampled_from(["", " and more"]), unconfirmed=st.booleans(), delivered=st.booleans())
     def say_again(self, pick: int, text: str, unconfirmed: bool, delivered: bool) -> None:

@@ -208,17 +208,18 @@ async def test_the_policy_allows_the_calls_that_the_store_makes_and_no_more(
     tables.asked.clear()
     record = await store.create(make_record(request_id="r1"), limits=PLENTY)
     await store.create(make_record(request_id="r1"), limits=PLENTY)
-    turn = await store.append_turn(make_turn(record.session_id, unconfirmed=True))
+    turn = await store.append_turn(make_turn(record.session_id, unconfirmed=True), gateway=record.gateway)
     await store.append_turn(dataclasses.replace(turn, unconfirmed=False))
     await store.mark_delivered(record.session_id, turn.turn_id, revision=1)
     await store.redeliver(record.session_id)
     await store.touch(record.session_id, generation=1, now_ms=NOW_MS, expires_at_s=NOW_S + 1)
     assert await store.sweep(now_s=NOW_S + 1) == 1
-    # A transaction needs the rights of what it does: puts, updates and deletes.
+    # A transaction needs the rights of what it does: puts, updates, deletes, and checks of other items.
     needed = {f"dynamodb:{name}" for name in tables.asked if name != "TransactWriteItems"} | {
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "dynamodb:DeleteItem",
+        "dynamodb:ConditionCheckItem",
     }
     policy = json.loads((SHIPPED / "policy.json").read_text())
     (statement,) = [one for one in policy["Statement"] if one["Sid"] == "NovaDeskGatewayState"]

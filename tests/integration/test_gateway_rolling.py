@@ -8,7 +8,7 @@ from pathlib import Path
 from novadesk.protocol import envelope_client as said
 from novadesk.protocol import envelope_server as told
 from novadesk.server.gateway.limits import Rate
-from novadesk.server.gateway.options import GatewayLimits
+from novadesk.server.gateway.options import GatewayLimits, Timing
 from tests.support.gateway_host import Client, Host, hosted
 
 _SESSIONS = 50
@@ -39,7 +39,7 @@ async def test_a_rolling_restart_under_fifty_sessions_loses_no_turn(tmp_path: Pa
     limits = GatewayLimits(
         sessions=_SESSIONS, sessions_per_owner=1, connections=_MANY, creations=_MANY, messages=_MANY, requests=_MANY
     )
-    async with hosted(tmp_path, gateways=2, limits=limits) as host:
+    async with hosted(tmp_path, gateways=2, limits=limits, timing=Timing(rest_s=0.1, touch_s=0.5)) as host:
         moved: list[float] = []
         talkers = [asyncio.create_task(_talker(host, number, moved)) for number in range(_SESSIONS)]
         async with asyncio.timeout(60):

@@ -295,11 +295,11 @@ class Controller:
         """Silence the answer being played and discard its rest; discard one that is due and has not begun."""
         self._driver.stopping.stop(self._driver.state.phase)
 
-    def say(self, text: str, *, aloud: bool = True) -> None:
-        """Send typed text as a user turn; an answer being played stops at once."""
+    def say(self, text: str, *, aloud: bool = True, turn_id: str = "") -> None:
+        """Send typed text as a user turn, under an id of its own if it has none; an answer being played stops."""
         if text := text.strip():
             self._driver.downlink.stop()
-            self._background.in_turn(lambda: self._driver.ask(text, aloud=aloud))
+            self._background.in_turn(lambda: self._driver.ask(text, aloud=aloud, turn_id=turn_id))
 
     def new_conversation(self, *, private: bool = False, scenario: Chosen | None = None) -> None:
         """End the open conversation and start an empty one, which is never written anywhere when it is private."""

@@ -216,12 +216,12 @@ class Driver:
         opening = self.state.phase in lifecycle.OPENING
         self.dispatch(lifecycle.SpeechBegan() if opening else lifecycle.StartRequested())
 
-    def ask(self, text: str, *, aloud: bool) -> None:
+    def ask(self, text: str, *, aloud: bool, turn_id: str = "") -> None:
         """Send typed text as a user turn, now or as soon as there is a wire session."""
         self.downlink.stop()
         self.downlink.next_turn()
         self.downlink.asked_in_writing(aloud=aloud)
-        turn = TurnText(turn_id=str(uuid.uuid4()), role=Role.USER, text=text)
+        turn = TurnText(turn_id=turn_id or str(uuid.uuid4()), role=Role.USER, text=text)
         self.keep(turn, typed=True)
         self.questions.add(turn.turn_id, text)
         self.downlink.speech_ended(self._clock.now())

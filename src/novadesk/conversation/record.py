@@ -313,7 +313,7 @@ class Record:
         except KnownError as error:
             if error.reason is not Reason.UNKNOWN_CONVERSATION:
                 raise
-            _log.warning("a turn of a conversation that was deleted meanwhile is not kept")
+            _log.info("a turn of a conversation that is not here any more is not kept")
             return None
 
     async def _set_current(self, handle: str | None) -> None:

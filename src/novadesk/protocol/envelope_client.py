@@ -90,7 +90,7 @@ class AudioEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextInput:
-    """Says something by writing it. The same request id is taken once."""
+    """Says something by writing it. The same request id is taken once in a session, by whichever process."""
 
     text: Said = field(repr=False)
     request_id: Id | None = None

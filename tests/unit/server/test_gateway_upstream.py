@@ -265,3 +265,59 @@ def test_a_text_is_accepted_once_it_is_where_it_survives_and_no_sooner() -> None
         assert kept == [1, 1]
 
     run_upstream(work)
+
+
+def test_a_text_is_taken_once_though_its_request_comes_to_two_processes() -> None:
+    async def run(answered: bool) -> list[str]:
+        store, record = MemorySessions(), make_record()
+        await store.create(record, limits=MANY)
+        worlds = [World(store, MemoryLinker(), record) for _ in range(2)]
+        one, two = worlds
+        await one.upstream.start()
+        await one.connected()
+        one.upstream.say("hello", request_id="7")
+        await one.until(lambda: one.service.typed() == ["hello"] and len(one.turns) == 1)
+        if answered:
+            one.service.answer("Hello there.", 2_400)
+            await one.until(lambda: len(one.turns) == 2)
+        kept: list[str] = []
+        await two.upstream.start()
+        two.upstream.say("hello", lambda: kept.append("at once"), request_id="7")
+        assert kept == ["at once"]
+        await two.connected()
+        await asyncio.sleep(1.0)
+        two.upstream.say("hello", request_id="8")
+        await asyncio.sleep(1.0)
+        typed = two.service.typed()
+        for world in worlds:
+            await world.upstream.stop()
+        assert [turn.text for turn in await store.turns(record.session_id)].count("hello") == 1 + answered
+        return typed
+
+    assert run_virtually(run(answered=True)) == ["hello"]  # the other request
+    assert run_virtually(run(answered=False)) == ["hello"]  # the one that it owes
+
+
+def test_it_is_at_rest_once_all_that_was_said_is_answered_and_written() -> None:
+    async def work(world: World) -> None:
+        upstream = world.upstream
+        await world.connected()
+        assert upstream.at_rest
+        upstream.say("hello")
+        assert not upstream.at_rest
+        await world.until(lambda: len(world.turns) == 1)
+        assert not upstream.at_rest
+        world.service.plan("Hello there.")
+        world.service.speak(48_000, last=True)
+        await asyncio.sleep(0.1)
+        assert not upstream.at_rest
+        world.service.spoken("Hello there.", last=True)
+        await world.until(lambda: len(world.turns) == 2)
+        assert upstream.at_rest  # though it is still played
+        await asyncio.sleep(3.0)
+        assert upstream.at_rest
+        world.service.user_said("And now?")
+        await world.until(lambda: "And now?" in world.script())
+        assert not upstream.at_rest
+
+    run_upstream(work)

@@ -118,7 +118,7 @@ class Gateway:
         self.sessions.begin_drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.timing.drain_s):
-                await self._sockets.gone()
+                await asyncio.gather(self._sockets.gone(), self.sessions.gone())
 
     async def _shut_down(self, _: web.Application) -> None:
         await self.sessions.stop()

@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Callable, Sequence
 
-from novadesk.models import BackendKind, Conversation, Turn
+from novadesk.errors import KnownError, Reason
+from novadesk.models import BackendKind, Conversation, Turn, no_such_conversation
 from novadesk.protocol.envelope_values import Line
 from novadesk.server.gateway.state import SessionRecord, SessionStore
 
@@ -13,22 +14,35 @@ class SessionArchive:
 
     Args:
         store: sessions and their turns.
-        record: the session.
+        record: the session, and who serves it here.
         backend: where its conversation leads.
         on_stored: called with each turn that is written, as the store has it.
+        on_lost: called when a turn is refused because somebody else serves the session by now.
     """
 
     def __init__(
-        self, store: SessionStore, record: SessionRecord, backend: BackendKind, on_stored: Callable[[Turn], None]
+        self,
+        store: SessionStore,
+        record: SessionRecord,
+        backend: BackendKind,
+        on_stored: Callable[[Turn], None],
+        on_lost: Callable[[], None],
     ) -> None:
-        self._store, self._record, self._backend, self._on_stored = store, record, backend, on_stored
+        self._store, self._record, self._backend = store, record, backend
+        self._on_stored, self._on_lost = on_stored, on_lost
 
     async def create(self, conversation: Conversation) -> None:
         """See `Archive`; the session is there before its conversation."""
 
     async def append(self, turn: Turn) -> Turn:
-        """See `Archive`."""
-        stored = await self._store.append_turn(turn)
+        """See `Archive`. Where somebody else serves the session, there is no such conversation here any more."""
+        try:
+            stored = await self._store.append_turn(turn, gateway=self._record.gateway)
+        except KnownError as error:
+            if error.reason is not Reason.SESSION_TAKEN:
+                raise
+            self._on_lost()
+            raise no_such_conversation() from error
         self._on_stored(stored)
         return stored
 

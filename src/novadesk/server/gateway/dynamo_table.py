@@ -39,7 +39,7 @@ _LOST = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "Transacti
 type Value = str | int | bool
 type Item = dict[str, Value]
 type Key = tuple[str, str]
-type Action = tuple[Literal["Put", "Update", "Delete"], dict[str, Any]]
+type Action = tuple[Literal["Put", "Update", "Delete", "ConditionCheck"], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ def update(key: Key, fields: Mapping[str, Value], check: Check | None = None) ->
 def delete(key: Key, check: Check | None = None) -> Action:
     """Delete an item."""
     return "Delete", {"Key": _encode_key(key), **_expressions(check, {})}
+
+
+def hold(key: Key, check: Check) -> Action:
+    """Change nothing, but let a transaction hold only with a check of this item."""
+    return "ConditionCheck", {"Key": _encode_key(key), **_expressions(check, {})}
 
 
 async def pause(tries: int) -> None:

@@ -79,6 +79,11 @@ class Narrator:
         self._answering = False
         self._muted = False
 
+    @property
+    def busy(self) -> bool:
+        """Return whether something is being said: of it, or between two contents of an answer."""
+        return bool(self._open) or self._answering
+
     def mute(self) -> None:
         """Drop the sound of the running answer, or of the one that is due; its texts are still told."""
         self._muted = True

@@ -22,7 +22,8 @@ class Timing:
         touch_s: between two signs in the store that a session is alive.
         heartbeat_s: between two heartbeats of a client; without a message for `HEARTBEATS` of them, it is gone.
         warning_s: before the end of a token at which the client is told.
-        drain_s: longest time that clients have to move to another process.
+        rest_s: longest time for which a process that is about to stop lets an answer end before its client is to move.
+        drain_s: longest time that clients have to move to another process, and sessions to end.
         stop_s: longest time that sessions have to end.
     """
 
@@ -32,6 +33,7 @@ class Timing:
     touch_s: float = 5.0
     heartbeat_s: float = 15.0
     warning_s: float = 60.0
+    rest_s: float = 5.0
     drain_s: float = 20.0
     stop_s: float = 10.0
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from typing import Any, Protocol
 
 from novadesk.config import VoiceSettings
@@ -19,7 +20,8 @@ from novadesk.protocol.envelope_client import Audio, Configure, TextInput
 from novadesk.protocol.envelope_server import ServerMessage
 from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCode, Line, QualityTier
 from novadesk.server.gateway.archive import write_before
-from novadesk.server.gateway.denial import Denied
+from novadesk.server.gateway.denial import Denied, draining
+from novadesk.server.gateway.departure import Departure
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.narration import Output, Speech
 from novadesk.server.gateway.options import Timing
@@ -31,7 +33,6 @@ from novadesk.server.gateway.watch import Over, Watch, label_of
 
 _log = logging.getLogger(__name__)
 
-_REQUESTS = 256
 _TOLD_AGAIN = 8
 _LOAD_AGAIN_S = 2.0
 
@@ -95,19 +96,20 @@ class GatewaySession:
         self.log = OutputLog(behind)
         self.last_audio = self.heard_bytes = self.told_bytes = 0
         self.label = label_of(record.session_id)
-        self._parts, self._metrics = parts, metrics
+        self._parts, self._timing, self._metrics = parts, timing, metrics
         self._configuration = configuration_of(record.configuration)
-        self._upstream = Upstream(parts, record, self._voice(), self._tell)
+        self._upstream = Upstream(parts, record, self._voice(), self._tell, lambda: self._watch.look_now())
         self._opening: asyncio.Task[None] | None = None
         self._outlet: Outlet | None = None
-        self._requests: dict[str, bool] = {}  # whether what was asked is kept
         self._tasks: set[asyncio.Task[None]] = set()
+        self._departure = Departure(self._at_rest, self._send_away)
         self._watch = Watch(
             store=parts.store,
             clock=parts.clock,
             timing=timing,
             record=lambda: self.record,
             attended=lambda: self._outlet is not None,
+            grace_s=self._grace_s,
             on_over=lambda over: on_over(self, over),
         )
 
@@ -160,6 +162,7 @@ class GatewaySession:
         if outlet is self._outlet:
             self._outlet = None
             self._watch.seen()
+            self._go_unattended()
             self._upstream.connection_changed()
             _log.info("session %s: the connection is gone", self.label)
 
@@ -198,26 +201,18 @@ class GatewaySession:
         return told.AudioAck(sequence=self.last_audio, dropped=self._upstream.dropped)
 
     def say(self, message: TextInput, answer: Callable[[ServerMessage], None]) -> None:
-        """Take written text, the same request once; the answer is given when it is kept."""
+        """Take written text, the same request once; the answer is given when it is kept.
+
+        Raises:
+            Denied: this process is about to stop: it is for the next one.
+        """
         request = message.request_id
-        accepted = told.TextAccepted(request_id=request)
-        if request is not None and request in self._requests:
-            if self._requests[request]:
-                answer(accepted)
-            return
-
-        def kept() -> None:
-            if request is not None:
-                self._requests[request] = True
-            answer(accepted)
-
-        if request is not None:
-            self._requests[request] = False
-            while len(self._requests) > _REQUESTS:
-                del self._requests[next(iter(self._requests))]
+        if self._departure.begun and not self._upstream.has(request):
+            raise draining()
+        kept = partial(answer, told.TextAccepted(request_id=request))
         self._watch.active()
         self.open_voice()
-        self._when_open(lambda: self._upstream.say(message.text, kept))
+        self._when_open(lambda: self._upstream.say(message.text, kept, request_id=request))
 
     async def take_history(self, lines: tuple[Line, ...]) -> told.HistoryTaken:
         """Write what was said before.
@@ -310,6 +305,11 @@ class GatewaySession:
 
     # --- its end ---------------------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """Send the client elsewhere once what it said is answered and written; then put the session away."""
+        self._departure.begin(self._timing.rest_s)
+        self._go_unattended()
+
     def tell_last(self, why: Leave, message: ServerMessage) -> None:
         """Let go of the connection, with a last message."""
         outlet, self._outlet = self._outlet, None
@@ -318,6 +318,7 @@ class GatewaySession:
 
     async def close(self) -> None:
         """End the conversation, write what waits, release everything. The session itself stays in the store."""
+        self._departure.stop()
         tasks = [*self._tasks, *([] if self._opening is None else [self._opening])]
         for task in tasks:
             task.cancel()
@@ -328,9 +329,21 @@ class GatewaySession:
 
     # --- within ----------------------------------------------------------------------------------
 
-    @property
-    def _now(self) -> float:
-        return self._parts.clock.now()
+    def _at_rest(self) -> bool:
+        return self._opening is None or (self._opening.done() and self._upstream.at_rest)
+
+    def _grace_s(self) -> float:
+        if not self._departure.begun:
+            return self._timing.grace_s
+        return 0.0 if self._at_rest() else self._timing.rest_s
+
+    def _send_away(self) -> None:
+        if self._outlet is not None:
+            self._outlet.tell(told.ConnectionRefreshRequired(reason="draining"))
+
+    def _go_unattended(self) -> None:
+        if self._departure.begun and self._outlet is None and self._at_rest():
+            self._watch.look_now()
 
     def _voice(self, configuration: Configuration | None = None) -> VoiceSettings:
         record, parts = self.record, self._parts
@@ -356,9 +369,12 @@ class GatewaySession:
             self._metrics.output_lost(self.log.lost - lost)
         if self._outlet is not None:
             self._outlet.put(entry)
+        self._departure.look()
+        self._go_unattended()
 
     async def _start(self) -> None:
-        begun = self._now
+        clock = self._parts.clock
+        begun = clock.now()
         while True:
             try:
                 await self._upstream.start()
@@ -368,7 +384,7 @@ class GatewaySession:
                 self._tell(told.CallStatusChanged(status=CallStatus.FAILED, reason=reason, session_id=self.session_id))
                 await asyncio.sleep(_LOAD_AGAIN_S)
             else:
-                self._metrics.history_loaded(self._now - begun)
+                self._metrics.history_loaded(clock.now() - begun)
                 return
 
     def _when_open(self, do: Callable[[], None]) -> None:

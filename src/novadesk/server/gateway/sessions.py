@@ -59,6 +59,7 @@ class Sessions:
         self._parts, self._limits, self._timing, self._metrics = parts, limits, timing, metrics
         self._store, self._clock, self._gateway = parts.store, parts.clock, gateway
         self._here: dict[str, GatewaySession] = {}
+        self._fewer = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
         self._creations = RateLimiter(limits.creations)
         self._draining = False
@@ -179,11 +180,16 @@ class Sessions:
         return ended
 
     def begin_drain(self) -> None:
-        """Take nothing new, and tell every client to connect elsewhere."""
+        """Take nothing new, and send every client elsewhere once what it said is answered."""
         self._draining = True
         for session in self.here:
-            if session.outlet is not None:
-                session.outlet.tell(told.ConnectionRefreshRequired(reason="draining"))
+            session.leave()
+
+    async def gone(self) -> None:
+        """Return once no session is served here any more."""
+        while self._here:
+            self._fewer.clear()
+            await self._fewer.wait()
 
     async def stop(self) -> None:
         """Hand every session that is still here to the store, and return once nothing runs."""
@@ -214,19 +220,9 @@ class Sessions:
         return begun
 
     async def _take(self, found: SessionRecord, connection: str, secret: str, *, behind: int) -> Begun:
-        now_ms = self._clock.unix_ms()
-        record = await self._store.take_over(
-            found.session_id,
-            generation=found.generation,
-            connection=connection,
-            gateway=self._gateway,
-            now_ms=now_ms,
-            expires_at_s=self._expiry_s(now_ms, connection),
-        )
-        if record is None:
-            raise taken()
+        record = await self._win(found, connection)
         here = self._here.get(record.session_id)
-        if here is not None and here.record.generation != found.generation:  # another process had it meanwhile
+        if here is not None and here.record.gateway != record.gateway:  # another process had it meanwhile
             self._drop(here, Leave.TAKEN, taken())
             here = None
         turns: tuple[Turn, ...] = ()
@@ -241,6 +237,30 @@ class Sessions:
         length = await self._store.count_turns(record.session_id)
         return Begun(session=session, record=record, secret=secret, history_length=length)
 
+    async def _win(self, found: SessionRecord, connection: str) -> SessionRecord:
+        """Take a session over: under the name by which it is served here, or as its next one."""
+        while True:
+            here = self._here.get(found.session_id)
+            served = here is not None and here.record.gateway == found.gateway
+            now_ms = self._clock.unix_ms()
+            record = await self._store.take_over(
+                found.session_id,
+                generation=found.generation,
+                connection=connection,
+                gateway=found.gateway if served else self._name(),
+                now_ms=now_ms,
+                expires_at_s=self._expiry_s(now_ms, connection),
+            )
+            if record is None:
+                raise taken()
+            if not served or self._here.get(found.session_id) is here:
+                return record
+            found = record  # it was put away here meanwhile, and may still write under that name
+
+    def _name(self) -> str:
+        """Return who serves a session from now on: this process, this time."""
+        return f"{self._gateway}-{secrets.token_hex(4)}"
+
     def _record(self, owner: str, message: CreateSession, connection: str, secret: str) -> SessionRecord:
         now_ms = self._clock.unix_ms()
         return SessionRecord(
@@ -249,7 +269,7 @@ class Sessions:
             secret_hash=_hash(secret),
             request_id=message.request_id or "",
             connection=connection,
-            gateway=self._gateway,
+            gateway=self._name(),
             created_ms=now_ms,
             last_activity_ms=now_ms,
             expires_at_s=self._expiry_s(now_ms, connection),
@@ -274,26 +294,30 @@ class Sessions:
 
     def _finish(self, session_id: str, reason: str, words: str = "") -> None:
         """Tell the end of a session that the store does not have any more, once."""
-        session = self._here.pop(session_id, None)
+        session = self._here.get(session_id)
         if session is not None:
+            self._forget(session)
             self._metrics.ended(reason)
             session.tell_last(Leave.ENDED, told.SessionEnded(session_id=session_id, reason=words or reason))
             self._later(session.close(), session)
 
     def _drop(self, session: GatewaySession, why: Leave, denied: Denied) -> None:
         """Let go of a session that is another process's."""
-        if self._here.get(session.session_id) is session:
-            del self._here[session.session_id]
+        self._forget(session)
         self._metrics.ended("lost")
         session.tell_last(why, denied.told(fatal=True))
         self._later(session.close(), session)
 
     def _close(self, session: GatewaySession, reason: str) -> None:
         """Stop serving a session and leave it in the store, for whoever resumes it."""
-        if self._here.get(session.session_id) is session:
-            del self._here[session.session_id]
+        self._forget(session)
         self._metrics.ended(reason)
         self._later(self._release(session), session)
+
+    def _forget(self, session: GatewaySession) -> None:
+        if self._here.get(session.session_id) is session:
+            del self._here[session.session_id]
+            self._fewer.set()
 
     async def _release(self, session: GatewaySession) -> None:
         await session.close()

@@ -38,7 +38,8 @@ class SessionRecord:
         request_id: the client's own id of its wish for this session, or empty.
         generation: counts the connections that have held it; 1 is the first.
         connection: id of the connection that holds it, empty while none does.
-        gateway: the process that serves that connection.
+        gateway: who serves it: a process, under another name each time that it takes the session up anew. Nobody else
+            writes its turns.
         last_activity_ms: Unix milliseconds of the client's last sign of life.
         expires_at_s: Unix seconds from which on the session does not exist.
         configuration: JSON text.
@@ -120,6 +121,11 @@ class StoreBusy(KnownError):
     def __init__(self, retry_after_s: float = _RETRY_S) -> None:
         super().__init__(Reason.THROTTLED, "The gateway's session store is busy.", "Try again in a moment.")
         self.retry_after_s = retry_after_s
+
+
+def taken_elsewhere() -> KnownError:
+    """Return that somebody else serves the session by now."""
+    return KnownError(Reason.SESSION_TAKEN, "Another gateway process has this session.", "Go on there.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +267,7 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def append_turn(self, turn: Turn, *, delivered: bool = False) -> Turn:
+    async def append_turn(self, turn: Turn, *, gateway: str | None = None, delivered: bool = False) -> Turn:
         """Add a turn to the session `turn.conversation`, be it alive or over; return it as stored.
 
         It gets the next position (from 0 on, without gaps) and a time later than that of the turn before. One whose id
@@ -269,10 +275,12 @@ class SessionStore(Protocol):
 
         Args:
             turn: position and sync are given by the store.
+            gateway: who writes it, see `SessionRecord.gateway`; None writes whoever serves the session.
             delivered: Agent Runtime has it, so that nothing is owed.
 
         Raises:
-            KnownError: `UNKNOWN_CONVERSATION` when there never was such a session.
+            KnownError: `UNKNOWN_CONVERSATION` when there never was such a session; `SESSION_TAKEN` when another
+                gateway serves it, from its take-over until it is over: what that one has read is all there was.
         """
         ...
 

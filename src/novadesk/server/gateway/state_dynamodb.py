@@ -35,7 +35,7 @@ from novadesk.server.gateway.state import (
     StoreBusy,
     TooMany,
 )
-from novadesk.server.gateway.state_dynamodb_turns import TurnItems, make_chain, partition
+from novadesk.server.gateway.state_dynamodb_turns import TurnItems, make_chain, session_key
 
 _ALL = "places"
 _NAMES = tuple(field.name for field in dataclasses.fields(SessionRecord))
@@ -63,7 +63,7 @@ class DynamoSessions(TurnItems):
         raise StoreBusy
 
     async def find(self, session_id: str, *, now_s: float) -> SessionRecord | None:  # noqa: D102
-        item = await self._table.get(_key(session_id))
+        item = await self._table.get(session_key(session_id))
         return _record(item) if item is not None and _is_alive(item, now_s) else None
 
     async def find_by_remote(  # noqa: D102
@@ -74,7 +74,7 @@ class DynamoSessions(TurnItems):
 
     async def list_of(self, owner: str, *, now_s: float) -> Sequence[SessionRecord]:  # noqa: D102
         places = await self._places(_owner_partition(owner))
-        items = await self._table.get_all(_key(str(place["session_id"])) for place in places)
+        items = await self._table.get_all(session_key(str(place["session_id"])) for place in places)
         records = [_record(item) for item in items if _is_alive(item, now_s)]
         return tuple(sorted(records, key=lambda record: (record.created_ms, record.session_id)))
 
@@ -111,7 +111,7 @@ class DynamoSessions(TurnItems):
 
     async def remove(self, session_id: str, *, owner: str) -> bool:  # noqa: D102
         for tries in range(TRIES):
-            item = await self._table.get(_key(session_id))
+            item = await self._table.get(session_key(session_id))
             if item is None or item["owner"] != owner:
                 return False
             if await self._table.transact(_removal(item, Check("attribute_exists(#pk)"))):
@@ -150,7 +150,7 @@ class DynamoSessions(TurnItems):
         return await self._table.query(pk, first="place#", last="place#~")
 
     async def _alive(self, places: Sequence[Item], now_s: float) -> set[str]:
-        items = await self._table.get_all(_key(str(place["session_id"])) for place in places)
+        items = await self._table.get_all(session_key(str(place["session_id"])) for place in places)
         return {str(item["session_id"]) for item in items if _is_alive(item, now_s)}
 
     async def _forget_dead(self, places: Sequence[Item], now_s: float) -> int:
@@ -167,7 +167,7 @@ class DynamoSessions(TurnItems):
             # Whole seconds behind are as good as the fraction: times of expiry are whole.
             expression, values = f"{expression} AND #expiresAt > :now", values | {"now": now_ms // 1000}
         changes = {_RENAMED.get(name, name): _plain(value) for name, value in fields.items()}
-        item = await self._table.change(_key(session_id), changes, Check(expression, values))
+        item = await self._table.change(session_key(session_id), changes, Check(expression, values))
         return None if item is None else _record(item)
 
 
@@ -181,7 +181,7 @@ def _creation(record: SessionRecord, wish: Item | None, owner_place: int, all_pl
     owner = _owner_partition(record.owner)
     fields: Item = {_RENAMED.get(name, name): _plain(getattr(record, name)) for name in _NAMES}
     actions = [
-        put(_keyed(_key(record.session_id), where | fields), ABSENT),
+        put(_keyed(session_key(record.session_id), where | fields), ABSENT),
         put(make_chain(record), ABSENT),
         put(_keyed((_ALL, _place(all_place)), where), ABSENT),
         put(_keyed((owner, _place(owner_place)), where), ABSENT),
@@ -199,7 +199,7 @@ def _removal(where: Item, check: Check) -> list[Action]:
     still = Check("#session_id = :of", {"of": session_id})
     owner = _owner_partition(str(where["owner"]))
     return [
-        delete(_key(session_id), check),
+        delete(session_key(session_id), check),
         delete((_ALL, _place(int(where["all_place"]))), still),
         delete((owner, _place(int(where["owner_place"]))), still),
     ]
@@ -207,10 +207,6 @@ def _removal(where: Item, check: Check) -> list[Action]:
 
 def _keyed(key: Key, fields: Mapping[str, Value]) -> Item:
     return {"pk": key[0], "sk": key[1], **fields}
-
-
-def _key(session_id: str) -> Key:
-    return partition(session_id), "session"
 
 
 def _place(number: int) -> str:

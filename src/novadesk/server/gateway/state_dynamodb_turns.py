@@ -15,6 +15,7 @@ from novadesk.server.gateway.dynamo_table import (
     Table,
     Value,
     delete,
+    hold,
     pause,
     put,
     update,
@@ -27,6 +28,7 @@ from novadesk.server.gateway.state import (
     StoreBusy,
     follows,
     renewed,
+    taken_elsewhere,
 )
 
 _OWING = "owing"
@@ -44,6 +46,11 @@ def partition(session_id: str) -> str:
     return f"session#{session_id}"
 
 
+def session_key(session_id: str) -> Key:
+    """Return the key of a session's own item."""
+    return partition(session_id), "session"
+
+
 def make_chain(record: SessionRecord) -> Item:
     """Return the item that outlives a session: its place in Agent Runtime, and the count of its turns."""
     chain = RemoteChain(session_id=record.session_id, owner=record.owner)
@@ -58,12 +65,15 @@ class TurnItems:
     def __init__(self, table: Table) -> None:
         self._items = table
 
-    async def append_turn(self, turn: Turn, *, delivered: bool = False) -> Turn:  # noqa: D102
+    async def append_turn(  # noqa: D102
+        self, turn: Turn, *, gateway: str | None = None, delivered: bool = False
+    ) -> Turn:
         sync = SyncState.SYNCED if delivered else SyncState.PENDING
         for tries in range(TRIES):
             chain = await self._items.get(_chain_key(turn.conversation))
             if chain is None:
                 raise no_such_conversation()
+            fence = [] if gateway is None else [await self._fence(turn.conversation, gateway)]
             written = await self._find(turn.conversation, turn.turn_id)
             if written is not None:
                 stored = _turn(written)
@@ -76,7 +86,7 @@ class TurnItems:
                 # What is recalled may be older than what is kept: a session's records go together.
                 expires = max(int(chain["expiresAt"]), _expiry(stored.at_ms))
                 actions = _addition(stored, expires, delivered=delivered)
-            if await self._items.transact(actions):
+            if await self._items.transact([*fence, *actions]):
                 return stored
             await pause(tries)
         raise StoreBusy
@@ -151,6 +161,18 @@ class TurnItems:
     async def free_chain(self, session_id: str, *, holder: str) -> None:  # noqa: D102
         free: dict[str, Value] = {"holder": "", "held_until_ms": 0}
         await self._items.change(_chain_key(session_id), free, Check("#holder = :me", {"me": holder}))
+
+    async def _fence(self, session_id: str, gateway: str) -> Action:
+        """Return what lets a transaction hold only as long as nobody else serves the session.
+
+        Raises:
+            KnownError: `SESSION_TAKEN`: somebody does.
+        """
+        key = session_key(session_id)
+        session = await self._items.get(key)
+        if session is not None and session["gateway"] != gateway:
+            raise taken_elsewhere()
+        return hold(key, Check("attribute_not_exists(#pk) OR #gateway = :mine", {"mine": gateway}))
 
     async def _find(self, session_id: str, turn_id: str) -> Item | None:
         index = await self._items.get((partition(session_id), f"id#{turn_id}"))

@@ -77,8 +77,10 @@ class SqliteSessions:
     async def sweep(self, *, now_s: float) -> int:  # noqa: D102
         return await self._file.write(lambda db: state_rows.sweep(db, now_s))
 
-    async def append_turn(self, turn: Turn, *, delivered: bool = False) -> Turn:  # noqa: D102
-        return await self._file.write(lambda db: state_turn_rows.append(db, turn, delivered=delivered))
+    async def append_turn(  # noqa: D102
+        self, turn: Turn, *, gateway: str | None = None, delivered: bool = False
+    ) -> Turn:
+        return await self._file.write(lambda db: state_turn_rows.append(db, turn, gateway, delivered=delivered))
 
     async def turns(self, session_id: str, *, after: int = -1, limit: int = 200) -> Sequence[Turn]:  # noqa: D102
         return await self._file.read(lambda db: state_turn_rows.behind(db, session_id, after, limit))

@@ -3,19 +3,22 @@
 import sqlite3
 
 from novadesk.models import Role, SyncState, Turn, no_such_conversation
-from novadesk.server.gateway.state import PendingTurn, RemoteChain, follows, renewed
+from novadesk.server.gateway.state import PendingTurn, RemoteChain, follows, renewed, taken_elsewhere
 
 _CHAIN = "session_id, owner, number, bedrock_session_id, predecessor, begun_ms, steps, last_step_ms"
 
 
-def append(db: sqlite3.Connection, turn: Turn, *, delivered: bool) -> Turn:
+def append(db: sqlite3.Connection, turn: Turn, gateway: str | None, *, delivered: bool) -> Turn:
     """Add a turn, or replace its older version; return it as it is stored.
 
     Raises:
-        KnownError: `UNKNOWN_CONVERSATION`.
+        KnownError: `UNKNOWN_CONVERSATION`, `SESSION_TAKEN`.
     """
     if db.execute("SELECT 1 FROM chain WHERE session_id = ?", (turn.conversation,)).fetchone() is None:
         raise no_such_conversation()
+    served = db.execute("SELECT gateway FROM session WHERE session_id = ?", (turn.conversation,)).fetchone()
+    if gateway is not None and served is not None and served["gateway"] != gateway:
+        raise taken_elsewhere()
     stored = _one(db, turn.conversation, turn.turn_id)
     sync = SyncState.SYNCED if delivered else SyncState.PENDING
     if stored is None:

@@ -5,6 +5,7 @@ Renewal, recovery, the replay of history, tools and the writing of turns are the
 
 import asyncio
 import logging
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ from novadesk.server.gateway.state import SessionRecord, SessionStore
 
 _log = logging.getLogger(__name__)
 
+_REQUESTS = 256
+
 OWED_MS = 120_000
 """How old a question may be that another process was asked and did not answer, and is asked again."""
 
@@ -64,6 +67,7 @@ _STANDS: Mapping[Phase, tuple[CallStatus, PipelineState]] = {
     Phase.ENDED: (CallStatus.ENDED, _IDLE),
 }
 
+_WORKING = frozenset({Phase.THINKING, Phase.TOOL})
 _HEARING = frozenset({Phase.READY, Phase.LISTENING, Phase.INTERRUPTED})
 
 
@@ -99,6 +103,7 @@ class Upstream:
         record: the session.
         voice: how wire sessions open.
         tell: takes all that is to be told, in order.
+        on_lost: called when a turn is not written because somebody else serves the session by now.
 
     Attributes:
         status: where the call stands.
@@ -108,15 +113,21 @@ class Upstream:
     """
 
     def __init__(
-        self, parts: UpstreamParts, record: SessionRecord, voice: VoiceSettings, tell: Callable[[Output], None]
+        self,
+        parts: UpstreamParts,
+        record: SessionRecord,
+        voice: VoiceSettings,
+        tell: Callable[[Output], None],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.status, self.turns, self.paused = CallStatus.STARTING, 0, False
         self.last_turn: Turn | None = None
-        self._parts, self._record, self._tell = parts, record, tell
+        self._parts, self._record, self._tell, self._on_lost = parts, record, tell, on_lost
         self._pipeline: PipelineState | None = None
         self._reason = ""
         self._voice, self._started = voice, False
-        self._typed: deque[tuple[str, Callable[[], None]]] = deque()
+        self._typed: dict[str, Callable[[], None]] = {}  # by the id of the turn that it becomes
+        self._same: deque[str] = deque(maxlen=_REQUESTS)  # of texts that another turn stands for
         self._changed = asyncio.Event()
         self._sound = ClientSound(parts.clock)
         self._narrator = Narrator(tell, self._sound.answer_began)
@@ -138,7 +149,7 @@ class Upstream:
             setup=lambda voice: make_setup(voice, toolbox if voice.tools else Toolbox()),
             linker=parts.linker,
             sound=self._sound,
-            archive=SessionArchive(parts.store, self._record, parts.linker.kind, self._on_stored),
+            archive=SessionArchive(parts.store, self._record, parts.linker.kind, self._on_stored, self._on_lost),
             clock=parts.clock,
             toolbox=toolbox,
             publish=self._see,
@@ -162,8 +173,7 @@ class Upstream:
         self.turns = snapshot.recovered_turns
         if snapshot.turns:
             self.last_turn = snapshot.turns[-1]
-            asked_here = self.last_turn.wire_session != before(self._record.session_id)
-            if asked_here and self._parts.clock.unix_ms() - self.last_turn.at_ms < OWED_MS:
+            if self._owes:
                 self._controller.ask_again()
         if not self.paused:
             self._controller.connect()
@@ -174,6 +184,20 @@ class Upstream:
         self._sound.inlet.clear()
 
     # --- what the client does --------------------------------------------------------------------
+
+    @property
+    def at_rest(self) -> bool:
+        """Return whether all that was said is answered and written, so that nothing is lost by going on elsewhere."""
+        waits = self._typed or self._narrator.busy or self._controller.snapshot().phase in _WORKING
+        return not (waits or self._owes)
+
+    @property
+    def _owes(self) -> bool:
+        """Return whether the newest turn is a question of this session that has no answer yet."""
+        last = self.last_turn
+        if last is None or last.role is not Role.USER or last.wire_session == before(self._record.session_id):
+            return False
+        return self._parts.clock.unix_ms() - last.at_ms < OWED_MS
 
     @property
     def dropped(self) -> int:
@@ -202,20 +226,45 @@ class Upstream:
         """Take that another connection speaks for the client, or none."""
         self._sound.connection_changed()
 
-    def say(self, text: str, on_kept: Callable[[], None] = lambda: None) -> None:
-        """Take typed text. One that waits for its answer already is not asked twice.
+    def say(self, text: str, on_kept: Callable[[], None] = lambda: None, *, request_id: str | None = None) -> None:
+        """Take typed text. One that is written, here or by another process, or waits for its answer is not asked twice.
 
         Args:
             text: what is said.
             on_kept: called once it is written where it survives the gateway.
+            request_id: the client's own id of it.
         """
-        last, owed = self.last_turn, self._controller.snapshot().phase not in _HEARING
-        if not text.strip() or (owed and last is not None and (last.role, last.text) == (Role.USER, text.strip())):
+        text, turn_id = text.strip(), self._turn_id(request_id)
+        if turn_id in self._typed:
+            self._typed[turn_id] = on_kept
+            return
+        if not text or self._waits(text):
+            self._same.append(turn_id)
+        if self._has(turn_id):
             on_kept()
             return
-        self._typed.append((text.strip(), on_kept))
+        self._typed[turn_id] = on_kept
         self._narrator.unmute()
-        self._controller.say(text)
+        self._controller.say(text, turn_id=turn_id)
+
+    def has(self, request_id: str | None) -> bool:
+        """Return whether a text was taken already, here or by another process."""
+        turn_id = self._turn_id(request_id)
+        return turn_id in self._typed or self._has(turn_id)
+
+    def _turn_id(self, request_id: str | None) -> str:
+        """Return the id of a typed turn; for the same request it is the same in every process."""
+        if request_id is None:
+            return str(uuid.uuid4())
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._record.session_id}/text/{request_id}"))
+
+    def _has(self, turn_id: str) -> bool:
+        return turn_id in self._same or any(turn.turn_id == turn_id for turn in self._controller.snapshot().turns)
+
+    def _waits(self, text: str) -> bool:
+        """Return whether the same text waits for its answer, under whatever id."""
+        last, owed = self.last_turn, self._controller.snapshot().phase not in _HEARING
+        return owed and last is not None and (last.role, last.text) == (Role.USER, text)
 
     def stop_answer(self) -> None:
         """Drop the running answer, or the one that is due."""
@@ -260,8 +309,7 @@ class Upstream:
             self.last_turn = turn
         self._tell(written(turn))
         self._parts.on_kept()
-        if turn.typed and self._typed and self._typed[0][0] == turn.text:
-            _, on_kept = self._typed.popleft()
+        if (on_kept := self._typed.pop(turn.turn_id, None)) is not None:
             on_kept()
 
     def _see(self, snapshot: Snapshot) -> None:

@@ -1,6 +1,7 @@
 """Whether a session is still wanted here: by its client, by the clock, and by the store that other processes share."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -40,6 +41,7 @@ class Watch:
         timing: when what is over.
         record: returns the session as this process has it.
         attended: returns whether it has a connection.
+        grace_s: returns how long somebody without a connection is waited for.
         on_over: called once.
     """
 
@@ -51,10 +53,12 @@ class Watch:
         timing: Timing,
         record: Callable[[], SessionRecord],
         attended: Callable[[], bool],
+        grace_s: Callable[[], float],
         on_over: Callable[[Over], None],
     ) -> None:
         self._store, self._clock, self._timing = store, clock, timing
-        self._record, self._attended, self._on_over = record, attended, on_over
+        self._record, self._attended, self._grace_s, self._on_over = record, attended, grace_s, on_over
+        self._hurry = asyncio.Event()
         self._seen_at = self._active_at = clock.now()
         self._label = label_of(record().session_id)
         self._task = asyncio.create_task(self._look(), name=f"session-{self._label}-watch")
@@ -67,6 +71,10 @@ class Watch:
         """Take that something was said."""
         self._active_at = self._clock.now()
 
+    def look_now(self) -> None:
+        """Look at once: something has changed that may be the end."""
+        self._hurry.set()
+
     async def stop(self) -> None:
         """Look no more."""
         if self._task is not asyncio.current_task():
@@ -75,7 +83,10 @@ class Watch:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(self._timing.touch_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.touch_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
             over = self._judge() or await self._touch()
             if over is not None:
                 _log.info("session %s is over here: %s", self._label, over.value)
@@ -86,7 +97,7 @@ class Watch:
         now = self._clock.now()
         if now - self._active_at >= self._timing.idle_s:
             return Over.IDLE
-        return None if self._attended() or now - self._seen_at < self._timing.grace_s else Over.UNATTENDED
+        return None if self._attended() or now - self._seen_at < self._grace_s() else Over.UNATTENDED
 
     async def _touch(self) -> Over | None:
         """Tell the store that the session lives; return whether it is ours no more."""
