@@ -1,56 +1,100 @@
-"""Freeze NovaDesk into dist/novadesk/ and hold a conversation with the result.
+"""Make the packages of this system in dist/: freeze, package, list what is in them, and try the result.
 
-python packaging/build.py [--no-smoke]
+python packaging/build.py [--no-smoke] [--no-packages]
+
+The same command everywhere: two .deb packages on Debian and Ubuntu, an installer on Windows, a disk image on macOS. The
+recipes of AppImage and Flatpak take what it freezes, dist/novadesk. Everything made is dated as the commit is.
 """
 
 import argparse
-import shutil
+import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from debs import has_tools, make_debs
+from frozen import APP, ICONS, PACKAGING, PRACTICE, ROOT, TREE, BuildError, freeze, make_stamp, run, source_date
+from inventory import Component, take_inventory
+from licences import Part
+from notices import NOTICES, checksums, make_sbom, write_notices
+
+from novadesk.stamp import Stamp
+
+DIST = ROOT / "dist"
+SUMS = "SHA256SUMS"
 
 
-def build() -> Path:
-    """Run PyInstaller; return the program.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do as told; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-packages", action="store_true", help="freeze only")
+    parser.add_argument("--no-smoke", action="store_true", help="do not try the result")
+    options = parser.parse_args(arguments)
+    os.environ["SOURCE_DATE_EPOCH"] = str(source_date())
+    stamp = make_stamp()
+    try:
+        _timed("frozen", lambda: freeze(stamp))
+        made = [describe(TREE, take_inventory(), stamp)]
+        if not options.no_packages:
+            made += _timed("packaged", lambda: make_packages(stamp))
+        (DIST / SUMS).write_text(checksums(made), encoding="utf-8")
+    except BuildError as error:
+        sys.stderr.write(f"package: {error}\n")
+        return 1
+    for file in (*made, DIST / SUMS):
+        print(f"package: {file.relative_to(ROOT)}, {file.stat().st_size / 1e6:.1f} MB")
+    return 0 if options.no_smoke else _try(made)
+
+
+def make_packages(stamp: Stamp) -> list[Path]:
+    """Make this system's packages of the frozen tree; return the files.
 
     Raises:
-        SystemExit: with the end of its output, when it fails.
+        BuildError: a tool failed.
     """
-    log = ROOT / "build" / "package.log"
-    log.parent.mkdir(exist_ok=True)
-    command = [
-        sys.executable, "-m", "PyInstaller", "--noconfirm", "--distpath", str(ROOT / "dist"),
-        "--workpath", str(ROOT / "build" / "pyinstaller"), str(ROOT / "packaging" / "novadesk.spec"),
-    ]  # fmt: skip
+    if has_tools():
+        return make_debs(TREE, stamp, DIST)
+    if sys.platform == "win32":
+        run(sys.executable, PACKAGING / "windows" / "installer.py", TREE, ICONS / "novadesk.ico", DIST)
+    elif sys.platform == "darwin":
+        run(sys.executable, PACKAGING / "macos" / "package.py", APP, DIST)
+    return sorted(file for file in DIST.iterdir() if file.suffix in (".exe", ".dmg"))
+
+
+def describe(tree: Path, components: Sequence[Component], stamp: Stamp) -> Path:
+    """Lay the notices into a frozen tree, and the bill of materials beside it; return the latter."""
+    folders = [(Part.CLIENT, tree), (Part.PRACTICE, tree / PRACTICE)]
+    if APP.exists():
+        inside = APP / "Contents"
+        folders += [(Part.CLIENT, inside / "Resources"), (Part.PRACTICE, inside / "Frameworks" / Path(PRACTICE).name)]
+    for part, folder in folders:
+        (folder / NOTICES).write_text(write_notices(components, part), encoding="utf-8")
+    bill = make_sbom(components, made_at=source_date(), version=stamp.version, commit=stamp.commit)
+    file = DIST / f"novadesk-{stamp.version}.cdx.json"
+    file.write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+def _timed[T](what: str, work: Callable[[], T]) -> T:
     began = time.monotonic()
-    with log.open("wb") as output:
-        status = subprocess.run(command, stdout=output, stderr=output, cwd=ROOT, check=False).returncode
-    if status != 0:
-        raise SystemExit(
-            "\n".join(log.read_text(errors="replace").splitlines()[-25:]) + "\npackage: PyInstaller failed"
-        )
-    folder = ROOT / "dist" / "novadesk"
-    for name in ("LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, folder / name)
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
-    print(f"package: {folder.relative_to(ROOT)}, {size / 1e6:.0f} MB, in {time.monotonic() - began:.0f} s")
-    return folder / ("novadesk.exe" if sys.platform == "win32" else "novadesk")
+    done = work()
+    print(f"package: {what} in {time.monotonic() - began:.0f} s", flush=True)
+    return done
 
 
-def main() -> int:
-    """Build, then try the build."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--no-smoke", action="store_true", help="do not try the result")
-    options = parser.parse_args()
-    program = build()
-    if options.no_smoke:
-        return 0
-    return subprocess.run(
-        [sys.executable, str(ROOT / "packaging" / "smoke_test.py"), str(program)], check=False
-    ).returncode
+def _try(made: Sequence[Path]) -> int:
+    """Try the frozen tree, then the packages in a clean root, then their sizes; return the exit status."""
+    smoke = [sys.executable, str(ROOT / "packaging" / "smoke_test.py")]
+    tries = [[*smoke, str(TREE)]]
+    if debs := [str(file) for file in made if file.suffix == ".deb"]:
+        tries.append([*smoke, "--clean-root", *debs])
+    tries.append([sys.executable, str(ROOT / "benchmarks" / "package.py"), "size"])
+    return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in tries)
 
 
 if __name__ == "__main__":

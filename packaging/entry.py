@@ -1,8 +1,37 @@
 """Entry of the frozen program: window, engine, server and command line are this one executable."""
 
+import os
 import sys
+from collections.abc import MutableMapping
+from pathlib import Path
 
-from novadesk.cli import main
+PRACTICE = "practice"
+"""Folder beside the frozen modules that holds the practice partner's parts, a component of its own (decision 31)."""
+
+
+def give_back_library_path(environment: MutableMapping[str, str]) -> None:
+    """Undo what the bootloader did to LD_LIBRARY_PATH: programs of the system shall not load our libraries.
+
+    The bootloader needs it before this code runs only, and sets it anew in each process that is this executable.
+    """
+    before = environment.pop("LD_LIBRARY_PATH_ORIG", None)
+    if before is None:
+        environment.pop("LD_LIBRARY_PATH", None)
+    else:
+        environment["LD_LIBRARY_PATH"] = before
+
+
+def main() -> int:
+    """Run one command; return its exit code."""
+    if sys.platform.startswith("linux"):
+        give_back_library_path(os.environ)
+    practice = Path(sys._MEIPASS) / PRACTICE  # type: ignore[attr-defined]  # made by PyInstaller
+    if practice.is_dir():
+        sys.path.append(str(practice))
+    from novadesk.cli import main as run
+
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

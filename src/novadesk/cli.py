@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from novadesk import __version__
 from novadesk.app import argument
 from novadesk.app.output import flush, put, put_error, put_row
 from novadesk.errors import KnownError, Reason, unusable
+from novadesk.stamp import describe_version
 
 type Commands = "argparse._SubParsersAction[_Parser]"
 
@@ -26,6 +26,7 @@ KNOWN = 2
 INTERRUPTED = 130
 
 _HIDDEN = "--hidden"
+_NO_STEPS = "--no-first-steps"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,8 +52,8 @@ def _run(given: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
-    if set(given) <= {_HIDDEN}:  # a window does not wait for the words of all commands
-        return _open_window(profile="", hidden=_HIDDEN in given)
+    if set(given) <= {_HIDDEN, _NO_STEPS}:  # a window does not wait for the words of all commands
+        return _open_window(profile="", hidden=_HIDDEN in given, steps=_NO_STEPS not in given)
     try:
         parsed = _parser().parse_args(given)
     except SystemExit as over:  # --help and --version
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="novadesk",
         description="Desktop voice client for Amazon Nova Sonic whose conversations survive everything.",
     )
-    parser.add_argument("--version", action="version", version=f"novadesk {__version__}")
+    parser.add_argument("--version", action="version", version=f"novadesk {describe_version()}")
     parser.add_argument(
         "--profile",
         default="",
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--home", default="", help="keep every file below this folder (as NOVADESK_HOME does)")
     parser.add_argument(_HIDDEN, action="store_true", help="start in the tray, without the window in front")
+    parser.add_argument(_NO_STEPS, action="store_true", help="begin at once, also on the first start")
     parser.set_defaults(run=_window)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -266,10 +268,10 @@ def _ctl(parsed: argparse.Namespace) -> int:
 
 
 def _window(parsed: argparse.Namespace) -> int:
-    return _open_window(profile=parsed.profile, hidden=parsed.hidden)
+    return _open_window(profile=parsed.profile, hidden=parsed.hidden, steps=not parsed.no_first_steps)
 
 
-def _open_window(*, profile: str, hidden: bool) -> int:
+def _open_window(*, profile: str, hidden: bool, steps: bool) -> int:
     from novadesk.app.raising import raise_running
     from novadesk.paths import find_folders
 
@@ -285,7 +287,7 @@ def _open_window(*, profile: str, hidden: bool) -> int:
         from novadesk.app.windowcheck import no_window
 
         raise no_window() from error
-    return run_window(keeper, profile=profile, hidden=hidden)
+    return run_window(keeper, profile=profile, hidden=hidden, steps=steps)
 
 
 def _talk(parsed: argparse.Namespace) -> int:

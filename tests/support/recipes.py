@@ -15,6 +15,7 @@ def load(path: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for the module that they are in
     sys.path.insert(0, str(file.parent))
     try:
         spec.loader.exec_module(module)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import novadesk
+from novadesk.stamp import describe_version
 
 _LOG_BYTES = 256_000
 _PARTS = ("PySide6-Essentials", "sounddevice", "numpy", "boto3", "keyring", "aws-sdk-bedrock-runtime")
@@ -19,7 +19,7 @@ def program() -> list[tuple[str, str]]:
     from importlib import metadata
 
     found = [
-        ("version", novadesk.__version__),
+        ("version", describe_version()),
         ("system", f"{platform.system()} {platform.release()}"),
         ("machine", f"{platform.machine()}, {os.cpu_count()} processors"),
         ("Python", platform.python_version()),

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from novadesk.conversation.firststeps import FirstSteps
 
 
-def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False) -> int:
+def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False, steps: bool = True) -> int:
     """Open the window and return the exit code once it is closed.
 
     Args:
         keeper: as `hurry` returned it.
         profile: name of a separate set of folders.
         hidden: begin in the tray; minimised where there is none.
+        steps: begin with the first steps where they were not walked to their end.
 
     Raises:
         KnownError: no display, a broken settings file, another core on the same folder.
@@ -57,7 +58,7 @@ def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False) -> int
         application.setDesktopFileName("novadesk")
         application.setQuitOnLastWindowClosed(False)
         use_language("")
-        start = _Start(application, keeper, find_folders(profile=profile), hidden)
+        start = _Start(application, keeper, find_folders(profile=profile), hidden, steps)
         try:
             again = start.run()
         except (KnownError, OSError) as error:
@@ -105,6 +106,7 @@ class _Start:
     keeper: CodeKeeper
     folders: Folders
     hidden: bool
+    steps: bool
     scheme: Scheme = Scheme.SYSTEM
 
     def run(self) -> bool:
@@ -166,7 +168,7 @@ class _Start:
     def _is_first(self, settings: Settings) -> bool:
         """Return whether nobody has walked the first steps to their end; who starts hidden does not look for them."""
         used = any(file.exists() for file in (self.folders.settings_file, self.folders.database))
-        return not self.hidden and (not used or settings.window.first_step > 0)
+        return self.steps and not self.hidden and (not used or settings.window.first_step > 0)
 
 
 def _make_intents(door: Doorstep, later: "Later[Hall]") -> ThreadsafeIntents:

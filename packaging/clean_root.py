@@ -1,0 +1,163 @@
+"""Install packages in a clean root of this distribution and try them there as an ordinary user. For root, on Debian.
+
+    python packaging/clean_root.py DEB…
+
+The root is made by debootstrap once, in build/package/clean-root, and laid under an overlay for each try. All mounts
+are in a mount namespace of this process: they are gone with it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from frozen import BUILD, ROOT, BuildError, run
+
+BASE = BUILD / "clean-root"
+PERSON, NUMBER = "person", 4711
+HOME = Path("usr/lib/novadesk")
+_INSIDE = "NOVADESK_CLEAN_ROOT"
+_MAINTAINED = ("etc", "usr", "opt", "srv", "var/lib")
+"""Where a package may have put something; what apt notes of its own doing lies in `var` besides."""
+
+
+def try_packages(debs: Sequence[Path]) -> int:
+    """Install, try, remove; return the exit status."""
+    if os.environ.get(_INSIDE) != "yes":
+        lacking = [name for name in ("debootstrap", "unshare", "chroot", "setpriv") if shutil.which(name) is None]
+        if os.geteuid() != 0 or lacking:
+            print(f"smoke: no clean root: it takes root and debootstrap (missing: {', '.join(lacking) or 'root'})")
+            return 0
+        again = ["unshare", "--mount", "--propagation", "private", sys.executable, __file__, *map(str, debs)]
+        return subprocess.run(again, env={**os.environ, _INSIDE: "yes"}, check=False).returncode
+    try:
+        make_base()
+        with tempfile.TemporaryDirectory(prefix="novadesk-root.") as folder:
+            return _try_in(Path(folder), debs)
+    except BuildError as error:
+        print(f"smoke: FAILED: {error}")
+        return 1
+
+
+def make_base() -> None:
+    """Make the clean root, if it is not there: the smallest that debootstrap makes, with apt set up as it is here.
+
+    Raises:
+        BuildError: debootstrap failed.
+    """
+    done = BASE / "etc/apt/sources.list.d/here.list"
+    if done.exists():
+        return
+    shutil.rmtree(BASE, ignore_errors=True)
+    sources = own_sources()
+    mirror, suite = sources[0].split()[1:3]
+    run("debootstrap", "--variant=minbase", suite, BASE, mirror, log=BUILD / "debootstrap.log")
+    run("chroot", BASE, "useradd", "--create-home", "--uid", str(NUMBER), PERSON)
+    (BASE / "etc/apt/sources.list").write_text("")
+    done.write_text("\n".join(sources) + "\n", encoding="utf-8")
+
+
+def own_sources() -> list[str]:
+    """Return this system's sources of its own distribution as lines of a sources.list, the main one first.
+
+    Raises:
+        BuildError: there is none.
+    """
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    suite = release.get("VERSION_CODENAME", "").strip('"')
+    listed = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
+    rows = sorted({tuple(line.split()) for line in listed.splitlines()}, key=lambda row: (len(row[1]), row))
+    found = [f"deb {uri} {name} main" for uri, name in rows if name == suite or name.startswith(f"{suite}-")]
+    if not suite or not found:
+        raise BuildError("apt knows no source of this distribution")
+    return found
+
+
+def _try_in(folder: Path, debs: Sequence[Path]) -> int:
+    root, shared = folder / "root", folder / "shared"
+    for one in (root, folder / "upper", folder / "work", shared):
+        one.mkdir()
+    folder.chmod(0o755)
+    layers = f"lowerdir={BASE},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    run("mount", "-t", "overlay", "overlay", "-o", layers, root)
+    try:
+        _mount_into(root, shared)
+        before = files_of(root)
+        _install(root, debs)
+        status = _try_as_person(root, shared)
+        # What the person said is not the package's: it outlives it.
+        return status or _remove(root, before, debs)
+    finally:
+        run("umount", "--recursive", "--lazy", root)
+
+
+def _mount_into(root: Path, shared: Path) -> None:
+    run("mount", "-t", "proc", "proc", root / "proc")
+    run("mount", "--bind", "/dev", root / "dev")
+    run("mount", "-t", "tmpfs", "tmpfs", root / "dev/shm")
+    place = root / shared.relative_to("/")
+    place.mkdir(parents=True)
+    os.chown(shared, NUMBER, NUMBER)
+    run("mount", "--bind", shared, place)
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    for file in Path("/etc/apt/apt.conf.d").glob("*"):
+        if "proxy" in file.read_text(errors="replace").lower():
+            shutil.copy(file, root / "etc/apt/apt.conf.d" / file.name)
+
+
+def _apt(root: Path, *words: str) -> str:
+    return run("chroot", root, "/usr/bin/apt-get", "-q", "-y", *words,
+               env={"DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                    "LANG": "C.UTF-8"})  # fmt: skip
+
+
+def _install(root: Path, debs: Sequence[Path]) -> None:
+    _apt(root, "update")
+    for deb in debs:
+        shutil.copy(deb, root / "tmp" / deb.name)
+    _apt(root, "install", "--no-install-recommends", *(f"/tmp/{deb.name}" for deb in debs))
+    if (root / "usr/bin/python3").exists():
+        raise BuildError("the packages pull Python in: the try would prove nothing")
+    size = run("chroot", root, "dpkg-query", "-W", "-f=${Package} ${Version} ${Installed-Size} kB\\n", "novadesk*")
+    print(f"smoke: installed in a clean root, without Python: {', '.join(size.splitlines())}", flush=True)
+
+
+def _try_as_person(root: Path, shared: Path) -> int:
+    """Run the smoke test as an ordinary user, who may enter the root and see the project's files, and nothing else."""
+    rights = "+sys_chroot,+dac_read_search"
+    inside = ["chroot", str(root), "/usr/bin/setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs", "--"]
+    done = subprocess.run(
+        ["setpriv", f"--reuid={NUMBER}", f"--regid={NUMBER}", "--clear-groups", f"--inh-caps=-all,{rights}",
+         f"--ambient-caps=-all,{rights}", sys.executable, str(ROOT / "packaging" / "smoke_test.py"),
+         "--tree", str(root / HOME), "--", *inside, "/usr/bin/novadesk"],
+        env={**os.environ, "TMPDIR": str(shared), "HOME": str(shared), "PYTHONDONTWRITEBYTECODE": "1"}, check=False,
+    )  # fmt: skip
+    return done.returncode
+
+
+def _remove(root: Path, before: set[str], debs: Sequence[Path]) -> int:
+    """Purge the packages; return the exit status: 1 when something of them is left, or where data is is not said."""
+    kept = root / "home" / PERSON / ".local/share/novadesk/novadesk.db"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"a person's own")
+    said = _apt(root, "purge", "--autoremove", *(deb.name.partition("_")[0] for deb in debs))
+    left = sorted(name for name in files_of(root) - before if "novadesk" in name.lower())
+    if left or not kept.exists() or "~/.local/share/novadesk" not in said:
+        print(f"smoke: FAILED: after the removal there are {left}; the data: {kept.exists()}; it said: {said[-800:]}")
+        return 1
+    print("smoke: ok removed: nothing is left but the person's own, and it was said where that is")
+    return 0
+
+
+def files_of(root: Path) -> set[str]:
+    """Return what lies in a root's folders for packages."""
+    return {str(path.relative_to(root)) for folder in _MAINTAINED for path in (root / folder).rglob("*")}
+
+
+if __name__ == "__main__":
+    sys.exit(try_packages([Path(file).resolve() for file in sys.argv[1:]]))

@@ -1,0 +1,162 @@
+"""Freeze the program: the client by PyInstaller, and the practice partner's parts in a folder of their own in it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+
+from novadesk import __version__
+from novadesk.stamp import FILE, Stamp
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGING = ROOT / "packaging"
+BUILD = ROOT / "build" / "package"
+WORK = BUILD / "pyinstaller"
+ICONS = ROOT / "build" / "icons"
+TREE = ROOT / "dist" / "novadesk"
+APP = ROOT / "dist" / "NovaDesk.app"
+"""The same as macOS wants it; made there only."""
+
+INSIDE = "_internal"
+PRACTICE = f"{INSIDE}/practice"
+"""Folder of the practice partner's parts in a frozen tree: without it the tree is the client alone."""
+
+PARTS = ("pocketsphinx", "espeakng_loader")
+_LAST_LINES = 25
+
+
+class BuildError(Exception):
+    """A package could not be made."""
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = ROOT, log: Path | None = None) -> str:
+    """Run a program to its end; return its standard output.
+
+    Args:
+        command: program and arguments.
+        env: further variables.
+        cwd: working folder.
+        log: takes all output instead.
+
+    Raises:
+        BuildError: it failed; with the end of what it said.
+    """
+    done = subprocess.run(
+        [str(word) for word in command], env={**os.environ, **(env or {})}, cwd=cwd, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if log else subprocess.PIPE,
+        check=False,
+    )  # fmt: skip
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(done.stdout, encoding="utf-8")
+    if done.returncode != 0:
+        words = "\n".join(f"{done.stdout}{done.stderr or ''}".splitlines()[-_LAST_LINES:])
+        raise BuildError(f"{Path(command[0]).name} failed with {done.returncode}:\n{words}")
+    return done.stdout
+
+
+def make_stamp() -> Stamp:
+    """Return the stamp of a frozen tree that is made of this checkout."""
+    package = {"win32": "setup", "darwin": "dmg"}.get(sys.platform, "folder")
+    try:
+        commit = run("git", "rev-parse", "--short=9", "HEAD").strip()
+        commit += "+" if run("git", "status", "--porcelain", "--untracked-files=no") else ""
+        date = run("git", "show", "-s", "--format=%cs", "HEAD").strip()
+    except (BuildError, OSError):  # the source without its history
+        commit, date = "unknown", "1980-01-01"
+    return Stamp(version=__version__, commit=commit, date=date, package=package)
+
+
+def source_date() -> int:
+    """Return the time that everything made is dated: that of the commit, in seconds since 1970."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given:
+        return int(given)
+    try:
+        return int(run("git", "show", "-s", "--format=%ct", "HEAD"))
+    except (BuildError, OSError):
+        return 315_532_800  # 1980, the first year that a ZIP knows
+
+
+def write_stamp(stamp: Stamp, folder: Path) -> Path:
+    """Write a stamp as the program reads it; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / FILE
+    file.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+def freeze(stamp: Stamp) -> Path:
+    """Freeze program and parts; return the folder.
+
+    Raises:
+        BuildError: PyInstaller failed, or the practice partner's parts are not installed.
+    """
+    for made in (TREE, APP):
+        shutil.rmtree(made, ignore_errors=True)
+    # A hash seed of its own for each run would order sets anew in compiled code.
+    given = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(source_date()), "NOVADESK_VERSION": stamp.version,
+             "NOVADESK_STAMP": str(write_stamp(stamp, BUILD / "stamp"))}  # fmt: skip
+    draw_icons()
+    if sys.platform == "win32":
+        given["NOVADESK_VERSION_RESOURCE"] = str(BUILD / "version.txt")
+        run(sys.executable, PACKAGING / "windows" / "version_resource.py", BUILD / "version.txt")
+    run(
+        sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--distpath", TREE.parent, "--workpath", WORK,
+        PACKAGING / "novadesk.spec", env=given, log=BUILD / "pyinstaller.log",
+    )  # fmt: skip
+    add_practice(TREE / PRACTICE)
+    if APP.exists():
+        add_practice(APP / "Contents" / "Frameworks" / Path(PRACTICE).name)
+    for name in ("LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, TREE / name)
+    return TREE
+
+
+def draw_icons() -> None:
+    """Draw the icon for every system, in a process of its own: Qt wants a platform without a display."""
+    run(sys.executable, PACKAGING / "icons.py", ICONS, env={"QT_QPA_PLATFORM": "offscreen"})
+
+
+def add_practice(folder: Path) -> None:
+    """Lay the practice partner's parts into a folder, compiled, as Python packages that nothing is frozen of.
+
+    Raises:
+        BuildError: one of them is not installed.
+    """
+    for name in PARTS:
+        found = find_spec(name)
+        if found is None or not found.submodule_search_locations:
+            raise BuildError(f"{name} is not installed: run `make package`, which installs it")
+        shutil.copytree(
+            found.submodule_search_locations[0], folder / name, symlinks=False,
+            ignore=shutil.ignore_patterns("__pycache__", "*.pyi", "*.pyx", "CMakeLists.txt"),
+        )  # fmt: skip
+    for twin in twin_libraries(folder / "espeakng_loader"):
+        twin.unlink()
+    compile_modules(folder)
+    if sys.platform == "linux":
+        for library in folder.rglob("*.so*"):
+            run("strip", "--strip-unneeded", library)
+
+
+def twin_libraries(folder: Path) -> Iterator[Path]:
+    """Yield the copies of a library under its longer names: a wheel has no links."""
+    for library in folder.glob("*.so.*"):
+        if (folder / f"{library.name.partition('.so')[0]}.so").exists():
+            yield library
+
+
+def compile_modules(folder: Path) -> None:
+    """Compile every module below a folder into a `.pyc` in its place that is never checked against a source."""
+    run(
+        sys.executable, "-m", "compileall", "-q", "-b", "-s", folder, "--invalidation-mode", "unchecked-hash", folder,
+        env={"PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    for source in folder.rglob("*.py"):
+        source.unlink()
