@@ -13,7 +13,7 @@ import pytest
 from novadesk.server.faults import Fault
 from tests.support import renewal_verdicts as verdicts
 from tests.support.renewal_person import Manner
-from tests.support.renewal_rig import Plan, Run, run
+from tests.support.renewal_rig import Plan, Run, run_all
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(os.name != "posix", reason="a shell script gives the keys")]
 
@@ -103,13 +103,8 @@ OUTAGES = {
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     folder, plans = tmp_path_factory.mktemp("renewals"), PLANS | OUTAGES
-
-    async def run_all() -> list[Run]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(plan, folder / name)) for name, plan in plans.items()]
-        return [task.result() for task in tasks]
-
-    return dict(zip(plans, asyncio.run(run_all()), strict=True))
+    ran = asyncio.run(run_all({plan: folder / name for name, plan in plans.items()}))
+    return dict(zip(plans, ran, strict=True))
 
 
 @pytest.fixture(params=PLANS)

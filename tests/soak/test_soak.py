@@ -1,6 +1,5 @@
 """Half an hour of renewals and two hundred kills of each process. `make soak` runs it and writes what it found."""
 
-import asyncio
 import random
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.support.desk import Desk
 from tests.support.kill_parts import PART_MOMENTS, Part, kill_part
 from tests.support.kill_stories import APP_MOMENTS, AppStory, Report, not_hit
 from tests.support.renewal_person import Manner
-from tests.support.renewal_rig import Plan, Run, run
+from tests.support.renewal_rig import Plan, Run, run_all
 from tests.support.soak_report import keep
 
 pytestmark = [
@@ -55,10 +54,8 @@ def memory(slope_mb_per_h: float | None) -> list[str]:
 
 
 async def test_half_an_hour_of_renewals(tmp_path: Path) -> None:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run(plan, tmp_path / plan.name)) for plan in PLANS]
     found = []
-    for ran in (task.result() for task in tasks):
+    for ran in await run_all({plan: tmp_path / plan.name for plan in PLANS}):
         slope = verdicts.slope_mb_per_h(ran)
         figures = verdicts.summary(ran) | {"memory, MB/h": None if slope is None else round(slope, 2)}
         found.append({"name": ran.plan.name, "figures": figures, "wrong": all_wrong(ran)})

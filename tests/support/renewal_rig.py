@@ -7,7 +7,7 @@ import os
 import sqlite3
 import stat
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,21 +91,31 @@ class Run:
         return self.partner.sessions
 
 
-async def run(plan: Plan, folder: Path) -> Run:
-    """Run the app against its own server; return once the app has left."""
+async def run_all(plans: Mapping[Plan, Path]) -> list[Run]:
+    """Run several apps side by side, each against its own server below its own folder; return once all have left."""
+    runs = [_make(plan, folder) for plan, folder in plans.items()]
+    async with _watching(runs), asyncio.TaskGroup() as group:
+        for made, folder in zip(runs, plans.values(), strict=True):
+            group.create_task(_run(made, folder))
+    return runs
+
+
+def _make(plan: Plan, folder: Path) -> Run:
     os.makedirs(folder)
     partner = NumberedPartner(hasty=plan.manner is Manner.HOLD)
     limits = Limits(connection_s=plan.limit_s + plan.grace_s)
     server = LocalServer(ServerOptions(folder=folder / "server", limits=limits), partner)
-    address = await server.start()
-    made = Run(plan=plan, server=server, partner=partner)
+    return Run(plan=plan, server=server, partner=partner)
+
+
+async def _run(made: Run, folder: Path) -> None:
+    address = await made.server.start()
     try:
-        async with _watching(made), _disturbing(made):
+        async with _disturbing(made):
             await _hold(made, folder, address)
     finally:
-        await server.stop()
+        await made.server.stop()
     _collect(made, folder)
-    return made
 
 
 def _collect(made: Run, folder: Path) -> None:
@@ -176,13 +186,15 @@ def _environment(plan: Plan, folder: Path, address: ServerAddress) -> dict[str, 
 
 
 @contextlib.asynccontextmanager
-async def _watching(made: Run) -> AsyncIterator[None]:
+async def _watching(runs: Sequence[Run]) -> AsyncIterator[None]:
     async def watch() -> None:
         queue = RunQueue()
         while True:
-            made.most_open = max(made.most_open, made.server.open_sessions)
-            if (starved := queue.look()) is not None:
-                made.starved.append(starved)
+            starved = queue.look()
+            for made in runs:
+                made.most_open = max(made.most_open, made.server.open_sessions)
+                if starved is not None:
+                    made.starved.append(starved)
             await asyncio.sleep(_POLL_S)
 
     async with _beside(watch()):
