@@ -1708,6 +1708,11 @@
         <translation>90 Tage</translation>
     </message>
     <message>
+        <source>A Flatpak cannot have the desktop start it.</source>
+        <extracomment>desktop/autostart.py</extracomment>
+        <translation>Ein Flatpak kann sich nicht vom Desktop starten lassen.</translation>
+    </message>
+    <message>
         <source>A break was asked for; the session is being ended</source>
         <extracomment>conversation/eventlog.py</extracomment>
         <translation>Eine Pause wurde gewünscht; die Sitzung wird beendet</translation>
@@ -1811,6 +1816,11 @@
         <source>AWS sign-in</source>
         <extracomment>app/access.py</extracomment>
         <translation>AWS-Anmeldung</translation>
+    </message>
+    <message>
+        <source>Add `flatpak run {sandbox} --hidden` to the programs that your desktop starts, by hand.</source>
+        <extracomment>desktop/autostart.py</extracomment>
+        <translation>Tragen Sie `flatpak run {sandbox} --hidden` von Hand bei den Programmen ein, die Ihr Desktop startet.</translation>
     </message>
     <message>
         <source>Add a field</source>

@@ -133,6 +133,24 @@ def test_a_list_that_cannot_be_read_is_found(app: Path) -> None:
     assert "cannot be read" in check_bundle.findings(app)[0]
 
 
+def test_what_pyinstaller_did_not_know_of_is_laid_in_where_the_program_looks(app: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "novadesk"
+    (tree / "_internal" / "practice" / "espeakng_loader").mkdir(parents=True)
+    (tree / "_internal" / "practice" / "espeakng_loader" / "lib.dylib").write_bytes(_macho(filetype=DYLIB))
+    (tree / "novadesk").write_bytes(b"the program of the tree")
+    (tree / "NOTICE").write_text("notices")
+    for _ in range(2):
+        package.bundle.complete(app, tree)
+    contents = app / "Contents"
+    assert (contents / "Frameworks" / "practice").is_symlink()
+    library = contents / "Frameworks" / "practice" / "espeakng_loader" / "lib.dylib"
+    assert library.resolve() == (contents / "Resources" / "practice" / "espeakng_loader" / "lib.dylib").resolve()
+    assert (contents / "Resources" / "NOTICE").read_text() == "notices"
+    assert not (contents / "Resources" / "novadesk").exists()
+    assert contents / "Resources" / "practice" / "espeakng_loader" / "lib.dylib" in package.inside_out(app)
+    assert check_bundle.findings(app) == []
+
+
 def test_the_innermost_is_signed_first_and_the_app_last(app: Path) -> None:
     order = [str(path.relative_to(app)) for path in package.inside_out(app)]
     framework = "Contents/Frameworks/PySide6/Qt/lib/QtCore.framework"

@@ -8,7 +8,7 @@ from novadesk import permission
 from novadesk.app.access import try_access
 from novadesk.app.accounts import AccountQuestions
 from novadesk.app.backend import make_practice
-from novadesk.app.command import own_command, soundwatch_command
+from novadesk.app.command import lasting_command, own_command, soundwatch_command
 from novadesk.app.core import Core
 from novadesk.app.soundcheck import hear_itself, record_and_play
 from novadesk.audio.formats import LISTEN_HZ, read_wav
@@ -76,4 +76,4 @@ class FirstSteps(AccountQuestions):
     def _entry(self) -> Autostart:
         command = ["--home", os.environ["NOVADESK_HOME"]] if os.environ.get("NOVADESK_HOME") else []
         command += ["--profile", self._folders.profile] if self._folders.profile else []
-        return find_autostart(own_command(*command, "--hidden"), name=self._folders.keyring_service)
+        return find_autostart(lasting_command(*command, "--hidden"), name=self._folders.keyring_service)

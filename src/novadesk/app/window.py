@@ -22,6 +22,7 @@ from novadesk.config import Settings
 from novadesk.conversation import api
 from novadesk.conversation.api import Requests
 from novadesk.desktop.corelock import CoreLock
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.diagnostics.crash import of_exception
 from novadesk.errors import KnownError
 from novadesk.logs import start_logs, stop_logs
@@ -55,7 +56,7 @@ def run_window(keeper: CodeKeeper, *, profile: str, hidden: bool = False, steps:
         need_display()
         application = make_application()
         application.setApplicationName("NovaDesk")
-        application.setDesktopFileName("novadesk")
+        application.setDesktopFileName(APP_ID)
         application.setQuitOnLastWindowClosed(False)
         use_language("")
         start = _Start(application, keeper, find_folders(profile=profile), hidden, steps)

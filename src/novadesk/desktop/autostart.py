@@ -55,6 +55,8 @@ def find_autostart(
         home: the person's folder.
     """
     home = home or Path.home()
+    if sandbox := environment.get("FLATPAK_ID"):
+        return SandboxEntry(sandbox)
     if platform == "win32":
         return RegistryEntry(name, subprocess.list2cmdline(command))
     if platform == "darwin":
@@ -122,6 +124,31 @@ class FileEntry:
             what = "{file} cannot be changed ({why})."
             why = error.strerror or "unknown"
             raise KnownError(Reason.AUTOSTART_REFUSED, what, _ADVICE, file=str(self.file), why=why) from error
+
+
+class SandboxEntry:
+    """Stands in where the files that the desktop looks at are out of reach.
+
+    Args:
+        sandbox: name of the Flatpak.
+    """
+
+    def __init__(self, sandbox: str) -> None:
+        self.sandbox = sandbox
+
+    def enabled(self) -> bool:
+        """Return False: what the person has set up outside cannot be seen."""
+        return False
+
+    def set_enabled(self, on: bool) -> None:
+        """Say how it is done by hand; there is nothing to remove."""
+        if on:
+            raise KnownError(
+                Reason.AUTOSTART_REFUSED,
+                "A Flatpak cannot have the desktop start it.",
+                "Add `flatpak run {sandbox} --hidden` to the programs that your desktop starts, by hand.",
+                sandbox=self.sandbox,
+            )
 
 
 class RegistryEntry:

@@ -73,6 +73,15 @@ async def test_under_wayland_the_portal_is_asked_and_the_menu_looked_at(
     assert asked == ["unix:path=/bus"]
 
 
+def test_a_sandbox_is_known_by_its_own_name(tmp_path: Path) -> None:
+    entry = tmp_path / "applications" / "org.example.App.desktop"
+    entry.parent.mkdir()
+    entry.touch()
+    there = {"FLATPAK_ID": "org.example.App", "XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)}
+    assert find_menu_entry(there) == entry
+    assert find_menu_entry({**there, "FLATPAK_ID": ""}) is None
+
+
 def test_the_entry_that_is_shipped_is_the_one_that_the_portal_is_told_of() -> None:
     from novadesk.desktop.menuentry import APP_ID
     from novadesk.ui.resources import find_resources

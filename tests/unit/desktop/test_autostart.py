@@ -46,6 +46,17 @@ def test_on_windows_it_is_one_line_of_the_registry() -> None:
     assert entry.command == r'"C:\Program Files\NovaDesk\novadesk.exe" --hidden'
 
 
+def test_in_a_sandbox_it_is_said_how_it_is_done_by_hand(tmp_path: Path) -> None:
+    entry = find_autostart(COMMAND, platform="linux", environment={"FLATPAK_ID": "org.example.App"}, home=tmp_path)
+    entry.set_enabled(False)
+    with pytest.raises(KnownError, match="Flatpak") as refused:
+        entry.set_enabled(True)
+    assert refused.value.reason is Reason.AUTOSTART_REFUSED
+    assert "flatpak run org.example.App --hidden" in refused.value.advice
+    assert not entry.enabled()
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_comes_and_goes_twice_over(tmp_path: Path) -> None:
     entry = find_autostart(COMMAND, platform="linux", environment={}, home=tmp_path)
     assert not entry.enabled()
