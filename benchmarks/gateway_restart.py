@@ -1,6 +1,6 @@
 """A rolling restart under live conversations: every gateway is replaced; which turns are lost, how long is silence.
 
-Everybody asks one question after the other while microphone frames flow. A question that was not accepted before its
+Everybody writes one question after the other while microphone frames flow. A question that was not accepted before its
 gateway went is asked the next one again, as a client does.
 """
 
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -25,12 +26,24 @@ from novadesk.models import Role
 from novadesk.paths import find_folders
 from novadesk.protocol import envelope_client as said
 from novadesk.protocol import envelope_server as told
+from novadesk.protocol.envelope import pack_audio
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from tests.support.gateway_host import Client
 
 _BEFORE_S, _AFTER_S, _PACE_S = 3.0, 3.0, 0.6
 _PATIENCE_S = 15.0
 _MOST_TURNS = 10_000
+_SILENCE = bytes(1_024)
+
+
+@dataclass(slots=True)
+class Count:
+    """What was found, in all rounds together."""
+
+    turns: int = 0
+    moves: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    gaps_s: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,38 +51,41 @@ class Stage:
     """Where clients are sent to, and whether they go on asking."""
 
     url: str
+    count: Count
     over: bool = False
-    moves: int = 0
-    gaps_s: list[float] = field(default_factory=list)
 
 
-def measure(sheet: Sheet, _: argparse.Namespace) -> None:
+def measure(sheet: Sheet, chosen: argparse.Namespace) -> None:
     """Put down the gaps, and what is in the store afterwards."""
-    with tempfile.TemporaryDirectory() as folder, hosted("upstream", Path(folder), BESIDE):
-        _restart(sheet, Path(folder), 8, "8 over the true wire", scripted=False)
-    with tempfile.TemporaryDirectory() as folder:
-        _restart(sheet, Path(folder), 50, "50, scripted voice service", scripted=True)
+    for people, name, scripted in ((8, "8 over the true wire", False), (50, "50, scripted voice service", True)):
+        count = Count()
+        for _ in range(chosen.rounds):
+            with ExitStack() as running:
+                folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+                if not scripted:
+                    running.enter_context(hosted("upstream", folder, BESIDE))
+                start = partial(_start, running, folder, scripted)
+                asyncio.run(_story(folder, people, start, count))
+        _put_down(sheet, name, count, chosen.rounds)
 
 
-def _restart(sheet: Sheet, folder: Path, people: int, name: str, *, scripted: bool) -> None:
-    with ExitStack() as running:
+def _start(running: ExitStack, folder: Path, scripted: bool) -> Hosted:
+    return running.enter_context(hosted("gateway", folder, scripted=scripted))
 
-        def start() -> Hosted:
-            return running.enter_context(hosted("gateway", folder, scripted=scripted))
 
-        stage, wrong, turns = asyncio.run(_story(folder, people, start))
-    found = ", ".join(f"{wrong[what]} {what}" for what in ("lost", "doubled", "displaced"))
-    sheet.note(f"{name}: {turns} turns, {found}, {stage.moves} moves to another process")
-    sheet.row(f"{name}: turns lost, doubled or displaced", wrong.total(), 0, unit="", rule=Rule.AT_MOST)
-    sheet.row(f"{name}: moves without sound afterwards", stage.moves - len(stage.gaps_s), 0, unit="", rule=Rule.AT_MOST)
-    gaps = sorted(stage.gaps_s) or [float("inf")]
+def _put_down(sheet: Sheet, name: str, count: Count, rounds: int) -> None:
+    found = ", ".join(f"{count.wrong[what]} {what}" for what in ("lost", "doubled", "displaced"))
+    sheet.note(f"{name}, {rounds} times: {count.turns} turns, {found}; {count.moves} moves to another process")
+    sheet.row(f"{name}: turns lost, doubled or displaced", count.wrong.total(), 0, unit="", rule=Rule.AT_MOST)
+    sheet.row(f"{name}: moves without sound afterwards", count.moves - len(count.gaps_s), 0, unit="", rule=Rule.AT_MOST)
+    gaps = sorted(count.gaps_s) or [float("inf")]
     sheet.row(f"{name}: no sound for, median", 1e3 * statistics.median(gaps), worst_ms=1e3 * gaps[-1])
 
 
-async def _story(folder: Path, people: int, start: Callable[[], Hosted]) -> tuple[Stage, Counter[str], int]:
+async def _story(folder: Path, people: int, start: Callable[[], Hosted], count: Count) -> None:
     shown = tokens(folder, people)
     one, two = start(), start()
-    stage = Stage(one.url)
+    stage = Stage(one.url, count)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         asking = [asyncio.create_task(_Person(http, stage, token).talk()) for token in shown]
         await asyncio.sleep(_BEFORE_S)
@@ -82,15 +98,12 @@ async def _story(folder: Path, people: int, start: Callable[[], Hosted]) -> tupl
         stage.over = True
         async with asyncio.timeout(60):
             asked = await asyncio.gather(*asking)
-    wrong, turns = await _check(folder, asked)
-    return stage, wrong, turns
+    await _check(folder, asked, count)
 
 
-async def _check(folder: Path, asked: list[tuple[str, int]]) -> tuple[Counter[str], int]:
-    """Return how many turns are not where they belong, by what is wrong, and how many there are."""
+async def _check(folder: Path, asked: list[tuple[str, int]], count: Count) -> None:
+    """Count the turns in the store, and those that are not where they belong."""
     store = SqliteSessions(find_folders(home=str(folder)).gateway / "sessions.db")
-    wrong: Counter[str] = Counter()
-    turns = 0
     try:
         for session_id, questions in asked:
             kept = [(turn.role, turn.text) for turn in await store.turns(session_id, after=-1, limit=_MOST_TURNS)]
@@ -101,11 +114,10 @@ async def _check(folder: Path, asked: list[tuple[str, int]]) -> tuple[Counter[st
             ]
             missing, more = Counter(due) - Counter(kept), Counter(kept) - Counter(due)
             displaced = not missing and not more and kept != due
-            wrong.update(lost=missing.total(), doubled=more.total(), displaced=displaced)
-            turns += len(kept)
+            count.wrong.update(lost=missing.total(), doubled=more.total(), displaced=displaced)
+            count.turns += len(kept)
     finally:
         await store.close()
-    return wrong, turns
 
 
 def _question(number: int) -> str:
@@ -136,15 +148,16 @@ class _Person:
         client = await self._connect()
         created = await client.create(request_id="call")
         number = 0
+        left: list[asyncio.Task[None]] = []
         while not self._stage.over:
-            while not await self._ask(client, number):
+            asked_at = time.monotonic()
+            while not await self._ask(client, number, asked_at):
                 old, client = client, await self._connect()
                 await client.resume(created, last_sequence=self._newest)
-                await old.close()
-                self._listen(old, left=True)  # make before break: it may have said until the end what it has taken
-                self._stage.moves += 1
+                left.append(asyncio.create_task(old.close()))  # what it may still say is told again by the next one
+                self._stage.count.moves += 1
             number += 1
-        await client.close()  # the session stays in the store, to be looked at
+        await asyncio.gather(client.close(), *left)  # the session stays in the store, to be looked at
         return created.session_id, number
 
     async def _connect(self) -> Client:
@@ -153,15 +166,21 @@ class _Person:
                 return Client(await self._http.ws_connect(self._stage.url, headers=self._headers))
             await asyncio.sleep(0.02)
 
-    async def _ask(self, client: Client, number: int) -> bool:
-        """Ask a question until its answer is written; return False when the gateway sends one elsewhere."""
+    async def _ask(self, client: Client, number: int, asked_at: float) -> bool:
+        """Ask a question until its answer is written; return False when the gateway sends one elsewhere.
+
+        Args:
+            client: connected.
+            number: of the question.
+            asked_at: when it was asked first; the next one comes `_PACE_S` later.
+        """
         text = _question(number)
         if str(number) not in self._accepted:
             with suppress(aiohttp.ClientError):
                 await client.say(said.TextInput(request_id=str(number), text=text))
-        asked_at = time.monotonic()
+        until = time.monotonic() + _PATIENCE_S
         while answer_to(text) not in self._answered or time.monotonic() < asked_at + _PACE_S:
-            if time.monotonic() > asked_at + _PATIENCE_S:
+            if time.monotonic() > until:
                 break  # an answer that is missing is found out in the store
             if client.socket.closed or client.all(told.ConnectionRefreshRequired):
                 self._listen(client)
@@ -169,20 +188,18 @@ class _Person:
                 return False
             self._frames += 1
             with suppress(aiohttp.ClientError):
-                client.sequence = self._frames - 1
-                await client.speak()
+                await client.socket.send_bytes(pack_audio(self._frames, _SILENCE))
             await asyncio.sleep(FRAME_S)
             self._listen(client)
         return True
 
-    def _listen(self, client: Client, *, left: bool = False) -> None:
-        """Take what has come; the sound of one that was `left` is not heard through the next one."""
+    def _listen(self, client: Client) -> None:
+        """Take what has come."""
         news, client.told = client.told, [one for one in client.told if isinstance(one, told.ConnectionRefreshRequired)]
         for message in news:
             if isinstance(message, bytes):
                 self._newest = max(self._newest, int.from_bytes(message[:4], "big"))
-                if not left:
-                    self._hear()
+                self._hear()
             elif isinstance(message, told.Turn):
                 self._answered.add(message.text)
             elif isinstance(message, told.TextAccepted):
@@ -193,6 +210,6 @@ class _Person:
     def _hear(self) -> None:
         now = time.monotonic()
         if self._since is not None:
-            self._stage.gaps_s.append(now - self._since)
+            self._stage.count.gaps_s.append(now - self._since)
             self._since = None
         self._sound_at = now

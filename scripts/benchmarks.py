@@ -96,8 +96,11 @@ of the main thread, from a turn of the wheel or a key until its rows are painted
 clock."""
 
 
-GATEWAY_TITLES = {"gateway": "One process on one core"}
-GATEWAY_COMMANDS = {"gateway": ("gateway.py", "--over-s", "3")}
+GATEWAY_TITLES = {"gateway": "One process on one core", "gateway-restart": "A rolling restart"}
+GATEWAY_COMMANDS = {
+    "gateway": ("gateway.py", "capacity", "cycles", "--over-s", "3"),
+    "gateway-restart": ("gateway.py", "restart", "--rounds", "3"),
+}
 _GATEWAY_HEAD = """## The gateway under load
 
 Written by `scripts/benchmarks.py --gateway`, which exits with 1 when a limit is missed. A limit is a gate; a goal is
@@ -111,8 +114,9 @@ as little as can be. The bare echo is an aiohttp WebSocket that sends each frame
 core, the load and the local server the other one. A frame whose echo takes a second is lost, and counts as one that
 took for ever.
 
-In a rolling restart, silence is from the last sound through the old process to the first one through the next; of it,
-up to 0.6 s is the time until the next question."""
+In a rolling restart everybody asks one question after the other, and each gateway is told to stop in turn: it lets the
+answer under way end and sends its clients away. Silence is from the last sound through the old process to the first one
+through the next; of it, up to 0.6 s is the time until the next question. All rounds are counted together."""
 
 
 class Broken(Exception):

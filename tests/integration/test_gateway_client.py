@@ -117,6 +117,26 @@ async def test_a_gateway_that_drains_hands_its_talkers_over(tmp_path: Path) -> N
         assert wire.closed is None
 
 
+async def test_what_is_written_while_a_gateway_drains_is_asked_at_the_next_one_and_once(tmp_path: Path) -> None:
+    async with hosted(tmp_path, gateways=2) as host, at(host) as here:
+        wire = await (await here.wire()).start(TALK)
+        wire.session.send_text("Who am I?", now())
+        await talk_until(wire, lambda: bool(host.linker.links) and host.linker.newest.typed() == ["Who am I?"])
+        old = host.linker.newest
+        here.switch.lead_to(1)
+        draining = asyncio.create_task(host.gateways[0].drain())
+        wire.session.send_text("And now?", now())
+        await wire.say(7, 7, 7)
+        old.answer("You are Ann.", samples=2_400)
+        await wire.hear(lambda: any(event.text == "You are Ann." for event in wire.of(TextSpoken)))
+        await talk_until(wire, lambda: len(host.linker.links) == 2 and host.linker.newest.typed() == ["And now?"])
+        await draining
+        assert old.typed() == ["Who am I?"]
+        (session,) = host.gateways[1].sessions.here
+        texts = [turn.text for turn in await host.store.turns(session.session_id)]
+        assert texts == ["I am Ann.", "Hello Ann.", "Who am I?", "You are Ann.", "And now?"]
+
+
 async def test_another_start_of_the_program_goes_on_with_the_session(tmp_path: Path) -> None:
     async with hosted(tmp_path) as host, at(host) as here:
         first = await (await here.wire()).start(TALK)

@@ -111,3 +111,19 @@ async def test_a_session_without_a_client_is_put_away_when_its_process_drains(tm
         await asyncio.wait_for(drain, 5)
         second = await host.connect(gateway=1)
         assert (await second.resume(created)).history_length == 2
+
+
+async def test_a_session_in_which_nothing_was_said_leaves_at_once_and_begins_elsewhere(tmp_path: Path) -> None:
+    async with hosted(tmp_path, gateways=2) as host:
+        first = await host.connect()
+        created = await first.create()
+        drain = asyncio.create_task(host.gateways[0].drain())
+        await first.next(told.ConnectionRefreshRequired)
+        refused = await first.ask(said.TextInput(text="Who am I?", request_id="1"), told.Error)
+        assert refused.code is ErrorCode.DRAINING
+        await first.close()
+        await asyncio.wait_for(drain, 5)
+        assert host.linker.links == []
+        second = await host.connect(gateway=1)
+        await second.resume(created)
+        await _asked(host, "Who am I?", second)

@@ -142,6 +142,7 @@ class Snapshot:
         loud_echo_db: how much louder the speaker reaches the microphone than the person, where that is far too much.
         echo: what is done about the speaker's sound in the microphone.
         press: what a press of a talk key, or of the talk button, does.
+        unanswered: something was said aloud just now that the service has not understood yet.
         talk_locked: the talk goes on until the next press, though nothing is held.
         muted: the person has muted the microphone, though it may be absent.
         sound_opening: the devices are being opened; an absent microphone may still come.
@@ -165,6 +166,7 @@ class Snapshot:
     muted: bool = False
     talk_mode: TalkMode = TalkMode.HOLD
     talking: bool = False
+    unanswered: bool = False
     press: PressSetting = PressSetting.HOLD
     talk_locked: bool = False
     sound_opening: bool = False

@@ -18,6 +18,7 @@ NEVER = float("inf")
 _WATCHED = 1_000  # 32 s of frames: longer than any link stays mute before it is given up
 PAUSE_S = 1.5  # shortest pause that ends a turn; Amazon Nova user guide, "Turn detection", sensitivity HIGH
 SPOKEN_LEVEL = 0.01  # -40 dB of full scale, above the noise of most rooms
+_UNDERSTOOD_S = 3.0  # from the end of a voice to its text: `PAUSE_S`, and about as long again
 _EARLY_FRAMES = 8  # 0.26 s: longer than a key is held before it opens the gate (`press.BARE_S`), timers being late
 _PAUSE_FRAMES = 10  # 0.32 s: what stays of a pause that makes room for a voice; longer than the gap between two words
 
@@ -110,6 +111,10 @@ class Uplink:
     def voiceless(self, now: float, quiet_s: float) -> bool:
         """Return whether no voice comes through: the gate is closed, or nothing was heard for `quiet_s`."""
         return not self.open_at(now) or now - self.spoken_at >= quiet_s
+
+    def unanswered(self, now: float) -> bool:
+        """Return whether somebody has just spoken and was not understood yet."""
+        return now - self.spoken_at < _UNDERSTOOD_S and any(kept.voiced for kept in self._kept)
 
     @property
     def key_held(self) -> bool:

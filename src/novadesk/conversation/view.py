@@ -56,6 +56,15 @@ def _voice_of(voicing: Voicing, in_force: VoiceSettings | None) -> dict[str, Any
     }
 
 
+def _talk_of(uplink: Uplink, now: float) -> dict[str, Any]:
+    return {
+        "muted": uplink.muted,
+        "talk_mode": uplink.mode,
+        "talking": uplink.talking,
+        "unanswered": uplink.unanswered(now),
+    }
+
+
 def _answers_of(downlink: Downlink) -> dict[str, Any]:
     return {
         "live": downlink.live(),
@@ -152,9 +161,7 @@ class View:
             phase=state.phase,
             pause=pause_of(state, closing=closing),
             microphone=microphone,
-            muted=uplink.muted,
-            talk_mode=uplink.mode,
-            talking=uplink.talking,
+            **_talk_of(uplink, now),
             sound_opening=self.sound_opening,
             backend=self._backend,
             backend_name=BACKEND_NAMES[self._backend],

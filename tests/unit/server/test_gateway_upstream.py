@@ -321,3 +321,26 @@ def test_it_is_at_rest_once_all_that_was_said_is_answered_and_written() -> None:
         assert not upstream.at_rest
 
     run_upstream(work)
+
+
+def test_it_is_not_at_rest_while_somebody_speaks_who_is_not_understood_yet() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.upstream.hear(FRAME * 3)
+        await asyncio.sleep(1.0)
+        assert not world.upstream.at_rest
+        world.service.user_said("hello")
+        world.service.answer("Hello there.", 2_400)
+        await world.until(lambda: len(world.turns) == 2)
+        assert world.upstream.at_rest
+        await asyncio.sleep(1.0)
+        world.upstream.hear(FRAME * 3)  # a cough
+        await asyncio.sleep(1.0)
+        assert not world.upstream.at_rest
+        await asyncio.sleep(3.0)
+        assert world.upstream.at_rest
+        world.upstream.hear(bytes(len(FRAME)) * 3)
+        await asyncio.sleep(0.2)
+        assert world.upstream.at_rest
+
+    run_upstream(work)

@@ -188,8 +188,9 @@ class Upstream:
     @property
     def at_rest(self) -> bool:
         """Return whether all that was said is answered and written, so that nothing is lost by going on elsewhere."""
-        waits = self._typed or self._narrator.busy or self._controller.snapshot().phase in _WORKING
-        return not (waits or self._owes)
+        snapshot = self._controller.snapshot()
+        talks = snapshot.unanswered or snapshot.phase in _WORKING
+        return not (talks or self._typed or self._narrator.busy or self._owes)
 
     @property
     def _owes(self) -> bool:
