@@ -69,7 +69,8 @@ def make_stamp() -> Stamp:
         date = run("git", "show", "-s", "--format=%cs", "HEAD").strip()
     except (BuildError, OSError):  # the source without its history
         commit, date = "unknown", "1980-01-01"
-    return Stamp(version=__version__, commit=commit, date=date, package=package)
+    channel = os.environ.get("NOVADESK_CHANNEL") or "stable"
+    return Stamp(version=__version__, commit=commit, date=date, package=package, channel=channel)
 
 
 def source_date() -> int:

@@ -38,6 +38,7 @@ COMMAND_LINE = (
             "output",
             "serve",
             "talk",
+            "update_command",
             "windowcheck",
         )
     ),

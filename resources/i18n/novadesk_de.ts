@@ -259,7 +259,7 @@
     </message>
     <message>
         <source>Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.</source>
-        <extracomment>transport/gateway_socket.py transport/proxy.py transport/signin_http.py</extracomment>
+        <extracomment>transport/gateway_socket.py transport/https.py transport/proxy.py</extracomment>
         <translation>HTTPS_PROXY prüfen oder die Adresse in NO_PROXY eintragen, um direkt zu verbinden.</translation>
     </message>
     <message>
@@ -289,7 +289,7 @@
     </message>
     <message>
         <source>Check the network; NovaDesk tries again by itself.</source>
-        <extracomment>transport/credentials.py transport/dial.py transport/signin_http.py</extracomment>
+        <extracomment>transport/credentials.py transport/dial.py transport/https.py</extracomment>
         <translation>Das Netz prüfen; NovaDesk versucht es von selbst wieder.</translation>
     </message>
     <message>
@@ -1843,6 +1843,11 @@
         <translation>Adresse des Sitzungsspeichers</translation>
     </message>
     <message>
+        <source>Address of the update feed</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Adresse des Update-Feeds</translation>
+    </message>
+    <message>
         <source>Address of the voice service</source>
         <extracomment>ui/setting_table.py</extracomment>
         <translation>Adresse des Sprachdienstes</translation>
@@ -2078,6 +2083,16 @@
         <translation>Netz und Endpunkt prüfen; bis dahin bleiben Gespräche auf diesem Computer.</translation>
     </message>
     <message>
+        <source>Check now</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Jetzt prüfen</translation>
+    </message>
+    <message>
+        <source>Check the date of this computer; NovaDesk asks again tomorrow.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Das Datum dieses Computers prüfen; NovaDesk fragt morgen wieder.</translation>
+    </message>
+    <message>
         <source>Check the name of the file.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Den Namen der Datei prüfen.</translation>
@@ -2101,6 +2116,11 @@
         <source>Check voice and instructions.</source>
         <extracomment>transport/gateway_failures.py</extracomment>
         <translation>Prüfen Sie Stimme und Anweisungen.</translation>
+    </message>
+    <message>
+        <source>Checking…</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Wird geprüft …</translation>
     </message>
     <message>
         <source>Choices, such as A1, A2, B1</source>
@@ -2219,13 +2239,18 @@
     </message>
     <message>
         <source>Close</source>
-        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/scenario_dialog.py ui/start_error.py ui/wizard.py</extracomment>
+        <extracomment>ui/bundle_dialog.py ui/crash_dialog.py ui/export_dialog.py ui/inspector.py ui/offer_dialog.py ui/scenario_dialog.py ui/start_error.py ui/wizard.py</extracomment>
         <translation>Schließen</translation>
     </message>
     <message>
         <source>Close it, or use another --profile.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Es beenden oder ein anderes --profile benutzen.</translation>
+    </message>
+    <message>
+        <source>Close the word on the new version</source>
+        <extracomment>ui/offer_note.py</extracomment>
+        <translation>Hinweis auf die neue Version schließen</translation>
     </message>
     <message>
         <source>Close the word on the talk key</source>
@@ -2428,6 +2453,11 @@
         <source>Diagnostics bundle</source>
         <extracomment>ui/bundle_dialog.py</extracomment>
         <translation>Diagnosepaket</translation>
+    </message>
+    <message>
+        <source>Download NovaDesk only from where you know it; if it goes on, tell the people who publish it.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>NovaDesk nur von dort laden, wo Sie es kennen; wenn das anhält, denen sagen, die es veröffentlichen.</translation>
     </message>
     <message>
         <source>Duplicate the scenario</source>
@@ -2835,6 +2865,11 @@
         <translation>Es verlangt mehr Zeichen, als es fasst.</translation>
     </message>
     <message>
+        <source>It needs {system} {minimum} or newer, and this computer has {here}.</source>
+        <extracomment>app/updates.py</extracomment>
+        <translation>Sie braucht {system} {minimum} oder neuer, und dieser Computer hat {here}.</translation>
+    </message>
+    <message>
         <source>It stays in the tray, so that the talk key works. To leave it, choose Quit in its menu there.</source>
         <extracomment>ui/background.py</extracomment>
         <translation>Es bleibt im Infobereich, damit die Sprechtaste wirkt. Zum Beenden dort im Menü Beenden wählen.</translation>
@@ -3029,6 +3064,11 @@
         <translation>Längstes Sprechen</translation>
     </message>
     <message>
+        <source>Look for new versions</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Nach neuen Versionen sehen</translation>
+    </message>
+    <message>
         <source>Look whether the disk answers.</source>
         <extracomment>app/scenarioshelf.py</extracomment>
         <translation>Prüfen, ob der Datenträger antwortet.</translation>
@@ -3084,9 +3124,19 @@
         <translation>Neues Szenario</translation>
     </message>
     <message>
+        <source>New version</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Neue Version</translation>
+    </message>
+    <message>
         <source>Newest turn = step</source>
         <extracomment>ui/id_rows.py</extracomment>
         <translation>Neuester Beitrag = Schritt</translation>
+    </message>
+    <message>
+        <source>No browser opens. The page is {address}</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Es öffnet sich kein Browser. Die Seite ist {address}</translation>
     </message>
     <message>
         <source>No echo canceller exists for this system, so NovaDesk does not listen while it speaks. With a headset, choose Headset to be able to interrupt it.</source>
@@ -3122,6 +3172,11 @@
         <source>Nobody signed in within ten minutes.</source>
         <extracomment>app/signin.py transport/signin_browser.py</extracomment>
         <translation>Innerhalb von zehn Minuten hat sich niemand angemeldet.</translation>
+    </message>
+    <message>
+        <source>Nobody was asked yet whether there is a newer one.</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Ob es eine neuere gibt, wurde noch nicht gefragt.</translation>
     </message>
     <message>
         <source>Not measured yet</source>
@@ -3181,6 +3236,16 @@
             <numerusform>Nova sagte 1 Zeichen</numerusform>
             <numerusform>Nova sagte {n} Zeichen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>NovaDesk asks again tomorrow; nothing was changed.</source>
+        <extracomment>catalogue.py feed.py</extracomment>
+        <translation>NovaDesk fragt morgen wieder; geändert wurde nichts.</translation>
+    </message>
+    <message>
+        <source>NovaDesk asks nobody by itself.</source>
+        <extracomment>conversation/updateapi.py</extracomment>
+        <translation>NovaDesk fragt von sich aus niemanden.</translation>
     </message>
     <message>
         <source>NovaDesk begins the next one.</source>
@@ -3263,6 +3328,11 @@
         <translation>NovaDesk merkt sich die entfernten Sitzungen nur bis zum Beenden und sucht sie beim nächsten Mal neu.</translation>
     </message>
     <message>
+        <source>NovaDesk runs from its source here, so it looks for no new versions.</source>
+        <extracomment>conversation/updateapi.py</extracomment>
+        <translation>NovaDesk läuft hier aus dem Quelltext und sieht deshalb nicht nach neuen Versionen.</translation>
+    </message>
+    <message>
         <source>NovaDesk says a sentence and listens for it, to find out whether your microphone hears your speaker. The microphone is open for that long.</source>
         <extracomment>ui/wizard_sound.py</extracomment>
         <translation>NovaDesk spricht einen Satz und horcht darauf, um zu erfahren, ob Ihr Mikrofon Ihren Lautsprecher hört. So lange ist das Mikrofon offen.</translation>
@@ -3293,6 +3363,16 @@
         <translation>NovaDesk versucht es von selbst wieder; kommt es wieder, bitte einen Bericht senden.</translation>
     </message>
     <message>
+        <source>NovaDesk was installed as a package of your system, whose package manager brings new versions.</source>
+        <extracomment>conversation/updateapi.py</extracomment>
+        <translation>NovaDesk wurde als Paket Ihres Systems installiert; dessen Paketverwaltung bringt neue Versionen.</translation>
+    </message>
+    <message>
+        <source>NovaDesk {version} is there.</source>
+        <extracomment>ui/offer_dialog.py ui/offer_note.py ui/update_row.py</extracomment>
+        <translation>NovaDesk {version} ist da.</translation>
+    </message>
+    <message>
         <source>NovaDesk&apos;s audio process has ended or hangs.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Der Tonprozess von NovaDesk wurde beendet oder hängt.</translation>
@@ -3306,6 +3386,11 @@
         <source>Numbers of the last 24 hours, the log of events, and a report to send when something fails.</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>Zahlen der letzten 24 Stunden, die Ereignisse und ein Bericht für den Fehlerfall.</translation>
+    </message>
+    <message>
+        <source>Once a week a signed list of versions is read. Nothing is told of you, and nothing is replaced.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Einmal in der Woche wird eine signierte Liste der Versionen gelesen. Über Sie wird nichts gesagt, und ersetzt wird nichts.</translation>
     </message>
     <message>
         <source>One line</source>
@@ -3356,6 +3441,11 @@
         <source>Open settings</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Einstellungen öffnen</translation>
+    </message>
+    <message>
+        <source>Open the download page</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Download-Seite öffnen</translation>
     </message>
     <message>
         <source>Open the page</source>
@@ -3716,6 +3806,11 @@
         <translation>[backend] model setzen, zum Beispiel {model}.</translation>
     </message>
     <message>
+        <source>Set [updates] feed to one that begins with https://.</source>
+        <extracomment>transport/feed_http.py</extracomment>
+        <translation>[updates] feed auf eine setzen, die mit https:// beginnt.</translation>
+    </message>
+    <message>
         <source>Set by {variable} in the environment; unset it there to choose here.</source>
         <extracomment>ui/setting_view.py</extracomment>
         <translation>Durch {variable} in der Umgebung gesetzt; dort entfernen, um hier zu wählen.</translation>
@@ -3869,6 +3964,11 @@
         <source>Sk&amp;ip</source>
         <extracomment>ui/wizard.py</extracomment>
         <translation>Ü&amp;berspringen</translation>
+    </message>
+    <message>
+        <source>Skip this version</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Diese Version überspringen</translation>
     </message>
     <message>
         <source>Slow</source>
@@ -5152,6 +5252,11 @@
         <translation>Oder ein Token einfügen</translation>
     </message>
     <message>
+        <source>The address of the update feed is not one of an encrypted server.</source>
+        <extracomment>transport/feed_http.py</extracomment>
+        <translation>Die Adresse des Update-Feeds ist nicht die eines verschlüsselten Servers.</translation>
+    </message>
+    <message>
         <source>The library that draws the window is missing or does not load.</source>
         <extracomment>catalogue.py</extracomment>
         <translation>Die Bibliothek, die das Fenster zeichnet, fehlt oder lässt sich nicht laden.</translation>
@@ -5368,7 +5473,7 @@
     </message>
     <message>
         <source>The proxy does not lead to {host}.</source>
-        <extracomment>transport/gateway_socket.py transport/signin_http.py</extracomment>
+        <extracomment>transport/gateway_socket.py transport/https.py</extracomment>
         <translation>Der Proxy führt nicht zu {host}.</translation>
     </message>
     <message>
@@ -5872,6 +5977,66 @@
         <translation>Die Störung ist vorbei</translation>
     </message>
     <message>
+        <source>The update feed cannot be read: {why}.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist nicht lesbar: {why}.</translation>
+    </message>
+    <message>
+        <source>The update feed does not fit its signature.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed passt nicht zu seiner Signatur.</translation>
+    </message>
+    <message>
+        <source>The update feed has expired on {date}: somebody may be holding newer ones back.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist am {date} abgelaufen: Vielleicht hält jemand neuere zurück.</translation>
+    </message>
+    <message>
+        <source>The update feed is dated {date}, which has not come yet.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed trägt das Datum {date}, das noch nicht gekommen ist.</translation>
+    </message>
+    <message>
+        <source>The update feed is for the channel “{channel}”, not for “{own}”.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist für den Kanal „{channel}“, nicht für „{own}“.</translation>
+    </message>
+    <message>
+        <source>The update feed is larger than one can be.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist größer, als einer sein kann.</translation>
+    </message>
+    <message>
+        <source>The update feed is not signed.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist nicht signiert.</translation>
+    </message>
+    <message>
+        <source>The update feed is not where it should be (status {status}).</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist nicht da, wo er sein sollte (Status {status}).</translation>
+    </message>
+    <message>
+        <source>The update feed is older than the one that was seen last.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist älter als der, der zuletzt gesehen wurde.</translation>
+    </message>
+    <message>
+        <source>The update feed is signed with a key that this version of NovaDesk does not know.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed ist mit einem Schlüssel signiert, den diese Version von NovaDesk nicht kennt.</translation>
+    </message>
+    <message>
+        <source>The update feed leads to an address that is not encrypted.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed führt zu einer Adresse, die nicht verschlüsselt ist.</translation>
+    </message>
+    <message>
+        <source>The update feed offers version {version}, which is older than the {own} that runs here.</source>
+        <extracomment>feed.py</extracomment>
+        <translation>Der Update-Feed bietet Version {version} an, die älter ist als die {own}, die hier läuft.</translation>
+    </message>
+    <message>
         <source>The window that you work in gets this key, too: it will be typed there.</source>
         <extracomment>chord.py</extracomment>
         <translation>Das Fenster, in dem Sie arbeiten, bekommt diese Taste ebenfalls: Sie wird dort getippt.</translation>
@@ -5970,6 +6135,16 @@
         <source>There is no open microphone</source>
         <extracomment>conversation/eventlog.py</extracomment>
         <translation>Kein Mikrofon ist offen</translation>
+    </message>
+    <message>
+        <source>There is no public address for it yet.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Dafür gibt es noch keine öffentliche Adresse.</translation>
+    </message>
+    <message>
+        <source>There is no public place yet that says what is new, so NovaDesk asks nobody.</source>
+        <extracomment>conversation/updateapi.py</extracomment>
+        <translation>Noch gibt es keine öffentliche Stelle, die sagt, was neu ist; deshalb fragt NovaDesk niemanden.</translation>
     </message>
     <message>
         <source>There is no running NovaDesk to drive.</source>
@@ -6117,6 +6292,21 @@
         <translation>Das ist der Ton eines Lautsprechers, nicht der eines Mikrofons. Bitte ein anderes wählen.</translation>
     </message>
     <message>
+        <source>This is version {version}, the newest when it was checked: {when}.</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Dies ist Version {version}, die neueste, als zuletzt geprüft wurde: {when}.</translation>
+    </message>
+    <message>
+        <source>This is version {version}.</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Dies ist Version {version}.</translation>
+    </message>
+    <message>
+        <source>This is version {version}. NovaDesk replaces nothing by itself: download the package from the page, and install it like the one that you have. Your conversations stay.</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Dies ist Version {version}. NovaDesk ersetzt nichts von selbst: Laden Sie das Paket von der Seite, und installieren Sie es wie das, das Sie haben. Ihre Gespräche bleiben.</translation>
+    </message>
+    <message>
         <source>This key changes between capital and small letters, too.</source>
         <extracomment>chord.py</extracomment>
         <translation>Diese Taste schaltet auch zwischen Groß- und Kleinbuchstaben um.</translation>
@@ -6145,6 +6335,11 @@
         <source>This token has expired.</source>
         <extracomment>transport/gateway_account.py</extracomment>
         <translation>Dieses Token ist abgelaufen.</translation>
+    </message>
+    <message>
+        <source>This version</source>
+        <extracomment>ui/update_row.py</extracomment>
+        <translation>Diese Version</translation>
     </message>
     <message>
         <source>Time</source>
@@ -6465,6 +6660,26 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>Was geschah</translation>
     </message>
     <message>
+        <source>What is new</source>
+        <extracomment>ui/offer_dialog.py</extracomment>
+        <translation>Was neu ist</translation>
+    </message>
+    <message>
+        <source>What is new…</source>
+        <extracomment>ui/offer_note.py ui/update_row.py</extracomment>
+        <translation>Was ist neu …</translation>
+    </message>
+    <message>
+        <source>What says which version is the newest is missing, or cannot be read.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Was sagt, welche Version die neueste ist, fehlt oder ist nicht lesbar.</translation>
+    </message>
+    <message>
+        <source>What says which version is the newest is not signed as it should be, or is out of date.</source>
+        <extracomment>catalogue.py</extracomment>
+        <translation>Was sagt, welche Version die neueste ist, ist nicht signiert, wie es sein sollte, oder veraltet.</translation>
+    </message>
+    <message>
         <source>What the field takes</source>
         <extracomment>ui/scenario_rows.py</extracomment>
         <translation>Was das Feld aufnimmt</translation>
@@ -6523,6 +6738,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>Where in the program a fault happened</source>
         <extracomment>app/bundling.py</extracomment>
         <translation>Wo im Programm ein Fehler auftrat</translation>
+    </message>
+    <message>
+        <source>Where that list lies. Wherever that is, only one that NovaDesk&apos;s makers have signed counts.</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Wo diese Liste liegt. Wo auch immer: Es zählt nur eine, die von denen signiert ist, die NovaDesk machen.</translation>
     </message>
     <message>
         <source>Windows</source>
@@ -6910,14 +7130,44 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>es antwortet nicht</translation>
     </message>
     <message>
+        <source>it has a format that this version does not know</source>
+        <extracomment>feed.py</extracomment>
+        <translation>er hat ein Format, das diese Version nicht kennt</translation>
+    </message>
+    <message>
         <source>it has no address</source>
         <extracomment>transport/dial.py</extracomment>
         <translation>es hat keine Adresse</translation>
     </message>
     <message>
+        <source>it is not JSON</source>
+        <extracomment>feed.py</extracomment>
+        <translation>er ist kein JSON</translation>
+    </message>
+    <message>
+        <source>it is not a JSON object</source>
+        <extracomment>feed.py</extracomment>
+        <translation>er ist kein JSON-Objekt</translation>
+    </message>
+    <message>
         <source>its name is not known</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
         <translation>sein Name ist nicht bekannt</translation>
+    </message>
+    <message>
+        <source>its signature is cut off</source>
+        <extracomment>feed.py</extracomment>
+        <translation>seine Signatur ist abgeschnitten</translation>
+    </message>
+    <message>
+        <source>its signature is not one</source>
+        <extracomment>feed.py</extracomment>
+        <translation>seine Signatur ist keine</translation>
+    </message>
+    <message>
+        <source>its signature is not text</source>
+        <extracomment>feed.py</extracomment>
+        <translation>seine Signatur ist kein Text</translation>
     </message>
     <message>
         <source>keyring</source>
@@ -7031,7 +7281,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>nothing answers there</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
         <translation>dort antwortet nichts</translation>
     </message>
     <message>
@@ -7126,6 +7376,21 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <translation>denkt nach</translation>
     </message>
     <message>
+        <source>update server URL mirror network</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Aktualisierung Server URL Spiegel Netz</translation>
+    </message>
+    <message>
+        <source>update upgrade release automatic privacy</source>
+        <extracomment>ui/setting_table.py</extracomment>
+        <translation>Aktualisierung Upgrade neue Version automatisch Datenschutz</translation>
+    </message>
+    <message>
+        <source>updates</source>
+        <extracomment>ui/states.py</extracomment>
+        <translation>Updates</translation>
+    </message>
+    <message>
         <source>used: {tools}</source>
         <extracomment>ui/words.py</extracomment>
         <translation>verwendet: {tools}</translation>
@@ -7162,7 +7427,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>{host} did not answer in time.</source>
-        <extracomment>transport/signin_http.py</extracomment>
+        <extracomment>transport/https.py</extracomment>
         <translation>{host} hat nicht rechtzeitig geantwortet.</translation>
     </message>
     <message>
@@ -7525,7 +7790,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>the connection failed</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/signin_http.py</extracomment>
+        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
         <translation>die Verbindung kam nicht zustande</translation>
     </message>
     <message>
@@ -7899,6 +8164,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>“{label}” cannot be empty.</source>
         <extracomment>ui/settings_window.py</extracomment>
         <translation>„{label}“ darf nicht leer sein.</translation>
+    </message>
+    <message>
+        <source>“{name}” is missing or makes no sense</source>
+        <extracomment>feed.py</extracomment>
+        <translation>„{name}“ fehlt oder ergibt keinen Sinn</translation>
     </message>
     <message>
         <source>“{region}” is not an AWS region.</source>

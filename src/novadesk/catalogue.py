@@ -298,6 +298,15 @@ ENTRIES: tuple[Entry, ...] = (
          Text("The library that draws the window is missing or does not load."),
          Text("Install NovaDesk again; `novadesk doctor` names the part."),
          _COPY, _COPY_IT, "novadesk doctor"),
+
+    _row(Reason.FEED_REFUSED, "ND-UPD-01",
+         Text("What says which version is the newest is not signed as it should be, or is out of date."),
+         Text("Download NovaDesk only from where you know it; if it goes on, tell the people who publish it."),
+         Remedy.WORDS),
+    _row(Reason.FEED_BROKEN, "ND-UPD-02",
+         Text("What says which version is the newest is missing, or cannot be read."),
+         Text("NovaDesk asks again tomorrow; nothing was changed."),
+         Remedy.WORDS),
 )  # fmt: skip
 
 _BY_REASON = {entry.reason: entry for entry in ENTRIES}

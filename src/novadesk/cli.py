@@ -129,6 +129,21 @@ def _parser() -> argparse.ArgumentParser:
     _add_stored(commands)
     _add_ctl(commands)
 
+    _add_health(commands)
+
+    logout = commands.add_parser("logout", help="forget the remote sessions: keyring entries and caches")
+    logout.add_argument("--json", action="store_true")
+    logout.set_defaults(run=_logout)
+
+    devices = commands.add_parser("devices", help="list microphones and speakers")
+    devices.add_argument("--json", action="store_true")
+    devices.set_defaults(run=_devices)
+
+    _add_hidden(commands)
+    return parser
+
+
+def _add_health(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
     doctor.add_argument("--json", action="store_true")
     doctor.add_argument("--policy", action="store_true", help="print the IAM policy that Amazon Bedrock needs")
@@ -141,16 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_argument("--json", action="store_true")
     metrics.set_defaults(run=_metrics)
 
-    logout = commands.add_parser("logout", help="forget the remote sessions: keyring entries and caches")
-    logout.add_argument("--json", action="store_true")
-    logout.set_defaults(run=_logout)
-
-    devices = commands.add_parser("devices", help="list microphones and speakers")
-    devices.add_argument("--json", action="store_true")
-    devices.set_defaults(run=_devices)
-
-    _add_hidden(commands)
-    return parser
+    update = commands.add_parser("update-check", help="ask now whether there is a newer version; nothing is replaced")
+    update.add_argument("--json", action="store_true")
+    update.set_defaults(run=_update_check)
 
 
 def _add_stored(commands: Commands) -> None:
@@ -342,6 +350,12 @@ def _doctor(parsed: argparse.Namespace) -> int:
     if parsed.policy:
         return print_policy(profile=parsed.profile)
     return run_doctor(profile=parsed.profile, as_json=parsed.json, bundle=parsed.bundle)
+
+
+def _update_check(parsed: argparse.Namespace) -> int:
+    from novadesk.app.update_command import run_update_check
+
+    return run_update_check(profile=parsed.profile, as_json=parsed.json)
 
 
 def _metrics(parsed: argparse.Namespace) -> int:

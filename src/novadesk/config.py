@@ -202,6 +202,25 @@ class WindowSettings:
     told_of_keys: str = ""
 
 
+DEFAULT_FEED = ""
+"""Where packages ask what is new; `{channel}` in it stands for theirs. Empty: the project has no public host yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSettings:
+    """Word of new versions; NovaDesk never replaces itself.
+
+    Attributes:
+        check: ask the feed once a week, where the package manager does not bring new versions.
+        feed: its address; empty means that there is none.
+        skipped: version of which the person wants to hear no more.
+    """
+
+    check: bool = True
+    feed: str = DEFAULT_FEED
+    skipped: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     """The local server's timers, in seconds, so that tests can shorten them together."""
@@ -230,6 +249,7 @@ class Settings:
     session: SessionSettings = field(default_factory=SessionSettings)
     history: HistorySettings = field(default_factory=HistorySettings)
     window: WindowSettings = field(default_factory=WindowSettings)
+    updates: UpdateSettings = field(default_factory=UpdateSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     practice: PracticeSettings = field(default_factory=PracticeSettings)
 

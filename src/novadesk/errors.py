@@ -21,6 +21,7 @@ class Layer(Enum):
     KEYRING = "keyring"
     CONTROL = "control"
     DESKTOP = "desktop"
+    UPDATE = "update"
 
 
 class Reason(Enum):
@@ -93,6 +94,9 @@ class Reason(Enum):
     HOTKEY_UNAVAILABLE = "desktop.hotkey_unavailable"
     AUTOSTART_REFUSED = "desktop.autostart_refused"
     NO_WINDOW = "desktop.no_window"
+
+    FEED_REFUSED = "update.feed_refused"
+    FEED_BROKEN = "update.feed_broken"
 
     @property
     def layer(self) -> Layer:

@@ -66,6 +66,11 @@ class Folders:
         return self.state / "window.place"
 
     @property
+    def updates_file(self) -> Path:
+        """Return the file that says what is known of newer versions."""
+        return self.state / "updates.json"
+
+    @property
     def keyring_service(self) -> str:
         """Return the service name of the keyring entries."""
         return f"novadesk-{self.profile}" if self.profile else "novadesk"

@@ -22,7 +22,7 @@ EXPORTED = frozenset({
     ("window", "scheme"), ("window", "language"), ("window", "high_contrast"), ("window", "font_scale"),
     ("window", "reduced_motion"),
     ("window", "tray"), ("window", "close_to_tray"), ("window", "notifications"),
-    ("practice", "llm_model"),
+    ("updates", "check"), ("practice", "llm_model"),
 })  # fmt: skip
 """What an exported file holds, and all that an imported one may set."""
 
@@ -32,7 +32,7 @@ KEPT_HERE = frozenset({
     ("backend", "agent_runtime_endpoint"), ("backend", "ca_bundle"), ("backend", "kms_key"),
     ("backend", "gateway"), ("audio", "microphone"), ("audio", "speaker"),
     ("window", "told_of_tray"), ("window", "first_step"),
-    ("window", "told_of_keys"), ("practice", "llm"),
+    ("window", "told_of_keys"), ("updates", "feed"), ("updates", "skipped"), ("practice", "llm"),
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"),
 })  # fmt: skip
 """What neither leaves this computer nor comes from another one."""

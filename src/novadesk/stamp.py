@@ -19,12 +19,14 @@ class Stamp:
         commit: abbreviated, with a `+` when files had been changed since.
         date: of the commit, YYYY-MM-DD.
         package: what people installed: "deb", "appimage", "flatpak", "setup", "dmg", or "folder".
+        channel: whose new versions they hear of: "stable" or "beta".
     """
 
     version: str
     commit: str
     date: str
     package: str
+    channel: str = "stable"
 
     def __str__(self) -> str:
         return f"{self.version} ({self.commit}, {self.date}, {self.package})"

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.chord import COMMANDS, KeyDown, KeyUp, Origin, OtherDown
-from novadesk.config import AudioSettings, Settings, TalkSettings, VoiceSettings, WindowSettings
+from novadesk.config import AudioSettings, Settings, TalkSettings, UpdateSettings, VoiceSettings, WindowSettings
 from novadesk.conversation.api import (
     BundlePart,
     Devices,
@@ -26,6 +26,7 @@ from novadesk.conversation.api import (
     TalkMode,
 )
 from novadesk.conversation.talkapi import KeyCount
+from novadesk.conversation.updateapi import UpdateStanding
 from novadesk.errors import KnownError, Reason
 from novadesk.models import (
     EVERYTHING,
@@ -55,6 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 QUITS = Settings(window=WindowSettings(close_to_tray=False))
 """Closing the window is the wish to quit."""
+
+
+NEWEST = UpdateStanding(version="0.1.0", channel="stable", kind="appimage")
 
 
 class RecordedIntents:
@@ -151,6 +155,7 @@ class CannedRequests:
     figures: tuple[Metric, ...] = ()
     hears: tuple[SoundTest, ...] = ()
     counts: tuple[KeyCount, ...] = (KeyCount(),)
+    standing: UpdateStanding = NEWEST
     test_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def conversations(
@@ -269,6 +274,19 @@ class CannedRequests:
         if self.error is not None:
             raise self.error
         return self.pulled
+
+    async def updates(self) -> UpdateStanding:
+        self.asked.append(("updates",))
+        return self.standing
+
+    async def check_updates(self) -> UpdateStanding:
+        self.asked.append(("check_updates",))
+        if self.error is not None:
+            raise self.error
+        return self.standing
+
+    async def use_updates(self, settings: UpdateSettings) -> None:
+        self.asked.append(("use_updates", settings))
 
     async def scenarios(self) -> ScenarioList:
         self.asked.append(("scenarios",))

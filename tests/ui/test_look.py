@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from novadesk.config import WindowSettings
 from novadesk.conversation.api import ErrorNote, MicrophoneState, Phase, Snapshot, TalkMode
+from novadesk.installation import find_resources
 from novadesk.models import SyncState
 from novadesk.ui import resources, tokens
 from novadesk.ui.history_model import SYNC_ICONS
@@ -49,7 +50,7 @@ def test_contrast_is_that_of_wcag() -> None:
 
 @PALETTES
 def test_every_text_colour_of_the_sheet_is_among_the_measured_pairs(palette: Palette) -> None:
-    sheet = (resources.find_resources() / "style" / "novadesk.qss").read_text()
+    sheet = (find_resources() / "style" / "novadesk.qss").read_text()
     inks = set(re.findall(r"[^-]color: \$(\w+);", sheet)) - {"faded"}  # controls that are off are exempt
     assert inks <= {ink for ink, _ in tokens.TEXT_PAIRS}
     assert "gradient" not in sheet
@@ -79,7 +80,7 @@ def test_the_error_bar_can_be_read(palette: Palette) -> None:
 def test_every_state_has_a_shape_a_word_and_a_hint(phase: Phase, microphone: MicrophoneState) -> None:
     line = state_line(phase, microphone)
     assert line.word
-    assert (resources.find_resources() / "icons" / f"{line.shape}.svg").is_file()
+    assert (find_resources() / "icons" / f"{line.shape}.svg").is_file()
     for mode in TalkMode:
         words = hint(Snapshot(phase=phase, microphone=microphone, talk_mode=mode), "Space")
         assert words
@@ -120,7 +121,7 @@ def test_failed_names_the_layer() -> None:
 
 
 def test_every_icon_is_recoloured_and_drawn(qapp: object) -> None:
-    for file in sorted((resources.find_resources() / "icons").glob("*.svg")):
+    for file in sorted((find_resources() / "icons").glob("*.svg")):
         image = resources.pixmap(file.stem, "#FF0000", 16).toImage()
         inked = [image.pixelColor(x, y) for x in range(16) for y in range(16) if image.pixelColor(x, y).alpha() > 200]
         assert inked, file.stem
@@ -132,11 +133,11 @@ def test_every_icon_is_recoloured_and_drawn(qapp: object) -> None:
 def test_resources_are_found_in_a_frozen_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "novadesk" / "resources" / "icons").mkdir(parents=True)
     monkeypatch.setattr("sys._MEIPASS", str(tmp_path), raising=False)
-    resources.find_resources.cache_clear()
+    find_resources.cache_clear()
     try:
-        assert resources.find_resources() == tmp_path / "novadesk" / "resources"
+        assert find_resources() == tmp_path / "novadesk" / "resources"
     finally:
-        resources.find_resources.cache_clear()
+        find_resources.cache_clear()
 
 
 def test_the_sheet_grows_with_the_font_and_keeps_hairlines(qapp: object) -> None:

@@ -42,7 +42,7 @@ from tests.ui.conftest import CannedRequests, RecordedIntents, drain
 
 NOT_SET_HERE = {
     ("limits", "connection_s"), ("limits", "silence_s"), ("limits", "scale"), ("window", "told_of_tray"),
-    ("window", "first_step"), ("window", "told_of_keys"),
+    ("window", "first_step"), ("window", "told_of_keys"), ("updates", "skipped"),
 }  # fmt: skip
 
 

@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from novadesk.builtin_scenarios import BUILT_IN
+from novadesk.conversation.updateapi import Offer
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind
 from novadesk.settings_export import export_text
 from novadesk.ui.crash_dialog import CrashDialog
 from novadesk.ui.main_window import MainWindow
+from novadesk.ui.offer_dialog import OfferDialog
 from novadesk.ui.preview_core import CODE
 from novadesk.ui.setting_extras import AccountRow
 from novadesk.ui.setting_rows import Page
@@ -24,6 +26,7 @@ from novadesk.ui.wizard import Wizard
 from tests.ui.conftest import drain
 
 LATE = KnownError(Reason.TIMED_OUT, "NovaDesk took too long to answer.", "Try again in a moment.")
+OFFER = Offer(version="0.2.0", page="https://example.com/0.2.0", notes=(("en", "What is new."), ("de", "Neues.")))
 CRASH = "NovaDesk crash report, 2027-01-15 08:00:00 UTC"
 
 
@@ -96,6 +99,7 @@ DIALOGS: dict[str, Callable[[MainWindow], object]] = {
     "event log": _event_log,
     "crash": lambda window: CrashDialog(window.theme, CRASH, live=True, on_restart=lambda: None, parent=window).show(),
     "failed start": lambda window: StartError(window.theme, LATE, window).show(),
+    "offer": lambda window: OfferDialog(window.theme, OFFER, window.settings, window).show(),
     "about": MainWindow.show_about,
     "keys": MainWindow.show_keys,
     "scenarios": lambda window: window.scenarios.manage(),

@@ -26,6 +26,7 @@ PUBLISHED = {
     "keyring": "ND-RING absent locked denied timed_out",
     "control": "ND-CTL not_running refused already_running port_taken",
     "desktop": "ND-DESK no_display hotkey_unavailable autostart_refused no_window",
+    "update": "ND-UPD feed_refused feed_broken",
 }
 """Codes that people have seen, in their order; new causes go to the end of their line and nothing is taken out."""
 

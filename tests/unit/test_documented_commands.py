@@ -36,8 +36,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "packa
 
 SHELLS = {"sh", "powershell"}
 OTHER_LANGUAGES = {"json", "python", "text", "toml"}
-SYSTEMS = {"aws", "docker", "gateway", "kubernetes", "macos", "window", "windows"}
-"""What a block may need that is not here: another system, an account, a running gateway, a running window."""
+SYSTEMS = {"aws", "docker", "gateway", "kubernetes", "macos", "release", "window", "windows"}
+"""What a block may need that is not here: another system, an account, a running gateway or window, built packages."""
 
 RUN_FOR_REAL = ({"history"}, {"scenarios"}, {"doctor", "--policy"})
 """Commands that are quick and stay within their folders. Others are parsed: their own tests run them."""

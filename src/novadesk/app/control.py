@@ -5,10 +5,12 @@ from typing import Any, Protocol
 
 from novadesk.app.diagnosis import Diagnosis
 from novadesk.app.talkpress import TalkPress
+from novadesk.app.update_command import standing_row
 from novadesk.app.upkeep import Upkeep
 from novadesk.chord import Origin
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.controller import Controller
+from novadesk.conversation.updateapi import UpdateStanding
 from novadesk.desktop.hotkeys.press import MuteWished, Wish, Wished
 from novadesk.errors import KnownError, Reason
 from novadesk.scenario import Chosen
@@ -22,6 +24,10 @@ class Asked(Protocol):
 
     async def pull(self) -> int:
         """Read what other machines wrote; return how many turns came in."""
+        ...
+
+    async def check_updates(self) -> UpdateStanding:
+        """Ask whether there is a newer version."""
         ...
 
     async def choose_scenario(self, name: str, values: Mapping[str, str]) -> Chosen:
@@ -83,6 +89,8 @@ class ControlHandler:
                 await self._controller.end()
             case {"do": "pull"}:
                 return {"protocol": PROTOCOL, "done": True, "came": await self._core.pull()}
+            case {"do": "update-check"}:
+                return {"protocol": PROTOCOL, **standing_row(await self._core.check_updates())}
             case {"do": str(what)} if what in _UPKEEP:
                 if (done := await self._upkeep.answer(request)) is None:
                     raise _senseless()

@@ -24,6 +24,7 @@ from novadesk.app.shelf import OpenShelf
 from novadesk.app.soundtest import try_sound
 from novadesk.app.talkkey import TalkKey, rules_of
 from novadesk.app.talkpress import TalkPress
+from novadesk.app.updating import Updating
 from novadesk.app.upkeep import Upkeep
 from novadesk.audio.client import EngineSound
 from novadesk.chord import Action, commands
@@ -101,7 +102,7 @@ class Start:
         )
 
 
-class Core(OpenShelf, ScenarioShelf, Insight):
+class Core(OpenShelf, ScenarioShelf, Insight, Updating):
     """The running core. `start` and `stop` frame its life; `controller` takes wishes; the rest fits `Requests`.
 
     Args:
@@ -305,6 +306,7 @@ class Core(OpenShelf, ScenarioShelf, Insight):
             self._talk_key.start()
             self._stack.push_async_callback(self._talk_key.stop)
 
+        self._open_updates(watch=start.role == "window")
         hosts = route_to(voice_host(self._settings))
         watch = WakeupWatch(self._on_wakeup, address=lambda: own_address(hosts))
         watch.start()

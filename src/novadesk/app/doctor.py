@@ -17,6 +17,7 @@ from novadesk.app.command import own_command
 from novadesk.app.doctor_keys import examine_talk_key
 from novadesk.app.facts import log_tail, program
 from novadesk.app.output import put, put_note
+from novadesk.app.update_command import examine_updates
 from novadesk.app.windowcheck import check_window
 from novadesk.audio.client import EngineSound
 from novadesk.catalogue import entry_of
@@ -137,6 +138,7 @@ async def _examine(folders: Folders) -> list[Finding]:
         await check("window", lambda: window, needed=False)
         await check("talk key", lambda: examine_talk_key((settings or Settings()).talk), needed=False)
         await check("crashes", lambda: _crashes(folders), needed=False)
+        await check("updates", lambda: _updates(folders, settings or Settings()), needed=False)
     finally:
         window.cancel()
         await asyncio.gather(window, return_exceptions=True)
@@ -182,6 +184,10 @@ async def _sound(settings: Settings) -> str:
 async def _keyring(folders: Folders) -> str:
     await Keychain(folders.keyring_service).get("doctor")
     return "reachable and unlocked"
+
+
+async def _updates(folders: Folders, settings: Settings) -> str:
+    return await asyncio.to_thread(examine_updates, folders, settings)
 
 
 async def _crashes(folders: Folders) -> str:

@@ -17,8 +17,8 @@ from novadesk.config import AudioSettings, BackendSettings, Settings
 from novadesk.conversation.firststeps import AccessStep, Recording, SelfHearing
 from novadesk.daemon import DaemonCall
 from novadesk.desktop.autostart import Autostart, find_autostart
+from novadesk.installation import find_resources
 from novadesk.paths import Folders
-from novadesk.ui.resources import find_resources
 
 _FILE_S = 5.0
 

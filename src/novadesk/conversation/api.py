@@ -21,6 +21,7 @@ from novadesk.conversation.inspection import Quality as Quality
 from novadesk.conversation.inspection import RemoteFacts as RemoteFacts
 from novadesk.conversation.inspection import WireFacts as WireFacts
 from novadesk.conversation.talkapi import TalkRequests
+from novadesk.conversation.updateapi import Offer, UpdateRequests
 from novadesk.diagnostics.bundle import BundlePart as BundlePart
 from novadesk.diagnostics.metrics import Metric as Metric
 from novadesk.diagnostics.metrics import Unit as Unit
@@ -151,6 +152,7 @@ class Snapshot:
         store_note: what came of a repair of the store, or what is wrong with it.
         settings_note: what the person should know of the settings file: a broken one, or one that cannot be written.
         history_note: what was deleted for its age, or empty.
+        update: the newer NovaDesk that there is, also where the person skips it.
         store_revision: grows whenever the list of conversations changed on disk.
         renewals: wire sessions that took over from one before its limit, since the program started.
         reconnects: outages that are over, since the program started.
@@ -197,6 +199,7 @@ class Snapshot:
     store_note: str = ""
     settings_note: str = ""
     history_note: str = ""
+    update: Offer | None = None
     hotkeys: tuple[str, ...] = ()
     mute_hotkeys: tuple[str, ...] = ()
     hotkey_note: str = ""
@@ -342,7 +345,7 @@ class ScenarioList:
     broken: tuple[str, ...] = ()
 
 
-class Requests(HistoryRequests, InsightRequests, TalkRequests, Protocol):
+class Requests(HistoryRequests, InsightRequests, TalkRequests, UpdateRequests, Protocol):
     """Questions with an answer. Every one raises KnownError when it cannot be answered within its deadline."""
 
     async def devices(self) -> Devices:

@@ -2,28 +2,17 @@
 
 import json
 import os
-import re
-import ssl
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from novadesk.daemon import DaemonCall
 from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
-from novadesk.transport.dial import unreachable
-from novadesk.transport.endpoint import Endpoint, is_loopback
-from novadesk.transport.proxy import find_proxy
-from novadesk.transport.trust import Trust, make_trust, refusal
-
-if TYPE_CHECKING:
-    import aiohttp
+from novadesk.transport.endpoint import Endpoint
+from novadesk.transport.https import Answer, Https, TooMuch, find_endpoint
 
 _MAX_BYTES = 256 * 1024
-_LOAD_S = 20.0
-_HOST = re.compile(r"[0-9A-Za-z._:-]+")
 _ASK_HELP = "Ask the people who run the gateway."
+_WANTED = {"Accept": "application/json"}
 
 
 class SignInHttp:
@@ -38,9 +27,7 @@ class SignInHttp:
     def __init__(
         self, *, ca_bundle: str = "", environment: Mapping[str, str] = os.environ, timeout_s: float = 15.0
     ) -> None:
-        self._ca_bundle, self._environment = ca_bundle, environment
-        self._timeout_s = timeout_s
-        self._trust: Trust | None = None
+        self._https = Https(ca_bundle=ca_bundle, environment=environment, timeout_s=timeout_s)
 
     async def get(self, address: str) -> tuple[int, bytes]:
         """Return status and body.
@@ -49,45 +36,20 @@ class SignInHttp:
             KnownError: `BAD_SETTINGS` for an address that is not safe, `UNREACHABLE`, `TIMED_OUT`, `TLS_REFUSED`,
                 `PROXY_REFUSED`, or `SIGN_IN_FAILED` for an answer that is too long; also from `post`.
         """
-        return await self._ask("GET", address, None)
+        answer = await self._ask("GET", address, None)
+        return answer.status, answer.body
 
     async def post(self, address: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Return status and JSON object; one that is none is empty."""
-        status, body = await self._ask("POST", address, form)
-        return status, json_object(body)
+        answer = await self._ask("POST", address, form)
+        return answer.status, json_object(answer.body)
 
-    async def _ask(self, method: str, address: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+    async def _ask(self, method: str, address: str, form: Mapping[str, str] | None) -> Answer:
         endpoint = safe_endpoint(address)
-        # It takes a while to load: not on the core's loop.
-        await DaemonCall(lambda: import_module("aiohttp"), name="novadesk-imports").result(deadline_s=_LOAD_S)
-        import aiohttp
-
-        way = await self._way(endpoint)
-        timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-                session.request(
-                    method, address, data=form, allow_redirects=False, headers={"Accept": "application/json"}, **way
-                ) as answer,
-            ):
-                return answer.status, await _read_bounded(answer.content)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _known(error, endpoint.host) from error
-
-    async def _way(self, endpoint: Endpoint) -> dict[str, Any]:
-        """Return the arguments of aiohttp for TLS and proxy."""
-        if not endpoint.tls:
-            return {}
-        if self._trust is None:
-            bundle = self._ca_bundle
-            self._trust = await DaemonCall(lambda: make_trust(bundle), name="novadesk-trust").result(deadline_s=_LOAD_S)
-        way: dict[str, Any] = {"ssl": self._trust.proxy}
-        if (proxy := find_proxy(endpoint, self._environment)) is not None:
-            way["proxy"] = Endpoint(host=proxy.host, port=proxy.port, tls=proxy.tls).uri
-            if proxy.authorization:
-                way["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
-        return way
+            return await self._https.ask(method, address, endpoint, headers=_WANTED, most_bytes=_MAX_BYTES, form=form)
+        except TooMuch as error:
+            raise failed(Text("The sign-in service answered with too much.")) from error
 
 
 def safe_endpoint(address: str) -> Endpoint:
@@ -96,16 +58,11 @@ def safe_endpoint(address: str) -> Endpoint:
     Raises:
         KnownError: `BAD_SETTINGS` for anything else; tokens never leave the computer unencrypted.
     """
-    try:
-        parts = urlsplit(address)
-        host, port, tls = parts.hostname or "", parts.port, parts.scheme == "https"
-    except ValueError:
-        host, port, tls = "", None, False
-    if not _HOST.fullmatch(host) or "@" in parts.netloc or not (tls or (parts.scheme == "http" and is_loopback(host))):
+    if (endpoint := find_endpoint(address)) is None:
         raise KnownError(
             Reason.BAD_SETTINGS, "The address of the sign-in service is not one of an encrypted server.", _ASK_HELP
         )
-    return Endpoint(host=host, port=port or (443 if tls else 80), tls=tls)
+    return endpoint
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -120,42 +77,3 @@ def json_object(body: bytes) -> dict[str, Any]:
 def failed(what: str, advice: str = _ASK_HELP, **values: str) -> KnownError:
     """Return the error for a sign-in that does not work."""
     return KnownError(Reason.SIGN_IN_FAILED, what, advice, **values)
-
-
-async def _read_bounded(stream: "aiohttp.StreamReader") -> bytes:
-    body = bytearray()
-    async for piece in stream.iter_chunked(16_384):
-        body += piece
-        if len(body) > _MAX_BYTES:
-            raise failed(Text("The sign-in service answered with too much."))
-    return bytes(body)
-
-
-def _known(error: Exception, host: str) -> KnownError:
-    import aiohttp
-
-    match error:
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return KnownError(
-                Reason.PROXY_REFUSED,
-                "The proxy does not lead to {host}.",
-                "Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.",
-                host=host,
-            )
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as cause):
-            return refusal(host, cause)
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as cause):
-            return refusal(host, cause)
-        case aiohttp.ClientConnectorDNSError():
-            return unreachable(host, Text("its name is not known"))
-        case aiohttp.ClientConnectorError():
-            return unreachable(host, Text("nothing answers there"))
-        case TimeoutError():
-            return KnownError(
-                Reason.TIMED_OUT,
-                "{host} did not answer in time.",
-                "Check the network; NovaDesk tries again by itself.",
-                host=host,
-            )
-        case _:
-            return unreachable(host, Text("the connection failed"))

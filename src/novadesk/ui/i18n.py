@@ -11,8 +11,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 from PySide6.QtGui import QKeySequence
 
+from novadesk.installation import find_resources
 from novadesk.text import Text, Value
-from novadesk.ui.resources import find_resources
 
 CONTEXT = "NovaDesk"
 """All words are in one context, so that one word is translated once."""

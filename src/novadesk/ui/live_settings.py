@@ -87,6 +87,8 @@ class LiveSettings(QObject):
         if settings.audio != before.audio:
             self._volume.set_volume(settings.audio.volume)
             self._use_sound()
+        if settings.updates != before.updates:
+            self._bridge.ask(lambda: self._requests.use_updates(settings.updates), _nothing, _nothing, owner=self)
         if settings.history != before.history:
             self._keep_history(settings.history)
         self.changed.emit()

@@ -319,7 +319,7 @@ class MainWindow(QMainWindow):
             parent=self,
         )
         self.panel.sound.turns_wanted.connect(made.take_turns)
-        self.panel.keys.use(made)
+        self.panel.use(made)
         self.panel.composer.aloud_chosen.connect(made.answer_messages)
         made.changed.connect(lambda: self.panel.composer.set_aloud(made.now.audio.messages_aloud))
         self.panel.composer.set_aloud(settings.audio.messages_aloud)

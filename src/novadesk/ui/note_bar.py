@@ -12,11 +12,13 @@ from novadesk.ui.theme import Theme
 class NoteBar(QFrame):
     """Words, a button that leads on, and one that closes them. `close_words` names the last."""
 
-    def __init__(self, theme: Theme, close_words: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, close_words: str, parent: QWidget | None = None, *, tone: tokens.Tone = tokens.Tone.CAUTION
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("noteBar")
         shape = ShapeLabel(theme, 18, self)
-        shape.set_shape("info", tokens.Tone.CAUTION)
+        shape.set_shape("info", tone)
         self.words = QLabel(self)
         self.words.setWordWrap(True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 from novadesk.builtin_scenarios import BUILT_IN
 from novadesk.chord import COMMANDS, KeyDown, KeyUp, OtherDown
-from novadesk.config import AudioSettings, BackendSettings, EchoSetting, Settings, TalkSettings, VoiceSettings
+from novadesk.config import (
+    AudioSettings,
+    BackendSettings,
+    EchoSetting,
+    Settings,
+    TalkSettings,
+    UpdateSettings,
+    VoiceSettings,
+)
 from novadesk.conversation.api import (
     BundlePart,
     Carries,
@@ -24,6 +32,7 @@ from novadesk.conversation.api import (
 )
 from novadesk.conversation.firststeps import AccessStep, Recording, RecordingStage, SelfHearing, StepState
 from novadesk.conversation.talkapi import KeyCount
+from novadesk.conversation.updateapi import UpdateStanding
 from novadesk.models import DeviceCode, SignInStanding, SyncState
 from novadesk.permission import policy
 from novadesk.scenario import Chosen, Scenario
@@ -114,6 +123,17 @@ class PreviewRequests(PreviewHistory):
     async def pull(self, handle: str | None = None) -> int:  # noqa: ARG002
         """Read nothing."""
         return 0
+
+    async def updates(self) -> UpdateStanding:
+        """Return that this is the newest version."""
+        return UpdateStanding(version="0.1.0", channel="stable", kind="appimage", checked_ms=1_790_000_000_000)
+
+    async def check_updates(self) -> UpdateStanding:
+        """Find nothing new."""
+        return await self.updates()
+
+    async def use_updates(self, settings: UpdateSettings) -> None:
+        """Do nothing."""
 
     async def scenarios(self) -> ScenarioList:
         """Return the built-in ones and one of the person's own."""

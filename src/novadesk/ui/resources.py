@@ -1,38 +1,17 @@
 """Find icons and style, and colour them by the palette."""
 
 import re
-import sys
 from functools import lru_cache
-from pathlib import Path
 from string import Template
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-import novadesk
-from novadesk.errors import BugError
+from novadesk.installation import find_resources
 
 ICON_EDGE = 16
 """Edge of an icon in a menu, a text field or a push button, as the Fusion style has it."""
-
-
-@lru_cache(maxsize=1)
-def find_resources() -> Path:
-    """Return the folder of resources: in a frozen app, in a wheel, or in a checkout.
-
-    Raises:
-        BugError: when it is in none of them.
-    """
-    package = Path(novadesk.__file__).resolve().parent
-    places = [package / "resources", package.parents[1] / "resources"]
-    frozen = getattr(sys, "_MEIPASS", None)
-    if frozen is not None:
-        places.insert(0, Path(frozen) / "novadesk" / "resources")
-    for place in places:
-        if (place / "icons").is_dir():
-            return place
-    raise BugError("The resources are in none of their places")
 
 
 @lru_cache(maxsize=64)

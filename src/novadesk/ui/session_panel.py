@@ -1,5 +1,7 @@
 """What lies under the conversation: errors, talk button and text field."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QElapsedTimer, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -24,12 +26,17 @@ from novadesk.ui.controls import IconButton
 from novadesk.ui.error_bar import ErrorBar
 from novadesk.ui.i18n import tr
 from novadesk.ui.key_note import KeyNote
+from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.sound_note import SoundNote
 from novadesk.ui.states import HEARING, RESTING, hint, not_listening
+from novadesk.ui.tab_order import chain
 from novadesk.ui.talk_button import TalkButton, loudness
 from novadesk.ui.theme import Theme
 from novadesk.ui.volume import VolumeControl
 from novadesk.ui.window_keys import BUTTON
+
+if TYPE_CHECKING:
+    from novadesk.ui.offer_note import OfferNote
 
 _EDGE = tokens.SPACE_5
 _UNHEARD_MS = 2000
@@ -221,6 +228,8 @@ class SessionPanel(QWidget):
         self.setObjectName("panel")
         self._theme = theme
         self._private: str | None = None
+        self._live: LiveSettings | None = None
+        self.offer: OfferNote | None = None
         self._narrow = False
         self.errors = ErrorBar(intents, theme, self)
         self.sound = SoundNote(theme, self)
@@ -243,6 +252,11 @@ class SessionPanel(QWidget):
         layout.addWidget(holder, 1000)
         layout.addStretch(1)
 
+    def use(self, live: LiveSettings) -> None:
+        """Follow these settings."""
+        self._live = live
+        self.keys.use(live)
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
         super().resizeEvent(event)
         room = event.size().width() - 2 * self._theme.px(_EDGE)
@@ -255,6 +269,8 @@ class SessionPanel(QWidget):
         self._narrow = narrow
         for part in (self.errors, self.sound, self.keys, self.controls):
             part.set_narrow(narrow)
+        if self.offer is not None:
+            self.offer.set_narrow(narrow)
 
     def show_snapshot(self, snapshot: Snapshot, key: str) -> None:
         """Draw errors, controls and hint; a draft for a private conversation goes with it."""
@@ -265,5 +281,19 @@ class SessionPanel(QWidget):
         self.errors.show_snapshot(snapshot)
         self.sound.show_snapshot(snapshot)
         self.keys.show_snapshot(snapshot)
+        self._show_offer(snapshot)
         self.controls.show_snapshot(snapshot, key)
         self.composer.set_hint(hint(snapshot, key))
+
+    def _show_offer(self, snapshot: Snapshot) -> None:
+        """Draw the word on a newer version; it is made when there is one for the first time, which is rare."""
+        if self.offer is None:
+            if snapshot.update is None or self._live is None:
+                return
+            from novadesk.ui.offer_note import OfferNote
+
+            self.offer = OfferNote(self._theme, self._live, self._column.parentWidget())
+            self.offer.set_narrow(self._narrow)
+            self._column.insertWidget(self._column.indexOf(self.controls), self.offer)
+            chain((self.keys.close_button, self.offer.way_out, self.offer.close_button))
+        self.offer.show_snapshot(snapshot)

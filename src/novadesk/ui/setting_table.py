@@ -65,6 +65,8 @@ _OLD = Need(
     holds=lambda settings: settings.history.keep_days > 0, words=Text("Only when conversations are not kept for ever.")
 )
 
+_FEED = Need(holds=lambda settings: bool(settings.updates.feed), words=Text("There is no public address for it yet."))
+
 _GENERAL = (
     Row(
         page=Page.GENERAL, section="window", name="language",
@@ -77,6 +79,18 @@ _GENERAL = (
         help=Text("After this long without a word, connection and microphone are closed. Talking opens them again."),
         kind=Number(least=0, most=1440, step=1, times=1 / 60, unit=Text("min"), zero=Text("Never")),
         applies=Applies.ANEW, words=Text("idle timeout privacy sleep"),
+    ),
+    Row(
+        page=Page.GENERAL, section="updates", name="check",
+        label=Text("Look for new versions"),
+        help=Text("Once a week a signed list of versions is read. Nothing is told of you, and nothing is replaced."),
+        kind=Switch(), words=Text("update upgrade release automatic privacy"), needs=_FEED,
+    ),
+    Row(
+        page=Page.GENERAL, section="updates", name="feed",
+        label=Text("Address of the update feed"),
+        help=Text("Where that list lies. Wherever that is, only one that NovaDesk's makers have signed counts."),
+        kind=Line(empty=Text("none")), words=Text("update server URL mirror network"),
     ),
 )  # fmt: skip
 

@@ -39,6 +39,7 @@ from novadesk.ui.setting_table import ROWS, row_of
 from novadesk.ui.settings_transfer import TransferRow
 from novadesk.ui.sound_fields import SoundTester
 from novadesk.ui.theme import Theme
+from novadesk.ui.update_row import UpdateRow
 from novadesk.voices import voices_of
 
 _SIZE = (860, 660)
@@ -219,6 +220,7 @@ class SettingsWindow(QDialog):
     def _make_extras(self, page: Page) -> dict[Row | None, QWidget]:
         """Return what else belongs to a section, by the row that it follows; None for the end."""
         all_of_them: tuple[tuple[Page, Row | None, Callable[[], QWidget | None]], ...] = (
+            (Page.GENERAL, row_of("updates", "feed"), self._make_updates),
             (Page.GENERAL, None, lambda: self.transfer),
             (Page.TALK, row_of("talk", "key"), self._make_talk),
             (Page.CONVERSATION, row_of("backend", "kind"), self._make_first_steps),
@@ -307,6 +309,9 @@ class SettingsWindow(QDialog):
         self.said.say(words)
         self.undoing.setVisible(undo)
         self._bar.show()
+
+    def _make_updates(self) -> QWidget:
+        return UpdateRow(self._theme, self.live, self._bridge, self._requests)
 
     def _make_talk(self) -> QWidget:
         return TalkKeyRow(self._theme, self.live, self._bridge, self._requests, self._talking)

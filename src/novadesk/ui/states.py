@@ -83,6 +83,7 @@ LAYERS: dict[Layer, Text] = {
     Layer.KEYRING: Text("keyring"),
     Layer.CONTROL: Text("control"),
     Layer.DESKTOP: Text("desktop"),
+    Layer.UPDATE: Text("updates"),
 }
 """The word of each layer that an error can name."""
 

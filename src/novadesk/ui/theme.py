@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QPal
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
 from novadesk.config import WindowSettings
+from novadesk.installation import find_resources
 from novadesk.ui import resources, tokens
 from novadesk.ui.tokens import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Palette, Tone
 
@@ -164,7 +165,7 @@ class Theme(QObject):
         values |= knobs(self.scale)
         kind = "dark" if palette.dark else "light"
         for name in ("chevron", "chevron-up", "tick"):
-            values[name.replace("-", "_")] = (resources.find_resources() / "icons" / f"{name}-{kind}.svg").as_posix()
+            values[name.replace("-", "_")] = (find_resources() / "icons" / f"{name}-{kind}.svg").as_posix()
         lengths = {
             "space_1": tokens.SPACE_1,
             "space_2": tokens.SPACE_2,

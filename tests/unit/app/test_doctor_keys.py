@@ -84,7 +84,7 @@ def test_a_sandbox_is_known_by_its_own_name(tmp_path: Path) -> None:
 
 def test_the_entry_that_is_shipped_is_the_one_that_the_portal_is_told_of() -> None:
     from novadesk.desktop.menuentry import APP_ID
-    from novadesk.ui.resources import find_resources
+    from novadesk.installation import find_resources
 
     lines = (find_resources() / "linux" / f"{APP_ID}.desktop").read_text().splitlines()
     assert lines[0] == "[Desktop Entry]"
