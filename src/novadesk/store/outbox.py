@@ -314,10 +314,14 @@ def retry_all(db: sqlite3.Connection) -> None:
 
 
 def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None, now_ms: int = 1 << 60) -> int | None:
-    """Return when the next row (of a backend) may be leased; None when nothing waits."""
+    """Return when the next row (of a backend) may be leased; None when nothing waits.
+
+    A row that has to wait holds back those behind it in its conversation: the first one of each tells.
+    """
     query = (
         "SELECT min(max(iif(due_ms <= :latest, due_ms, 0), iif(leased_until_ms <= :latest, leased_until_ms, 0)))"
-        f" FROM outbox AS o WHERE parked IS NULL AND {_DELIVERABLE}"
+        f" FROM outbox AS o WHERE parked IS NULL AND {_DELIVERABLE} AND NOT EXISTS ("
+        " SELECT 1 FROM outbox AS p WHERE p.conversation = o.conversation AND p.number < o.number AND p.parked IS NULL)"
     )
     given = {"backend": None if backend is None else backend.value, "latest": now_ms + LONGEST_MS}
     found: int | None = db.execute(query, given).fetchone()[0]

@@ -264,6 +264,17 @@ def test_a_wish_that_waits_is_not_repeated(db: sqlite3.Connection) -> None:
     assert db.execute("SELECT count(*) FROM outbox").fetchone()[0] == 2
 
 
+def test_nothing_is_due_behind_a_row_that_was_put_off(db: sqlite3.Connection) -> None:
+    conversation(db, 2)
+    first, second = take(db)
+    outbox.fail(db, first, START_MS + 70)
+    outbox.release(db, (second,))
+    assert take(db) == ()
+    assert outbox.next_due_ms(db) == START_MS + 70
+    outbox.park(db, take(db, 1, START_MS + 70)[0], "why")
+    assert outbox.next_due_ms(db) == 0
+
+
 def test_the_next_due_time_is_that_of_the_first_row_that_waits(db: sqlite3.Connection) -> None:
     assert outbox.next_due_ms(db) is None
     conversation(db, 1)

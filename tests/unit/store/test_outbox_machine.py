@@ -349,13 +349,15 @@ class OutboxMachine(RuleBasedStateMachine):
                 assert row["sync"] == ("failed" if parked else "pending")
 
     @invariant()
-    def the_next_is_due_when_the_first_row_is_free(self) -> None:
-        free = [
-            max(at_ms if at_ms <= self.now_ms + LONGEST_MS else 0 for at_ms in (entry.due_ms, entry.until_ms))
-            for row in self.rows()
-            if not (entry := self.entry(row["number"])).parked
-        ]
-        assert outbox.next_due_ms(self.db, now_ms=self.now_ms) == min(free, default=None)
+    def the_next_is_due_when_the_first_row_of_a_conversation_is_free(self) -> None:
+        free: dict[str, int] = {}
+        for row in self.rows():
+            if not (entry := self.entry(row["number"])).parked:
+                times = (at_ms if at_ms <= self.now_ms + LONGEST_MS else 0 for at_ms in (entry.due_ms, entry.until_ms))
+                free.setdefault(row["conversation"], max(times))
+        due_ms = outbox.next_due_ms(self.db, now_ms=self.now_ms)
+        assert due_ms == min(free.values(), default=None)
+        assert (due_ms is not None and due_ms <= self.now_ms) == bool(self.expected(1)), "one would look in vain"
 
 
 TestOutboxMachine = OutboxMachine.TestCase
