@@ -1,7 +1,6 @@
 """Voice services that say at once what they hear, and the least that a WebSocket server can do: a measure for both."""
 
 import base64
-import json
 
 from aiohttp import WSMsgType, web
 
@@ -18,6 +17,7 @@ MARK = b"ECHO"
 _LONGER = bytes(512)  # 32 ms at 16 kHz are said as 32 ms at 24 kHz
 _ANSWER = b"\x10\x01" * 12_000
 _AUDIO_IN = b'{"event":{"audioInput"'
+_CONTENT = b'"content":"'
 
 
 def answer_to(text: str) -> str:
@@ -50,7 +50,7 @@ class EchoLink(MemoryLink):
 
     def __init__(self) -> None:
         super().__init__(None, mute=False, stuck=False)
-        self._echo_id = ""
+        self._echo: tuple[bytes, bytes] | None = None  # what of its JSON stands before the sound and behind it
 
     async def send(self, payload: bytes) -> None:
         """Take an event of the client and answer it."""
@@ -60,13 +60,17 @@ class EchoLink(MemoryLink):
             for text in self.typed()[answered:]:
                 self.answer(answer_to(text), len(_ANSWER) // 2)
             return
-        pcm = base64.b64decode(json.loads(payload)["event"]["audioInput"]["content"])
+        pcm = base64.b64decode(payload[payload.index(_CONTENT) + len(_CONTENT) : payload.rindex(b'"')])
         if pcm.startswith(MARK):
-            if not self._echo_id:
-                self._echo_id = "echo"
-                self._start(self._echo_id, ContentType.AUDIO, WireRole.ASSISTANT, None)
-            said = AudioOutput(**self._ids, content_id=self._echo_id, pcm=pcm + _LONGER)
-            self._messages.put_nowait(Arrived(encode(said)))
+            before, behind = self._echo or self._begin_echo()
+            self._messages.put_nowait(Arrived(before + base64.b64encode(pcm + _LONGER) + behind))
+
+    def _begin_echo(self) -> tuple[bytes, bytes]:
+        self._start("echo", ContentType.AUDIO, WireRole.ASSISTANT, None)
+        empty = encode(AudioOutput(**self._ids, content_id="echo", pcm=b""))
+        before, content, behind = empty.rpartition(_CONTENT)
+        self._echo = before + content, behind
+        return self._echo
 
 
 class EchoLinker:

@@ -55,6 +55,7 @@ class Controller:
         meter: takes measurements.
         recorder: takes note of protocol events.
         observer: sees what the service says on the live wire session.
+        levels: publish with the sound, for whoever looks at its levels.
 
     Attributes:
         private: every conversation that is begun is a private one.
@@ -77,14 +78,14 @@ class Controller:
         meter: Meter | None = None,
         recorder: Recorder | None = None,
         observer: Observer | None = None,
+        levels: bool = True,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
         self.private = settings.history.private
         self._on_saved, self._on_quit, self._echo_over_voice_db = on_saved, on_quit, echo_over_voice_db
-        self._publishing = Publishing(clock, lambda: publish(self.snapshot()))
+        self._publishing = Publishing(clock, lambda: publish(self.snapshot()), sound=levels)
         self._changed = self._publishing.changed
-        self._tally = Tally(meter)
-        self._record = self._make_record(archive)
+        self._tally, self._record = Tally(meter), self._make_record(archive)
         self._view = View(settings=settings, backend=linker.kind)
         self._switch = self._make_switch()
         self._voicing = Voicing(

@@ -37,7 +37,7 @@ from novadesk.errors import KnownError
 from novadesk.models import Cue, Role
 from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.session_events import SessionEvent, TextPlanned, ToolRequested, UserTextReceived
+from novadesk.protocol.session_events import SessionEvent, SpeechReceived, TextPlanned, ToolRequested, UserTextReceived
 from novadesk.protocol.transcript import TurnText
 from novadesk.text import Text
 
@@ -104,8 +104,7 @@ class Driver:
         self._losses = Losses(view=view, cue=sound.cue, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
         self.promptness, self._quality = Promptness(), ConnectionQuality()
-        self.ear = self._make_ear()
-        self.questions = Questions()
+        self.ear, self.questions = self._make_ear(), Questions()
         self.stopping = self._make_stopping()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
         self._wires = Wires(
@@ -249,7 +248,8 @@ class Driver:
                 case TextPlanned(text=text):
                     self.talk_over.said(text)
             self.downlink.take(event, self._clock.now())
-            self._on_changed()
+            if not isinstance(event, SpeechReceived):  # which is seen as it is played
+                self._on_changed()
 
     def _on_link_ended(self, generation: int, error: KnownError | None, heard_at: float) -> None:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")

@@ -16,10 +16,11 @@ class Publishing:
     Args:
         clock: time.
         publish: makes a snapshot and hands it on.
+        sound: also where only the sound's levels change.
     """
 
-    def __init__(self, clock: Clock, publish: Callable[[], None]) -> None:
-        self._clock, self._publish = clock, publish
+    def __init__(self, clock: Clock, publish: Callable[[], None], *, sound: bool = True) -> None:
+        self._clock, self._publish, self._sound = clock, publish, sound
         self._changes, self._levels = Alarm(self._publish_now), Alarm(self._publish_now)
         self._published_at = float("-inf")
         self._moving = False  # since then: sound has come that can be seen
@@ -32,7 +33,7 @@ class Publishing:
     def moved(self, *, seen: bool) -> None:
         """Publish with the sound that is told of: to wake up for it later costs as much as all else of a frame."""
         self._moving = self._moving or seen
-        if self._changes.is_set:
+        if self._changes.is_set or not self._sound:
             return
         wait_s = self._published_at + (LEVELS_S if self._moving else QUIET_S) - self._clock.now()
         if wait_s <= 0:

@@ -47,11 +47,6 @@ class _Kept:
     handed_at: float | None
     refused: bool = False
 
-    @property
-    def heard(self) -> bool:
-        """Return whether a wire session took it."""
-        return self.handed_at is not None and not self.refused
-
 
 class Uplink:
     """Decides, frame by frame, what is sent. A closed gate sends silence, never nothing.
@@ -229,7 +224,10 @@ def _least_needed(kept: Sequence[_Kept]) -> int:
     """
     pause = 0
     for place, frame in enumerate(kept):
-        pause = pause + 1 if frame.heard and not frame.voiced else 0
+        if frame.voiced or frame.refused or frame.handed_at is None:
+            pause = 0
+            continue
+        pause += 1
         if pause > _PAUSE_FRAMES:
             begin = place - _PAUSE_FRAMES
             return begin + _PAUSE_FRAMES // 2 if begin else 0

@@ -1,6 +1,7 @@
 """Bytes to events and back. Writing is strict, reading is tolerant."""
 
 import json
+from codecs import BOM_UTF8
 
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.protocol.decoding import INPUTS, OUTPUTS
@@ -26,14 +27,15 @@ def encode(event: InputEvent | OutputEvent) -> bytes:
     """
     name, body = envelope(event)
     try:
-        payload = json.dumps(
-            {"event": {name: body}}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        payload = _WRITER.encode({"event": {name: body}}).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise BugError(f"A {name} event has a value that JSON cannot carry.") from error
     if len(payload) > DEFAULT.event_bytes:
         raise BugError(f"A {name} event has {len(payload)} bytes; the wire takes {DEFAULT.event_bytes}.")
     return payload
+
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def decode_input(payload: bytes) -> InputEvent:
@@ -73,7 +75,7 @@ def _open_envelope(payload: bytes) -> tuple[str, Body]:
     if len(payload) > DEFAULT.event_bytes:
         raise MalformedPayload("An event is larger than the wire allows.")
     try:
-        document = parse(payload.decode("utf-8-sig"))
+        document = parse(payload.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         raise MalformedPayload("An event is not UTF-8.") from error
     if not isinstance(document, dict):

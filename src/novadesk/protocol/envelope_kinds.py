@@ -70,11 +70,11 @@ class Words:
         """See `Kind`."""
         if not isinstance(value, str) or not self._least <= len(value) <= self._most:
             raise Unfit(f"text of {self._least} to {self._most} characters")
-        return value if value.isascii() else well_formed(value)
+        return well_formed(value)
 
     def write(self, value: str) -> object:
         """See `Kind`."""
-        return value if value.isascii() else well_formed(value)
+        return well_formed(value)
 
     def schema(self) -> dict[str, Any]:
         """See `Kind`."""

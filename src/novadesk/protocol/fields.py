@@ -65,7 +65,7 @@ def is_json_object(text: str) -> bool:
 def parse(text: str) -> object:
     """Return what the JSON text means; None for anything that is no JSON (and for `null`)."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _READER.decode(text)
     except (ValueError, RecursionError):
         return None
 
@@ -73,3 +73,6 @@ def parse(text: str) -> object:
 def _refuse(name: str) -> object:
     # NaN and Infinity are Python's own extension of JSON.
     raise ValueError(name)
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse)

@@ -58,7 +58,7 @@ def pieces(text: str, limits: Limits) -> tuple[str, ...]:
 
 def well_formed(text: str) -> str:
     """Return `text` with every half of a surrogate pair, which has no UTF-8 form, replaced by U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _merged(messages: Sequence[HistoryMessage]) -> list[HistoryMessage]:

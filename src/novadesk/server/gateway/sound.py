@@ -1,5 +1,6 @@
 """The client's connection as microphone and speaker: what it sends is heard, and what it was sent counts as played."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -129,7 +130,7 @@ class ClientSound:
         if self._listener is None:
             return False
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-        level = float(np.sqrt(np.dot(samples, samples) / len(samples))) / _FULL_SCALE
+        level = math.sqrt(float(np.dot(samples, samples)) / len(samples)) / _FULL_SCALE
         self._listener.on_frame(pcm, level)
         return True
 

@@ -157,6 +157,7 @@ class Upstream:
             on_quit=lambda: None,
             meter=parts.meter,
             observer=self._narrator,
+            levels=False,
         )
 
     # --- life ------------------------------------------------------------------------------------
