@@ -18,6 +18,7 @@ USED = (
     "aiohttp", "boto3", "cryptography", "h2", "numpy", "platformdirs", "prometheus-client", "PyJWT", "tomlkit",
     "aws-sdk-bedrock-runtime", "aws-sdk-signers", "smithy-aws-core", "smithy-aws-event-stream", "smithy-core",
     "smithy-http", "smithy-json", "truststore",
+    "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http",
     "hatchling",
 )  # fmt: skip
 """What the gateway imports; the rest is what that needs. hatchling builds NovaDesk itself."""

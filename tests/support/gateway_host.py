@@ -17,6 +17,7 @@ from novadesk.protocol.envelope_server import SessionCreated, SessionResumed
 from novadesk.server.gateway.app import Gateway, GatewayOptions, make_runner
 from novadesk.server.gateway.issuer import LocalIssuer
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.tracing import UNTRACED, Tracer
 from novadesk.server.gateway.upstream import UpstreamParts
 from tests.support.gateway_memory import MemorySessions
 from tests.support.memory_service import MemoryLinker
@@ -52,7 +53,12 @@ class Host:
         self._http: aiohttp.ClientSession | None = None
 
     async def add(
-        self, *, limits: GatewayLimits | None = None, timing: Timing | None = None, **options: Any
+        self,
+        *,
+        limits: GatewayLimits | None = None,
+        timing: Timing | None = None,
+        tracer: Tracer = UNTRACED,
+        **options: Any,
     ) -> Gateway:
         """Start one more gateway."""
         upstream = UpstreamParts(
@@ -60,6 +66,7 @@ class Host:
             clock=self.clock,
             store=self.store,
             local_time=lambda: datetime(2026, 11, 22, tzinfo=UTC),
+            tracer=tracer,
         )
         gateway = Gateway(
             GatewayOptions(

@@ -38,6 +38,7 @@ from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
 from novadesk.server.gateway.state import SessionStore
 from novadesk.server.gateway.state_dynamodb import DynamoSessions
 from novadesk.server.gateway.state_sqlite import SqliteSessions
+from novadesk.server.gateway.tracing import UNTRACED, Tracer
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.stopsignals import stop_signals
 from novadesk.settings_file import load_settings
@@ -110,7 +111,8 @@ async def _running(
         kms_key = settings.backend.kms_key if start.upstream is BackendKind.BEDROCK else ""
         remote = RemoteSessions(make_access(settings, practice.address), kms_key=kms_key)
         stack.push_async_callback(remote.close)
-        memory = AgentRuntimeMemory(store, remote, clock, gateway=name, meter=metrics)
+        tracer = _make_tracer(os.environ, name, stack)
+        memory = AgentRuntimeMemory(store, remote, clock, gateway=name, meter=metrics, tracer=tracer)
         stack.push_async_callback(memory.stop)
         memory.start()
         issuer = None
@@ -119,7 +121,9 @@ async def _running(
             stack.callback(issuer.close)
         gateway = Gateway(
             GatewayOptions(
-                upstream=replace(_upstream(settings, practice, store, clock, metrics), on_kept=memory.kick),
+                upstream=replace(
+                    _upstream(settings, practice, store, clock, metrics), on_kept=memory.kick, tracer=tracer
+                ),
                 memory=memory,
                 name=name,
                 verifier=_verifier(start) if issuer is None else issuer.verifier(),
@@ -137,6 +141,27 @@ async def _running(
         stack.push_async_callback(runner.cleanup)
         await load_sdk()  # nobody's first words are to wait for it
         yield gateway, await _listen(runner, start)
+
+
+def _make_tracer(environment: Mapping[str, str], name: str, stack: AsyncExitStack) -> Tracer:
+    """Return what makes spans, where a collector is named.
+
+    Raises:
+        KnownError: one is, and the extra is not there.
+    """
+    if not any(environment.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_")):
+        return UNTRACED
+    try:
+        from novadesk.server.gateway.otlp import OtlpTracer
+    except ImportError as error:
+        raise KnownError(
+            Reason.BAD_INPUT,
+            "Traces are asked for, and OpenTelemetry is not installed.",
+            "Install novadesk[tracing], or unset OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ) from error
+    tracer = OtlpTracer(name)
+    stack.push_async_callback(tracer.close)
+    return tracer
 
 
 def _upstream(

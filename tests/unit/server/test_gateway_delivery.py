@@ -15,6 +15,8 @@ from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_chain import APP, KEY_OWNER
 from novadesk.server.gateway.remote_history import HistoryReader, RemoteHistory, adopt
 from novadesk.server.gateway.remote_memory import AgentRuntimeMemory
+from novadesk.server.gateway.tracing import Span, Step
+from novadesk.server.gateway.watch import label_of
 from novadesk.store.agentruntime import RemoteStatus
 from novadesk.store.chain import RollOver
 from novadesk.store.metadata import KEY_APP, handle_of
@@ -494,3 +496,36 @@ async def test_steps_of_others_and_torn_ones_are_left_out(world: World) -> None:
     history = await world.load("ann", told)
     assert [one.text for one in history.turns] == ["ours", "plain", "theirs"]
     assert history.steps == 5
+
+
+class Spans:
+    """A tracer that keeps how its spans ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str]] = []
+
+    def begin(self, step: Step, *, within: Span | None = None, label: str = "") -> "Spans":
+        self.begun = f"{step.value} {label}"
+        return self
+
+    def note(self, moment: str) -> None:
+        raise AssertionError(moment)
+
+    def end(self, outcome: str, *, failed: bool = False) -> None:
+        self.ended.append((self.begun, f"failed: {outcome}" if failed else outcome))
+
+
+@virtually
+async def test_what_is_delivered_in_one_go_is_a_span(world: World) -> None:
+    spans = Spans()
+    delivery = world.process(tracer=spans)
+    session_id = await world.session()
+    await delivery.begin(session_id)
+    assert spans.ended == []
+    await world.say(session_id, "one", "two")
+    world.runtime.mishaps.append(Mishap(Fault.REFUSED))
+    with pytest.raises(KnownError):
+        await delivery.flush(session_id)
+    await delivery.flush(session_id)
+    begun = f"delivery {label_of(session_id)}"
+    assert spans.ended == [(begun, f"failed: {Reason.UNAVAILABLE.value}"), (begun, "done")]

@@ -89,6 +89,7 @@ class Gateway:
             origins=options.origins,
             dev=options.dev,
             behind_proxy=options.behind_proxy,
+            tracer=options.upstream.tracer,
         )
         self._sockets = SocketServer(sessions=self.sessions, door=door, limits=options.limits, metrics=options.metrics)
         rest = RestServer(

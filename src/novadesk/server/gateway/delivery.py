@@ -18,6 +18,8 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import SyncState
 from novadesk.server.gateway.remote_chain import ChainMaker, following
 from novadesk.server.gateway.state import PendingTurn, RemoteChain, SessionStore
+from novadesk.server.gateway.tracing import UNTRACED, Step, Tracer, traced
+from novadesk.server.gateway.watch import label_of
 from novadesk.store.agentruntime import RemoteSessions, RemoteStatus
 from novadesk.store.chain import RollOver
 from novadesk.store.pause import Clock, Pause, SyncPolicy, Verdict, verdict
@@ -54,6 +56,7 @@ class TurnDelivery:
         clock: monotonic seconds and Unix milliseconds.
         gateway: name of this process, which nobody else has.
         meter: told `TURN_DELIVERED` with each turn, and `OUTBOX_DEPTH`.
+        tracer: makes a span of what is delivered in one go.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class TurnDelivery:
         *,
         gateway: str,
         meter: Meter | None = None,
+        tracer: Tracer = UNTRACED,
         policy: SyncPolicy = _POLICY,
         roll_over: RollOver | None = None,
     ) -> None:
@@ -72,6 +76,7 @@ class TurnDelivery:
         self._clock = clock
         self._gateway = gateway
         self._meter = meter
+        self._tracer = tracer
         self._policy = policy
         self._chains = ChainMaker(remote, clock, roll_over or RollOver())
         self._pause = Pause(policy, clock)
@@ -190,7 +195,8 @@ class TurnDelivery:
                 if not owed:
                     return
                 try:
-                    await self._deliver_all(chain, owed, holder)
+                    with traced(self._tracer, Step.DELIVERY, label_of(session_id)):
+                        await self._deliver_all(chain, owed, holder)
                 except _Taken:
                     return
                 except _OwedAgain:

@@ -10,6 +10,7 @@ from novadesk.protocol.envelope_values import ErrorCode
 from novadesk.server.gateway.denial import Denied
 from novadesk.server.gateway.identity import Identity, Refused, Verifier, bearer
 from novadesk.server.gateway.keyset import is_loopback
+from novadesk.server.gateway.tracing import UNTRACED, Step, Tracer, traced
 
 
 class Door:
@@ -21,6 +22,7 @@ class Door:
         origins: pages that may ask, as their browsers name them; none unless they are listed.
         dev: requests from this computer need no token where `anybody` is asked for.
         behind_proxy: all requests come through a proxy of ours, which adds who asks to `X-Forwarded-For`.
+        tracer: makes a span of each verification.
     """
 
     def __init__(
@@ -31,8 +33,9 @@ class Door:
         origins: Collection[str] = (),
         dev: bool = False,
         behind_proxy: bool = False,
+        tracer: Tracer = UNTRACED,
     ) -> None:
-        self._verifier, self._clock = verifier, clock
+        self._verifier, self._clock, self._tracer = verifier, clock, tracer
         self._origins, self._dev, self._behind_proxy = frozenset(origins), dev, behind_proxy
 
     def now(self) -> float:
@@ -91,10 +94,11 @@ class Door:
         Raises:
             Denied: as above.
         """
-        try:
-            return await self._verifier.verify(token, now_s=self.now_s())
-        except Refused as refused:
-            raise _denied(refused) from refused
+        with traced(self._tracer, Step.TOKEN):
+            try:
+                return await self._verifier.verify(token, now_s=self.now_s())
+            except Refused as refused:
+                raise _denied(refused) from refused
 
 
 def _denied(refused: Refused) -> Denied:

@@ -8,6 +8,7 @@ from novadesk.errors import KnownError
 from novadesk.server.gateway.delivery import TurnDelivery
 from novadesk.server.gateway.remote_history import HistoryReader, RemoteHistory, adopt
 from novadesk.server.gateway.state import SessionStore
+from novadesk.server.gateway.tracing import UNTRACED, Tracer
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.pause import Clock
 
@@ -24,16 +25,24 @@ class AgentRuntimeMemory:
         clock: monotonic seconds and Unix milliseconds.
         gateway: name of this process, which nobody else has.
         meter: takes measurements.
+        tracer: makes spans.
     """
 
     def __init__(
-        self, store: SessionStore, remote: RemoteSessions, clock: Clock, *, gateway: str, meter: Meter | None = None
+        self,
+        store: SessionStore,
+        remote: RemoteSessions,
+        clock: Clock,
+        *,
+        gateway: str,
+        meter: Meter | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
         self._clock = clock
         self._gateway = gateway
         self._reader = HistoryReader(remote, clock, meter=meter)
-        self.delivery = TurnDelivery(store, remote, clock, gateway=gateway, meter=meter)
+        self.delivery = TurnDelivery(store, remote, clock, gateway=gateway, meter=meter, tracer=tracer)
 
     def start(self) -> None:
         """Deliver what is owed, also by processes that are gone, from now on."""

@@ -30,6 +30,7 @@ from novadesk.server.gateway.remote_history import RemoteHistory
 from novadesk.server.gateway.session import GatewaySession
 from novadesk.server.gateway.sessions import REST, Sessions
 from novadesk.server.gateway.state import SessionRecord
+from novadesk.server.gateway.tracing import Step, traced
 from novadesk.server.gateway.upstream import UpstreamParts
 
 _log = logging.getLogger(__name__)
@@ -148,7 +149,8 @@ class RestServer:
         if self._memory is None:
             raise no_session()
         try:
-            return await self._memory.recall(owner, bedrock_session_id)
+            with traced(self._parts.tracer, Step.RECALL):
+                return await self._memory.recall(owner, bedrock_session_id)
         except KnownError as error:
             if error.reason is Reason.UNKNOWN_CONVERSATION:
                 raise

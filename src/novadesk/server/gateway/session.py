@@ -27,6 +27,7 @@ from novadesk.server.gateway.narration import Output, Speech
 from novadesk.server.gateway.options import Timing
 from novadesk.server.gateway.outputlog import Entry, OutputLog
 from novadesk.server.gateway.state import SessionRecord
+from novadesk.server.gateway.tracing import SessionTrace
 from novadesk.server.gateway.tuning import configuration_of, merged, text_of, tuned
 from novadesk.server.gateway.upstream import Upstream, UpstreamParts, written
 from novadesk.server.gateway.watch import Over, Watch, label_of
@@ -80,6 +81,7 @@ class GatewaySession:
         last_audio: number of the newest microphone frame that was taken.
         heard_bytes: sound that the client has sent.
         told_bytes: sound that the client was to be sent.
+        trace: its time in this process; whoever lets go of it ends it.
     """
 
     def __init__(
@@ -98,7 +100,9 @@ class GatewaySession:
         self.label = label_of(record.session_id)
         self._parts, self._timing, self._metrics = parts, timing, metrics
         self._configuration = configuration_of(record.configuration)
-        self._upstream = Upstream(parts, record, self._voice(), self._tell, lambda: self._watch.look_now())
+        self.trace = SessionTrace(parts.tracer, self.label)
+        told_of = self.trace.followed(self._tell)
+        self._upstream = Upstream(parts, record, self._voice(), told_of, lambda: self._watch.look_now())
         self._opening: asyncio.Task[None] | None = None
         self._outlet: Outlet | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -296,25 +296,24 @@ class Sessions:
         """Tell the end of a session that the store does not have any more, once."""
         session = self._here.get(session_id)
         if session is not None:
-            self._forget(session)
-            self._metrics.ended(reason)
+            self._forget(session, reason)
             session.tell_last(Leave.ENDED, told.SessionEnded(session_id=session_id, reason=words or reason))
             self._later(session.close(), session)
 
     def _drop(self, session: GatewaySession, why: Leave, denied: Denied) -> None:
         """Let go of a session that is another process's."""
-        self._forget(session)
-        self._metrics.ended("lost")
+        self._forget(session, "lost")
         session.tell_last(why, denied.told(fatal=True))
         self._later(session.close(), session)
 
     def _close(self, session: GatewaySession, reason: str) -> None:
         """Stop serving a session and leave it in the store, for whoever resumes it."""
-        self._forget(session)
-        self._metrics.ended(reason)
+        self._forget(session, reason)
         self._later(self._release(session), session)
 
-    def _forget(self, session: GatewaySession) -> None:
+    def _forget(self, session: GatewaySession, reason: str) -> None:
+        self._metrics.ended(reason)
+        session.trace.end(reason)
         if self._here.get(session.session_id) is session:
             del self._here[session.session_id]
             self._fewer.set()

@@ -36,6 +36,7 @@ from novadesk.server.gateway.archive import SessionArchive, before
 from novadesk.server.gateway.narration import Narrator, Output
 from novadesk.server.gateway.sound import ClientSound
 from novadesk.server.gateway.state import SessionRecord, SessionStore
+from novadesk.server.gateway.tracing import UNTRACED, Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class UpstreamParts:
         voice: what sessions are begun with, before their own configuration.
         local_time: the local time with its zone, for the model's clock.
         on_kept: called when a turn reached the disk.
+        tracer: makes spans.
     """
 
     linker: Linker
@@ -93,6 +95,7 @@ class UpstreamParts:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     meter: Meter | None = None
     on_kept: Callable[[], None] = lambda: None
+    tracer: Tracer = UNTRACED
 
 
 class Upstream:
