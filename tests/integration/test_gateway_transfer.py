@@ -6,7 +6,7 @@ from pathlib import Path
 from novadesk.protocol import envelope_client as said
 from novadesk.protocol import envelope_server as told
 from novadesk.protocol.envelope_server import SessionCreated
-from novadesk.protocol.envelope_values import CallStatus, ErrorCode
+from novadesk.protocol.envelope_values import CallStatus, ErrorCode, Pipeline
 from novadesk.server.gateway.options import Timing
 from tests.support.gateway_host import FRAME, Client, Host, hosted
 
@@ -60,6 +60,7 @@ async def test_what_was_not_acknowledged_is_told_again_and_what_was_is_not(tmp_p
         await _talk(host, first)
         host.linker.newest.user_said("hello")
         await first.until(lambda: len(first.all(told.Turn)) == 1)
+        await first.until(lambda: first.all(told.PipelineState)[-1].state is Pipeline.PROCESSING)  # the last that comes
         await first.say(said.Ack(sequence=2))
         second = await host.connect()
         await second.resume(created)
