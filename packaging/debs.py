@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -14,8 +14,7 @@ from hashlib import md5
 from pathlib import Path
 
 from commandline import complete_bash, complete_fish, complete_zsh, manual_page, read_commands
-from frozen import BUILD, ICONS, INSIDE, PRACTICE, ROOT, BuildError, compile_modules, run, source_date, write_stamp
-from inventory import debian_owner
+from frozen import BUILD, ICONS, INSIDE, PRACTICE, ROOT, BuildError, run, source_date, write_stamp
 from notices import NOTICES
 
 from novadesk.stamp import Stamp
@@ -24,7 +23,9 @@ DEB = ROOT / "packaging" / "deb"
 HOME = Path("usr/lib/novadesk")
 COMPONENT = "io.github.novadesk.NovaDesk"
 ICON_EDGES = (16, 24, 32, 48, 64, 128, 256, 512)
-_TOOLS = ("dpkg-deb", "dpkg-shlibdeps", "dpkg", "readelf")
+SHLIBS = Path("/var/lib/dpkg/info")
+_TOOLS = ("dpkg-deb", "dpkg", "readelf")
+_LOADER = "ld-linux"
 _ELF = b"\x7fELF"
 
 
@@ -111,7 +112,6 @@ def _stage_practice(package: Package, tree: Path) -> None:
     folder = package.root / HOME / INSIDE / Path(PRACTICE).name
     shutil.copytree(tree / PRACTICE / "pocketsphinx", folder / "pocketsphinx")
     _copy(DEB / "system_espeakng.py", folder / "espeakng_loader/__init__.py")
-    compile_modules(folder / "espeakng_loader")
     _stage_documents(package, tree / PRACTICE / NOTICES)
 
 
@@ -133,48 +133,42 @@ def _stage_documents(package: Package, notices: Path) -> None:
 
 
 def needed_libraries(root: Path, *, private: Path) -> str:
-    """Return the Depends of every program and library below a folder, with the versions that dpkg-shlibdeps finds.
+    """Return the Depends of every program and library below a folder, by the system's own table of libraries.
 
     Args:
         root: of the package.
         private: folder of libraries that packages of ours bring: where they are, the system's are not needed.
 
     Raises:
-        BuildError: a library is nowhere.
+        BuildError: a library is of no package.
     """
-    brought = {file.name for file in private.rglob("*.so*")}
     elves = list(_elves(root))
-    wanted = sorted({name for file in elves for name in _needed_by(file)} - brought)
-    owners = _owners(wanted)
-    work = BUILD / "shlibdeps"
-    (work / "debian").mkdir(parents=True, exist_ok=True)
-    (work / "debian/control").write_text("Source: novadesk\n\nPackage: novadesk\nArchitecture: any\n", "utf-8")
-    folders = sorted({file.parent for file in _elves(private)})
-    found = run(
-        "dpkg-shlibdeps", "-O", "--ignore-missing-info", "--warnings=0", *(f"-l{folder}" for folder in folders),
-        *(f"-e{file}" for file in elves), cwd=work,
-    )  # fmt: skip
-    return only_of(found.strip().partition("shlibs:Depends=")[2], owners)
+    said = run("readelf", "--dynamic", "--wide", *elves) if elves else ""
+    wanted = set(re.findall(r"\(NEEDED\).*\[(.+)\]", said)) - {file.name for file in private.rglob("*.so*")}
+    table = read_shlibs(file.read_text("utf-8") for file in sorted(SHLIBS.glob("*.shlibs")))
+    if unknown := sorted(name for name in wanted if name not in table and not name.startswith(_LOADER)):
+        raise BuildError(f"these libraries are of no package: {', '.join(unknown)}")
+    newest = max((newest_glibc(file.read_bytes()) for file in elves), default=(2, 0))
+    needed = {table[name] for name in wanted if name in table and not table[name].startswith("libc6")}
+    return ", ".join(["libc6 (>= " + ".".join(map(str, newest)) + ")", *sorted(needed)])
 
 
-def only_of(depends: str, packages: Container[str]) -> str:
-    """Return those entries of a Depends field that name one of these packages."""
-    return ", ".join(entry for entry in depends.split(", ") if entry.split()[0] in packages)
+def read_shlibs(files: Iterable[str]) -> dict[str, str]:
+    """Return what to depend on for a library, by its name, of the tables that deb-shlibs(5) describes."""
+    table = {}
+    for text in files:
+        for line in text.splitlines():
+            words = line.split(maxsplit=2)
+            if len(words) == 3 and not words[0].endswith(":"):  # with a colon it is for other kinds of packages
+                library, version, needed = words
+                table[f"{library}.so.{version}"] = table[f"{library}-{version}.so"] = needed
+    return table
 
 
-def _needed_by(library: Path) -> list[str]:
-    return re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "--dynamic", "--wide", library))
-
-
-def _owners(sonames: Iterable[str]) -> set[str]:
-    """Return the packages of libraries, by what the system's loader knows."""
-    known = {line.split()[0]: line.rpartition("=> ")[2] for line in run("/sbin/ldconfig", "-p").splitlines()[1:]}
-    owners = set()
-    for name in sonames:
-        if name not in known:
-            raise BuildError(f"{name} is nowhere: install the package that it is in")
-        owners.add(debian_owner(Path(known[name])).partition(":")[0])
-    return owners
+def newest_glibc(library: bytes) -> tuple[int, int]:
+    """Return the newest version of the C library that a library names."""
+    found = {(int(major), int(minor)) for major, minor in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)}
+    return max(found, default=(2, 0))
 
 
 def _elves(root: Path) -> Iterator[Path]:

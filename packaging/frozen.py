@@ -125,7 +125,7 @@ def draw_icons() -> None:
 
 
 def add_practice(folder: Path) -> None:
-    """Lay the practice partner's parts into a folder, compiled, as Python packages that nothing is frozen of.
+    """Lay the practice partner's parts into a folder, as Python packages that nothing is frozen of.
 
     Raises:
         BuildError: one of them is not installed.
@@ -140,7 +140,6 @@ def add_practice(folder: Path) -> None:
         )  # fmt: skip
     for twin in twin_libraries(folder / "espeakng_loader"):
         twin.unlink()
-    compile_modules(folder)
     if sys.platform == "linux":
         for library in folder.rglob("*.so*"):
             run("strip", "--strip-unneeded", library)
@@ -151,13 +150,3 @@ def twin_libraries(folder: Path) -> Iterator[Path]:
     for library in folder.glob("*.so.*"):
         if (folder / f"{library.name.partition('.so')[0]}.so").exists():
             yield library
-
-
-def compile_modules(folder: Path) -> None:
-    """Compile every module below a folder into a `.pyc` in its place that is never checked against a source."""
-    run(
-        sys.executable, "-m", "compileall", "-q", "-b", "-s", folder, "--invalidation-mode", "unchecked-hash", folder,
-        env={"PYTHONHASHSEED": "0"},
-    )  # fmt: skip
-    for source in folder.rglob("*.py"):
-        source.unlink()

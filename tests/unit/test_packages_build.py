@@ -196,12 +196,17 @@ def test_checksums_are_what_sha256sum_reads(tmp_path: Path) -> None:
 # --- .deb ---
 
 
-def test_only_packages_whose_libraries_are_not_brought_are_needed() -> None:
-    found = "libc6 (>= 2.35), libssl3 (>= 3.0), libjack-jackd2-0 (>= 1.9) | libjack-0.125, libx11-6"
-    assert (
-        debs.only_of(found, {"libc6", "libjack-jackd2-0"})
-        == "libc6 (>= 2.35), libjack-jackd2-0 (>= 1.9) | libjack-0.125"
+def test_what_a_package_depends_on_is_in_the_systems_table_of_libraries() -> None:
+    table = debs.read_shlibs(
+        ["libX11 6 libx11-6\nudeb: libX11 6 libx11-6-udeb\n", "libdb 5.3 libdb5.3 (>= 5)\n\nodd\n"]
     )
+    assert table["libX11.so.6"] == "libx11-6"
+    assert table["libdb-5.3.so"] == "libdb5.3 (>= 5)"
+
+
+def test_the_newest_version_of_the_c_library_counts() -> None:
+    assert debs.newest_glibc(b"..GLIBC_2.2.5\0GLIBC_2.17\0GLIBC_2.4\0GLIBC_PRIVATE") == (2, 17)
+    assert debs.newest_glibc(b"a script") == (2, 0)
 
 
 @pytest.mark.parametrize("name", ["novadesk", "novadesk-practice"])
