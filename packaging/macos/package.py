@@ -1,6 +1,6 @@
 """Make the disk image for macOS of NovaDesk.app: sign inside-out, notarise, staple, and ask the system's own judgement.
 
-    python packaging/macos/package.py dist/NovaDesk.app dist/novadesk dist [--dry-run]
+    python packaging/macos/package.py dist/NovaDesk.app dist [--dry-run]
 
 NOVADESK_IDENTITY is the name of a "Developer ID Application" certificate in the keychain; without it the signature is
 ad hoc, which runs on the machine that made it only. NOVADESK_NOTARY is the name of a keychain profile made by
@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import bundle
 import check_bundle
 import signature
 
@@ -108,7 +107,6 @@ def main() -> int:
     """Make the image; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("app", type=Path)
-    parser.add_argument("tree", type=Path, help="the frozen folder that was made with it")
     parser.add_argument("out", type=Path)
     parser.add_argument("--dry-run", action="store_true", help="print the commands only")
     given = parser.parse_args()
@@ -118,8 +116,6 @@ def main() -> int:
     if identity == AD_HOC or not profile:
         lacking = "NOVADESK_IDENTITY" if identity == AD_HOC else "NOVADESK_NOTARY"
         print(f"package: {lacking} is not set: the image is for trying only, Gatekeeper refuses it elsewhere")
-    if not given.dry_run:
-        bundle.complete(given.app, given.tree)
     for command in steps(given.app.resolve(), image, identity, profile):
         print(shlex.join(command), flush=True)
         if not given.dry_run:

@@ -47,7 +47,7 @@ def test_the_sandbox_is_given_what_the_program_uses_and_no_home() -> None:
 
 def test_a_sandbox_is_built_of_files_that_are_there_or_made() -> None:
     (module,) = _manifest()["modules"]
-    made = {"dist/novadesk", "build/icons"}
+    made = {"dist/novadesk", "build/icons", f"build/package/deb/novadesk/usr/share/metainfo/{ID}.metainfo.xml"}
     for source in module["sources"]:
         place = (FLATPAK / source["path"]).resolve().relative_to(ROOT)
         assert str(place) in made or (ROOT / place).is_file(), place
@@ -59,9 +59,10 @@ def test_a_sandbox_is_built_of_files_that_are_there_or_made() -> None:
 
 def test_name_and_licence_of_the_sandbox_are_one_everywhere() -> None:
     manifest = _manifest()
-    info = ET.parse(FLATPAK / f"{ID}.metainfo.xml").getroot()
+    info = ET.parse(PACKAGING / "deb" / "metainfo.xml").getroot()
     assert manifest["id"] == info.findtext("id") == ID
-    assert info.findtext("launchable") == f"{ID}.desktop"
+    renaming = next(line for line in manifest["modules"][0]["build-commands"] if line.startswith("sed "))
+    assert f"s/{info.findtext('launchable')}/{ID}.desktop/ {ID}.metainfo.xml" in renaming
     assert info.findtext("project_license") == "Apache-2.0"
     desktop = configparser.ConfigParser(interpolation=None)
     desktop.read(DESKTOP_FILE, encoding="utf-8")

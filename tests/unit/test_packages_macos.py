@@ -140,7 +140,7 @@ def test_what_pyinstaller_did_not_know_of_is_laid_in_where_the_program_looks(app
     (tree / "novadesk").write_bytes(b"the program of the tree")
     (tree / "NOTICE").write_text("notices")
     for _ in range(2):
-        package.bundle.complete(app, tree)
+        load("macos/bundle.py").complete(app, tree)
     contents = app / "Contents"
     assert (contents / "Frameworks" / "practice").is_symlink()
     library = contents / "Frameworks" / "practice" / "espeakng_loader" / "lib.dylib"
