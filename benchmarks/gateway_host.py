@@ -35,7 +35,7 @@ from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.runner import LocalServer, ServerOptions
 from novadesk.server.stopsignals import stop_signals
-from novadesk.transport.bedrock import PracticeLinker
+from novadesk.transport.bedrock import PracticeLinker, load_sdk
 
 _MANY = 100_000
 _OFTEN = Rate(most=_MANY, span_s=1.0)
@@ -81,6 +81,7 @@ async def _gateway(chosen: argparse.Namespace) -> None:
         sessions = sum(isinstance(one, GatewaySession) for one in gc.get_objects())
         return _process() | {"sessions": sessions, "records": await store.count(now_s=clock.unix_ms() / 1000)}
 
+    await load_sdk()  # as the command does before it listens
     await _serve(gateway.application, counts, gateway.drain)
     issuer.close()
     await store.close()
