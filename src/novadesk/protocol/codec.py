@@ -6,7 +6,7 @@ from codecs import BOM_UTF8
 from novadesk.errors import BugError, KnownError, Reason
 from novadesk.protocol.decoding import INPUTS, OUTPUTS
 from novadesk.protocol.encoding import envelope
-from novadesk.protocol.events import InputEvent, OutputEvent, UnknownEvent
+from novadesk.protocol.events import AudioInput, InputEvent, OutputEvent, UnknownEvent
 from novadesk.protocol.fields import Body, parse, text_of
 from novadesk.protocol.limits import DEFAULT
 
@@ -27,12 +27,20 @@ def encode(event: InputEvent | OutputEvent) -> bytes:
     """
     name, body = envelope(event)
     try:
-        payload = _WRITER.encode({"event": {name: body}}).encode()
+        payload = (_sound(body) if isinstance(event, AudioInput) else _WRITER.encode({"event": {name: body}})).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise BugError(f"A {name} event has a value that JSON cannot carry.") from error
     if len(payload) > DEFAULT.event_bytes:
         raise BugError(f"A {name} event has {len(payload)} bytes; the wire takes {DEFAULT.event_bytes}.")
     return payload
+
+
+def _sound(body: Body) -> str:
+    """Return the JSON of a frame, thirty a second of each conversation: base64 has nothing to be escaped."""
+    prompt, content = _WRITER.encode(body["promptName"]), _WRITER.encode(body["contentName"])
+    return (
+        f'{{"event":{{"audioInput":{{"promptName":{prompt},"contentName":{content},"content":"{body["content"]}"}}}}}}'
+    )
 
 
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

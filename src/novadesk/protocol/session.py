@@ -178,13 +178,12 @@ class NovaSession:
                 return
 
     def _deadlines(self) -> list[tuple[Input, float]]:
-        found: list[tuple[Input, float | None]] = []
         if self._state is State.CLOSED:
             return []
-        if self._side is Side.SERVER:
-            found = [(Input.LIFE_DUE, self._server.life_due), (Input.SILENCE_DUE, self._server.silence_due)]
-        elif self._state is State.OPEN:
-            found = [(Input.TEXT_DUE, self._client.text_due)]
+        if self._side is Side.CLIENT:
+            due = self._client.text_due
+            return [] if due is None or self._state is not State.OPEN else [(Input.TEXT_DUE, due)]
+        found = [(Input.LIFE_DUE, self._server.life_due), (Input.SILENCE_DUE, self._server.silence_due)]
         return [(kind, due) for kind, due in found if due is not None]
 
     def _command(self, kind: Input, argument: object, now: float) -> None:

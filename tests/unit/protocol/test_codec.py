@@ -397,3 +397,12 @@ def test_a_content_id_may_be_called_content_name() -> None:
     event = decode_output(wire("textOutput", {"contentName": "i", "content": "x"}))
     assert isinstance(event, ev.TextOutput)
     assert event.content_id == "i"
+
+
+@pytest.mark.parametrize("name", ["", 'a "quoted" \\ name\n', "ü🙂", "\x7f\u2028"])
+def test_a_frame_is_written_as_every_other_event_is(name: str) -> None:
+    payload = encode(ev.AudioInput(prompt_name=name, content_name=f"{name}2", pcm=b"\0\1" * 512))
+    document = json.loads(payload)
+    assert payload.decode() == json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    assert document["event"]["audioInput"].keys() == {"promptName", "contentName", "content"}
+    assert decode_input(payload) == ev.AudioInput(prompt_name=name, content_name=f"{name}2", pcm=b"\0\1" * 512)
