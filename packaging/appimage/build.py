@@ -5,6 +5,7 @@
 RUNTIME is what packaging/appimage/runtime.py fetches. Needs mksquashfs.
 """
 
+import json
 import os
 import platform
 import shutil
@@ -12,9 +13,11 @@ import stat
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from novadesk import __version__
+from novadesk.stamp import FILE, read_stamp
 
 HERE = Path(__file__).resolve().parent
 DESKTOP_FILE = HERE.parents[1] / "resources" / "linux" / "novadesk.desktop"
@@ -36,6 +39,9 @@ def app_dir(tree: Path, icons: Path, folder: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
     (folder / ".DirIcon").symlink_to("novadesk.png")
+    stamped = folder / "usr" / "lib" / "novadesk" / "_internal" / "novadesk" / FILE
+    if (stamp := read_stamp(stamped)) is not None:
+        stamped.write_text(json.dumps(asdict(replace(stamp, package="appimage"))) + "\n", encoding="utf-8")
 
 
 def squash(folder: Path, image: Path) -> None:

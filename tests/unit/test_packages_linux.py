@@ -2,11 +2,14 @@
 
 import configparser
 import hashlib
+import json
 import os
 import re
+import shlex
 import struct
 import subprocess
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 import yaml
 from PySide6.QtGui import QImage
 
+from novadesk.stamp import FILE, Stamp, read_stamp
 from tests.support.recipes import PACKAGING, load
 
 ROOT = PACKAGING.parent
@@ -57,11 +61,19 @@ def test_a_sandbox_is_built_of_files_that_are_there_or_made() -> None:
     assert module["build-options"]["strip"] is False
 
 
+def test_a_sandbox_says_that_it_is_one() -> None:
+    file = json.dumps(asdict(Stamp(version="1.2.3", commit="abc", date="2026-11-22", package="folder")), indent=1)
+    (command,) = [line for line in _manifest()["modules"][0]["build-commands"] if FILE in line]
+    edit = shlex.split(command)[2]
+    told = subprocess.run(["sed", edit], input=file, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert json.loads(told)["package"] == "flatpak"
+
+
 def test_name_and_licence_of_the_sandbox_are_one_everywhere() -> None:
     manifest = _manifest()
     info = ET.parse(PACKAGING / "deb" / "metainfo.xml").getroot()
     assert manifest["id"] == info.findtext("id") == ID
-    renaming = next(line for line in manifest["modules"][0]["build-commands"] if line.startswith("sed "))
+    renaming = next(line for line in manifest["modules"][0]["build-commands"] if line.startswith("sed --in-place s"))
     assert f"s/{info.findtext('launchable')}/{ID}.desktop/ {ID}.metainfo.xml" in renaming
     assert info.findtext("project_license") == "Apache-2.0"
     desktop = configparser.ConfigParser(interpolation=None)
@@ -83,6 +95,9 @@ def image(tmp_path: Path) -> Path:
     tree.mkdir()
     (tree / "novadesk").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
     (tree / "novadesk").chmod(0o755)
+    stamp = Stamp(version="1.2.3", commit="abc", date="2026-11-22", package="folder")
+    (tree / "_internal" / "novadesk").mkdir(parents=True)
+    (tree / "_internal" / "novadesk" / FILE).write_text(json.dumps(asdict(stamp)))
     pictures = tmp_path / "icons"
     pictures.mkdir()
     (pictures / f"novadesk-{appimage.ICON_EDGE}.png").write_bytes(icons.png(appimage.ICON_EDGE))
@@ -102,6 +117,9 @@ def test_an_image_is_the_runtime_and_behind_it_a_folder_that_runs(image: Path, t
     )  # fmt: skip
     top = {path.name for path in folder.iterdir()}
     assert top == {"AppRun", "novadesk.desktop", "novadesk.png", ".DirIcon", "usr"}
+    stamp = read_stamp(folder / "usr" / "lib" / "novadesk" / "_internal" / "novadesk" / FILE)
+    assert stamp is not None
+    assert (stamp.version, stamp.package) == ("1.2.3", "appimage")
     assert (folder / ".DirIcon").read_bytes() == icons.png(appimage.ICON_EDGE)
     ran = subprocess.run(
         [str(folder / "AppRun"), "talk", "a b"], capture_output=True, text=True, check=True, timeout=20
