@@ -15,11 +15,11 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import Role
 from novadesk.protocol import envelope_client as client
 from novadesk.protocol import envelope_server as server
-from novadesk.protocol.envelope_values import CallStatus, ContentKind, ErrorCode, Line, Party, TextStage
+from novadesk.protocol.envelope_values import CallStatus, ContentKind, ErrorCode, Line, Party, Played, TextStage
 from novadesk.protocol.events import StopReason, WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Closed
-from novadesk.protocol.session_events import SpeechReceived, TextPlanned, TextSpoken, UserTextReceived
+from novadesk.protocol.session_events import Interrupted, SpeechReceived, TextPlanned, TextSpoken, UserTextReceived
 from novadesk.server.certificate import ensure_certificate
 from novadesk.transport.gateway_talk import SessionKey
 from tests.support.gateway_client import HANDLE, SETUP, Here, conversation, frame, now, until
@@ -221,6 +221,74 @@ async def test_after_too_long_the_link_is_over_and_the_next_one_resumes_the_sess
     assert len(world.gateway.of(client.CreateSession)) == 1
     assert world.gateway.of(client.History) == []
     assert len(world.gateway.of(client.Configure)) == 1
+
+
+async def test_what_was_written_while_no_link_was_there_is_told_by_the_next_one(world: World) -> None:
+    first = await (await world.wire()).start()
+    await world.gateway.tell(*USER, *planned("s", "One. Two."), SPEECH, frame(1))
+    await first.hear(lambda: bool(first.of(SpeechReceived)))
+    world.gateway.refuse = [503] * 1_000
+    world.gateway.cut()
+    await first.end()
+    await first.link.close()
+    world.gateway.refuse = []
+    written = server.Turn(turn_id="t2", role=Role.ASSISTANT, text="One. Two.", at=1)
+    await world.gateway.tell(frame(2), SPEECH_END, *SPOKEN, written, lost=True)
+    second = await (await world.wire()).start()
+    await second.hear(lambda: bool(second.missed))
+    assert [turn.text for turn in second.missed] == ["One. Two."]
+    assert second.events == []  # its sound would come in the middle of nothing
+
+
+async def test_what_the_gateway_has_taken_is_not_said_twice_after_a_loss(world: World) -> None:
+    first = await (await world.wire()).start()
+    await first.say(1, 2)
+    session = world.gateway.current
+    assert session is not None
+    await until(lambda: len(session.heard) == 2)
+    await asyncio.sleep(0.05)
+    world.gateway.refuse = [503] * 1_000
+    world.gateway.cut()
+    await first.end()
+    await first.link.close()
+    world.gateway.refuse = []
+    second = await (await world.wire()).start()
+    await second.say(1, 2, 3)  # the core says again what nobody has answered
+    await until(lambda: len(session.heard) >= 3)
+    assert [one.pcm for one in session.heard] == [frame(1), frame(2), frame(3)]
+
+
+async def test_another_process_ends_what_the_one_before_had_begun(world: World) -> None:
+    wire = await (await world.wire()).start()
+    await wire.say(1)
+    await world.gateway.tell(*USER, *planned("s", "One. Two."), SPEECH, frame(1))
+    await wire.hear(lambda: bool(wire.of(SpeechReceived)))
+    await asyncio.sleep(0.05)
+    assert world.gateway.current is not None
+    world.gateway.current.taken = 0  # the next process has heard nothing
+    world.gateway.current.output.clear()
+    world.gateway.cut()
+    await world.gateway.tell(server.Turn(turn_id="t2", role=Role.ASSISTANT, text="One. Two.", at=1), lost=True)
+    await wire.hear(lambda: bool(wire.missed))
+    assert wire.closed is None
+    assert len(wire.of(Interrupted)) == 1
+    assert [turn.text for turn in wire.missed] == ["One. Two."]
+
+
+async def test_the_gateway_is_told_what_was_heard_and_at_once_that_it_was_all(world: World) -> None:
+    wire = await (await world.wire()).start()
+    await world.gateway.tell(*USER, *planned("s", "One. Two."), SPEECH, frame(1))
+    await wire.hear(lambda: bool(wire.of(SpeechReceived)))
+    world.heard("a", 100)
+    world.heard("a", 300)
+    world.heard("of another link", 700)
+
+    def played() -> list[Played]:
+        return [one.played for one in world.gateway.of(client.Ack) if one.played is not None]
+
+    await until(lambda: played() == [Played(content_id="a", samples=300)])
+    world.heard("a", 400, last=True)
+    await until(lambda: played()[1:] == [Played(content_id="a", samples=400, last=True)])
 
 
 # --- sessions ----------------------------------------------------------------------------------

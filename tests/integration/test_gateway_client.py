@@ -161,3 +161,46 @@ async def test_a_stranger_with_the_key_of_a_session_gets_another_one(tmp_path: P
         stranger.ring.kept[HANDLE] = here.ring.kept[HANDLE]
         await (await stranger.wire()).start()
         await until(lambda: stranger.ring.kept[HANDLE].session_id != here.ring.kept[HANDLE].session_id)
+
+
+async def test_an_outage_in_the_middle_of_an_answer_leaves_the_record_whole(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as host, at(host) as here:
+        here.timing = replace(PATIENT, line=replace(PATIENT.line, return_s=0.2))
+        first = await (await here.wire()).start()
+        await first.say(1)
+        await until(lambda: bool(host.linker.links) and host.linker.newest.listening)
+        service = host.linker.newest
+        service.user_said("Tell me.")
+        service.plan("A long answer.")
+        service.speak(24_000, last=False)
+        await first.hear(lambda: bool(first.of(SpeechReceived)))
+        await here.switch.stop()
+        service.speak(24_000, last=True)
+        service.spoken("A long answer.", last=True)
+        assert (await first.end()).failure is not None
+        await first.link.close()
+        await here.switch.start(again=True)
+        second = await (await here.wire()).start()
+        await second.hear(lambda: bool(second.missed))
+        assert [(turn.text, turn.heard_chars) for turn in second.missed] == [("A long answer.", None)]
+        assert len(host.linker.links) == 1
+
+
+async def test_the_gateways_record_is_cut_where_the_person_stopped_the_answer(tmp_path: Path) -> None:
+    said = "One two three four five six seven eight."
+    async with hosted(tmp_path) as host, at(host) as here:
+        wire = await (await here.wire()).start()
+        await wire.say(1)
+        await until(lambda: bool(host.linker.links) and host.linker.newest.listening)
+        service = host.linker.newest
+        service.user_said("Tell me.")
+        service.plan(said)
+        service.speak(48_000, last=False)
+        await wire.hear(lambda: sum(len(event.pcm) for event in wire.of(SpeechReceived)) == 96_000)
+        here.heard(wire.of(SpeechReceived)[0].content_id, 24_000, last=True)
+        session_id = here.ring.kept[HANDLE].session_id
+        async with asyncio.timeout(10):
+            while len(turns := await host.store.turns(session_id)) < 2:
+                await asyncio.sleep(0.01)
+        assert turns[1].interrupted
+        assert 10 <= len(turns[1].heard_text) <= 28  # half of it

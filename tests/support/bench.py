@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from novadesk.config import HistorySettings, LimitSettings, SessionSettings, Settings, TalkModeSetting, TalkSettings
 from novadesk.conversation.api import Phase, Snapshot
 from novadesk.conversation.controller import Controller
-from novadesk.conversation.ports import Observer, SoundListener
+from novadesk.conversation.ports import Hearing, Observer, SoundListener
 from novadesk.conversation.toolbox import Toolbox
+from novadesk.conversation.witnesses import Witnesses
 from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError, Reason
 from novadesk.models import Cue
@@ -95,6 +96,7 @@ class Bench:
         sound: MemorySound | None = None,
         history: HistorySettings | None = None,
         observer: Observer | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self.linker, self.sound = MemoryLinker(), sound or MemorySound()
         self.archive = archive or MemoryArchive()
@@ -124,7 +126,7 @@ class Bench:
             on_quit=lambda: None,
             echo_over_voice_db=lambda: self.echo_over_voice_db,
             meter=meter,
-            observer=observer,
+            witnesses=Witnesses(observer=observer, hearing=hearing),
         )
 
     def _saved(self) -> None:
@@ -154,13 +156,14 @@ def story(
     session: SessionSettings | None = None,
     limits: LimitSettings | None = None,
     observer: Observer | None = None,
+    hearing: Hearing | None = None,
 ) -> Bench:
     """Start a bench, run a story on it, stop it."""
     bench = None
 
     async def run() -> None:
         nonlocal bench
-        bench = Bench(archive, toolbox, session, limits, observer=observer)
+        bench = Bench(archive, toolbox, session, limits, observer=observer, hearing=hearing)
         await bench.controller.start()
         bench.controller.connect()
         try:

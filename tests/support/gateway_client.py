@@ -9,9 +9,10 @@ from novadesk.config import BackendSettings, Settings
 from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, Conversation, SyncState
 from novadesk.protocol.events import PromptStart, SessionStart
-from novadesk.protocol.link import Accepted, Arrived, Closed
+from novadesk.protocol.link import Accepted, Arrived, Closed, Missed
 from novadesk.protocol.session import NovaSession, Setup, Side
 from novadesk.protocol.session_events import SessionEvent
+from novadesk.protocol.transcript import TurnText
 from novadesk.transport.gateway import GatewayLink, GatewayLinker, LinkTiming
 from novadesk.transport.gateway_line import LineTiming
 from novadesk.transport.gateway_talk import SessionKey
@@ -19,7 +20,7 @@ from novadesk.transport.gateway_talk import SessionKey
 SETUP = Setup(session=SessionStart(), prompt=PromptStart(prompt_name="p", voice_id="amy"), system_prompt="Be brief.")
 QUICK = LinkTiming(
     send_s=1.0,
-    line=LineTiming(open_s=2.0, answer_s=0.3, return_s=1.0, waits_s=(0.0, 0.05), tick_s=0.02, window=8),
+    line=LineTiming(open_s=10.0, answer_s=0.3, return_s=1.0, waits_s=(0.0, 0.05), tick_s=0.02, window=8),
 )
 HANDLE = "session_1795000000000_abcdefghi"
 
@@ -78,6 +79,7 @@ class Wire:
     link: GatewayLink
     session: NovaSession = field(default_factory=lambda: NovaSession(Side.CLIENT))
     events: list[SessionEvent] = field(default_factory=list)
+    missed: list[TurnText] = field(default_factory=list)
     closed: Closed | None = None
 
     async def send(self) -> None:
@@ -108,6 +110,8 @@ class Wire:
                 if isinstance(message, Closed):
                     self.closed = message
                     return
+                if isinstance(message, Missed):
+                    self.missed.append(message.turn)
                 if isinstance(message, Arrived):
                     self.session.receive(message.payload, now())
                     self.events += self.session.events_received()
@@ -139,6 +143,11 @@ class Here:
     def restart(self) -> None:
         """Begin as a program does that knows the keyring only."""
         self._linker = None
+
+    def heard(self, content_id: str, samples: int, *, last: bool = False) -> None:
+        """Have the person hear some of a piece of speech."""
+        assert self._linker is not None
+        self._linker.heard(content_id, samples, last=last)
 
     async def wire(self) -> Wire:
         if self._linker is None:

@@ -17,8 +17,9 @@ class Switch:
         self._server: asyncio.Server | None = None
         self.url = ""
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def start(self, *, again: bool = False) -> None:
+        port = urlsplit(self.url).port if again else 0
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.url = "ws://{}:{}".format(*self._server.sockets[0].getsockname()[:2])
 
     async def stop(self) -> None:

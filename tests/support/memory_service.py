@@ -20,7 +20,7 @@ from novadesk.protocol.events import (
     WireRole,
 )
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage
+from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage, Missed
 from novadesk.protocol.session import NovaSession, Side
 from novadesk.protocol.session_events import (
     AudioHeard,
@@ -31,6 +31,7 @@ from novadesk.protocol.session_events import (
     ToolAnswered,
     Violated,
 )
+from novadesk.protocol.transcript import TurnText
 
 
 class MemoryLink:
@@ -108,6 +109,10 @@ class MemoryLink:
     def spoken(self, text: str, *, last: bool) -> None:
         stop = StopReason.END_TURN if last else StopReason.PARTIAL_TURN
         self._text(WireRole.ASSISTANT, Stage.FINAL, text, stop)
+
+    def tell(self, turn: TurnText) -> None:
+        """Say what was written while no link told of it, as a gateway does."""
+        self._messages.put_nowait(Missed(turn))
 
     def interrupt(self) -> None:
         self._text(WireRole.ASSISTANT, Stage.SPECULATIVE, '{ "interrupted" : true }', StopReason.INTERRUPTED)

@@ -33,10 +33,11 @@ from novadesk.conversation.api import Devices, Snapshot, SoundTest
 from novadesk.conversation.controller import Controller
 from novadesk.conversation.eventlog import EventLog
 from novadesk.conversation.opening import make_setup
-from novadesk.conversation.ports import Sound
+from novadesk.conversation.ports import Hearing, Sound
 from novadesk.conversation.record import lost_line
 from novadesk.conversation.talkapi import KeyCount
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
+from novadesk.conversation.witnesses import Witnesses
 from novadesk.desktop.corelock import CoreLock
 from novadesk.desktop.hotkeys.base import Standing
 from novadesk.desktop.hotkeys.press import Loss, Lost
@@ -277,16 +278,17 @@ class Core(OpenShelf, ScenarioShelf, Insight, Updating):
         settings = self._settings
         tools = [CurrentTime(lambda: datetime.now().astimezone())] if settings.voice.tools else []
         toolbox = Toolbox(tools)
+        linker = make_linker(
+            settings,
+            practice,
+            conversation=lambda: self.controller.snapshot().conversation,
+            registry=self._registry,
+            tokens=self.accounts.tokens(settings.backend),
+        )
         return Controller(
             settings=settings,
             setup=lambda voice: make_setup(voice, toolbox),
-            linker=make_linker(
-                settings,
-                practice,
-                conversation=lambda: self.controller.snapshot().conversation,
-                registry=self._registry,
-                tokens=self.accounts.tokens(settings.backend),
-            ),
+            linker=linker,
             sound=sound,
             archive=FreshArchive(database, self._remote_copy.freshen),
             clock=self._clock,
@@ -296,7 +298,9 @@ class Core(OpenShelf, ScenarioShelf, Insight, Updating):
             on_quit=self._on_quit,
             echo_over_voice_db=self._echo_over_voice_db,
             meter=self.diagnosis,
-            recorder=self.diagnosis.recorder,
+            witnesses=Witnesses(
+                recorder=self.diagnosis.recorder, hearing=linker if isinstance(linker, Hearing) else None
+            ),
         )
 
     async def _open_doors(self, start: Start) -> None:

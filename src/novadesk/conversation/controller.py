@@ -14,7 +14,7 @@ from novadesk.conversation.alarm import Alarm
 from novadesk.conversation.api import Phase, Snapshot, SnapshotSink, TalkMode, WireFacts
 from novadesk.conversation.background import Background
 from novadesk.conversation.driver import Driver
-from novadesk.conversation.ports import Archive, Clock, Linker, Observer, Sound
+from novadesk.conversation.ports import Archive, Clock, Linker, Sound
 from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.publishing import Publishing
 from novadesk.conversation.record import Record, carried_line, recovered_line
@@ -24,8 +24,8 @@ from novadesk.conversation.tally import Tally
 from novadesk.conversation.toolbox import Toolbox
 from novadesk.conversation.view import View
 from novadesk.conversation.voicing import Voicing
+from novadesk.conversation.witnesses import Witnesses
 from novadesk.diagnostics.metrics import Meter
-from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Layer
 from novadesk.models import Role
 from novadesk.protocol.session import Setup
@@ -53,8 +53,7 @@ class Controller:
         on_quit: called when the person wants to leave.
         echo_over_voice_db: returns how much louder the echo reaches the microphone than the voice; 0 while unknown.
         meter: takes measurements.
-        recorder: takes note of protocol events.
-        observer: sees what the service says on the live wire session.
+        witnesses: see what goes on.
         levels: publish with the sound, for whoever looks at its levels.
 
     Attributes:
@@ -76,8 +75,7 @@ class Controller:
         on_quit: Callable[[], None],
         echo_over_voice_db: Callable[[], float] = lambda: 0.0,
         meter: Meter | None = None,
-        recorder: Recorder | None = None,
-        observer: Observer | None = None,
+        witnesses: Witnesses | None = None,
         levels: bool = True,
     ) -> None:
         self._backend, self._clock, self._sound = linker.kind, clock, sound
@@ -106,8 +104,7 @@ class Controller:
             clock=clock,
             toolbox=toolbox,
             on_changed=self._changed,
-            recorder=recorder,
-            observer=observer,
+            witnesses=witnesses or Witnesses(),
         )
         self._background = Background(on_error=lambda error: self._view.notice(error.whole), on_done=self._changed)
         self._watch = Alarm(self._on_watch)
@@ -203,14 +200,14 @@ class Controller:
             tally=self._tally,
             talk_over=self._driver.talk_over,
             voicing=self._voicing,
-            in_force=self._driver.voice,
-            closing=self._driver.closing,
+            in_force=self._driver.wires.voice,
+            closing=self._driver.wires.closing,
             now=self._clock.now(),
         )
 
     def wire_facts(self) -> tuple[tuple[WireFacts, ...], int]:
         """Return the ids of the wire sessions, and how many are being torn down."""
-        return self._driver.wire_facts()
+        return self._driver.wires.facts()
 
     @property
     def promptness(self) -> Promptness:

@@ -35,6 +35,7 @@ class DownlinkListener:
         key_held: returns whether the person is not done talking.
         on_held: an answer has begun that waits for that.
         talks_anew: returns whether what is understood now was said after an answer was declined.
+        heard: told how many samples of a piece of speech were played, and whether that was the last of what has come.
     """
 
     play: Callable[[bytes, int], None]
@@ -45,6 +46,7 @@ class DownlinkListener:
     key_held: Callable[[], bool]
     on_held: Callable[[], None]
     talks_anew: Callable[[], bool]
+    heard: Callable[[str, int, bool], None] = lambda _content_id, _samples, _last: None
 
 
 class Downlink:
@@ -56,6 +58,7 @@ class Downlink:
         self._playback = Playback()
         self._transcript = Transcript()
         self._orphans: list[tuple[Transcript, int]] = []  # of links that are over, until that count has been played
+        self._left: Transcript | None = None  # of a link that was lost in the middle of an answer
         self._answer_clock = AnswerClock()
         self._held = HoldBack()
         self._declined = False
@@ -157,7 +160,7 @@ class Downlink:
 
     def begin(self) -> None:
         """Forget what was measured of the conversation before, and what its model asked for."""
-        self._transcript = Transcript()
+        self._transcript, self._left = Transcript(), None
         self._answer_clock = AnswerClock()
         self.tokens = TokenTotals()
 
@@ -178,10 +181,10 @@ class Downlink:
                 self._answer_clock.noticed(now, told=True)
             case TextPlanned() | TextSpoken():
                 self._begin_answer(event, now)
-            case SpeechReceived(pcm=pcm):
+            case SpeechReceived(content_id=content_id, pcm=pcm):
                 self._begin_answer(event, now)
                 self._answer_clock.arrived(now)
-                if playback.speech(pcm, now):
+                if playback.speech(content_id, pcm, now):
                     self._play(pcm)
             case Interrupted():
                 self._declined = False
@@ -214,6 +217,7 @@ class Downlink:
             return
         if playback.heard > 0:
             self._answer_clock.heard(now)
+        self._tell_heard()
         while self._orphans and self._orphans[0][1] <= samples:
             orphan, ends_at = self._orphans.pop(0)
             orphan.played(ends_at)
@@ -267,10 +271,24 @@ class Downlink:
         for transcript in self._transcripts():
             transcript.stored(turn_id)
 
+    def take_over(self) -> str:
+        """Give up the answer whose rest did not come, because all of it is known from elsewhere.
+
+        Returns:
+            The id of its turn, empty where there is none.
+        """
+        left, self._left = self._left, None
+        for transcript in filter(None, (left, self._transcript)):
+            if transcript.owes and (turn_id := transcript.give_up()):
+                return turn_id
+        return ""
+
     def flush(self) -> None:
         """Silence the speaker."""
         self._close_orphans()
         self._drop_held()
+        if self._playback.unplayed:
+            self._tell_heard(last=True)
         self._listener.flush(self._playback.flush())
 
     def link_over(self) -> None:
@@ -278,6 +296,7 @@ class Downlink:
         self._declined = False
         self._playback.all_sent()
         over = self._transcript
+        self._left = over if over.owes else self._left
         self._transcript = Transcript(tools=over.unused_tools)
         self._orphans.append((over, self._playback.queued))
         if self._playback.audible:
@@ -288,6 +307,10 @@ class Downlink:
             self._close_orphans()
             self._drop_held()
             self._playback.forget()
+
+    def _tell_heard(self, *, last: bool = False) -> None:
+        if (at := self._playback.at) is not None:
+            self._listener.heard(*at, last)
 
     def _play(self, pcm: bytes) -> None:
         if self._held.active:

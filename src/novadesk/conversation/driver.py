@@ -9,13 +9,14 @@ import random
 import uuid
 from collections.abc import Callable
 
-from novadesk.config import Settings, VoiceSettings
+from novadesk.config import Settings
 from novadesk.conversation import lifecycle
 from novadesk.conversation.api import Connection, Phase, TalkMode
+from novadesk.conversation.catchup import catch_up
 from novadesk.conversation.downlink import Downlink, DownlinkListener
 from novadesk.conversation.ear import Ear
 from novadesk.conversation.losses import Losses
-from novadesk.conversation.ports import Clock, Linker, Observer, Sound
+from novadesk.conversation.ports import Clock, Linker, Sound
 from novadesk.conversation.promptness import Promptness
 from novadesk.conversation.quality import ConnectionQuality
 from novadesk.conversation.questions import Questions
@@ -32,7 +33,7 @@ from novadesk.conversation.view import View
 from novadesk.conversation.voicing import Opening
 from novadesk.conversation.wire import WireListener
 from novadesk.conversation.wires import Wires
-from novadesk.diagnostics.recorder import Recorder
+from novadesk.conversation.witnesses import Witnesses
 from novadesk.errors import KnownError
 from novadesk.models import Cue, Role
 from novadesk.protocol.events import WireRole
@@ -59,8 +60,7 @@ class Driver:
         clock: time.
         toolbox: what the model may ask for.
         on_changed: called after everything that there may be to draw.
-        recorder: takes note of protocol events.
-        observer: sees what the service says on the live wire session.
+        witnesses: see what goes on.
 
     Attributes:
         state: where the conversation stands.
@@ -71,7 +71,7 @@ class Driver:
         stopping: the wish to hear no answer.
         questions: what was asked and has no answer yet.
         promptness: how fast the microphone's way is.
-        wire_facts: returns the ids of the wire sessions, and how many are being torn down.
+        wires: the wire sessions.
     """
 
     def __init__(
@@ -88,8 +88,7 @@ class Driver:
         clock: Clock,
         toolbox: Toolbox,
         on_changed: Callable[[], None],
-        recorder: Recorder | None,
-        observer: Observer | None = None,
+        witnesses: Witnesses,
     ) -> None:
         self._switch, self._record, self._view, self._tally = switch, record, view, tally
         self._clock, self._on_changed, self._sound = clock, on_changed, sound
@@ -100,25 +99,28 @@ class Driver:
             release_tail_s=settings.talk.release_tail_ms / 1000,
             held_s=self._policy.held_s,
         )
-        self.downlink = self._make_downlink()
+        self.downlink = self._make_downlink(witnesses)
         self._losses = Losses(view=view, cue=sound.cue, tally=tally, uplink=self.uplink, record=record)
         self.talk_over = self._make_talk_over(settings)
         self.promptness, self._quality = Promptness(), ConnectionQuality()
         self.ear, self.questions = self._make_ear(), Questions()
         self.stopping = self._make_stopping()
         self._tools = ToolRuns(toolbox, self._on_tool_answered)
-        self._wires = Wires(
+        self.wires = Wires(
             linker=linker,
             opening=opening,
             clock=clock,
             listener=WireListener(
-                on_ready=self.dispatch, on_event=self._on_event, on_ended=self._on_link_ended, on_sent=self._on_sent
+                on_ready=self.dispatch,
+                on_event=self._on_event,
+                on_ended=self._on_link_ended,
+                on_sent=self._on_sent,
+                on_missed=lambda turn: catch_up(turn, record=record, downlink=self.downlink, wire=self.wires.wire_id),
             ),
-            recorder=recorder,
-            observer=observer,
+            recorder=witnesses.recorder,
+            observer=witnesses.observer,
             alone=self._policy.concurrent == 1,
         )
-        self.wire_facts = self._wires.facts
         self._timers = self._make_timers()
 
     def _make_timers(self) -> Timers:
@@ -131,7 +133,7 @@ class Driver:
             dispatch=self.dispatch,
         )
 
-    def _make_downlink(self) -> Downlink:
+    def _make_downlink(self, witnesses: Witnesses) -> Downlink:
         return Downlink(
             DownlinkListener(
                 play=self._sound.play,
@@ -142,6 +144,7 @@ class Driver:
                 key_held=lambda: self.uplink.key_held,
                 on_held=lambda: self.questions.answer_began(),
                 talks_anew=lambda: self.stopping.talks_anew(),
+                heard=witnesses.heard,
             )
         )
 
@@ -173,7 +176,7 @@ class Driver:
             clock=self._clock,
             uplink=self.uplink,
             downlink=self.downlink,
-            send=lambda pcm, now: self._wires.send_audio(pcm, now),
+            send=lambda pcm, now: self.wires.send_audio(pcm, now),
             cue=self._sound.cue,
             on_spoke_on=lambda: self.dispatch(lifecycle.SpeechBegan()),
             promptness=self.promptness,
@@ -187,22 +190,12 @@ class Driver:
     @property
     def connection(self) -> Connection:
         """Return how good the live connection is."""
-        return self._quality.at(self._clock.now(), live=self.live, unsent_from=self._wires.unwritten_from)
-
-    @property
-    def voice(self) -> VoiceSettings | None:
-        """Return what the live wire session was opened with, or None."""
-        return self._wires.voice
-
-    @property
-    def closing(self) -> bool:
-        """Return whether a wire session is being torn down."""
-        return self._wires.closing
+        return self._quality.at(self._clock.now(), live=self.live, unsent_from=self.wires.unwritten_from)
 
     async def settle(self) -> bool:
         """Return once nothing of what was dropped runs, and whether the service agreed; tools are broken off."""
         await self._tools.stop()
-        return await self._wires.settle()
+        return await self.wires.settle()
 
     async def stop(self) -> None:
         """Settle, and set no timer any more."""
@@ -240,7 +233,7 @@ class Driver:
     # --- wire sessions ---------------------------------------------------------------------------
 
     def _on_event(self, generation: int, event: SessionEvent) -> None:
-        if generation == self._wires.live:
+        if generation == self.wires.live:
             match event:
                 case UserTextReceived(text=text):
                     self._understood()
@@ -253,8 +246,8 @@ class Driver:
 
     def _on_link_ended(self, generation: int, error: KnownError | None, heard_at: float) -> None:
         _log.info("link %d ended: %s", generation, error.reason.value if error else "asked for")
-        if generation == self._wires.live:
-            self.uplink.link_lost(min(heard_at, self._wires.unwritten_from))
+        if generation == self.wires.live:
+            self.uplink.link_lost(min(heard_at, self.wires.unwritten_from))
             if judge(error) is not Verdict.RENEW:
                 self._quality.lost(self._clock.now())
         self.dispatch(lifecycle.LinkEnded(generation=generation, error=error, jitter=random.random()))
@@ -268,17 +261,17 @@ class Driver:
         self._sound.flush(generation)
 
     def _send_questions(self) -> None:
-        while self._wires.takes_text and (text := self.questions.take()) is not None:
-            self._wires.send_text(text)
+        while self.wires.takes_text and (text := self.questions.take()) is not None:
+            self.wires.send_text(text)
             self.dispatch(lifecycle.UserUnderstood())
 
     def _on_tool_asked(self, request: ToolRequested) -> None:
-        self._tools.ask(request, self._wires.live, wanted=not self.downlink.discarding)
+        self._tools.ask(request, self.wires.live, wanted=not self.downlink.discarding)
 
     def _on_tool_answered(self, request: ToolRequested, generation: int | None, result: str, wanted: bool) -> None:
         in_words = f"The result of {request.name} is {result}"  # for another link: tool ids do not outlive theirs
-        if generation == self._wires.live and self._wires.takes_text:
-            self._wires.send_tool_result(request.tool_use_id, result)
+        if generation == self.wires.live and self.wires.takes_text:
+            self.wires.send_tool_result(request.tool_use_id, result)
             if wanted and not self.downlink.discarding:
                 self.questions.given(request.tool_use_id, in_words)
         elif wanted:
@@ -287,13 +280,13 @@ class Driver:
 
     def _go_live(self, generation: int) -> None:
         """Give a ready wire session all that the conversation is: history, kept speech, open questions."""
-        renewed = self._wires.live is not None
+        renewed = self.wires.live is not None
         if renewed:
-            self.uplink.link_lost(self._wires.unwritten_from)
+            self.uplink.link_lost(self.wires.unwritten_from)
             self._leave_link(self.questions.handed_over)
         now = self._clock.now()
         frames = self.uplink.go_live(now)
-        self.downlink.go_live(self._wires.go_live(generation, self._history(), frames, now))
+        self.downlink.go_live(self.wires.go_live(generation, self._history(), frames, now))
         self._losses.tell()
         if not renewed and self._record.turns and self._record.complete:
             self._tally.resumed()
@@ -316,9 +309,9 @@ class Driver:
         return history
 
     def _drop_link(self, action: lifecycle.DropLink) -> None:
-        if action.generation == self._wires.live:
+        if action.generation == self.wires.live:
             self._leave_link(self._lose_questions)
-        self._wires.drop(action.generation, goodbye=action.goodbye)
+        self.wires.drop(action.generation, goodbye=action.goodbye)
 
     def _leave_link(self, ask_again: Callable[[], None]) -> None:
         """Settle what the live wire session will not bring any more."""
@@ -366,7 +359,7 @@ class Driver:
 
     def _understood(self) -> None:
         """Forget what was said and understood; tell what a link that did not keep up has cost."""
-        self.uplink.understood(self._clock.now(), self._wires.unwritten_from)
+        self.uplink.understood(self._clock.now(), self.wires.unwritten_from)
         self._losses.tell()
 
     def _lose_questions(self) -> None:
@@ -376,7 +369,7 @@ class Driver:
     def _perform(self, action: lifecycle.Action, before: lifecycle.Lifecycle) -> None:
         match action:
             case lifecycle.OpenLink(generation=generation):
-                self._wires.open(generation)
+                self.wires.open(generation)
             case lifecycle.GoLive(generation=generation):
                 if before.successor is not None and before.successor.generation == generation:
                     self._tally.renewed(self._clock.now() - before.successor.asked_at)
@@ -393,7 +386,7 @@ class Driver:
             case lifecycle.FlushSpeaker():
                 self.downlink.flush()
             case lifecycle.HoldMicrophone():
-                self.uplink.link_lost(self._wires.unwritten_from)
+                self.uplink.link_lost(self.wires.unwritten_from)
                 self.uplink.hold()
             case lifecycle.WaitUntil():
                 self._timers.wait(action)
@@ -410,7 +403,7 @@ class Driver:
             self.questions.answered()
         elif not (typed or self.downlink.discarding or self.state.phase is Phase.SPEAKING):  # what is answered already
             self.questions.understood(text.turn_id, text.text)
-        self._record.keep(text, wire_session=self._wires.wire_id, typed=typed)
+        self._record.keep(text, wire_session=self.wires.wire_id, typed=typed)
 
     def forget(self) -> None:
         """Forget the open questions and what was measured: the conversation is over."""

@@ -3,9 +3,11 @@
 Samples are s16le mono at 24 kHz. A generation is what one flush silences together.
 """
 
+from collections import deque
 from enum import Enum
 
 _SAMPLE_BYTES = 2
+_PIECES = 64
 _STALLED_S = 6.0
 """How long neither wire nor speaker may move before an answer counts as over."""
 
@@ -37,6 +39,7 @@ class Playback:
         self._queued = 0
         self._played = 0
         self._base = 0
+        self._pieces: deque[tuple[str, int]] = deque(maxlen=_PIECES)  # each with the count at its first sample
         self._last_at = float("-inf")
 
     @property
@@ -60,6 +63,11 @@ class Playback:
         return max(0, self._played - self._base)
 
     @property
+    def unplayed(self) -> bool:
+        """Return whether sound waits to be played, wanted or not."""
+        return self._played < self._queued
+
+    @property
     def audible(self) -> bool:
         """Return whether sound of the newest answer is still to be played."""
         return self.answer in (Answer.ARRIVING, Answer.DRAINING) and self._played < self._queued
@@ -73,11 +81,19 @@ class Playback:
         self._base = self._queued
         return True
 
-    def speech(self, pcm: bytes, now: float) -> bool:
+    @property
+    def at(self) -> tuple[str, int] | None:
+        """Return the piece of speech that the speaker is at and how much of it was played; None before the first."""
+        begun = [(content_id, self._played - first) for content_id, first in self._pieces if first <= self._played]
+        return begun[-1] if begun else None
+
+    def speech(self, content_id: str, pcm: bytes, now: float) -> bool:
         """Note arriving speech; return True when it is to be played: answers are, and nobody said stop."""
         self._last_at = now
         if self.answer is Answer.DISCARDED or not self.sounds:
             return False
+        if not self._pieces or self._pieces[-1][0] != content_id:
+            self._pieces.append((content_id, self._queued))
         self._queued += len(pcm) // _SAMPLE_BYTES
         return True
 
@@ -95,6 +111,7 @@ class Playback:
         self.held = False
         self.generation += 1
         self._queued = self._played = self._base = 0
+        self._pieces.clear()
         return self.generation
 
     def discard(self) -> None:

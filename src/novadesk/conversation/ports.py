@@ -1,7 +1,7 @@
 """What the core needs from the outside. Adapters fit by shape and import nothing from here."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from novadesk.errors import KnownError
 from novadesk.models import BackendKind, BargeIn, Conversation, Cue, InputTrouble, Turn
@@ -157,6 +157,15 @@ class Observer(Protocol):
 
     def link_over(self) -> None:
         """Take that nothing more comes of this wire session: another one carries the conversation, or none."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """Wants to know what the person really hears: a service that keeps a record of its own. Calls return at once."""
+
+    def heard(self, content_id: str, samples: int, *, last: bool) -> None:
+        """Take how many 24 kHz samples of a piece of speech were played; `last`: nothing more that has come will be."""
         ...
 
 

@@ -264,6 +264,10 @@ class Record:
         if (refusal := self._backlog.refusal) is not None:
             self._on_refused(refusal)
 
+    def newest(self, count: int) -> tuple[Turn, ...]:
+        """Return the newest turns in order, those on their way to the disk too."""
+        return _joined(self._turns, self._waiting())[-count:]
+
     def history(self, without: frozenset[str]) -> list[HistoryMessage]:
         """Return what the model is told of the conversation: what was said and heard, in order.
 

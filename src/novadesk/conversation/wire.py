@@ -20,9 +20,10 @@ from novadesk.diagnostics.recorder import Recorder
 from novadesk.errors import KnownError, Reason
 from novadesk.protocol.events import OutputEvent
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.link import Accepted, Arrived, Closed
+from novadesk.protocol.link import Accepted, Arrived, Closed, Missed
 from novadesk.protocol.session import NovaSession, Setup, Side, State
 from novadesk.protocol.session_events import SessionEvent, Violated
+from novadesk.protocol.transcript import TurnText
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +54,14 @@ class WireListener:
     """What a wire session tells its owner; every call is made on the loop and returns at once.
 
     `on_ended` carries the time of the service's last sign of life; `on_sent` the seconds until the link took a payload,
-    those aside that wait for the opening.
+    those aside that wait for the opening; `on_missed` a turn that was said while no link told of it.
     """
 
     on_ready: Callable[[LinkReady], None]
     on_event: Callable[[int, SessionEvent], None]
     on_ended: Callable[[int, KnownError | None, float], None]
     on_sent: Callable[[float], None]
+    on_missed: Callable[[TurnText], None]
 
 
 class WireSession:
@@ -246,6 +248,8 @@ class WireSession:
                     if (violation := self._dispatch()) is not None:
                         return violation
                     self._drain(now)
+                case Missed(turn=turn):
+                    self._listener.on_missed(turn)
                 case Closed(failure=failure):
                     asked = self._session.state in _OVER
                     self._session.link_closed(now)

@@ -16,6 +16,7 @@ from novadesk.protocol.envelope_values import (
     Language,
     Line,
     Milliseconds,
+    Played,
     QualityTier,
     Said,
     Secret,
@@ -98,10 +99,10 @@ class TextInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """Notes that all output up to a number has arrived, and the 24 kHz samples heard of the running answer."""
+    """Notes that all output up to a number has arrived, and how much of an answer was heard."""
 
     sequence: Count
-    played_samples: Count | None = None
+    played: Played | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from novadesk.protocol.envelope_values import (
     AudioFormat,
     CallStatus,
     Configuration,
+    ContentId,
     ContentKind,
     Count,
     ErrorCode,
@@ -33,8 +34,6 @@ from novadesk.protocol.envelope_values import (
     Tokens,
 )
 from novadesk.protocol.events import StopReason
-
-ContentId = Annotated[str, Words(0, 200)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ The payloads of Nova Sonic go in and come out on one side, messages of the gatew
 gateway may outlive the wire session: what the next one has to know of it is `carried`.
 """
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
@@ -14,12 +15,15 @@ from novadesk.protocol import events as nova
 from novadesk.protocol.codec import decode_input, encode
 from novadesk.protocol.envelope import AudioFrame, ServerMessage
 from novadesk.protocol.envelope_client import EndSession, History, TextInput
+from novadesk.protocol.envelope_turns import WrittenTurns
 from novadesk.protocol.envelope_values import Configuration, ContentKind, Line, Party, TextStage, Tokens
 from novadesk.protocol.events import ContentType, Stage, StopReason, WireRole
+from novadesk.protocol.transcript import TurnText
 
 _HISTORY_CHARS = 16_000
 """Text of one `history` message: with every character escaped or of four bytes it is still below 128 KB."""
 
+_PIECES = 64
 _UNPRINTED = {code: " " for code in range(32) if chr(code) not in "\n\t"}
 
 
@@ -52,10 +56,12 @@ class Carried:
 
     Attributes:
         answering: an answer was under way. Its rest is not for the next wire session, to which it would be a new one.
-        asked: texts that were sent and not answered yet; when they are sent again, the gateway has them already.
+        asked: what was asked and not answered yet; when it is sent again, the gateway has it already.
+        unsure: nothing is known of what was under way: the program has just been started.
     """
 
     answering: bool = False
+    unsure: bool = False
     asked: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -81,31 +87,42 @@ class Translation:
 
     Args:
         carried: what an earlier wire session of the same gateway session left.
+        turns: those that the gateway has written of that session.
     """
 
-    def __init__(self, carried: Carried | None = None) -> None:
-        carried = carried or Carried()
+    def __init__(self, carried: Carried | None = None, turns: WrittenTurns | None = None) -> None:
+        carried, self._turns = carried or Carried(), turns or WrittenTurns()
         self._configuration = Configuration()
         self._prompt_name = ""
         self._blocks: dict[str, _Block] = {}
         self._lines: list[Line] = []
         self._begun = False
-        self._skipping = carried.answering
+        self._skipping, self._unsure = carried.answering, carried.unsure
         self._asked_before = list(carried.asked)
         self._asked: list[str] = []
         self._answering = False
         self._open: dict[str, ContentKind] = {}
         self._speech = ""
+        self._sounded: deque[str] = deque(maxlen=_PIECES)
 
     @property
     def carried(self) -> Carried:
         """Return what the next wire session has to know."""
-        return Carried(answering=self._answering or self._skipping, asked=(*self._asked_before, *self._asked))
+        return Carried(
+            answering=self._answering or self._skipping,
+            asked=(*self._asked_before, *self._asked),
+            unsure=self._unsure,
+        )
 
-    def forget(self) -> None:
-        """Take that the gateway session is a new one: nothing was carried."""
-        self._skipping = False
+    def forget(self, turns: WrittenTurns) -> None:
+        """Take that the gateway session is a new one: nothing was carried, and `turns` are yet to come."""
+        self._skipping = self._unsure = False
         self._asked_before.clear()
+        self._turns = turns
+
+    def spoke(self, content_id: str) -> bool:
+        """Return whether a piece of speech came on this wire session."""
+        return content_id in self._sounded
 
     # --- from the client ---------------------------------------------------------------------
 
@@ -148,11 +165,12 @@ class Translation:
             role = Role.USER if block.role is WireRole.USER else Role.ASSISTANT
             self._lines.append(Line(role=role, text=text.translate(_UNPRINTED)))
             return []
+        self._turns.said(text)
         if text in self._asked_before:
             self._asked_before.remove(text)
             self._asked.append(text)
             return []
-        self._skipping = self._answering = False
+        self._skipping = self._unsure = self._answering = False
         self._asked.append(text)
         return [TextInput(text=text, request_id=name)]
 
@@ -171,8 +189,45 @@ class Translation:
 
     # --- from the gateway --------------------------------------------------------------------
 
-    def heard(self, message: ServerMessage | AudioFrame) -> list[bytes]:
-        """Return the payloads of the service that a message stands for; none for those about the session itself."""
+    def heard(self, message: ServerMessage | AudioFrame) -> list[bytes | TurnText]:
+        """Return the payloads of the service that a message stands for; none for those about the session itself.
+
+        A turn that was written and not told on this wire session stands for itself.
+        """
+        if isinstance(message, server.Turn):
+            return list(self._written(message))
+        return list(self._payloads(message))
+
+    def broken_off(self) -> list[bytes]:
+        """Return the end of what is open: whoever told it is gone, and another process goes on with the session."""
+        self._turns.broken_off()
+        self._answering = False
+        open_still, self._open = self._open, {}
+        return [
+            encode(
+                nova.OutputEnd(
+                    content_id=at, type=ContentType[kind.name], stop_reason=StopReason.INTERRUPTED, **self._ids()
+                )
+            )
+            for at, kind in open_still.items()
+        ]
+
+    def _written(self, turn: server.Turn) -> list[TurnText]:
+        if turn.role is Role.ASSISTANT and not turn.unconfirmed:
+            self._skipping = self._unsure = self._answering = False
+        if not self._turns.take(turn):
+            return []
+        return [
+            TurnText(
+                turn_id=turn.turn_id,
+                role=turn.role,
+                text=turn.text,
+                interrupted=turn.interrupted,
+                heard_chars=turn.heard_chars,
+            )
+        ]
+
+    def _payloads(self, message: ServerMessage | AudioFrame) -> list[bytes]:
         match message:
             case server.ContentStart():
                 return self._started(message)
@@ -187,17 +242,24 @@ class Translation:
             case server.Usage():
                 return [encode(nova.Usage(delta=_tokens(message.delta), total=_tokens(message.total), **self._ids()))]
             case server.Completed():
-                self._skipping = self._answering = False
+                self._skipping = self._unsure = self._answering = False
                 return [encode(nova.CompletionEnd(stop_reason=message.stop_reason, **self._ids()))]
             case _:
                 return []
 
     def _started(self, message: server.ContentStart) -> list[bytes]:
+        if self._unsure and message.role is not Party.USER and message.stage is not TextStage.SPECULATIVE:
+            self._skipping = True  # it goes on from before
+        self._unsure = False
         if message.role is Party.USER:
             self._skipping = self._answering = False
-        elif self._skipping:
-            return []
         else:
+            self._turns.answered()
+        if self._skipping:
+            return []
+        self._turns.witnessed()
+        if message.role is not Party.USER:
+            self._turns.answered()
             self._answering = True
             self._asked.clear()
             self._asked_before.clear()
@@ -207,6 +269,7 @@ class Translation:
         self._open[content_id] = kind
         if kind is ContentKind.AUDIO:
             self._speech = content_id
+            self._sounded.append(content_id)
         return encode(
             nova.OutputStart(
                 content_id=content_id,
@@ -226,6 +289,9 @@ class Translation:
             )
             if not (made := self._started(begun)):
                 return []
+        if message.role is Role.USER:
+            self._turns.said(message.text)
+            self._asked.append(message.text.strip())
         text = nova.TextOutput(
             content_id=message.content_id, role=WireRole[party.name], content=message.text, **self._ids()
         )

@@ -25,6 +25,7 @@ Count = Annotated[int, Whole()]
 Milliseconds = Annotated[int, Whole(0, 253_402_300_799_999)]
 Seconds = Annotated[int, Whole(0, 31_536_000)]
 Id = Annotated[str, Words(1, 128)]
+ContentId = Annotated[str, Words(0, 200)]
 Label = Annotated[str, Words(0, 200)]
 Language = Annotated[str, Words(0, 40), Also("sourceLanguage")]
 Said = Annotated[str, Words(0, 40_960)]
@@ -167,6 +168,15 @@ class Line:
 
     role: Role
     text: Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """How much of a piece of speech was heard, in 24 kHz samples; `last`: of what has come nothing more will be."""
+
+    content_id: ContentId
+    samples: Count
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

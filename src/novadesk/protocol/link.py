@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from novadesk.errors import KnownError
+from novadesk.protocol.transcript import TurnText
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +25,11 @@ class Closed:
     failure: KnownError | None
 
 
-type LinkMessage = Accepted | Arrived | Closed
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A turn of this conversation that the other side has written while no link told of it; its id is theirs."""
+
+    turn: TurnText
+
+
+type LinkMessage = Accepted | Arrived | Missed | Closed

@@ -170,6 +170,17 @@ class Transcript:
         self._put_by()
         return tuple(turn for answer in self._earlier for turn in self._retell(answer, over=True))
 
+    def give_up(self) -> str:
+        """Forget the newest answer, of which nothing more is told; return the id of its turn, empty without one."""
+        if self._present is not None:
+            newest, self._present = self._present, None
+        elif self._earlier:
+            newest = self._earlier.pop()
+        else:
+            return ""
+        self._unstored.pop(newest.turn_id, None)
+        return newest.turn_id
+
     def stored(self, turn_id: str) -> None:
         """Note that a finished turn is on disk: `live()` no longer shows it."""
         self._unstored.pop(turn_id, None)

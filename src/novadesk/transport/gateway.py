@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from novadesk.config import Settings
 from novadesk.daemon import DaemonCall
@@ -13,10 +14,11 @@ from novadesk.errors import KnownError, Reason
 from novadesk.models import BackendKind, Conversation
 from novadesk.protocol import envelope_server as server
 from novadesk.protocol.envelope_client import Configure, History
-from novadesk.protocol.envelope_talk import Begin, Opened, Said, Sound, Translation
-from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage
+from novadesk.protocol.envelope_talk import Begin, Carried, Opened, Said, Sound, Translation
+from novadesk.protocol.envelope_values import Played
+from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage, Missed
 from novadesk.transport.endpoint import parse_gateway
-from novadesk.transport.gateway_line import Line, LineTiming, Over
+from novadesk.transport.gateway_line import Elsewhere, Line, LineTiming, Over
 from novadesk.transport.gateway_talk import Keys, Talk
 from novadesk.transport.gateway_token import TokenSource
 from novadesk.transport.inbox import Inbox
@@ -50,7 +52,7 @@ class GatewayLink:
 
     def __init__(self, line: Line, talk: Talk, keys: Keys, *, timing: LinkTiming) -> None:
         self._line, self._talk, self._keys, self._timing = line, talk, keys, timing
-        self._translation = Translation(talk.carried)
+        self._translation = Translation(talk.carried, talk.turns)
         self._inbox = Inbox()
         self._one_at_a_time = asyncio.Lock()
         self._resumed = False
@@ -119,7 +121,13 @@ class GatewayLink:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         self._talk.carried = self._translation.carried
+        self._talk.turns.broken_off()
         self._talk.held = False
+
+    def heard(self, played: Played) -> None:
+        """Have the gateway know how much was heard of speech that came on this link."""
+        if not self._closing and self._translation.spoke(played.content_id):
+            self._line.note_heard(played)
 
     def _check_open(self) -> None:
         if self._failure is not None:
@@ -150,13 +158,17 @@ class GatewayLink:
         failure: KnownError | None
         try:
             while not isinstance(heard := await self._line.receive(), Over):
+                if isinstance(heard, Elsewhere):
+                    for payload in self._translation.broken_off():
+                        await self._inbox.put(Arrived(payload))
+                    continue
                 if isinstance(heard, server.SessionCreated | server.SessionResumed):
                     self._resumed = isinstance(heard, server.SessionResumed)
                     if not self._resumed:
-                        self._translation.forget()
+                        self._translation.forget(self._talk.turns)
                     await self._inbox.put(Accepted())
-                for payload in self._translation.heard(heard):
-                    await self._inbox.put(Arrived(payload))
+                for told in self._translation.heard(heard):
+                    await self._inbox.put(Arrived(told) if isinstance(told, bytes) else Missed(told))
             failure = heard.failure
         except Exception as error:
             _log.exception("The line to the gateway met a fault of our own.")
@@ -183,7 +195,7 @@ class GatewayLink:
 
 
 class GatewayLinker:
-    """Makes links to a gateway; fits `conversation.ports.Linker`.
+    """Makes links to a gateway, and tells it what is heard; fits `conversation.ports.Linker` and `Hearing`.
 
     Args:
         settings: where the gateway is.
@@ -212,6 +224,12 @@ class GatewayLinker:
         self._conversation, self._unix_ms, self._timing = conversation, unix_ms, timing or LinkTiming()
         self._trust: Trust | None = None
         self._talk: Talk | None = None
+        self._links: WeakSet[GatewayLink] = WeakSet()
+
+    def heard(self, content_id: str, samples: int, *, last: bool) -> None:
+        """Take what was heard, see `Hearing`."""
+        for link in self._links:
+            link.heard(Played(content_id=content_id, samples=samples, last=last))
 
     async def link(self) -> GatewayLink:
         """Return a link that is not open yet; see `Linker`."""
@@ -230,7 +248,9 @@ class GatewayLinker:
             unix_ms=self._unix_ms,
             timing=timing,
         )
-        return GatewayLink(line, talk, self._keys, timing=self._timing)
+        link = GatewayLink(line, talk, self._keys, timing=self._timing)
+        self._links.add(link)
+        return link
 
     async def _talk_of(self, conversation: Conversation | None) -> Talk:
         """Return the gateway session of a conversation; a new one beside a link that carries it still."""
@@ -242,6 +262,8 @@ class GatewayLinker:
         if talk.kept and handle is not None and (known is None or known.handle != handle):
             talk.key = await self._keys.find(handle)
             talk.begun = talk.key is not None
+            talk.carried = Carried(unsure=talk.begun)
+            talk.turns.broken_off()
         return talk
 
     async def _load_trust(self) -> Trust:

@@ -16,17 +16,16 @@ from novadesk.errors import BugError, KnownError, Reason
 from novadesk.protocol import envelope_server as server
 from novadesk.protocol.envelope import AudioFrame, ClientMessage, Malformed, ServerMessage
 from novadesk.protocol.envelope_client import (
-    Ack,
     CreateSession,
     EndSession,
-    Heartbeat,
     History,
     RefreshToken,
     ResumeSession,
     TextInput,
 )
-from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCode
+from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCode, Played
 from novadesk.transport.gateway_failures import CLOSED_GOING, closing, refusal
+from novadesk.transport.gateway_pulse import Pulse
 from novadesk.transport.gateway_talk import Gone, SessionKey, Talk
 from novadesk.transport.gateway_token import TokenSource
 
@@ -67,6 +66,11 @@ class Over:
     failure: KnownError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another process of the gateway has the session: what the one before had not told yet never comes."""
+
+
 type Counted = server.Sequenced | AudioFrame
 
 type Said = ServerMessage | AudioFrame
@@ -103,7 +107,7 @@ class Line:
         unix_ms: Callable[[], int],
         timing: LineTiming,
     ) -> None:
-        self._dial, self._tokens, self._talk, self._unix_ms, self._timing = dial, tokens, talk, unix_ms, timing
+        self._dial, self._tokens, self._talk, self._timing = dial, tokens, talk, timing
         self.confirmed = self.ending = False
         self._channel: Channel | None = None
         self._token = ""
@@ -111,10 +115,9 @@ class Line:
         self._up, self._room = asyncio.Event(), asyncio.Event()
         self._texts: dict[str, TextInput] = {}
         self._history_owed = 0
-        self._beat_s = 0.0
-        self._beat_due = 0.0
+        self._pulse = Pulse(talk, self._carrying, unix_ms=unix_ms, tick_s=timing.tick_s, answer_s=timing.answer_s)
         self._complaint: KnownError | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._pulsing: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._renewals: asyncio.Task[None] | None = None
 
@@ -128,7 +131,7 @@ class Line:
         """
         self._channel = await self._connect()
         self._up.set()
-        self._ticking = asyncio.create_task(self._tick(), name="gateway-line-tick")
+        self._pulsing = asyncio.create_task(self._pulse.run(), name="gateway-line-pulse")
         self._renewals = asyncio.create_task(self._keep_token_new(), name="gateway-line-renewals")
 
     async def begin(self, configuration: Configuration) -> None:
@@ -165,13 +168,17 @@ class Line:
         sent = self._talk.sent.number(pcm, self._now())
         await self._open_channel().send_audio(sent.sequence, sent.pcm)
 
+    def note_heard(self, played: Played) -> None:
+        """Have the gateway know how much of a piece of speech was heard."""
+        self._pulse.heard(played)
+
     # --- what is heard -----------------------------------------------------------------------
 
-    async def receive(self) -> Said | Over:
+    async def receive(self) -> Said | Elsewhere | Over:
         """Return the next message that has not been here before, or the end."""
         while True:
             heard = await self._open_channel().receive()
-            step: Said | Over | None = None
+            step: Said | Elsewhere | Over | None = None
             if isinstance(heard, Gone):
                 step = await self._broken(self._complaint or closing(heard.code))
             elif isinstance(heard, Malformed):
@@ -190,14 +197,14 @@ class Line:
             return Over(refusal(server.Error(code=ErrorCode.UPSTREAM_FAILED, layer="", message="")))
         return heard
 
-    async def _noted(self, heard: Said) -> Said | Over | None:
+    async def _noted(self, heard: Said) -> Said | Elsewhere | Over | None:
         match heard:
             case server.SessionCreated():
                 self._talk.key = SessionKey(heard.session_id, heard.resume_secret)
                 self._confirm(heard.heartbeat_s)
                 return heard
             case server.SessionResumed():
-                self._talk.sent.acknowledge(heard.last_audio)
+                self._talk.sent.resumed(heard.last_audio)
                 self._confirm(heard.heartbeat_s)
                 return heard
             case server.AudioAck(sequence=sequence):
@@ -237,14 +244,13 @@ class Line:
 
     def _confirm(self, heartbeat_s: int) -> None:
         self.confirmed = True
-        self._beat_s = float(heartbeat_s)
-        self._beat_due = self._now() + self._beat_s
+        self._pulse.begin(heartbeat_s)
 
     # --- connections -------------------------------------------------------------------------
 
     async def close(self, *, leave: bool) -> None:
         """Drop the connection and every task; `leave`: nobody comes back, so the session is ended."""
-        tasks = [task for task in (self._ticking, self._renewing, self._renewals) if task is not None]
+        tasks = [task for task in (self._pulsing, self._renewing, self._renewals) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -268,7 +274,7 @@ class Line:
         self._token = await self._tokens.token()
         return await self._dial(self._token)
 
-    async def _broken(self, failure: KnownError) -> Over | None:
+    async def _broken(self, failure: KnownError) -> Elsewhere | Over | None:
         """Take the end of a connection: the line goes on with another one where that can be."""
         self._up.clear()
         self._complaint = None
@@ -292,7 +298,7 @@ class Line:
             pass
         return Over(failure)
 
-    async def _come_back(self) -> Over | None:
+    async def _come_back(self) -> Elsewhere | Over | None:
         """Resume the session on a new connection, and say again what the gateway has not taken."""
         channel = await self._connect()
         try:
@@ -301,7 +307,7 @@ class Line:
             if isinstance(resumed, Over):
                 await channel.close()
                 return resumed
-            self._talk.sent.acknowledge(resumed.last_audio)
+            elsewhere = self._talk.sent.resumed(resumed.last_audio)
             for frame in self._talk.sent.unacknowledged():
                 await channel.send_audio(frame.sequence, frame.pcm)
             for text in self._texts.values():
@@ -318,7 +324,7 @@ class Line:
         self._confirm(resumed.heartbeat_s)
         self._up.set()
         self._room.set()
-        return None
+        return Elsewhere() if elsewhere else None
 
     async def _resume(self, channel: "Channel") -> server.SessionResumed | Over:
         resumption = self._resumption()
@@ -348,22 +354,6 @@ class Line:
 
     # --- what goes on by itself --------------------------------------------------------------
 
-    async def _tick(self) -> None:
-        """Acknowledge, show that we live, and see whether the gateway does."""
-        while True:
-            await asyncio.sleep(self._timing.tick_s)
-            if not self._up.is_set() or not self.confirmed:
-                continue
-            now, channel = self._now(), self._open_channel()
-            if self._talk.received.owed:
-                await channel.send(Ack(sequence=self._talk.received.acknowledged()))
-            if now - channel.heard_at > self._beat_s + self._timing.answer_s:
-                _log.info("the gateway has been silent for too long")
-                await channel.close()
-            elif now >= self._beat_due:
-                self._beat_due = now + self._beat_s
-                await channel.send(Heartbeat(timestamp=self._unix_ms()))
-
     async def _keep_token_new(self) -> None:
         async for token in self._tokens.renewals():
             await self._show(token)
@@ -387,6 +377,9 @@ class Line:
     async def _give(self, message: ClientMessage) -> None:
         """Send a message on the connection there is. Of one that is lost the reader learns."""
         await self._open_channel().send(message)
+
+    def _carrying(self) -> "Channel | None":
+        return self._channel if self._up.is_set() and self.confirmed else None
 
     def _open_channel(self) -> "Channel":
         if self._channel is None:

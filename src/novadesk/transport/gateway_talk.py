@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from novadesk.protocol.envelope_numbers import Received, SentFrames
 from novadesk.protocol.envelope_talk import Carried
+from novadesk.protocol.envelope_turns import WrittenTurns
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,4 @@ class Talk:
         self.sent = SentFrames()
         self.received = Received()
         self.carried = Carried()
+        self.turns = WrittenTurns()

@@ -46,6 +46,36 @@ def test_what_is_said_again_keeps_its_number() -> None:
     assert numbers(frames) == [2, 3, 4, 5, 6]
 
 
+def test_what_was_taken_keeps_its_number_too_when_it_is_said_again() -> None:
+    frames = SentFrames()
+    for pcm in (b"--", b"aa", b"bb"):
+        frames.number(pcm, 0.0)
+    frames.acknowledge(3)
+    frames.say_again()
+    assert [frames.number(pcm, 1.0).sequence for pcm in (b"aa", b"bb", b"cc")] == [2, 3, 4]
+    assert numbers(frames) == [4]
+
+
+def test_silence_is_never_taken_for_what_was_said_before() -> None:
+    frames = SentFrames()
+    for pcm in (b"\0\0", b"aa"):
+        frames.number(pcm, 0.0)
+    frames.say_again()
+    assert [frames.number(pcm, 1.0).sequence for pcm in (b"\0\0", b"aa")] == [3, 2]
+
+
+def test_a_gateway_that_has_less_than_was_taken_is_another_process() -> None:
+    frames = SentFrames()
+    for _ in range(3):
+        frames.number(b"aa", 0.0)
+    assert not frames.resumed(0)
+    frames.acknowledge(2)
+    assert not frames.resumed(2)
+    assert frames.resumed(0)
+    assert not frames.resumed(0)
+    assert numbers(frames) == [3]
+
+
 def test_what_is_new_ends_what_is_said_again() -> None:
     frames = SentFrames()
     frames.number(b"aa", 0.0)

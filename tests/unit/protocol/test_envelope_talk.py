@@ -13,6 +13,7 @@ from novadesk.protocol import envelope_server as server
 from novadesk.protocol.envelope import AudioFrame, Malformed, decode_client, decode_server, encode
 from novadesk.protocol.envelope_client import EndSession, History, TextInput
 from novadesk.protocol.envelope_talk import Begin, Carried, Opened, Said, Sound, Translation
+from novadesk.protocol.envelope_turns import WrittenTurns
 from novadesk.protocol.envelope_values import Configuration, ContentKind, Line, Party, TextStage, Tokens
 from novadesk.protocol.events import PromptStart, Sensitivity, SessionStart, StopReason, ToolSpec, WireRole
 from novadesk.protocol.history import HistoryMessage, shape
@@ -31,6 +32,7 @@ from novadesk.protocol.session_events import (
     UserSpeechEnded,
     UserTextReceived,
 )
+from novadesk.protocol.transcript import TurnText
 from tests.unit.protocol.envelope_values import SERVER_DOCUMENTS
 
 SETUP = Setup(
@@ -48,6 +50,7 @@ class Client:
     translation: Translation = field(default_factory=Translation)
     session: NovaSession = field(default_factory=lambda: NovaSession(Side.CLIENT))
     said: list[Said] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
     now: float = 0.0
 
     def start(self, setup: Setup = SETUP, history: Any = ()) -> "Client":
@@ -64,8 +67,16 @@ class Client:
 
     def hear(self, *messages: Any) -> list[SessionEvent]:
         for message in messages:
-            for payload in self.translation.heard(message):
-                self.session.receive(payload, self.now)
+            for told in self.translation.heard(message):
+                if isinstance(told, TurnText):
+                    self.missed.append(told.text)
+                else:
+                    self.session.receive(told, self.now)
+        return self.session.events_received()
+
+    def elsewhere(self) -> list[SessionEvent]:
+        for payload in self.translation.broken_off():
+            self.session.receive(payload, self.now)
         return self.session.events_received()
 
 
@@ -280,3 +291,108 @@ def test_output_whose_beginning_was_never_heard_has_one_all_the_same() -> None:
         server.ContentEnd(content_id="f", kind=ContentKind.TEXT, stop_reason=StopReason.END_TURN),
     )
     assert [type(event) for event in events] == [SpeechReceived, SpeechEnded, TextSpoken, TurnEnded]
+
+
+# --- turns that were written meanwhile ---------------------------------------------------------
+
+
+def turn(number: int, said: str, role: Role = Role.ASSISTANT, **more: Any) -> server.Turn:
+    return server.Turn(turn_id=f"t{number}", role=role, text=said, at=number, **more)
+
+
+def again(client: Client, turns: WrittenTurns) -> Client:
+    """Return the next wire session of the same session."""
+    carried = client.translation.carried
+    turns.broken_off()
+    return Client(Translation(carried, turns)).start()
+
+
+def test_what_was_witnessed_is_no_news() -> None:
+    client = Client().start()
+    client.hear(*text("u", Party.USER, "Hello."), turn(1, "Hello.", Role.USER))
+    client.hear(
+        *text("s", Party.ASSISTANT, "Hi.", TextStage.SPECULATIVE), *speech("a", PCM), *text("f", Party.ASSISTANT, "Hi.")
+    )
+    client.hear(turn(2, "Hi.", unconfirmed=True), turn(2, "Hi."), turn(2, "Hi."))
+    assert client.missed == []
+
+
+def test_an_answer_that_was_cut_by_a_loss_is_told_whole_and_once() -> None:
+    turns = WrittenTurns()
+    first = Client(Translation(None, turns)).start()
+    first.hear(*text("u", Party.USER, "Go."), turn(1, "Go.", Role.USER))
+    first.hear(*text("s", Party.ASSISTANT, "One. Two.", TextStage.SPECULATIVE), *speech("a", PCM)[:2])
+    second = again(first, turns)
+    assert second.hear(AudioFrame(5, PCM), speech("a")[-1], *text("f", Party.ASSISTANT, "One. Two.")) == []
+    second.hear(turn(2, "One. Two.", unconfirmed=True), turn(2, "One. Two."), turn(2, "One. Two."))
+    assert second.missed == ["One. Two."]
+    events = second.hear(*text("s2", Party.ASSISTANT, "Three.", TextStage.SPECULATIVE), *speech("b", PCM))
+    assert [type(event) for event in events][:2] == [TextPlanned, SpeechReceived]  # that answer is over
+    second.hear(turn(3, "Three."))
+    assert second.missed == ["One. Two."]
+
+
+def test_a_whole_exchange_that_nobody_heard_of_is_told() -> None:
+    turns = WrittenTurns()
+    first = Client(Translation(None, turns)).start()
+    second = again(first, turns)
+    second.hear(turn(1, "Who are you?", Role.USER), turn(2, "I am Nova."))
+    assert second.missed == ["Who are you?", "I am Nova."]
+
+
+def test_the_turn_of_an_answer_that_was_heard_after_a_loss_is_no_news() -> None:
+    turns = WrittenTurns()
+    first = Client(Translation(None, turns)).start()
+    first.hear(*text("u", Party.USER, "Go."))
+    second = again(first, turns)
+    second.hear(*text("s", Party.ASSISTANT, "Hi.", TextStage.SPECULATIVE), *speech("a", PCM), turn(1, "Go.", Role.USER))
+    second.hear(turn(2, "Hi."))
+    assert second.missed == []
+
+
+def test_what_was_typed_here_is_no_news() -> None:
+    turns = WrittenTurns()
+    first = Client(Translation(None, turns)).start()
+    first.session.send_text("Why?", first.now)
+    first.send()
+    second = again(first, turns)
+    second.hear(turn(1, "Why?", Role.USER))
+    assert second.missed == []
+
+
+def test_another_process_breaks_off_what_is_open_and_tells_what_was_written() -> None:
+    client = Client().start()
+    client.hear(*text("u", Party.USER, "Go."), turn(1, "Go.", Role.USER))
+    client.hear(*text("s", Party.ASSISTANT, "One. Two.", TextStage.SPECULATIVE), *speech("a", PCM)[:2])
+    assert [type(event) for event in client.elsewhere()] == [SpeechEnded, Interrupted]
+    client.hear(turn(1, "Go.", Role.USER), turn(2, "One. Two."))
+    assert client.missed == ["One. Two."]
+    events = client.hear(*text("s2", Party.ASSISTANT, "One. Two.", TextStage.SPECULATIVE), *speech("b", PCM))
+    assert [type(event) for event in events][:2] == [TextPlanned, SpeechReceived]
+
+
+def test_a_program_that_was_just_started_leaves_out_the_rest_of_an_answer_and_is_told_it() -> None:
+    turns = WrittenTurns()
+    turns.broken_off()
+    client = Client(Translation(Carried(unsure=True), turns)).start()
+    assert client.hear(AudioFrame(5, PCM), speech("a")[-1], *text("f", Party.ASSISTANT, "Two.")) == []
+    client.hear(turn(2, "One. Two."))
+    assert client.missed == ["One. Two."]
+    assert client.hear(*text("s", Party.ASSISTANT, "Three.", TextStage.SPECULATIVE))
+
+
+def test_a_program_that_was_just_started_hears_an_answer_that_begins() -> None:
+    client = Client(Translation(Carried(unsure=True))).start()
+    events = client.hear(*text("s", Party.ASSISTANT, "Hi.", TextStage.SPECULATIVE), *speech("a", PCM), turn(1, "Hi."))
+    assert [type(event) for event in events][:2] == [TextPlanned, SpeechReceived]
+    assert client.missed == []
+
+
+def test_a_spoken_question_that_the_gateway_has_understood_is_not_asked_again_in_writing() -> None:
+    turns = WrittenTurns()
+    first = Client(Translation(None, turns)).start()
+    first.hear(*text("u", Party.USER, "Why?"))
+    second = again(first, turns)
+    second.said.clear()
+    second.session.send_text("Why?", second.now)
+    assert second.send().said == []

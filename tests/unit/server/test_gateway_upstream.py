@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from novadesk.config import VoiceSettings
 from novadesk.models import Role, Turn
-from novadesk.protocol.envelope_server import PipelineState
-from novadesk.protocol.envelope_values import CallStatus, Line, Pipeline
+from novadesk.protocol.envelope_server import ContentStart, PipelineState
+from novadesk.protocol.envelope_values import CallStatus, ContentKind, Line, Pipeline, Played
 from novadesk.server.gateway.archive import write_before
 from novadesk.server.gateway.narration import Speech
 from tests.support.bench import DENIED, FULL, LOST
@@ -56,9 +56,9 @@ def test_what_the_client_says_it_has_played_counts_and_not_the_clock() -> None:
         world.service.plan("One two three four five six seven eight.")
         world.service.speak(72_000, last=False)
         await asyncio.sleep(0.05)
-        world.upstream.heard(18_000)
+        played(world, 18_000)
         await asyncio.sleep(2.0)
-        world.upstream.heard(36_000)
+        played(world, 36_000)
         world.service.spoken("One two three four five six seven eight.", last=False)
         world.service.interrupt()
         await world.until(lambda: len(world.turns) == 2)
@@ -68,6 +68,63 @@ def test_what_the_client_says_it_has_played_counts_and_not_the_clock() -> None:
         assert 10 <= heard <= 28  # half of it
 
     run_upstream(work)
+
+
+def played(world: World, samples: int, *, piece: int = -1, last: bool = False) -> None:
+    """Have the client say what it has played of a piece of speech, the newest one unless told."""
+    pieces = [said for said in world.told if isinstance(said, ContentStart) and said.kind is ContentKind.AUDIO]
+    world.upstream.heard(Played(content_id=pieces[piece].content_id, samples=samples, last=last))
+
+
+def test_what_was_heard_is_counted_for_its_piece_of_speech_however_late_it_is_said() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.service.user_said("hello")
+        world.service.answer("First answer.", 24_000)
+        await world.until(lambda: len(world.turns) == 2)
+        played(world, 24_000)
+        world.service.user_said("and?")
+        world.service.plan("One two three four five six seven eight.")
+        world.service.speak(72_000, last=False)
+        await asyncio.sleep(0.05)
+        played(world, 24_000, piece=0)  # late: it is no count of the second answer
+        await asyncio.sleep(2.0)
+        played(world, 36_000)
+        world.service.spoken("One two three four five six seven eight.", last=False)
+        world.service.interrupt()
+        await world.until(lambda: len(world.turns) == 4)
+        assert world.turns[1].heard_chars is None
+        assert world.turns[3].heard_chars is not None
+        assert 10 <= world.turns[3].heard_chars <= 28
+        played(world, 72_000)  # of what was silenced: nothing follows from it
+        await asyncio.sleep(1.0)
+        assert len(world.turns) == 4
+
+    run_upstream(work)
+
+
+def test_an_answer_that_the_client_silences_is_cut_there_in_the_record_and_told_on() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.service.user_said("hello")
+        world.service.plan("One two three four five six seven eight.")
+        world.service.speak(72_000, last=False)
+        await asyncio.sleep(0.05)
+        played(world, 36_000, last=True)
+        await asyncio.sleep(5.0)  # the clock would have it heard long since
+        world.service.speak(24_000, last=True)
+        world.service.spoken("One two three four five six seven eight.", last=True)
+        await world.until(lambda: bool(world.turns) and not world.turns[-1].unconfirmed and len(world.turns) > 1)
+        cut = world.turns[-1]
+        assert cut.interrupted
+        assert cut.heard_chars is not None
+        assert 10 <= cut.heard_chars <= 28
+        world.service.user_said("again")
+        world.service.answer("Short.", 12_000)
+        await world.until(lambda: world.turns[-1].text == "Short.")
+
+    world = run_upstream(work)
+    assert sum(len(said.pcm) // 2 for said in world.told if isinstance(said, Speech)) == 72_000 + 24_000 + 12_000
 
 
 def test_an_answer_that_breaks_off_ends_as_interrupted_and_its_question_is_asked_again() -> None:

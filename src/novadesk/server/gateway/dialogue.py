@@ -112,7 +112,7 @@ class Dialogue:
             case said.Heartbeat(timestamp=timestamp):
                 self._outlet.tell(told.HeartbeatAck(timestamp=timestamp))
             case said.Ack():
-                self._held(None).acknowledge(message.sequence, message.played_samples)
+                self._held(None).acknowledge(message)
             case said.Audio():
                 self._outlet.tell(self._held(message.session_id).take_audio(message))
             case said.AudioEnd():

@@ -70,11 +70,11 @@ class Narrator:
 
     Args:
         tell: takes each message, without its number.
-        on_answer: called when an answer begins, before anything of it is told.
+        on_speech: called with the id of each piece of speech that is told, before its first sound.
     """
 
-    def __init__(self, tell: Callable[[Output], None], on_answer: Callable[[], None]) -> None:
-        self._tell, self._on_answer = tell, on_answer
+    def __init__(self, tell: Callable[[Output], None], on_speech: Callable[[str], None]) -> None:
+        self._tell, self._on_speech = tell, on_speech
         self._open: dict[str, _Content] = {}
         self._answering = False
         self._muted = False
@@ -172,13 +172,13 @@ class Narrator:
         if known is not None:
             return known
         planned = kind is ContentKind.AUDIO or stage is TextStage.SPECULATIVE
-        if party is Party.ASSISTANT and planned and not self._answering:
-            self._answering = True
-            self._on_answer()
+        self._answering |= planned and party is Party.ASSISTANT
         start = ContentStart(content_id=content_id, kind=kind, role=party, stage=stage)
         content = self._open[content_id] = _Content(start, told=not (self._muted and kind is ContentKind.AUDIO))
         if content.told:
             self._tell(start)
+            if kind is ContentKind.AUDIO:
+                self._on_speech(content_id)
         return content
 
     def _end(self, content: _Content, reason: StopReason) -> None:

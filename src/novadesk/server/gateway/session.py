@@ -16,7 +16,7 @@ from novadesk.config import VoiceSettings
 from novadesk.errors import KnownError
 from novadesk.models import Turn
 from novadesk.protocol import envelope_server as told
-from novadesk.protocol.envelope_client import Audio, Configure, TextInput
+from novadesk.protocol.envelope_client import Ack, Audio, Configure, TextInput
 from novadesk.protocol.envelope_server import ServerMessage
 from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCode, Line, QualityTier
 from novadesk.server.gateway.archive import write_before
@@ -284,11 +284,11 @@ class GatewaySession:
         self._upstream.resume()
         self._spawn(self._resume(answer), "resuming")
 
-    def acknowledge(self, sequence: int, played_samples: int | None) -> None:
+    def acknowledge(self, ack: Ack) -> None:
         """Take that output has arrived, and how much of an answer was heard."""
-        self.log.acknowledge(sequence)
-        if played_samples is not None:
-            self._upstream.heard(played_samples)
+        self.log.acknowledge(ack.sequence)
+        if ack.played is not None:
+            self._upstream.heard(ack.played)
 
     def status(self) -> told.SessionStatus:
         """Return how it stands."""

@@ -21,6 +21,7 @@ RUSH = 8.0
 
 _CREDIT_FRAMES = 32.0
 _PLAYED_S = 0.1
+_PIECES = 64
 _FULL_SCALE = 32_768.0
 
 
@@ -87,8 +88,8 @@ class Inlet:
 class ClientSound:
     """A client as `conversation.ports.Sound`.
 
-    An answer counts as heard by the samples that the client says it has played; as long as it says nothing, by the
-    clock, as if it were played from its first sample on.
+    An answer counts as heard by the samples that the client says it has played of which piece; as long as it says
+    nothing, by the clock, as if it were played from its first sample on.
 
     Args:
         clock: time.
@@ -102,22 +103,31 @@ class ClientSound:
         self._clock = clock
         self._listener: SoundListener | None = None
         self._generation = self._queued = self._played = 0
-        self._answer_from = 0  # the running answer's first sample, counted as the generation's are
+        self._pieces: dict[str, int] = {}  # first sample of each piece of speech, counted as the generation's are
         self._begun_at = 0.0  # when a speaker would have begun that never ran dry since
         self._told = False
         self._tick = Alarm(self._play_on_time)
 
     # --- the client's side -----------------------------------------------------------------------
 
-    def answer_began(self) -> None:
-        """Take that what is queued from now on is another answer."""
-        self._answer_from = self._queued
+    def speech_began(self, content_id: str) -> None:
+        """Take that what is queued from now on is another piece of speech."""
+        self._pieces[content_id] = self._queued
+        if len(self._pieces) > _PIECES:
+            del self._pieces[next(iter(self._pieces))]
 
-    def heard(self, samples: int) -> None:
-        """Take how many 24 kHz samples of the running answer the client has played."""
+    def heard(self, content_id: str, samples: int) -> bool:
+        """Take how many 24 kHz samples of a piece the client has played.
+
+        Returns:
+            False for one that was silenced here meanwhile, or that another process told: it changes nothing.
+        """
+        if (first := self._pieces.get(content_id)) is None:
+            return False
         self._told = True
         self._tick.cancel()
-        self._report(self._answer_from + samples)
+        self._report(first + samples)
+        return True
 
     def connection_changed(self) -> None:
         """Expect nothing of the new connection yet: until it says what is played, the clock does."""
@@ -162,7 +172,8 @@ class ClientSound:
     def flush(self, generation: int) -> None:
         """See `Sound`."""
         self._generation = generation
-        self._queued = self._played = self._answer_from = 0
+        self._queued = self._played = 0
+        self._pieces.clear()
         self._tick.cancel()
 
     def play_on(self, generation: int) -> None:

@@ -27,11 +27,12 @@ from novadesk.conversation.controller import Controller
 from novadesk.conversation.opening import make_setup
 from novadesk.conversation.ports import Clock, Linker
 from novadesk.conversation.toolbox import CurrentTime, Toolbox
+from novadesk.conversation.witnesses import Witnesses
 from novadesk.diagnostics.metrics import Meter
 from novadesk.models import Role, Turn
 from novadesk.protocol.envelope_server import CallStatusChanged, PipelineState
 from novadesk.protocol.envelope_server import Turn as TurnWritten
-from novadesk.protocol.envelope_values import CallStatus, Pipeline, Services, ServiceState
+from novadesk.protocol.envelope_values import CallStatus, Pipeline, Played, Services, ServiceState
 from novadesk.server.gateway.archive import SessionArchive, before
 from novadesk.server.gateway.narration import Narrator, Output
 from novadesk.server.gateway.sound import ClientSound
@@ -133,7 +134,7 @@ class Upstream:
         self._same: deque[str] = deque(maxlen=_REQUESTS)  # of texts that another turn stands for
         self._changed = asyncio.Event()
         self._sound = ClientSound(parts.clock)
-        self._narrator = Narrator(tell, self._sound.answer_began)
+        self._narrator = Narrator(tell, self._sound.speech_began)
         self._controller = self._make_controller()
 
     def _make_controller(self) -> Controller:
@@ -159,7 +160,7 @@ class Upstream:
             on_saved=lambda: None,
             on_quit=lambda: None,
             meter=parts.meter,
-            observer=self._narrator,
+            witnesses=Witnesses(observer=self._narrator),
             levels=False,
         )
 
@@ -223,9 +224,14 @@ class Upstream:
         """Take that nothing more comes for now; silence follows by itself."""
         self._sound.inlet.finish()
 
-    def heard(self, samples: int) -> None:
-        """Take how many 24 kHz samples of the running answer the client has played."""
-        self._sound.heard(samples)
+    def heard(self, played: Played) -> None:
+        """Take how much of a piece of speech the client has played; an answer of which it plays no more is cut there.
+
+        What the service says of that one is told on, as it is to a speaker of one's own that was silenced.
+        """
+        known = self._sound.heard(played.content_id, played.samples)
+        if known and played.last and self._controller.snapshot().phase is Phase.SPEAKING:
+            self._controller.stop_speaking()
 
     def connection_changed(self) -> None:
         """Take that another connection speaks for the client, or none."""
