@@ -290,6 +290,12 @@ def make_handle(now_ms: int) -> str:
     return f"session_{now_ms:013d}_{random}"
 
 
+def made_ms(handle: str) -> int:
+    """Return when a local session id was made, by the clock of its maker, in Unix milliseconds; 0 for anything else."""
+    match = _HANDLE.fullmatch(handle)
+    return 0 if match is None else int(match[1])
+
+
 def check_handle(text: str, now_ms: int) -> str:
     """Return `text` when it is a valid local session id.
 

@@ -18,7 +18,7 @@ from novadesk.protocol import envelope_server as server
 from novadesk.protocol.envelope_values import CallStatus, ContentKind, ErrorCode, Line, Party, Played, TextStage
 from novadesk.protocol.events import StopReason, WireRole
 from novadesk.protocol.history import HistoryMessage
-from novadesk.protocol.link import Closed
+from novadesk.protocol.link import Accepted, Closed
 from novadesk.protocol.session_events import Interrupted, SpeechReceived, TextPlanned, TextSpoken, UserTextReceived
 from novadesk.server.certificate import ensure_certificate
 from novadesk.transport.gateway_talk import SessionKey
@@ -289,6 +289,54 @@ async def test_the_gateway_is_told_what_was_heard_and_at_once_that_it_was_all(wo
     await until(lambda: played() == [Played(content_id="a", samples=300)])
     world.heard("a", 400, last=True)
     await until(lambda: played()[1:] == [Played(content_id="a", samples=400, last=True)])
+
+
+# --- a gateway without its voice service ---------------------------------------------------------
+
+
+async def call(world: World, status: CallStatus) -> None:
+    await world.gateway.tell(server.CallStatusChanged(status=status))
+
+
+async def test_sound_waits_while_the_gateway_has_no_voice_service_and_goes_on_with_it(world: World) -> None:
+    wire = await (await world.wire()).start()
+    await call(world, CallStatus.CONNECTED)
+    await call(world, CallStatus.RECONNECTING)
+    session = world.gateway.current
+    assert session is not None
+    await until(lambda: not session.output)  # all of that has arrived
+    saying = asyncio.create_task(wire.say(1))
+    await asyncio.sleep(0.1)
+    assert session.heard == []
+    assert not saying.done()
+    await call(world, CallStatus.CONNECTED)
+    await saying
+    await until(lambda: [one.pcm for one in session.heard] == [frame(1)])
+
+
+@pytest.mark.parametrize("status", [CallStatus.RECONNECTING, CallStatus.FAILED])
+async def test_a_gateway_that_stays_without_its_voice_service_is_no_live_link(world: World, status: CallStatus) -> None:
+    first = await (await world.wire()).start()
+    await call(world, status)
+    session = world.gateway.current
+    assert session is not None
+    await until(lambda: not session.output)
+    with pytest.raises(KnownError) as caught:
+        await first.say(1)
+    assert (caught.value.reason, judge(caught.value)) == (Reason.UNAVAILABLE, Verdict.RETRY)
+    await first.link.close()
+    second = await world.wire()
+    await second.link.open()
+    second.session.start(SETUP, now())
+    await second.send()
+    accepted = asyncio.create_task(second.link.receive())
+    await until(lambda: len(world.gateway.of(client.ResumeSession)) == 1)
+    await until(lambda: len(world.gateway.of(client.Resume)) == 1)  # it is asked to try again
+    await asyncio.sleep(0.1)
+    assert not accepted.done()
+    assert second.link.unheard_s >= 0.1
+    await call(world, CallStatus.CONNECTED)
+    assert isinstance(await accepted, Accepted)
 
 
 # --- sessions ----------------------------------------------------------------------------------

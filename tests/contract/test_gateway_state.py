@@ -565,3 +565,34 @@ async def test_closing_twice_is_closing_once(opener: Opener) -> None:
     again = opener()
     assert await again.find(record.session_id, now_s=NOW_S) == record
     await again.close()
+
+
+async def test_a_conversation_is_forgotten_whole_and_by_its_owner_alone(
+    store: SessionStore, beside: SessionStore
+) -> None:
+    first, second, other, strangers = (
+        make_record(conversation="talk"),
+        make_record(conversation="talk"),
+        make_record(conversation="another"),
+        make_record(owner="ben", conversation="talk"),
+    )
+    for record in (first, second, other, strangers):
+        await store.create(record, limits=PLENTY)
+        await store.append_turn(make_turn(record.session_id))
+    assert set(await beside.kept_of("ann", "talk")) == {first.session_id, second.session_id}
+    await store.remove(first.session_id, owner="ann")
+    assert set(await store.kept_of("ann", "talk")) == {first.session_id, second.session_id}  # over, and kept
+    assert not await store.forget(first.session_id, owner="ben")
+    assert await store.forget(first.session_id, owner="ann")
+    assert await beside.forget(second.session_id, owner="ann")
+    assert not await store.forget(second.session_id, owner="ann")
+    assert await store.kept_of("ann", "talk") == ()
+    for gone in (first, second):
+        assert await beside.find(gone.session_id, now_s=NOW_S) is None
+        assert await store.turns(gone.session_id) == ()
+        assert await store.undelivered(gone.session_id) == ()
+        with pytest.raises(KnownError) as caught:
+            await beside.append_turn(make_turn(gone.session_id, "late"))
+        assert caught.value.reason is Reason.UNKNOWN_CONVERSATION
+    assert set(await store.waiting()) == {other.session_id, strangers.session_id}
+    assert len(await store.turns(other.session_id)) == len(await store.turns(strangers.session_id)) == 1

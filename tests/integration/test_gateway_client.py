@@ -10,6 +10,8 @@ from novadesk.protocol.events import WireRole
 from novadesk.protocol.history import HistoryMessage
 from novadesk.protocol.link import Closed
 from novadesk.protocol.session_events import SpeechReceived, TextSpoken, UserTextReceived
+from novadesk.transport.gateway_copies import GatewayCopies
+from novadesk.transport.signin_http import SignInHttp
 from tests.support.gateway_client import HANDLE, QUICK, Here, Wire, frame, now, until
 from tests.support.gateway_host import Host, hosted
 from tests.support.gateway_switch import switch
@@ -204,3 +206,22 @@ async def test_the_gateways_record_is_cut_where_the_person_stopped_the_answer(tm
                 await asyncio.sleep(0.01)
         assert turns[1].interrupted
         assert 10 <= len(turns[1].heard_text) <= 28  # half of it
+
+
+async def test_what_was_deleted_here_is_deleted_at_the_gateway(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as host, at(host) as here, at(host) as stranger:
+        stranger.person.tokens = [host.token("ben")]
+        wire = await (await here.wire()).start(TALK)
+        await wire.say(1)
+        await until(lambda: bool(host.linker.links) and host.linker.newest.listening)
+        host.linker.newest.user_said("My name is Ann.")
+        await wire.hear(lambda: bool(wire.of(UserTextReceived)))
+        (session_id,) = await host.store.kept_of("ann", HANDLE)
+        await GatewayCopies(SignInHttp(environment={}), host.urls[0], stranger.person).delete(HANDLE)
+        assert len(await host.store.turns(session_id)) == 3
+        copies = GatewayCopies(SignInHttp(environment={}), host.urls[0], here.person)
+        await copies.delete(HANDLE)
+        await copies.delete(HANDLE)
+        assert await host.store.kept_of("ann", HANDLE) == ()
+        assert await host.store.turns(session_id) == ()
+        assert (await wire.end()).failure is not None  # it was alive

@@ -13,7 +13,7 @@ from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.remoteclient import RemoteAccess
 from tests.support.gateway_host import Host
 from tests.support.gateway_memory import MemorySessions
-from tests.support.gateway_state import make_turn
+from tests.support.gateway_state import HOUR_S, PLENTY, make_record, make_turn
 from tests.support.gateway_table import TableServer
 from tests.support.remote_rig import running_server
 
@@ -75,3 +75,31 @@ async def test_a_session_that_is_over_goes_on_with_the_same_turns_in_order_and_w
             await memory.stop()
             await host.stop()
             await remote.close()
+
+
+async def test_a_conversation_is_deleted_from_agent_runtime_too_also_one_that_the_store_forgot(tmp_path: Path) -> None:
+    with running_server(tmp_path / "agentruntime.sqlite") as server:
+
+        async def access() -> RemoteAccess:
+            return RemoteAccess(access_key_id="AKIDEXAMPLE", secret_access_key="practice", endpoint=server.endpoint)
+
+        host, remote = Host(tmp_path, MemorySessions()), RemoteSessions(access)
+        memory = AgentRuntimeMemory(host.store, remote, host.clock, gateway="g1")
+        try:
+            for owner, conversation in (("ann", "talk"), ("ann", "talk"), ("ann", "another"), ("ben", "talk")):
+                now_ms = host.clock.unix_ms()
+                record = make_record(
+                    owner, conversation=conversation, created_ms=now_ms, expires_at_s=now_ms // 1000 + HOUR_S
+                )
+                await host.store.create(record, limits=PLENTY)
+                await host.store.append_turn(make_turn(record.session_id, at_ms=now_ms))
+                assert await memory.delivery.flush(record.session_id)
+            for session_id in await host.store.kept_of("ann", "talk"):
+                await host.store.forget(session_id, owner="ann")
+            await memory.forget("ann", "talk")
+            assert len(await remote.sessions()) == 2
+            await memory.forget("ann", "talk")
+            assert len(await remote.sessions()) == 2
+        finally:
+            await remote.close()
+            await host.stop()

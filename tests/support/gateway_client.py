@@ -54,9 +54,13 @@ class Ring:
     """A keyring in memory."""
 
     kept: dict[str, SessionKey] = field(default_factory=dict)
+    noted: set[str] = field(default_factory=set)
 
     async def find(self, handle: str) -> SessionKey | None:
         return self.kept.get(handle)
+
+    async def note(self, handle: str) -> None:
+        self.noted.add(handle)
 
     async def keep(self, handle: str, key: SessionKey) -> None:
         self.kept[handle] = key
@@ -138,6 +142,7 @@ class Here:
     timing: LinkTiming = QUICK
     switch: Any = None
     ca_bundle: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     _linker: GatewayLinker | None = None
 
     def restart(self) -> None:
@@ -153,7 +158,7 @@ class Here:
         if self._linker is None:
             self._linker = GatewayLinker(
                 Settings(backend=BackendSettings(gateway=self.url, ca_bundle=self.ca_bundle)),
-                environment={},
+                environment=self.environment,
                 tokens=self.person,
                 keys=self.ring,
                 conversation=lambda: self.open,

@@ -67,7 +67,7 @@ def _gateway_linker(
         settings,
         environment=os.environ,
         tokens=tokens or GivenToken(os.environ.get(TOKEN_VARIABLE, "")),
-        keys=GatewayKeys(registry),
+        keys=GatewayKeys(registry, settings.backend.gateway),
         conversation=conversation,
         unix_ms=SystemClock().unix_ms,
     )

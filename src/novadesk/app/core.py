@@ -14,6 +14,7 @@ from novadesk.app.clock import SystemClock
 from novadesk.app.command import own_command, soundwatch_command
 from novadesk.app.control import ControlHandler
 from novadesk.app.diagnosis import Diagnosis
+from novadesk.app.gateway_erasure import make_erasure
 from novadesk.app.insight import Insight
 from novadesk.app.output import put_note
 from novadesk.app.practice import PracticeServer
@@ -266,6 +267,7 @@ class Core(OpenShelf, ScenarioShelf, Insight, Updating):
             clock=self._clock,
             meter=self.diagnosis.ledger,
             screen=lambda: self.controller,
+            erasure=make_erasure(self._settings.backend, database, registry, self.accounts, self._clock),
         )
 
     def _make_engine(self) -> Sound:

@@ -15,6 +15,7 @@ from novadesk.models import BackendKind, Conversation
 from novadesk.store.agentruntime import RemoteSessions
 from novadesk.store.conversations import Conversations
 from novadesk.store.database import Database
+from novadesk.store.erasure import Erasure
 from novadesk.store.pause import Clock
 from novadesk.store.registry import Registry
 from novadesk.store.remoteclient import AccessSource
@@ -60,6 +61,7 @@ class RemoteCopy:
         clock: time.
         meter: takes measurements.
         screen: returns where to show; asked when there is something to show.
+        erasure: deletes what a gateway has; None without one.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class RemoteCopy:
         clock: Clock,
         meter: Meter,
         screen: Callable[[], Screen],
+        erasure: Erasure | None = None,
     ) -> None:
         backend = settings.backend
         self._needed = not backend.kind.copies_itself
@@ -81,6 +84,7 @@ class RemoteCopy:
         self._archive = archive
         self._meter = meter
         self._screen = screen
+        self._erasure = erasure
         self._sync = Sync(
             database,
             archive,
@@ -101,6 +105,8 @@ class RemoteCopy:
 
     def start(self) -> None:
         """Begin to deliver, to read and to show; nothing where the other side keeps copies of its own."""
+        if self._erasure is not None:
+            self._erasure.start()
         if not self._needed:
             return
         self._sync.start()
@@ -112,13 +118,15 @@ class RemoteCopy:
         if shown is not None:
             shown.cancel()
             await asyncio.gather(shown, return_exceptions=True)
+        if self._erasure is not None:
+            await self._erasure.stop()
         await self._sync.stop()
         await self._remote.close()
 
     def see(self, snapshot: Snapshot) -> None:
         """Follow which conversation is open, and whether the network is back."""
         if snapshot.phase is Phase.READY and self._phase in _DOWN:
-            self._sync.try_now()  # what brought the link back may serve the session store too
+            self.try_now()  # what brought the link back may serve the session store too
         self._phase = snapshot.phase
         conversation = snapshot.conversation
         handle = None if conversation is None or conversation.private else conversation.handle
@@ -133,11 +141,15 @@ class RemoteCopy:
 
     def changed(self) -> None:
         """Take note that the person changed a conversation in the list."""
+        if self._erasure is not None:
+            self._erasure.kick()
         self._sync.kick()
         self._on_synced()
 
     def try_now(self) -> None:
         """Wait no longer after a failure."""
+        if self._erasure is not None:
+            self._erasure.try_now()
         self._sync.try_now()
 
     async def pull(self, handle: str | None = None) -> int:

@@ -28,7 +28,10 @@ from novadesk.protocol.envelope_values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateSession:
-    """Begins a session. The same request id of the same owner gives the same session, once made."""
+    """Begins a session. The same request id of the same owner gives the same session, once made.
+
+    `conversation` is the client's own name of what the session belongs to; under it all that was said can be deleted.
+    """
 
     request_id: Id | None = None
     language: Language | None = None
@@ -37,6 +40,7 @@ class CreateSession:
     history: tuple[Line, ...] = ()
     audio: AudioForm = AudioForm.BINARY
     title: Label | None = None
+    conversation: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The rows behind a chain of remote sessions, and which listed session belongs to which row."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,14 @@ from enum import Enum
 from novadesk.models import no_such_conversation
 from novadesk.store.agentruntime import RemoteSession, RemoteStatus
 from novadesk.store.metadata import KEY_DEVICE, generation_of, mark_of
+
+AT_GATEWAY = "mark LIKE 'gateway:%'"
+"""The condition that a row is about a copy at a gateway, which deletes it when asked."""
+
+
+def gateway_mark(address: str) -> str:
+    """Return what a gateway is recognised by, without saying where it is."""
+    return f"gateway:{hashlib.sha256(address.strip().encode()).hexdigest()[:32]}"
 
 
 class LinkState(Enum):
@@ -93,7 +102,9 @@ def left_in_keyring(db: sqlite3.Connection) -> list[str]:
 
 def links_of(db: sqlite3.Connection, handle: str) -> tuple[Link, ...]:
     """Return the chain of a conversation, oldest first."""
-    rows = db.execute("SELECT * FROM remote_session WHERE handle = ? ORDER BY generation", (handle,))
+    rows = db.execute(
+        f"SELECT * FROM remote_session WHERE handle = ? AND NOT {AT_GATEWAY} ORDER BY generation", (handle,)
+    )
     return tuple(
         Link(
             generation=row["generation"],
@@ -130,6 +141,27 @@ def bind(db: sqlite3.Connection, handle: str, generation: int, session: RemoteSe
         " ON CONFLICT DO UPDATE SET mark = :mark, gone = 0, state = iif(state = 'intended', 'bound', state)",
         {"handle": handle, "gen": generation, "mark": mark_of(session.session_id), "at": session.created_ms},
     )
+
+
+def note_gateway(db: sqlite3.Connection, handle: str, mark: str) -> None:
+    """Write down that the gateway of a mark has a copy of a conversation; of several gateways, each."""
+    marks = "SELECT mark FROM remote_session WHERE handle = ?"
+    if mark not in {row["mark"] for row in db.execute(marks, (handle,))}:
+        db.execute(  # below the chain, which may be there as well: a conversation goes on wherever it is opened
+            "INSERT INTO remote_session (handle, generation, state, mark, created_ms)"
+            " SELECT :handle, min(0, coalesce(min(generation), 0)) - 1, 'bound', :mark, 0"
+            " FROM remote_session WHERE handle = :handle",
+            {"handle": handle, "mark": mark},
+        )
+
+
+def forget_gateway(db: sqlite3.Connection, handle: str, mark: str) -> bool:
+    """Forget that a gateway has a copy; return whether nobody else has one."""
+    others = "SELECT 1 FROM remote_session WHERE handle = ? AND mark <> ?"
+    if db.execute(others, (handle, mark)).fetchone() is None:
+        return True
+    db.execute("DELETE FROM remote_session WHERE handle = ? AND mark = ?", (handle, mark))
+    return False
 
 
 def close(db: sqlite3.Connection, handle: str, generation: int, *, gone: bool = False) -> None:

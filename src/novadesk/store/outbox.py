@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 from novadesk.models import BackendKind, SyncState, Turn
+from novadesk.store import links
 from novadesk.store.rows import TURN_COLUMNS, TURN_TABLES, turn_of
 
-# What belongs to the backend, or to a conversation that is gone; nothing of one that the person has just deleted.
+# What belongs to the backend, or to a conversation that is gone and was at no gateway, which has a courier of its own;
+# nothing of one that the person has just deleted.
 _DELIVERABLE = (
     "coalesce((SELECT NOT leaving_ms AND (:backend IS NULL OR backend = :backend) FROM conversation"
-    " WHERE handle = o.conversation), 1)"
+    " WHERE handle = o.conversation), :backend IS NULL OR NOT EXISTS (SELECT 1 FROM remote_session"
+    f" WHERE handle = o.conversation AND {links.AT_GATEWAY}))"
 )
 
 
@@ -65,6 +68,15 @@ class Waiting:
 
     turns: int = 0
     refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """A conversation that a gateway is to delete; `attempts` are those that failed."""
+
+    number: int
+    handle: str
+    attempts: int
 
 
 def new_step_id() -> str:
@@ -311,6 +323,30 @@ def retry_all(db: sqlite3.Connection) -> None:
     """Make every row due now, parked ones too."""
     db.execute("UPDATE turn SET sync = 'pending' WHERE number IN (SELECT turn FROM outbox WHERE parked IS NOT NULL)")
     db.execute("UPDATE outbox SET due_ms = 0, step_ms = iif(parked IS NULL, step_ms, 0), parked = NULL")
+
+
+def next_deletion(db: sqlite3.Connection, mark: str, now_ms: int) -> Deletion | None:
+    """Return the oldest deletion that a gateway is owed and that is due, or None."""
+    row = db.execute(
+        "SELECT o.number, o.conversation, o.attempts FROM outbox o JOIN remote_session r ON r.handle = o.conversation"
+        " WHERE o.kind = 'delete' AND r.mark = :mark AND NOT (o.due_ms > :now AND o.due_ms <= :latest)"
+        " ORDER BY o.number LIMIT 1",
+        {"mark": mark, "now": now_ms, "latest": now_ms + LONGEST_MS},
+    ).fetchone()
+    return None if row is None else Deletion(number=row["number"], handle=row["conversation"], attempts=row["attempts"])
+
+
+def put_off(db: sqlite3.Connection, deletion: Deletion, due_ms: int) -> None:
+    """Put a deletion off until `due_ms`."""
+    db.execute("UPDATE outbox SET attempts = attempts + 1, due_ms = ? WHERE number = ?", (due_ms, deletion.number))
+
+
+def deleted_there(db: sqlite3.Connection, deletion: Deletion, mark: str) -> bool:
+    """Take note that a gateway has deleted its copy; return whether that was the last one."""
+    last = links.forget_gateway(db, deletion.handle, mark)
+    if last:
+        db.execute("DELETE FROM outbox WHERE number = ?", (deletion.number,))
+    return last
 
 
 def next_due_ms(db: sqlite3.Connection, backend: BackendKind | None = None, now_ms: int = 1 << 60) -> int | None:

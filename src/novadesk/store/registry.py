@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from novadesk.errors import KnownError, Reason
+from novadesk.store import links
 from novadesk.store.database import Database
 from novadesk.text import Text
 
@@ -125,20 +126,18 @@ class Registry:
             self._kept[handle] = entry
             await self._database.run(lambda db: _note_entry(db, handle, True))
 
+    async def note_gateway(self, handle: str, mark: str) -> None:
+        """Remember for good that the gateway of a mark has a copy of a conversation."""
+        await self._database.run(lambda db: links.note_gateway(db, handle, mark))
+
     async def bind(self, handle: str, session_id: str, secret: str) -> None:
-        """Keep the one session that a gateway has for a conversation, with the secret that it gave."""
+        """Keep the one session that a gateway, noted before, has for a conversation, with the secret that it gave."""
         await self._load(handle)
         self._known[handle] = {0: session_id}
-        await self._database.run(lambda db: _note_session(db, handle))
         entry = _Entry(ids={0: session_id}, secret=secret)
         if await self._change_entry(handle, _encode(entry)):
             self._kept[handle] = entry
             await self._database.run(lambda db: _note_entry(db, handle, True))
-
-    async def unbind(self, handle: str) -> None:
-        """Forget the session that a gateway had for a conversation."""
-        await self.forget(handle)
-        await self._database.run(lambda db: _drop_session(db, handle))
 
     async def forget(self, handle: str) -> None:
         """Remove the entry of a conversation."""
@@ -220,17 +219,6 @@ def _in_keyring(db: sqlite3.Connection, handle: str) -> bool:
 
 def _note_entry(db: sqlite3.Connection, handle: str, exists: bool) -> None:
     db.execute("UPDATE remote_session SET in_keyring = ? WHERE handle = ?", (exists, handle))
-
-
-def _note_session(db: sqlite3.Connection, handle: str) -> None:
-    db.execute(
-        "INSERT OR IGNORE INTO remote_session (handle, generation, state, created_ms) VALUES (?, 0, 'intended', 0)",
-        (handle,),
-    )
-
-
-def _drop_session(db: sqlite3.Connection, handle: str) -> None:
-    db.execute("DELETE FROM remote_session WHERE handle = ? AND generation = 0 AND NOT in_keyring", (handle,))
 
 
 def _newest(ids: dict[int, str]) -> dict[int, str]:

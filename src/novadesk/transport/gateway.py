@@ -18,6 +18,7 @@ from novadesk.protocol.envelope_talk import Begin, Carried, Opened, Said, Sound,
 from novadesk.protocol.envelope_values import Played
 from novadesk.protocol.link import Accepted, Arrived, Closed, LinkMessage, Missed
 from novadesk.transport.endpoint import parse_gateway
+from novadesk.transport.gateway_failures import voiceless
 from novadesk.transport.gateway_line import Elsewhere, Line, LineTiming, Over
 from novadesk.transport.gateway_talk import Keys, Talk
 from novadesk.transport.gateway_token import TokenSource
@@ -55,7 +56,7 @@ class GatewayLink:
         self._translation = Translation(talk.carried, talk.turns)
         self._inbox = Inbox()
         self._one_at_a_time = asyncio.Lock()
-        self._resumed = False
+        self._resumed = self._accepted = False
         self._opened_at: float | None = None
         self._pump: asyncio.Task[None] | None = None
         self._keyring = asyncio.Lock()
@@ -71,9 +72,9 @@ class GatewayLink:
 
     @property
     def unheard_s(self) -> float:
-        """Return since when the gateway has not taken what was said; before it has the session, since the opening."""
+        """Return since when the gateway has not taken what was said; before anybody hears it, since the opening."""
         now = asyncio.get_running_loop().time()
-        since = self._talk.sent.oldest_at if self._line.confirmed else self._opened_at
+        since = self._talk.sent.oldest_at if self._accepted else self._opened_at
         return 0.0 if since is None else now - since
 
     async def open(self) -> None:
@@ -97,6 +98,7 @@ class GatewayLink:
             late = KnownError(
                 Reason.TIMED_OUT, "The gateway does not take the audio in time.", "NovaDesk connects again by itself."
             )
+            late = voiceless() if self._talk.voiceless else late
             self._over(late)
             raise late from error
 
@@ -147,8 +149,11 @@ class GatewayLink:
                 self._talk.begun = True
                 if self._resumed:
                     await self._line.say(Configure(configuration=self._configuration))
-                elif self._talk.kept and self._talk.handle is not None and self._talk.key is not None:
-                    self._ring(partial(self._keys.keep, self._talk.handle, self._talk.key))
+                elif self._talk.handle is not None and self._talk.key is not None:
+                    if self._talk.named:
+                        self._ring(partial(self._keys.note, self._talk.handle))
+                    if self._talk.kept:
+                        self._ring(partial(self._keys.keep, self._talk.handle, self._talk.key))
             case Sound(pcm=pcm):
                 await self._line.say_frame(pcm)
             case _:
@@ -166,6 +171,8 @@ class GatewayLink:
                     self._resumed = isinstance(heard, server.SessionResumed)
                     if not self._resumed:
                         self._translation.forget(self._talk.turns)
+                if self._line.confirmed and not (self._accepted or self._talk.voiceless):
+                    self._accepted = True
                     await self._inbox.put(Accepted())
                 for told in self._translation.heard(heard):
                     await self._inbox.put(Arrived(told) if isinstance(told, bytes) else Missed(told))
@@ -258,7 +265,10 @@ class GatewayLinker:
         known = self._talk
         if known is not None and known.handle == handle and not known.held:
             return known
-        self._talk = talk = Talk(handle, kept=conversation is not None and not conversation.private)
+        named = conversation is not None and not conversation.private
+        # The keyring entry of one that began elsewhere has the sessions that it has there.
+        kept = named and conversation is not None and conversation.backend is self.kind
+        self._talk = talk = Talk(handle, kept=kept, named=named)
         if talk.kept and handle is not None and (known is None or known.handle != handle):
             talk.key = await self._keys.find(handle)
             talk.begun = talk.key is not None

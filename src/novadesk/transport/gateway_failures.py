@@ -83,6 +83,11 @@ def refusal(error: Error) -> KnownError:
     return _make(_CODES[error.code]).after(error.retry_after_s or 0)
 
 
+def voiceless() -> KnownError:
+    """Return the error for a gateway behind which nobody hears."""
+    return _make(_CODES[ErrorCode.UPSTREAM_FAILED])
+
+
 def closing(code: int | None) -> KnownError:
     """Return what the end of a connection means; None is an end without a word."""
     return _make(_CLOSES.get(code or 0, _Rule(Reason.LINK_LOST, Text("The connection to the gateway was lost."))))

@@ -20,11 +20,12 @@ from novadesk.protocol.envelope_client import (
     EndSession,
     History,
     RefreshToken,
+    Resume,
     ResumeSession,
     TextInput,
 )
 from novadesk.protocol.envelope_values import CallStatus, Configuration, ErrorCode, Played
-from novadesk.transport.gateway_failures import CLOSED_GOING, closing, refusal
+from novadesk.transport.gateway_failures import CLOSED_GOING, closing, refusal, voiceless
 from novadesk.transport.gateway_pulse import Pulse
 from novadesk.transport.gateway_talk import Gone, SessionKey, Talk
 from novadesk.transport.gateway_token import TokenSource
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PASSING = frozenset({Reason.LINK_LOST, Reason.UNREACHABLE, Reason.TIMED_OUT, Reason.UNAVAILABLE, Reason.STREAM_CLOSED})
+_VOICELESS = frozenset({CallStatus.RECONNECTING, CallStatus.FAILED})
 _GOODBYE_S = 0.5
 _AGAIN = _PASSING | {Reason.CREDENTIALS_EXPIRED}
 
@@ -138,7 +140,11 @@ class Line:
         """Ask for the session: the one that the talk has a key of, else a new one."""
         self._configuration = configuration
         if (resumption := self._resumption()) is None:
-            request = CreateSession(request_id=self._talk.request_id, configuration=configuration)
+            request = CreateSession(
+                request_id=self._talk.request_id,
+                configuration=configuration,
+                conversation=self._talk.handle if self._talk.named else None,
+            )
             await self._give(request)
         else:
             await self._give(resumption)
@@ -159,14 +165,18 @@ class Line:
         await self._give(message)
 
     async def say_frame(self, pcm: bytes) -> None:
-        """Send a microphone frame; waits while too many are on their way that the gateway has not taken."""
-        while not self._up.is_set() or self._talk.sent.waiting >= self._timing.window:
+        """Send a microphone frame; waits while nobody hears it, or the gateway has not taken too many before it."""
+        while not self._up.is_set() or self._full:
             await self._up.wait()
-            if self._talk.sent.waiting >= self._timing.window:
+            if self._full:
                 self._room.clear()
                 await self._room.wait()
         sent = self._talk.sent.number(pcm, self._now())
         await self._open_channel().send_audio(sent.sequence, sent.pcm)
+
+    @property
+    def _full(self) -> bool:
+        return self._talk.voiceless or self._talk.sent.waiting >= self._timing.window
 
     def note_heard(self, played: Played) -> None:
         """Have the gateway know how much of a piece of speech was heard."""
@@ -193,8 +203,11 @@ class Line:
     def _counted(self, heard: "Counted") -> Said | Over | None:
         if not self._talk.received.take(heard.sequence):
             return None
-        if isinstance(heard, server.CallStatusChanged) and heard.status is CallStatus.FAILED:
-            return Over(refusal(server.Error(code=ErrorCode.UPSTREAM_FAILED, layer="", message="")))
+        if isinstance(heard, server.CallStatusChanged):
+            self._talk.voiceless = heard.status in _VOICELESS
+            self._room.set()
+            if heard.status is CallStatus.FAILED:
+                return Over(voiceless())
         return heard
 
     async def _noted(self, heard: Said) -> Said | Elsewhere | Over | None:
@@ -206,6 +219,8 @@ class Line:
             case server.SessionResumed():
                 self._talk.sent.resumed(heard.last_audio)
                 self._confirm(heard.heartbeat_s)
+                if self._talk.voiceless:
+                    await self._give(Resume())  # it is to try now
                 return heard
             case server.AudioAck(sequence=sequence):
                 self._talk.sent.acknowledge(sequence)

@@ -30,7 +30,7 @@ from novadesk.transport.dial import unreachable
 from novadesk.transport.endpoint import Endpoint
 from novadesk.transport.gateway_failures import unwelcome
 from novadesk.transport.gateway_talk import Gone
-from novadesk.transport.proxy import Proxy
+from novadesk.transport.proxy import Proxy, wants_password
 from novadesk.transport.trust import Trust, refusal
 
 PROTOCOL = "novadesk.v1"
@@ -170,6 +170,8 @@ def _known(error: BaseException, address: Address) -> KnownError | None:
     """Return what a failure to connect means, or None when it is none of the world's."""
     host = address.endpoint.host
     match error:
+        case aiohttp.ClientHttpProxyError(status=407) if address.proxy is not None:
+            return wants_password(address.proxy)
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
             return KnownError(
                 Reason.PROXY_REFUSED,

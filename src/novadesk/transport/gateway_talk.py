@@ -31,6 +31,10 @@ class Keys(Protocol):
         """Return the key of a conversation's session, or None."""
         ...
 
+    async def note(self, handle: str) -> None:
+        """Remember that the gateway has a copy of a conversation, which is to go with it."""
+        ...
+
     async def keep(self, handle: str, key: SessionKey) -> None:
         """Keep a key, in the place of an older one."""
         ...
@@ -46,16 +50,18 @@ class Talk:
     Args:
         handle: of the conversation that it belongs to; None when nobody will come back to it.
         kept: its key outlives the program.
+        named: the gateway is told the handle, to delete by it what it has of the conversation.
 
     Attributes:
         held: a link carries it now.
         begun: what a wire session begins with has been told, so that another one can go on with it.
         request_id: names the wish for the session: said twice, it gives one session.
+        voiceless: the gateway has lost the voice service, and has not said that it is back.
     """
 
-    def __init__(self, handle: str | None, *, kept: bool) -> None:
+    def __init__(self, handle: str | None, *, kept: bool, named: bool) -> None:
         self.handle = handle
-        self.kept = kept
+        self.kept, self.named = kept, named
         self.key: SessionKey | None
         self.held = False
         self.forget()
@@ -63,7 +69,7 @@ class Talk:
     def forget(self) -> None:
         """Begin with a session that has not been made yet."""
         self.key = None
-        self.begun = False
+        self.begun = self.voiceless = False
         self.request_id = str(uuid4())
         self.sent = SentFrames()
         self.received = Received()

@@ -17,7 +17,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.text import Text
 from novadesk.transport.dial import unreachable
 from novadesk.transport.endpoint import Endpoint, is_loopback
-from novadesk.transport.proxy import find_proxy
+from novadesk.transport.proxy import Proxy, find_proxy, wants_password
 from novadesk.transport.trust import Trust, make_trust, refusal
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Https:
                 body = await _read_bounded(answer.content, most_bytes)
                 return Answer(status=answer.status, body=body, location=answer.headers.get("Location", ""))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _known(error, endpoint.host) from error
+            raise _known(error, endpoint.host, find_proxy(endpoint, self._environment)) from error
 
     async def _way(self, endpoint: Endpoint) -> dict[str, Any]:
         """Return the arguments of aiohttp for TLS and proxy."""
@@ -134,10 +134,12 @@ async def _read_bounded(stream: "aiohttp.StreamReader", most_bytes: int) -> byte
     return bytes(body)
 
 
-def _known(error: Exception, host: str) -> KnownError:
+def _known(error: Exception, host: str, proxy: Proxy | None) -> KnownError:
     import aiohttp
 
     match error:
+        case aiohttp.ClientHttpProxyError(status=407) if proxy is not None:
+            return wants_password(proxy)
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
             return KnownError(
                 Reason.PROXY_REFUSED,

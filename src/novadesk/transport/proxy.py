@@ -66,12 +66,7 @@ async def open_tunnel(
         raise _refused(Text("The proxy {proxy} broke the connection.", proxy=proxy.host)) from error
     status = _status(answer)
     if status == 407:
-        raise KnownError(
-            Reason.PROXY_REFUSED,
-            "The proxy {host} wants a name and password.",
-            "Put them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.",
-            host=proxy.host,
-        )
+        raise wants_password(proxy)
     if status is None:
         raise _refused(Text("The proxy {proxy} answered with something that is not HTTP.", proxy=proxy.host))
     if not 200 <= status < 300:
@@ -83,6 +78,16 @@ async def open_tunnel(
                 status=str(status),
             )
         )
+
+
+def wants_password(proxy: Proxy) -> KnownError:
+    """Return the error for an answer of status 407."""
+    return KnownError(
+        Reason.PROXY_REFUSED,
+        "The proxy {host} wants a name and password.",
+        "Put them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT.",
+        host=proxy.host,
+    )
 
 
 def _status(answer: bytes) -> int | None:

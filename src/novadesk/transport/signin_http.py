@@ -44,10 +44,16 @@ class SignInHttp:
         answer = await self._ask("POST", address, form)
         return answer.status, json_object(answer.body)
 
-    async def _ask(self, method: str, address: str, form: Mapping[str, str] | None) -> Answer:
+    async def delete(self, address: str, token: str) -> int:
+        """Delete something that belongs to the owner of a token; return the status."""
+        return (await self._ask("DELETE", address, None, _WANTED | {"Authorization": f"Bearer {token}"})).status
+
+    async def _ask(
+        self, method: str, address: str, form: Mapping[str, str] | None, headers: Mapping[str, str] = _WANTED
+    ) -> Answer:
         endpoint = safe_endpoint(address)
         try:
-            return await self._https.ask(method, address, endpoint, headers=_WANTED, most_bytes=_MAX_BYTES, form=form)
+            return await self._https.ask(method, address, endpoint, headers=headers, most_bytes=_MAX_BYTES, form=form)
         except TooMuch as error:
             raise failed(Text("The sign-in service answered with too much.")) from error
 

@@ -60,7 +60,7 @@ async def find_provider(http: SignInHttp, gateway: str) -> Provider:
     Raises:
         KnownError: the gateway or the sign-in service cannot be asked, or says nothing of use.
     """
-    status, body = await http.get(terms_address(gateway))
+    status, body = await http.get(web_address(gateway) + TERMS_PATH)
     terms = read_terms(body) if status == 200 else None
     if terms is None:
         raise failed(
@@ -85,8 +85,8 @@ async def find_provider(http: SignInHttp, gateway: str) -> Provider:
     return provider
 
 
-def terms_address(gateway: str) -> str:
-    """Return where a gateway says how to sign in.
+def web_address(gateway: str) -> str:
+    """Return where a gateway answers plain requests, without a slash at the end.
 
     Raises:
         KnownError: `BAD_SETTINGS` when it is no address of a gateway.
@@ -110,7 +110,7 @@ def terms_address(gateway: str) -> str:
             address=given,
         ) from error
     base = parts.path.rstrip("/").removesuffix("/ws")
-    return urlunsplit((parts.scheme, parts.netloc, base + TERMS_PATH, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, base, "", ""))
 
 
 async def redeem(

@@ -8,6 +8,7 @@ from novadesk.store.registry import Registry
 from novadesk.transport.gateway_talk import SessionKey
 from tests.support.store_rig import MemoryKeychain
 
+AT = "wss://gateway.example"
 KEY, OTHER = SessionKey("session-1", "secret-1"), SessionKey("session-2", "secret-2")
 
 
@@ -18,15 +19,16 @@ def contents(folder: Path) -> bytes:
 async def test_a_key_outlives_the_program_until_it_is_dropped(tmp_path: Path) -> None:
     keychain = MemoryKeychain()
     async with Database(tmp_path / "a.db") as database:
-        keys = GatewayKeys(Registry(database, keychain))
+        keys = GatewayKeys(Registry(database, keychain), AT)
         assert await keys.find("h") is None
+        await keys.note("h")
         await keys.keep("h", KEY)
         await keys.keep("h", OTHER)
-        later = GatewayKeys(Registry(database, keychain))
+        later = GatewayKeys(Registry(database, keychain), AT)
         assert await later.find("h") == OTHER
         await later.drop("h")
         assert keychain.entries == {}
-        assert await GatewayKeys(Registry(database, keychain)).find("h") is None
+        assert await GatewayKeys(Registry(database, keychain), AT).find("h") is None
     content = contents(tmp_path)
     assert b"secret-" not in content
     assert b"session-1" not in content
@@ -36,13 +38,16 @@ async def test_signing_out_forgets_the_keys_too(tmp_path: Path) -> None:
     keychain = MemoryKeychain()
     async with Database(tmp_path / "a.db") as database:
         registry = Registry(database, keychain)
-        await GatewayKeys(registry).keep("h", KEY)
+        keys = GatewayKeys(registry, AT)
+        await keys.note("h")
+        await keys.keep("h", KEY)
         assert await registry.forget_all() == 1
     assert keychain.entries == {}
 
 
 async def test_without_a_registry_nothing_is_kept() -> None:
-    keys = GatewayKeys(None)
+    keys = GatewayKeys(None, AT)
+    await keys.note("h")
     await keys.keep("h", KEY)
     assert await keys.find("h") is None
     await keys.drop("h")

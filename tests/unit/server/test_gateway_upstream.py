@@ -127,6 +127,21 @@ def test_an_answer_that_the_client_silences_is_cut_there_in_the_record_and_told_
     assert sum(len(said.pcm) // 2 for said in world.told if isinstance(said, Speech)) == 72_000 + 24_000 + 12_000
 
 
+def test_a_call_outlives_its_wire_sessions_and_nobody_notices() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.service.user_said("hello")
+        world.service.answer("Hello there.", 24_000)
+        await world.until(lambda: len(world.linker.links) == 2 and world.service.listening, most_s=600.0)
+        assert [message.text for message in world.service.history()] == ["hello", "Hello there."]
+        await world.until(lambda: world.linker.links[0].closed)
+        world.service.user_said("still there?")
+        world.service.answer("Yes.", 2_400)
+        await world.until(lambda: [turn.text for turn in world.turns][2:] == ["still there?", "Yes."])
+
+    assert run_upstream(work).statuses == [CallStatus.CONNECTED]
+
+
 def test_an_answer_that_breaks_off_ends_as_interrupted_and_its_question_is_asked_again() -> None:
     async def work(world: World) -> None:
         await world.connected()

@@ -30,6 +30,10 @@ MEANING = {
         Reason.CREDENTIALS_EXPIRED,
         Reason.BAD_SETTINGS,
         Reason.PRACTICE_PARTS_MISSING,
+        Reason.KEYRING_ABSENT,
+        Reason.KEYRING_LOCKED,
+        Reason.KEYRING_DENIED,
+        Reason.KEYRING_TIMED_OUT,
     },
     Verdict.NEVER: {Reason.BAD_REQUEST, Reason.UNKNOWN_CONVERSATION},
 }

@@ -32,6 +32,14 @@ class RemoteMemory(Protocol):
         """
         ...
 
+    async def forget(self, owner: str, conversation: str) -> None:
+        """Delete what an owner's conversation has left there.
+
+        Raises:
+            KnownError: that cannot be done now; what is left is found by the next call.
+        """
+        ...
+
     async def settle(self, session_id: str) -> None:
         """Bring what a session that is over still owes there, within a moment; what fails comes later."""
         ...

@@ -19,6 +19,7 @@ from novadesk.store.together import together
 
 APP = "novadesk-gateway"
 KEY_OWNER = "novadesk.owner"
+KEY_CONVERSATION = "novadesk.conversation"
 _CLOCKS_APART_MS = 600_000
 
 
@@ -31,7 +32,7 @@ class Keeper(Protocol):
 
 
 def owner_mark(owner: str) -> str:
-    """Return what an owner is recognised by in the account, without naming anybody."""
+    """Return what an owner, or a conversation, is recognised by in the account, without naming anybody."""
     return hashlib.sha256(f"novadesk:{owner}".encode()).hexdigest()
 
 
@@ -60,6 +61,18 @@ async def sessions_of(remote: RemoteSessions, owner: str, *, since_ms: int) -> l
     found = await together(*(about(session_id) for session_id in listed))
     ours = [one for one in found if one is not None and is_owned(one.metadata, owner)]
     return sorted(ours, key=lambda one: (one.created_ms, one.session_id))
+
+
+async def forget_conversation(remote: RemoteSessions, owner: str, conversation: str, *, since_ms: int) -> None:
+    """Delete what an owner's conversation, begun at about `since_ms`, has left there, whoever wrote it.
+
+    Raises:
+        KnownError: from the remote side; what is left is found by the next call.
+    """
+    mark = owner_mark(conversation)
+    for one in await sessions_of(remote, owner, since_ms=since_ms):
+        if one.metadata.get(KEY_CONVERSATION) == mark:
+            await remote.delete(one.session_id)
 
 
 class ChainMaker:
@@ -151,4 +164,6 @@ def _metadata(chain: RemoteChain) -> dict[str, str]:
         KEY_HANDLE: chain.session_id,
         KEY_GENERATION: str(chain.number),
     }
+    if chain.conversation:
+        metadata[KEY_CONVERSATION] = owner_mark(chain.conversation)
     return metadata | ({KEY_PREDECESSOR: chain.predecessor} if chain.predecessor else {})

@@ -5,7 +5,9 @@ import contextlib
 
 from novadesk.diagnostics.metrics import Meter
 from novadesk.errors import KnownError
+from novadesk.models import made_ms
 from novadesk.server.gateway.delivery import TurnDelivery
+from novadesk.server.gateway.remote_chain import forget_conversation
 from novadesk.server.gateway.remote_history import HistoryReader, RemoteHistory, adopt
 from novadesk.server.gateway.state import SessionStore
 from novadesk.server.gateway.tracing import UNTRACED, Tracer
@@ -14,6 +16,7 @@ from novadesk.store.pause import Clock
 
 SETTLE_S = 2.0
 _LOOK_AGAIN_S = 0.05
+_DAY_MS = 86_400_000
 
 
 class AgentRuntimeMemory:
@@ -39,6 +42,7 @@ class AgentRuntimeMemory:
         tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
+        self._remote = remote
         self._clock = clock
         self._gateway = gateway
         self._reader = HistoryReader(remote, clock, meter=meter)
@@ -80,6 +84,14 @@ class AgentRuntimeMemory:
         """
         holder = f"{self._gateway}:recall:{session_id}"
         await adopt(self._store, session_id, history, holder=holder, now_ms=self._clock.unix_ms())
+
+    async def forget(self, owner: str, conversation: str) -> None:
+        """Delete what an owner's conversation has left there.
+
+        Raises:
+            KnownError: that cannot be done now; what is left is found by the next call.
+        """
+        await forget_conversation(self._remote, owner, conversation, since_ms=max(0, made_ms(conversation) - _DAY_MS))
 
     async def settle(self, session_id: str) -> None:
         """Bring what a session that is over still owes there, within a moment; what fails comes later."""

@@ -99,6 +99,7 @@ class RestServer:
             web.post("/audio/end", guard(self._audio_end)),
             web.get("/events/stream/{session_id}", guard(self._events), allow_head=False),
             web.get("/conversation/{session_id}/history", guard(self._history)),
+            web.delete("/conversation/{conversation}", guard(self._forget)),
             web.options("/{path:.*}", guard(self._preflight)),
         ]
 
@@ -195,6 +196,14 @@ class RestServer:
         if self._memory is not None:
             await self._memory.settle(record.session_id)  # whoever comes back at once finds it whole
         return web.json_response({"status": "success", "message": "Session ended"})
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        conversation = _text(request.match_info, "conversation")
+        owner = await self._owner(request, request.query)
+        await self._sessions.forget(owner, conversation)
+        if self._memory is not None:
+            await self._memory.forget(owner, conversation)
+        return web.json_response({"status": "success", "message": "Conversation deleted"})
 
     async def _history(self, request: web.Request) -> web.Response:
         record = await self._found(request, request.match_info["session_id"])

@@ -179,6 +179,16 @@ class Sessions:
                 ended += 1
         return ended
 
+    async def forget(self, owner: str, conversation: str) -> None:
+        """End every session of an owner's conversation and delete what was said; again, it changes nothing.
+
+        Raises:
+            KnownError: a fault of the store; what is left is found by the next call.
+        """
+        for session_id in await self._store.kept_of(owner, conversation):
+            if await self._store.forget(session_id, owner=owner):
+                self._finish(session_id, "deleted")
+
     def begin_drain(self) -> None:
         """Take nothing new, and send every client elsewhere once what it said is answered."""
         self._draining = True
@@ -277,6 +287,7 @@ class Sessions:
             language=message.language or "",
             quality_tier=message.quality_tier.value,
             title=message.title or "",
+            conversation=message.conversation or "",
         )
 
     def _serve(self, record: SessionRecord, behind: int = 0) -> GatewaySession:

@@ -46,6 +46,7 @@ class SessionRecord:
         revision: of the configuration.
         bedrock_session_id: remote session as it was told to the client first, or empty; it may have successors.
         last_audio: sequence number of the newest microphone frame that was taken.
+        conversation: the client's own name for what its sessions belong to, or empty.
     """
 
     session_id: str = field(repr=False)
@@ -66,6 +67,7 @@ class SessionRecord:
     quality_tier: str = ""
     title: str = field(default="", repr=False)
     last_audio: int = 0
+    conversation: str = field(default="", repr=False)
 
 
 class SessionFields(TypedDict, total=False):
@@ -159,6 +161,7 @@ class RemoteChain:
         begun_ms: Unix milliseconds at which the newest one was made.
         steps: steps it is known to have.
         last_step_ms: Unix milliseconds of the newest of them.
+        conversation: as the session has it.
     """
 
     session_id: str = field(repr=False)
@@ -169,6 +172,7 @@ class RemoteChain:
     begun_ms: int = 0
     steps: int = 0
     last_step_ms: int = 0
+    conversation: str = field(default="", repr=False)
 
 
 def follows(turn: Turn, position: int, last_ms: int, sync: SyncState) -> Turn:
@@ -257,6 +261,20 @@ class SessionStore(Protocol):
 
     async def remove(self, session_id: str, *, owner: str) -> bool:
         """End a session of this owner; return whether it was there. Its undelivered turns are still delivered."""
+        ...
+
+    async def kept_of(self, owner: str, conversation: str) -> Sequence[str]:
+        """Return the sessions of an owner's conversation of which something is kept, alive or over."""
+        ...
+
+    async def forget(self, session_id: str, *, owner: str) -> bool:
+        """Delete a session of this owner, alive or over, its turns, and what is owed of them.
+
+        A turn that comes later finds that there never was such a session.
+
+        Returns:
+            Whether there was anything.
+        """
         ...
 
     async def sweep(self, *, now_s: float) -> int:

@@ -119,6 +119,19 @@ class DynamoSessions(TurnItems):
             await pause(tries)
         raise StoreBusy
 
+    async def kept_of(self, owner: str, conversation: str) -> Sequence[str]:  # noqa: D102
+        pk, first = _conversation_key(owner, conversation, "")
+        return tuple(str(item["session_id"]) for item in await self._table.query(pk, first=first, last=f"{first}~"))
+
+    async def forget(self, session_id: str, *, owner: str) -> bool:  # noqa: D102
+        await self.remove(session_id, owner=owner)
+        chain = await self._forget_turns(session_id, owner)
+        if chain is None:
+            return False
+        if chain.conversation:
+            await self._table.transact([delete(_conversation_key(owner, chain.conversation, session_id))])
+        return True
+
     async def sweep(self, *, now_s: float) -> int:  # noqa: D102
         return await self._forget_dead(await self._places(_ALL), now_s)
 
@@ -186,6 +199,9 @@ def _creation(record: SessionRecord, wish: Item | None, owner_place: int, all_pl
         put(_keyed((_ALL, _place(all_place)), where), ABSENT),
         put(_keyed((owner, _place(owner_place)), where), ABSENT),
     ]
+    if record.conversation:
+        name: Item = {"session_id": record.session_id, "expiresAt": record.created_ms // 1000 + 2 * KEEP_TURNS_S}
+        actions.append(put(_keyed(_conversation_key(record.owner, record.conversation, record.session_id), name)))
     if record.request_id:
         pointer: Item = {"session_id": record.session_id, "expiresAt": record.created_ms // 1000 + KEEP_TURNS_S}
         as_seen = ABSENT if wish is None else Check("#session_id = :seen", {"seen": wish["session_id"]})
@@ -221,6 +237,10 @@ def _request_key(record: SessionRecord) -> Key:
     return _owner_partition(record.owner), f"request#{_hashed(record.request_id)}"
 
 
+def _conversation_key(owner: str, conversation: str, session_id: str) -> Key:
+    return _owner_partition(owner), f"conversation#{_hashed(conversation)}#{session_id}"
+
+
 def _hashed(text: str) -> str:
     """Return a key of a bounded length."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -231,6 +251,7 @@ def _is_alive(item: Item, now_s: float) -> bool:
 
 
 def _record(item: Item) -> SessionRecord:
+    item = {"conversation": "", **item}
     given: dict[str, Any] = {name: item[_RENAMED.get(name, name)] for name in _NAMES}
     return SessionRecord(**{**given, "status": SessionStatus(given["status"])})
 

@@ -37,6 +37,7 @@ _OWING = "owing"
 _AT_ONCE = 30
 """Turns owed again in one transaction, of two items each: DynamoDB takes 100 items."""
 
+_DELETED_AT_ONCE = 100
 _ALL_HEARD = -1
 _CHAIN_FIELDS = tuple(field.name for field in dataclasses.fields(RemoteChain))
 
@@ -53,7 +54,7 @@ def session_key(session_id: str) -> Key:
 
 def make_chain(record: SessionRecord) -> Item:
     """Return the item that outlives a session: its place in Agent Runtime, and the count of its turns."""
-    chain = RemoteChain(session_id=record.session_id, owner=record.owner)
+    chain = RemoteChain(session_id=record.session_id, owner=record.owner, conversation=record.conversation)
     pk, sk = _chain_key(record.session_id)
     kept = {"turns": 0, "last_at_ms": 0, "holder": "", "held_until_ms": 0, "expiresAt": _expiry(record.created_ms)}
     return {"pk": pk, "sk": sk, **{name: getattr(chain, name) for name in _CHAIN_FIELDS}, **kept}
@@ -174,6 +175,25 @@ class TurnItems:
             raise taken_elsewhere()
         return hold(key, Check("attribute_not_exists(#pk) OR #gateway = :mine", {"mine": gateway}))
 
+    async def _forget_turns(self, session_id: str, owner: str) -> RemoteChain | None:
+        """Delete everything of a session of this owner; return its chain, None where there is nothing.
+
+        The chain goes last, and only with no turn behind what was deleted: whoever repeats a broken-off call finds it.
+        """
+        for tries in range(TRIES):
+            chain = await self._items.get(_chain_key(session_id))
+            if chain is None or chain["owner"] != owner:
+                return None
+            items = await self._items.query(partition(session_id))
+            keys = [(str(item["pk"]), str(item["sk"])) for item in items if item["sk"] != _chain_key(session_id)[1]]
+            for start in range(0, len(keys), _DELETED_AT_ONCE):
+                await self._items.transact([delete(key) for key in keys[start : start + _DELETED_AT_ONCE]])
+            await self._items.transact([delete((_OWING, session_id))])
+            if await self._items.delete(_chain_key(session_id), Check("#turns = :seen", {"seen": chain["turns"]})):
+                return _chain(chain)
+            await pause(tries)
+        raise StoreBusy
+
     async def _find(self, session_id: str, turn_id: str) -> Item | None:
         index = await self._items.get((partition(session_id), f"id#{turn_id}"))
         return None if index is None else await self._items.get(_turn_key(session_id, int(index["position"])))
@@ -258,6 +278,7 @@ def _expiry(at_ms: int) -> int:
 
 
 def _chain(item: Item) -> RemoteChain:
+    item = {"conversation": "", **item}
     return RemoteChain(**{name: item[name] for name in _CHAIN_FIELDS})  # type: ignore[arg-type]
 
 

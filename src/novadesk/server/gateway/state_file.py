@@ -13,12 +13,11 @@ from novadesk.errors import BugError, KnownError, Reason
 from novadesk.server.gateway.state import StoreBusy
 from novadesk.store import faults
 
-VERSION = 1
 _BUSY_MS = 5_000
 _DEADLINE_S = 15.0
 _SWITCH_TRIES = 100
 _SWITCH_PAUSE_S = 0.05
-_SCHEMA = (
+_VERSION_1 = (
     """
     CREATE TABLE session (
       number INTEGER PRIMARY KEY, session_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, secret_hash TEXT NOT NULL,
@@ -49,8 +48,14 @@ _SCHEMA = (
     ) STRICT
     """,
     "CREATE INDEX turn_owed ON turn (session_id, position) WHERE sync = 'pending'",
-    f"PRAGMA user_version = {VERSION}",
 )
+_VERSION_2 = (
+    "ALTER TABLE session ADD COLUMN conversation TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE chain ADD COLUMN conversation TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX chain_of_conversation ON chain (owner, conversation)",
+)
+_VERSIONS = (_VERSION_1, _VERSION_2)
+VERSION = len(_VERSIONS)
 
 type Job[T] = Callable[[sqlite3.Connection], T]
 
@@ -179,6 +184,8 @@ def _bring_up(db: sqlite3.Connection, file: Path) -> None:
             "Update NovaDesk; the file has not been touched.",
             file=str(file),
         )
-    if not version:
-        for statement in _SCHEMA:
+    for statements in _VERSIONS[version:]:
+        for statement in statements:
             db.execute(statement)
+    if version < VERSION:
+        db.execute(f"PRAGMA user_version = {VERSION}")

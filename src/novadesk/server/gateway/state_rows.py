@@ -53,8 +53,8 @@ def create(db: sqlite3.Connection, record: SessionRecord, limits: Limits) -> Ses
     columns, values = ", ".join(_NAMES), ", ".join(f":{name}" for name in _NAMES)
     db.execute(f"INSERT INTO session ({columns}) VALUES ({values})", _plain(record))
     db.execute(
-        "INSERT INTO chain (session_id, owner, kept_ms) VALUES (?, ?, ?)",
-        (record.session_id, record.owner, record.created_ms),
+        "INSERT INTO chain (session_id, owner, kept_ms, conversation) VALUES (?, ?, ?, ?)",
+        (record.session_id, record.owner, record.created_ms, record.conversation),
     )
     return record
 
@@ -84,6 +84,21 @@ def take_over(
     condition = f"session_id = :of AND generation = :generation AND connection = :connection AND {ALIVE}"
     there = find(db, condition, {**fields, "of": session_id, "now_s": now_ms / 1000})
     return there[0] if there else None
+
+
+def kept_of(db: sqlite3.Connection, owner: str, conversation: str) -> tuple[str, ...]:
+    """Return the sessions of a conversation of which something is kept."""
+    query = "SELECT session_id FROM chain WHERE owner = ? AND conversation = ?"
+    return tuple(row["session_id"] for row in db.execute(query, (owner, conversation)))
+
+
+def forget(db: sqlite3.Connection, session_id: str, owner: str) -> bool:
+    """Delete a session, and with its chain its turns."""
+    db.execute("DELETE FROM session WHERE session_id = ? AND owner = ?", (session_id, owner))
+    gone = db.execute("DELETE FROM chain WHERE session_id = ? AND owner = ?", (session_id, owner)).rowcount
+    if gone:
+        db.execute("DELETE FROM turn WHERE session_id = ?", (session_id,))
+    return bool(gone)
 
 
 def sweep(db: sqlite3.Connection, now_s: float) -> int:

@@ -74,6 +74,12 @@ class SqliteSessions:
         query = "DELETE FROM session WHERE session_id = ? AND owner = ?"
         return await self._file.write(lambda db: bool(db.execute(query, (session_id, owner)).rowcount))
 
+    async def kept_of(self, owner: str, conversation: str) -> Sequence[str]:  # noqa: D102
+        return await self._file.read(lambda db: state_rows.kept_of(db, owner, conversation))
+
+    async def forget(self, session_id: str, *, owner: str) -> bool:  # noqa: D102
+        return await self._file.write(lambda db: state_rows.forget(db, session_id, owner))
+
     async def sweep(self, *, now_s: float) -> int:  # noqa: D102
         return await self._file.write(lambda db: state_rows.sweep(db, now_s))
 

@@ -5,7 +5,7 @@ import sqlite3
 from novadesk.models import Role, SyncState, Turn, no_such_conversation
 from novadesk.server.gateway.state import PendingTurn, RemoteChain, follows, renewed, taken_elsewhere
 
-_CHAIN = "session_id, owner, number, bedrock_session_id, predecessor, begun_ms, steps, last_step_ms"
+_CHAIN = "session_id, owner, number, bedrock_session_id, predecessor, begun_ms, steps, last_step_ms, conversation"
 
 
 def append(db: sqlite3.Connection, turn: Turn, gateway: str | None, *, delivered: bool) -> Turn:
