@@ -35,7 +35,7 @@ def png(edge: int) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, "PNG")
-    return buffer.data().data()
+    return bytes(buffer.data().data())
 
 
 def ico(pictures: Mapping[int, bytes]) -> bytes:
