@@ -1,6 +1,7 @@
 """The SQLite file of a gateway's state: who may write it, and what is done about one that cannot be used."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from novadesk.errors import BugError, KnownError, Reason
+from novadesk.models import Turn
 from novadesk.server.gateway import state_file
 from novadesk.server.gateway.state import KEEP_TURNS_S, StoreBusy
 from novadesk.server.gateway.state_sqlite import SqliteSessions
@@ -147,6 +149,62 @@ async def test_a_caller_who_gives_up_leaves_no_half_transaction(tmp_path: Path) 
     assert await count == 1
     await file.close()
     assert given_up.cancelled()
+
+
+async def test_what_waits_for_the_disk_is_written_with_one_transaction(tmp_path: Path) -> None:
+    store = SqliteSessions(tmp_path / "state.sqlite")
+    record = await store.create(make_record(), limits=PLENTY)
+    asked: list[str] = []
+    await store._file.read(lambda db: db.set_trace_callback(asked.append))
+    stray, *said = [make_turn(record.session_id, str(number)) for number in range(30)]
+    stray = dataclasses.replace(stray, conversation=make_record().session_id)
+    outcomes = await asyncio.gather(*(store.append_turn(turn) for turn in (*said, stray)), return_exceptions=True)
+    assert [turn.position for turn in outcomes[:-1] if isinstance(turn, Turn)] == list(range(29))
+    assert isinstance(outcomes[-1], KnownError)
+    assert outcomes[-1].reason is Reason.UNKNOWN_CONVERSATION
+    assert [turn.text for turn in await store.turns(record.session_id)] == [turn.text for turn in said]
+    assert sum(line == "BEGIN IMMEDIATE" for line in asked) == 2  # nothing else waited beside the first one
+    await store.close()
+
+
+async def test_one_that_breaks_what_is_written_with_it_harms_itself_alone(tmp_path: Path) -> None:
+    file = state_file.StateFile(tmp_path / "state.sqlite")
+
+    def chain(name: str) -> state_file.Job[None]:
+        return lambda db: db.execute("INSERT INTO chain (session_id, owner, kept_ms) VALUES (?, 'ann', 1)", (name,))  # type: ignore[return-value]
+
+    names = ("first", "second", "second", "third")
+    outcomes = await asyncio.gather(*(file.write(chain(name)) for name in names), return_exceptions=True)
+    assert [isinstance(outcome, BugError) for outcome in outcomes] == [False, False, True, False]
+    rows = await file.read(lambda db: db.execute("SELECT session_id FROM chain ORDER BY rowid").fetchall())
+    assert [row["session_id"] for row in rows] == ["first", "second", "third"]
+    await file.close()
+
+
+async def test_who_gives_up_takes_nobody_along(tmp_path: Path) -> None:
+    store = SqliteSessions(tmp_path / "state.sqlite")
+    record = await store.create(make_record(), limits=PLENTY)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_: sqlite3.Connection) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    blocking = asyncio.create_task(store._file.write(slow))
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    waiting = [asyncio.create_task(store.append_turn(make_turn(record.session_id, str(one)))) for one in range(4)]
+    await asyncio.sleep(0)
+    blocking.cancel()
+    waiting[1].cancel()
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    go_on.set()
+    await asyncio.gather(blocking, *waiting, return_exceptions=True)
+    texts = [turn.text for turn in await store.turns(record.session_id)]
+    assert set(texts) >= {"2", "3"}
+    assert len(texts) == len(set(texts))
+    await store.close()
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
-"""The SQLite file of a gateway's state: one connection, one transaction at a time, shared with other processes."""
+"""The SQLite file of a gateway's state: one connection, one transaction at a time, shared with other processes.
+
+What waits to be written while the disk is at work is written with one transaction of its own: the disk takes as long
+for many as for one.
+"""
 
 import asyncio
 import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from novadesk.daemon import DaemonCall, DaemonThreads
 from novadesk.errors import BugError, KnownError, Reason
@@ -60,8 +66,19 @@ VERSION = len(_VERSIONS)
 type Job[T] = Callable[[sqlite3.Connection], T]
 
 
+@dataclass(slots=True, eq=False)
+class _Wish:
+    """A change that somebody waits for, and what came of it."""
+
+    job: Job[Any]
+    durable: bool
+    done: bool = False
+    value: Any = None
+    error: Exception | None = None
+
+
 class StateFile:
-    """The file, opened at the first job. A job is one transaction; other processes wait for those that write.
+    """The file, opened at the first job. A job is whole or not at all; other processes wait for those that write.
 
     Args:
         file: made with mode 0600 when missing.
@@ -72,6 +89,7 @@ class StateFile:
         self._threads = DaemonThreads(name="novadesk-gateway-state")
         self._queue = asyncio.Lock()
         self._busy = threading.Lock()  # of a job whose caller has given up
+        self._wishes: list[_Wish] = []
         self._db: sqlite3.Connection | None = None
         self._closed = False
 
@@ -85,12 +103,20 @@ class StateFile:
         Raises:
             KnownError: `STORE_LOCKED`, `DISK_FULL`, `STORE_BROKEN`, or a `StoreBusy`; nothing of the job is kept.
         """
-
-        def work(db: sqlite3.Connection) -> T:
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            return _transact(db, job, "BEGIN IMMEDIATE")
-
-        return await self._run(work)
+        wish = _Wish(job, durable)
+        self._wishes.append(wish)
+        try:
+            while not wish.done:
+                async with self._queue:
+                    if not wish.done:
+                        await self._grant_all()
+        finally:
+            if wish in self._wishes:
+                self._wishes.remove(wish)
+        if wish.error is not None:
+            raise wish.error
+        value: T = wish.value
+        return value
 
     async def close(self) -> None:
         """Let the job under way finish and close the file."""
@@ -103,13 +129,24 @@ class StateFile:
 
     async def _run[T](self, job: Job[T]) -> T:
         async with self._queue:
-            if self._closed:
-                raise BugError("the gateway's session store is closed")
-            call = DaemonCall(lambda: self._work(job), threads=self._threads)
-            try:
-                return await call.result(deadline_s=_DEADLINE_S)
-            except TimeoutError as error:
-                raise StoreBusy from error
+            return await self._call(job)
+
+    async def _grant_all(self) -> None:
+        """Carry out what waits to be written; what is not done, for whatever reason, waits again."""
+        wishes, self._wishes = self._wishes, []
+        try:
+            await self._call(lambda db: self._grant(db, wishes))
+        finally:
+            self._wishes[:0] = [wish for wish in wishes if not wish.done]
+
+    async def _call[T](self, job: Job[T]) -> T:
+        if self._closed:
+            raise BugError("the gateway's session store is closed")
+        call = DaemonCall(lambda: self._work(job), threads=self._threads)
+        try:
+            return await call.result(deadline_s=_DEADLINE_S)
+        except TimeoutError as error:
+            raise StoreBusy from error
 
     def _work[T](self, job: Job[T]) -> T:
         with self._busy:
@@ -118,17 +155,56 @@ class StateFile:
                     self._db = _open(self._file)
                 return job(self._db)
             except sqlite3.Error as error:
-                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    raise StoreBusy from error
-                raise faults.describe(error, self._file) or BugError("a statement of the store failed") from error
+                raise self._told(error) from error
             except OSError as error:
                 raise faults.describe_os(error, self._file) from error
+
+    def _grant(self, db: sqlite3.Connection, wishes: Sequence[_Wish]) -> None:
+        """Carry wishes out with one transaction; where that cannot be, each with its own."""
+        due = [wish for wish in wishes if not wish.done]  # a caller who gave up may have left them to us
+        if not due:
+            return
+        db.execute(f"PRAGMA synchronous = {'FULL' if any(wish.durable for wish in due) else 'NORMAL'}")
+        try:
+            outcomes = _transact(db, lambda db: [_tried(db, wish.job) for wish in due], "BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if len(due) > 1 and not _is_busy(error):
+                for wish in due:
+                    self._grant(db, [wish])
+                return
+            outcomes = [(None, self._told(error)) for _ in due]
+        for wish, (value, refusal) in zip(due, outcomes, strict=True):
+            wish.value, wish.error, wish.done = value, refusal, True
+
+    def _told(self, error: sqlite3.Error) -> Exception:
+        if _is_busy(error):
+            return StoreBusy()
+        return faults.describe(error, self._file) or BugError("a statement of the store failed")
 
     def _close(self) -> None:
         with self._busy:
             db, self._db = self._db, None
             if db is not None:
                 db.close()
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _tried(db: sqlite3.Connection, job: Job[Any]) -> tuple[Any, Exception | None]:
+    """Do a job within a transaction, whole or not at all; return what it returned or raised."""
+    db.execute("SAVEPOINT wish")
+    try:
+        value = job(db)
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        db.execute("ROLLBACK TO wish")
+        db.execute("RELEASE wish")
+        return None, error
+    db.execute("RELEASE wish")
+    return value, None
 
 
 def _transact[T](db: sqlite3.Connection, job: Job[T], begin: str) -> T:
