@@ -15,16 +15,19 @@ from novadesk.app.core import Core, Start
 from novadesk.app.update_command import examine_updates
 from novadesk.audio.nullio import FileSound
 from novadesk.cli import main
-from novadesk.config import Settings, UpdateSettings
+from novadesk.config import BackendSettings, Settings, UpdateSettings
 from novadesk.conversation.api import Snapshot
 from novadesk.conversation.updateapi import Unasked
 from novadesk.errors import KnownError, Reason
 from novadesk.feed import Place
+from novadesk.models import BackendKind
 from novadesk.paths import Folders, find_folders
 from tests.support.feed_shop import Shop, opened
 from tests.support.feeds import HERE, feed
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+GATEWAY = BackendSettings(kind=BackendKind.GATEWAY, gateway="ws://127.0.0.1:1")
+"""Nobody is there; it starts no process."""
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ async def test_a_window_s_core_asks_by_itself_and_shows_what_there_is(
     monkeypatch.setattr(updates, "HOUR_MS", -2 * updates.DAY_MS)  # due since yesterday
     shop.publish(fresh())
     settings = Settings(updates=UpdateSettings(feed=f"{shop.address}/{{channel}}.json"))
-    async with running(folders, settings) as (core, shown), asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S), running(folders, settings) as (core, shown):
         while not shown or shown[-1].update is None:
             await asyncio.sleep(0.01)
         assert shown[-1].update.version == "0.2.0"
@@ -89,6 +92,11 @@ async def test_a_window_s_core_asks_by_itself_and_shows_what_there_is(
         error = "novadesk: update: The update feed is for the channel “beta”, not for “stable”."
         assert capsys.readouterr().err.startswith(error)
         assert (await core.updates()).offer == shown[-1].update
+        before = core.controller.snapshot().update
+        monkeypatch.setattr(updates, "FIRST_S", 600.0)
+        await core.use(replace(settings, backend=GATEWAY))
+        assert core.controller.snapshot().update == before  # while the new build has asked nobody
+        assert len(shop.asked) == 6
         await core.use_updates(replace(settings.updates, check=False))
         assert core.controller.snapshot().update is None
         assert (await core.updates()).unasked is Unasked.OFF

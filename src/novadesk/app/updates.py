@@ -5,6 +5,7 @@ import logging
 import platform
 import random
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,6 +83,7 @@ class Updates:
         self._place: Place | None = None
         self._memory: Memory | None = None
         self._one = asyncio.Lock()
+        self._disk = threading.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -200,17 +202,22 @@ class Updates:
         if self._memory is None:
             read = DaemonCall(lambda: read_memory(self._file), name="novadesk-updates")
             found, place = await read.result(deadline_s=_FILE_S), await self._here()
-            self._memory = found.for_version(place.version, place.channel)
+            if self._memory is None:  # or a check was faster, and knows more
+                self._memory = found.for_version(place.version, place.channel)
         return self._memory
 
     async def _remember(self, memory: Memory) -> None:
         """Keep it, for this run also where the disk does not take it."""
         self._memory = memory
         try:
-            written = DaemonCall(lambda: write_memory(self._file, memory), name="novadesk-updates")
-            await written.result(deadline_s=_FILE_S)
+            await DaemonCall(self._write, name="novadesk-updates").result(deadline_s=_FILE_S)
         except (OSError, TimeoutError):
             _log.warning("what is known of updates cannot be written")
+
+    def _write(self) -> None:
+        """Write the newest; one whose wait was given up may still be at it."""
+        with self._disk:
+            write_memory(self._file, self._memory or Memory())
 
 
 def why_unasked(settings: UpdateSettings, place: Place, keys: Mapping[str, str]) -> Unasked | None:

@@ -20,6 +20,7 @@ class Updating:
     _settings: Settings
     _stack: AsyncExitStack
     _updates: Updates
+    _offer: Offer | None = None
 
     async def updates(self) -> UpdateStanding:
         """Return how things stand; nobody is asked."""
@@ -41,11 +42,14 @@ class Updating:
         """Make what looks for new versions; only with `watch` it does so by itself."""
         self._updates = make_updates(self._settings, self._folders, self._clock, self._show_offer)
         if watch:
+            self._show_offer(self._offer)  # which the core before this one knew of
             self._updates.start()
         self._stack.push_async_callback(self._updates.stop)
 
     def _show_offer(self, offer: Offer | None) -> None:
-        self.controller.set_extra(update=offer)
+        self._offer = offer
+        if self.controller.snapshot().update != offer:
+            self.controller.set_extra(update=offer)
 
     async def _settled(self) -> None:
         """Wait for a change of the settings that is under way."""

@@ -4,12 +4,14 @@ import asyncio
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from novadesk.app import update_memory
 from novadesk.app import updates as updates_module
 from novadesk.app.update_memory import Memory, read_memory, write_memory
 from novadesk.app.updates import LOOK_S, WEEK_MS, Nature, Updates, find_place, offer_of, why_unasked
@@ -291,3 +293,28 @@ async def test_a_disk_that_is_full_costs_nothing_but_the_memory(
     monkeypatch.setattr("novadesk.app.update_memory.replace_file", full)
     assert (await world.start().check()).offer is not None
     assert not world.file.exists()
+
+
+async def test_a_write_that_is_given_up_does_not_stand_in_the_way_of_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, free, real = threading.Event(), threading.Event(), update_memory.replace_file
+
+    def slow(file: Path, content: bytes) -> None:
+        begun.set()
+        assert free.wait(5)
+        real(file, content)
+
+    monkeypatch.setattr(update_memory, "replace_file", slow)
+    updates = world.start()
+    first = asyncio.create_task(updates.check())
+    await asyncio.to_thread(begun.wait, 5)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    world.feed = feed(serial=9)
+    second = asyncio.create_task(updates.check())
+    while len(world.asked) < 2:
+        await asyncio.sleep(0)
+    free.set()
+    await second
+    assert read_memory(world.file).serial == 9
