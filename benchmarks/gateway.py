@@ -2,7 +2,7 @@
 
 usage: python benchmarks/gateway.py [PART…] [--over-s 5] [--clients 20] [--cycles 100] [--rounds 3] [--gates 1]
        [--json FILE]
-Without a PART all are measured, in about five minutes, on loopback alone. Exit code 1 when a limit is missed. The
+Without a PART all are measured, in about eight minutes, on loopback alone. Exit code 1 when a limit is missed. The
 gateway has one core, the load and the voice service have the other one.
 """
 
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--over-s", type=float, default=5.0, help="seconds for which each number of them is measured")
     parser.add_argument("--clients", type=int, default=20, help="who begin and end conversations at once")
     parser.add_argument("--cycles", type=int, default=100, help="conversations that each begins and ends")
-    parser.add_argument("--rounds", type=int, default=3, help="how often the gateways are restarted in turn")
+    parser.add_argument("--rounds", type=int, default=3, help="how often the gateways are replaced in turn")
     os.sched_setaffinity(0, {BESIDE})
     return measure_parts(parser, PARTS)
 

@@ -51,6 +51,10 @@ class Hosted:
         """Send SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._process.kill()
+
     def ended(self) -> int:
         """Return its exit code, once it has one."""
         return self._process.wait(_STOP_S)

@@ -1,4 +1,4 @@
-"""A rolling restart under live conversations: every gateway is replaced; which turns are lost, how long is silence.
+"""Gateways that go under live conversations, told to or killed: which turns are lost, how long is silence.
 
 Everybody writes one question after the other while microphone frames flow. A question that was not accepted before its
 gateway went is asked the next one again, as a client does.
@@ -6,6 +6,7 @@ gateway went is asked the next one again, as a client does.
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -34,6 +35,8 @@ _BEFORE_S, _AFTER_S, _PACE_S = 3.0, 3.0, 0.6
 _PATIENCE_S = 15.0
 _MOST_TURNS = 10_000
 _SILENCE = bytes(1_024)
+_CROWDS = ((8, "8 over the true wire", False), (50, "50, scripted voice service", True))
+_ENDS = (("", Hosted.tell_to_stop), (", killed", Hosted.kill))
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ class Stage:
 
 def measure(sheet: Sheet, chosen: argparse.Namespace) -> None:
     """Put down the gaps, and what is in the store afterwards."""
-    for people, name, scripted in ((8, "8 over the true wire", False), (50, "50, scripted voice service", True)):
+    for (people, name, scripted), (way, end) in itertools.product(_CROWDS, _ENDS):
         count = Count()
         for _ in range(chosen.rounds):
             with ExitStack() as running:
@@ -65,8 +68,8 @@ def measure(sheet: Sheet, chosen: argparse.Namespace) -> None:
                 if not scripted:
                     running.enter_context(hosted("upstream", folder, BESIDE))
                 start = partial(_start, running, folder, scripted)
-                asyncio.run(_story(folder, people, start, count))
-        _put_down(sheet, name, count, chosen.rounds)
+                asyncio.run(_story(folder, people, start, end, count))
+        _put_down(sheet, f"{name}{way}", count, chosen.rounds)
 
 
 def _start(running: ExitStack, folder: Path, scripted: bool) -> Hosted:
@@ -82,7 +85,9 @@ def _put_down(sheet: Sheet, name: str, count: Count, rounds: int) -> None:
     sheet.row(f"{name}: no sound for, median", 1e3 * statistics.median(gaps), worst_ms=1e3 * gaps[-1])
 
 
-async def _story(folder: Path, people: int, start: Callable[[], Hosted], count: Count) -> None:
+async def _story(
+    folder: Path, people: int, start: Callable[[], Hosted], end: Callable[[Hosted], None], count: Count
+) -> None:
     shown = tokens(folder, people)
     one, two = start(), start()
     stage = Stage(one.url, count)
@@ -92,7 +97,7 @@ async def _story(folder: Path, people: int, start: Callable[[], Hosted], count: 
         for old, new in ((one, two), (two, None)):
             new = new or await asyncio.to_thread(start)
             stage.url = new.url
-            old.tell_to_stop()
+            end(old)
             await asyncio.to_thread(old.ended)
             await asyncio.sleep(_AFTER_S)
         stage.over = True

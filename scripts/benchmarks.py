@@ -96,7 +96,10 @@ of the main thread, from a turn of the wheel or a key until its rows are painted
 clock."""
 
 
-GATEWAY_TITLES = {"gateway": "One process on one core", "gateway-restart": "A rolling restart"}
+GATEWAY_TITLES = {
+    "gateway": "One process on one core",
+    "gateway-restart": "Gateways that are replaced",
+}
 GATEWAY_COMMANDS = {
     "gateway": ("gateway.py", "capacity", "cycles", "--over-s", "3"),
     "gateway-restart": ("gateway.py", "restart", "--rounds", "3"),
@@ -115,8 +118,9 @@ core, the load and the local server the other one. A frame whose echo takes a se
 took for ever.
 
 In a rolling restart everybody asks one question after the other, and each gateway is told to stop in turn: it lets the
-answer under way end and sends its clients away. Silence is from the last sound through the old process to the first one
-through the next; of it, up to 0.6 s is the time until the next question. All rounds are counted together."""
+answer under way end and sends its clients away. Or it is killed in the middle, with `SIGKILL`. Silence is from the last
+sound through the old process to the first one through the next; of it, up to 0.6 s is the time until the next question.
+All rounds are counted together."""
 
 
 class Broken(Exception):
