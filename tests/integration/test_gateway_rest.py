@@ -344,8 +344,9 @@ async def test_a_session_that_nobody_visits_is_put_away_and_comes_back_with_its_
         host.linker.newest.user_said("hello")
         host.linker.newest.answer("Hello there.", 480)
         async with asyncio.timeout(20):
-            while host.gateways[0].sessions.here or not host.linker.newest.closed:
+            while host.gateways[0].sessions.here or host.gateways[0].sessions._closing:
                 await asyncio.sleep(0.01)
+        assert host.linker.newest.closed
         host.clock.ahead_s = 3_000.0  # within the hour of SESSION_TIMEOUT
         status, started = await _ask(host, "POST", "/audio/start", {"sessionId": session["sessionId"]})
         assert (status, started["historyLength"]) == (200, 2)
