@@ -107,6 +107,7 @@ def image(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.rig  # mksquashfs comes with the private desktop's packages, not with `make check`
 def test_an_image_is_the_runtime_and_behind_it_a_folder_that_runs(image: Path, tmp_path: Path) -> None:
     assert image.read_bytes().startswith(HEAD)
     assert os.access(image, os.X_OK)
