@@ -16,6 +16,7 @@ from novadesk import permission
 from novadesk.errors import KnownError
 from novadesk.models import SyncState
 from novadesk.server.gateway.delivery import TurnDelivery
+from novadesk.server.gateway.remote_chain import forget_conversation
 from novadesk.server.gateway.remote_history import HistoryReader
 from novadesk.server.gateway.state_sqlite import SqliteSessions
 from novadesk.store.agentruntime import RemoteSessions
@@ -196,7 +197,7 @@ async def test_the_policy_allows_the_calls_that_a_gateway_makes_and_no_more(
         RealClock(),
     )
     delivery = TurnDelivery(store, remote, clock, gateway="g1", policy=QUICK, roll_over=RollOver(max_steps=1))
-    session_id = (await store.create(make_record(), limits=PLENTY)).session_id
+    session_id = (await store.create(make_record(conversation="talk"), limits=PLENTY)).session_id
     server.faults.set(lose_answer(), times=1, matches="PUT /sessions")  # the session is looked up
     with pytest.raises(KnownError):
         await delivery.begin(session_id)
@@ -207,6 +208,8 @@ async def test_the_policy_allows_the_calls_that_a_gateway_makes_and_no_more(
     delivery.start()
     await _settle(store, delivery)
     assert len((await HistoryReader(remote, clock).load("ann", told)).turns) == 2
+    await forget_conversation(remote, "ann", "talk", since_ms=0)
+    assert await remote.sessions() == ()
     policy = json.loads((SHIPPED / "policy.json").read_text(encoding="utf-8"))
     allowed = {action for one in policy["Statement"] for action in one["Action"]}
     voice = {f"bedrock:{name}" for name in permission.VOICE_ACTIONS}
