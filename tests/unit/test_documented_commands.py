@@ -19,7 +19,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from novadesk import permission
+from novadesk import __version__, permission
 from novadesk.catalogue import entry_of
 from novadesk.cli import _parser as make_parser
 from novadesk.cli import main
@@ -36,7 +36,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "packa
 
 SHELLS = {"sh", "powershell"}
 OTHER_LANGUAGES = {"json", "python", "text", "toml"}
-SYSTEMS = {"aws", "docker", "gateway", "kubernetes", "macos", "release", "window", "windows"}
+SYSTEMS = {"aws", "debian", "docker", "flatpak", "gateway", "kubernetes", "macos", "release", "window", "windows"}
 """What a block may need that is not here: another system, an account, a running gateway or window, built packages."""
 
 RUN_FOR_REAL = ({"history"}, {"scenarios"}, {"doctor", "--policy"})
@@ -181,6 +181,16 @@ def test_what_cannot_be_run_here_is_at_least_what_the_program_takes(block: Block
         for word in words:
             if (place := re.search(r"(?:^|//)(packaging/[\w./-]+|requirements\.lock)$", word)) is not None:
                 assert (ROOT / place[1]).exists(), f"{block.page}: {word}"
+
+
+def test_packages_are_named_as_they_are_made() -> None:
+    (debian, flatpak) = (block for block in BLOCKS if block.page == "README.md" and block.marks & {"debian", "flatpak"})
+    assert re.findall(r"\./([\w-]+)_([\d.]+)_amd64", debian.content) == [
+        ("novadesk", __version__), ("novadesk-practice", __version__),
+    ]  # fmt: skip
+    assert f"NovaDesk-{__version__}-linux-x64.flatpak" in flatpak.content
+    manifest = next((ROOT / "packaging" / "flatpak").glob("*.yaml"))
+    assert manifest.stem in flatpak.content
 
 
 def test_settings_that_are_shown_are_settings(tmp_path: Path) -> None:
