@@ -78,6 +78,7 @@ async def test_a_conversation_from_its_opening_to_its_end(world: World) -> None:
 
     (created,) = world.gateway.of(client.CreateSession)
     assert created.configuration.prompt == "Be brief."
+    assert (created.conversation, created.private) == (HANDLE, False)
     (history,) = world.gateway.of(client.History)
     assert history.lines == (Line(role=Role.USER, text="Hi"), Line(role=Role.ASSISTANT, text="Hello"))
     assert world.gateway.current is not None
@@ -404,6 +405,9 @@ async def test_of_a_private_conversation_nothing_is_kept(world: World) -> None:
     await first.say(1)
     await first.link.close()
     assert world.ring.kept == {}
+    (created,) = world.gateway.of(client.CreateSession)
+    assert created.private  # nor there
+    assert created.conversation is None
     await (await world.wire()).start()  # and yet it goes on while the program runs
     assert len(world.gateway.of(client.ResumeSession)) == 1
 

@@ -596,3 +596,26 @@ async def test_a_conversation_is_forgotten_whole_and_by_its_owner_alone(
         assert caught.value.reason is Reason.UNKNOWN_CONVERSATION
     assert set(await store.waiting()) == {other.session_id, strangers.session_id}
     assert len(await store.turns(other.session_id)) == len(await store.turns(strangers.session_id)) == 1
+
+
+async def test_what_is_said_in_private_goes_with_its_session_however_that_ends(store: SessionStore) -> None:
+    ended, over, open_still, usual = (
+        make_record(private=True),
+        make_record(private=True, expires_at_s=NOW_S + 1),
+        make_record(private=True, expires_at_s=NOW_S + 9 * HOUR_S),
+        make_record(),
+    )
+    for record in (ended, over, open_still, usual):
+        await store.create(record, limits=PLENTY)
+        await store.append_turn(make_turn(record.session_id), delivered=record.private)
+    assert (await store.find(ended.session_id, now_s=NOW_S)) == ended
+    assert await store.remove(ended.session_id, owner="ann")
+    assert await store.remove(usual.session_id, owner="ann")
+    await store.sweep(now_s=NOW_S + HOUR_S / 2)
+    for gone in (ended, over):
+        assert await store.turns(gone.session_id) == ()
+        with pytest.raises(KnownError) as caught:
+            await store.append_turn(make_turn(gone.session_id, "late"))
+        assert caught.value.reason is Reason.UNKNOWN_CONVERSATION
+    assert len(await store.turns(open_still.session_id)) == len(await store.turns(usual.session_id)) == 1
+    assert await store.waiting() == (usual.session_id,)

@@ -76,3 +76,28 @@ async def test_a_conversation_is_deleted_at_the_gateway_by_the_core_that_held_it
 
 async def _offline(*_: object) -> int:
     return 503
+
+
+async def test_of_a_private_conversation_nothing_is_left_at_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted(tmp_path / "gateway") as host:
+        monkeypatch.setenv(TOKEN_VARIABLE, host.token())
+        folders, keychain = find_folders(home=str(tmp_path / "home")).make(), MemoryKeychain()
+        settings = Settings(backend=BackendSettings(kind=BackendKind.GATEWAY, gateway=host.urls[0]))
+        core = Core(settings=settings, folders=folders, publish=lambda _: None, on_quit=lambda: None)
+        start = Start(role="test", sound=FileSound(None, pace=4.0), keychain=keychain, private=True)  # type: ignore[arg-type]
+        await core.start(start)
+        await until(lambda: core.controller.snapshot().phase is Phase.READY)
+        core.controller.say("a secret")
+        await until(lambda: bool(host.linker.links) and host.linker.newest.typed() == ["a secret"])
+        host.linker.newest.answer("I see.", 2_400)
+        await until(lambda: len(core.controller.snapshot().turns) == 2)
+        (session,) = host.gateways[0].sessions.here
+        assert await host.store.turns(session.session_id)
+        assert await host.store.waiting() == ()
+        await core.stop()
+        async with asyncio.timeout(30):
+            while await host.store.turns(session.session_id):
+                await asyncio.sleep(0.01)
+        assert keychain.entries == {}

@@ -31,6 +31,7 @@ class CreateSession:
     """Begins a session. The same request id of the same owner gives the same session, once made.
 
     `conversation` is the client's own name of what the session belongs to; under it all that was said can be deleted.
+    What is said in a `private` one goes no further than this gateway, and is deleted when the session is over.
     """
 
     request_id: Id | None = None
@@ -41,6 +42,7 @@ class CreateSession:
     audio: AudioForm = AudioForm.BINARY
     title: Label | None = None
     conversation: Id | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

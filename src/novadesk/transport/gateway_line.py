@@ -144,6 +144,7 @@ class Line:
                 request_id=self._talk.request_id,
                 configuration=configuration,
                 conversation=self._talk.handle if self._talk.named else None,
+                private=not self._talk.named,
             )
             await self._give(request)
         else:

@@ -127,6 +127,18 @@ def test_an_answer_that_the_client_silences_is_cut_there_in_the_record_and_told_
     assert sum(len(said.pcm) // 2 for said in world.told if isinstance(said, Speech)) == 72_000 + 24_000 + 12_000
 
 
+def test_of_what_is_said_in_private_nothing_is_owed_to_anybody() -> None:
+    async def work(world: World) -> None:
+        await world.connected()
+        world.service.user_said("hello")
+        world.service.answer("Hello there.", 24_000)
+        await world.until(lambda: len(world.turns) == 2)
+        assert await world.store.waiting() == ()
+        assert len(await world.store.turns(world.record.session_id)) == 2
+
+    run_upstream(work, private=True)
+
+
 def test_a_call_outlives_its_wire_sessions_and_nobody_notices() -> None:
     async def work(world: World) -> None:
         await world.connected()

@@ -37,7 +37,8 @@ class SessionArchive:
     async def append(self, turn: Turn) -> Turn:
         """See `Archive`. Where somebody else serves the session, there is no such conversation here any more."""
         try:
-            stored = await self._store.append_turn(turn, gateway=self._record.gateway)
+            record = self._record
+            stored = await self._store.append_turn(turn, gateway=record.gateway, delivered=record.private)
         except KnownError as error:
             if error.reason is not Reason.SESSION_TAKEN:
                 raise

@@ -288,6 +288,7 @@ class Sessions:
             quality_tier=message.quality_tier.value,
             title=message.title or "",
             conversation=message.conversation or "",
+            private=message.private,
         )
 
     def _serve(self, record: SessionRecord, behind: int = 0) -> GatewaySession:

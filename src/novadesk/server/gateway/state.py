@@ -47,6 +47,7 @@ class SessionRecord:
         bedrock_session_id: remote session as it was told to the client first, or empty; it may have successors.
         last_audio: sequence number of the newest microphone frame that was taken.
         conversation: the client's own name for what its sessions belong to, or empty.
+        private: its turns go with it, however it ends.
     """
 
     session_id: str = field(repr=False)
@@ -68,6 +69,7 @@ class SessionRecord:
     title: str = field(default="", repr=False)
     last_audio: int = 0
     conversation: str = field(default="", repr=False)
+    private: bool = False
 
 
 class SessionFields(TypedDict, total=False):
@@ -260,7 +262,7 @@ class SessionStore(Protocol):
         ...
 
     async def remove(self, session_id: str, *, owner: str) -> bool:
-        """End a session of this owner; return whether it was there. Its undelivered turns are still delivered."""
+        """End a session of this owner; return whether it was there. Undelivered turns of it are still delivered."""
         ...
 
     async def kept_of(self, owner: str, conversation: str) -> Sequence[str]:

@@ -115,6 +115,7 @@ class DynamoSessions(TurnItems):
             if item is None or item["owner"] != owner:
                 return False
             if await self._table.transact(_removal(item, Check("attribute_exists(#pk)"))):
+                await self._forget_private(item)
                 return True
             await pause(tries)
         raise StoreBusy
@@ -169,8 +170,16 @@ class DynamoSessions(TurnItems):
     async def _forget_dead(self, places: Sequence[Item], now_s: float) -> int:
         alive = await self._alive(places, now_s)
         over = Check("attribute_not_exists(#pk) OR #expiresAt <= :now", {"now": int(now_s)})
-        dead = [place for place in places if place["session_id"] not in alive]
-        return sum([await self._table.transact(_removal(place, over)) for place in dead])
+        gone = 0
+        for place in places:
+            if place["session_id"] not in alive and await self._table.transact(_removal(place, over)):
+                await self._forget_private(place)
+                gone += 1
+        return gone
+
+    async def _forget_private(self, where: Item) -> None:
+        if where.get("private"):
+            await self._forget_turns(str(where["session_id"]), str(where["owner"]))
 
     async def _change(
         self, session_id: str, generation: int, fields: Mapping[str, Any], *, now_ms: int | None = None
@@ -190,6 +199,7 @@ def _creation(record: SessionRecord, wish: Item | None, owner_place: int, all_pl
         "owner": record.owner,
         "owner_place": owner_place,
         "all_place": all_place,
+        "private": record.private,
     }
     owner = _owner_partition(record.owner)
     fields: Item = {_RENAMED.get(name, name): _plain(getattr(record, name)) for name in _NAMES}
@@ -251,7 +261,7 @@ def _is_alive(item: Item, now_s: float) -> bool:
 
 
 def _record(item: Item) -> SessionRecord:
-    item = {"conversation": "", **item}
+    item = {"conversation": "", "private": False, **item}
     given: dict[str, Any] = {name: item[_RENAMED.get(name, name)] for name in _NAMES}
     return SessionRecord(**{**given, "status": SessionStatus(given["status"])})
 

@@ -60,7 +60,16 @@ _VERSION_2 = (
     "ALTER TABLE chain ADD COLUMN conversation TEXT NOT NULL DEFAULT ''",
     "CREATE INDEX chain_of_conversation ON chain (owner, conversation)",
 )
-_VERSIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    "ALTER TABLE session ADD COLUMN private INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TRIGGER private_session_over AFTER DELETE ON session WHEN old.private BEGIN
+      DELETE FROM turn WHERE session_id = old.session_id;
+      DELETE FROM chain WHERE session_id = old.session_id;
+    END
+    """,
+)
+_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 VERSION = len(_VERSIONS)
 
 type Job[T] = Callable[[sqlite3.Connection], T]

@@ -94,11 +94,13 @@ def kept_of(db: sqlite3.Connection, owner: str, conversation: str) -> tuple[str,
 
 def forget(db: sqlite3.Connection, session_id: str, owner: str) -> bool:
     """Delete a session, and with its chain its turns."""
-    db.execute("DELETE FROM session WHERE session_id = ? AND owner = ?", (session_id, owner))
-    gone = db.execute("DELETE FROM chain WHERE session_id = ? AND owner = ?", (session_id, owner)).rowcount
-    if gone:
-        db.execute("DELETE FROM turn WHERE session_id = ?", (session_id,))
-    return bool(gone)
+    given = (session_id, owner)
+    if db.execute("SELECT 1 FROM chain WHERE session_id = ? AND owner = ?", given).fetchone() is None:
+        return False
+    db.execute("DELETE FROM session WHERE session_id = ?", (session_id,))
+    db.execute("DELETE FROM turn WHERE session_id = ?", (session_id,))
+    db.execute("DELETE FROM chain WHERE session_id = ?", (session_id,))
+    return True
 
 
 def sweep(db: sqlite3.Connection, now_s: float) -> int:
@@ -116,7 +118,7 @@ def _drop_dead(db: sqlite3.Connection, now_s: float) -> int:
 
 
 def _record(row: sqlite3.Row) -> SessionRecord:
-    return SessionRecord(**{**dict(row), "status": SessionStatus(row["status"])})
+    return SessionRecord(**{**dict(row), "status": SessionStatus(row["status"]), "private": bool(row["private"])})
 
 
 def _plain(record: SessionRecord) -> dict[str, object]:
