@@ -8,12 +8,17 @@ from pathlib import Path
 PRACTICE = "practice"
 """Folder beside the frozen modules that holds the practice partner's parts, a component of its own (decision 31)."""
 
+_OF_BOOTLOADER = "_PYI_"
+
 
 def give_back_library_path(environment: MutableMapping[str, str]) -> None:
     """Undo what the bootloader did to LD_LIBRARY_PATH: programs of the system shall not load our libraries.
 
-    The bootloader needs it before this code runs only, and sets it anew in each process that is this executable.
+    The bootloader needs it before this code runs only, and sets it anew in each process that is this executable: unless
+    its other variables tell it that it has done so already.
     """
+    for name in [name for name in environment if name.startswith(_OF_BOOTLOADER)]:
+        del environment[name]
     before = environment.pop("LD_LIBRARY_PATH_ORIG", None)
     if before is None:
         environment.pop("LD_LIBRARY_PATH", None)

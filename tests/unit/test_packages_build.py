@@ -47,7 +47,7 @@ def component(name: str, licence: str, *, part: Any = Part.CLIENT, texts: tuple[
 @pytest.mark.parametrize(
     ("found", "left"),
     [
-        ({"LD_LIBRARY_PATH": "/ours"}, {}),
+        ({"LD_LIBRARY_PATH": "/ours", "_PYI_ARCHIVE_FILE": "/ours/novadesk", "_PYI_PARENT_PROCESS_LEVEL": "0"}, {}),
         ({"LD_LIBRARY_PATH": "/ours", "LD_LIBRARY_PATH_ORIG": "/theirs"}, {"LD_LIBRARY_PATH": "/theirs"}),
         ({"HOME": "/h"}, {"HOME": "/h"}),
     ],
