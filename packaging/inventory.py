@@ -107,7 +107,7 @@ def check(components: Iterable[Component]) -> None:
         if not may_carry(one.part, one.licence)
     ]
     if wrong:
-        raise BuildError("may not be shipped so, see docs/adr/0031: " + "; ".join(sorted(wrong)))
+        raise BuildError("may not be shipped so, see docs/adr/0034: " + "; ".join(sorted(wrong)))
 
 
 def _canonical(name: str) -> str:

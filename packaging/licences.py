@@ -10,7 +10,7 @@ TEXTS = Path(__file__).resolve().parent / "licences"
 
 
 class Part(StrEnum):
-    """The components that are shipped separately: see docs/adr/0031."""
+    """The components that are shipped separately: see docs/adr/0034."""
 
     CLIENT = "client"
     PRACTICE = "practice"
@@ -34,6 +34,7 @@ _SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
     "LGPLv2+": "LGPL-2.1-or-later",
     "LGPLv3": "LGPL-3.0-only",

@@ -68,7 +68,7 @@ def teach(db: sqlite3.Connection) -> None:
 @lru_cache(maxsize=20_000)
 def fold(text: str) -> str:
     """Return text as it is compared: case and diacritics make no difference, as they make none in the index."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text.casefold()).casefold())  # 𝗔 is A is a
     return "".join(character for character in plain if not unicodedata.combining(character))
 
 

@@ -156,6 +156,7 @@ async def test_a_conversation_is_as_long_as_from_its_first_turn_to_its_last(arch
 
 @given(name=st.text(max_size=40))
 @example(name="\ud800 ﬁ ß İ")
+@example(name="𝗔ᴮ™")
 def test_any_name_is_a_condition(name: str) -> None:
     words, values = condition(name, Filter())
     assert words.count("instr") == len(values)
