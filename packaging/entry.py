@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 PRACTICE = "practice"
-"""Folder beside the frozen modules that holds the practice partner's parts, a component of its own (decision 31)."""
+"""Folder beside the frozen modules that holds the practice partner's parts, a component of its own (decision 34)."""
 
 _OF_BOOTLOADER = "_PYI_"
 

@@ -28,7 +28,7 @@ ALLOWED: Mapping[Part, frozenset[str]] = {
     Part.CLIENT: PERMISSIVE | WEAK_COPYLEFT,
     Part.PRACTICE: PERMISSIVE | WEAK_COPYLEFT | {"GPL-3.0-or-later"},
 }
-"""What each part may carry. All of it may be handed on together under the terms of GPL 3, as decision 31 needs."""
+"""What each part may carry. All of it may be handed on together under the terms of GPL 3, as decision 34 needs."""
 
 _SPDX = {
     "Apache 2.0": "Apache-2.0",
