@@ -230,6 +230,11 @@ CASES: dict[str, tuple[PressSetting, list[tuple[float, Event]], list[Deed]]] = {
         [(0, down()), (MAX_S, TimePassed()), (0.1, down(MOUSE)), (0.1, up(MOUSE))],
         [BEGIN, TOO_LONG, BEGIN, RELEASED],
     ),
+    "a modifier that came down before the wish that locked the talk ends it": (
+        LOCK,
+        [(0, down(CTRL)), (0.05, wish(Wish.START)), (BARE_S, TimePassed())],
+        [BEGIN, RELEASED],
+    ),
     "not yet too long": (HOLD, [(0, down()), (MAX_S - 0.01, TimePassed())], [BEGIN]),
     "too long, the timer late": (HOLD, [(0, down()), (MAX_S + 5, up())], [BEGIN, TOO_LONG]),
     "too long, toggled": (TOGGLE, [(0, down()), (0.1, up()), (MAX_S, TimePassed())], [BEGIN, TOO_LONG]),

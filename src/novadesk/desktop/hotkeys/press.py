@@ -304,6 +304,8 @@ def _ripen(state: Press, now: float, rules: Rules) -> tuple[Press, tuple[Deed, .
             state = _move(state, held.waits, now, rules, key=key)
             if state.talking and not before:
                 deeds += (Begin(held_s=now - held.ripe_at + BARE_S),)
+            elif before and not state.talking:  # it came down before the wish that began the talk
+                deeds += (End(why=Why.RELEASED),)
     return state, deeds
 
 
