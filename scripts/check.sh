@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # scripts/check.sh lint   format, lint, types, import contracts, house rules
-# scripts/check.sh fast   these, and the tests that need no private desktop and no running program
+# scripts/check.sh fast   these, and the quick tests that need no private desktop and no running program
 # scripts/check.sh full   these, and every test but the live ones
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -64,18 +64,18 @@ side_by_side() {
   return $status
 }
 
-# What needs no desktop and no running program, with its files in memory where there is room for them.
+# What is quick and needs no desktop and no running program, with its files in memory where there is room for them.
 fast() {
-  local both=(-m "not rig and not live" --ignore tests/unit/test_never_lose.py
-    --ignore tests/unit/conversation/test_fault_matrix.py)
-  local pure=(tests/unit --ignore tests/unit/store) rest=(tests/contract tests/unit/store)
-  local memory free_kb
+  local taken memory free_kb
+  taken=$(mktemp -d)
   free_kb=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
   if [ "${free_kb:-0}" -gt 1000000 ] && memory=$(mktemp -d /dev/shm/nd.XXXXXX); then
-    trap "rm -rf '$memory'" EXIT
     export TMPDIR=$memory
   fi
-  side_by_side both pure rest
+  trap "rm -rf '$taken' '${memory:-$taken}'" EXIT
+  local all=(-m "not rig and not live and not thorough" -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
+  local one=(tests/unit tests/contract) other=(tests/unit tests/contract)
+  side_by_side all one other
 }
 
 # Every test but the live ones and the soak. Two take what needs time, sound or windows: more would take the processors from

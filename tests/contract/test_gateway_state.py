@@ -22,6 +22,8 @@ from novadesk.server.gateway.state_sqlite import SqliteSessions
 from tests.support.gateway_state import HOUR_S, NOW_MS, NOW_S, PLENTY, make_record, make_turn
 from tests.support.gateway_table import TableServer
 
+pytestmark = pytest.mark.thorough
+
 type Opener = Callable[[], SessionStore]
 
 

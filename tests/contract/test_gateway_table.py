@@ -14,6 +14,8 @@ from novadesk.store.remoteclient import RemoteAccess
 from tests.support.gateway_state import HOUR_S, NOW_MS, NOW_S, PLENTY, make_record, make_turn
 from tests.support.gateway_table import SHIPPED, Refusal, TableServer
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def tables() -> Iterator[TableServer]:

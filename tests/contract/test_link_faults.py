@@ -24,6 +24,8 @@ from tests.support.fault_outcomes import VOICE, Place
 from tests.support.scripted_partner import Rig, answer_typed, echo, listen, running
 from tests.support.wire_client import audio, audio_start, closing, opening, text
 
+pytestmark = pytest.mark.thorough
+
 FAST = LinkTiming(open_s=10.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
 PATIENCE_S = 60.0
 

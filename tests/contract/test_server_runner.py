@@ -24,6 +24,8 @@ from tests.support.commands import three_free_ports
 from tests.support.scripted_partner import Scripted, listen, running
 from tests.support.wire_client import Keys, WireClient, audio_start, opening
 
+pytestmark = pytest.mark.thorough
+
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path

@@ -27,6 +27,8 @@ from tests.support.model_runtime import Fault, Mishap, ModelRemote
 from tests.support.model_voice import Fate, ModelLink, Welcome, make_frame
 from tests.support.model_world import World, failing, frames_of, lines_of, read_all
 
+pytestmark = pytest.mark.thorough
+
 OLDER = st.sampled_from([False, False, False, True])
 SOME = st.integers(0, 5)
 LINK_ENDS = st.sampled_from(

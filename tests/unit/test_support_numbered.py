@@ -27,6 +27,8 @@ from tests.support.numbered import (
 from tests.support.numbered_host import Seen
 from tests.support.numbered_run import FRAME, Outage, Ran, Trouble, Variant, by_clock
 
+pytestmark = pytest.mark.thorough
+
 SOUND = Numbering(1)
 OTHER = Numbering(2)
 places = st.integers(3 * BLOCK, 40 * BLOCK)

@@ -9,6 +9,8 @@ from novadesk.audio.bargein import WINDOW_SAMPLES, WITHDRAW_STEPS, BargeInDetect
 from novadesk.audio.formats import Samples, to_samples
 from novadesk.models import BargeIn
 
+pytestmark = pytest.mark.thorough
+
 STEP = 160
 
 

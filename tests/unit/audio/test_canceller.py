@@ -19,6 +19,8 @@ from novadesk.config import EchoSetting
 from tests.support.rooms import RATE_HZ, STEP, Plan, Room, murmur
 from tests.support.voices import Speaker
 
+pytestmark = pytest.mark.thorough
+
 SILENCE = np.zeros(STEP, np.float32)
 
 

@@ -11,6 +11,8 @@ from tests.support.fault_outcomes import STORE, VOICE
 from tests.support.fault_table import render
 from tests.support.leaks import LogWatch
 
+pytestmark = pytest.mark.thorough
+
 SECTION = Path(__file__).resolve().parents[3] / "docs" / "reliability" / "10-faults.md"
 
 _found: dict[tuple[str, str], Cell] = {}

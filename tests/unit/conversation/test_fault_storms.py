@@ -24,6 +24,8 @@ from tests.support.fault_world import RESTING, World, run_in_world
 from tests.support.leaks import LogWatch
 from tests.support.virtual_loop import VirtualLoop
 
+pytestmark = pytest.mark.thorough
+
 HOUR_S = 3_600.0
 DOWN = Outcome(place=Place.AT_OPENING, reason=Reason.UNAVAILABLE, what="The service is unavailable.", advice="Wait.")
 

@@ -15,6 +15,8 @@ from tests.support.bench import LOST, Bench, MemorySound
 from tests.support.memory_service import MemoryLink
 from tests.support.virtual_loop import run_virtually
 
+pytestmark = pytest.mark.thorough
+
 TAIL_S = 0.2
 TICK_S = 0.05
 TICK_SAMPLES = 1_200

@@ -11,6 +11,8 @@ from novadesk.errors import KnownError, Reason
 from tests.support.bench import DENIED, LOST, VOICE, Bench, exchange, story
 from tests.support.virtual_loop import LoopClock
 
+pytestmark = pytest.mark.thorough
+
 POLICY = Policy()
 LIMIT = KnownError(Reason.SESSION_LIMIT, "The session is over.", "It is renewed.")
 NEVER = SessionSettings(idle_s=0.0)

@@ -16,6 +16,8 @@ from novadesk.server.partner.phrases import (
 )
 from novadesk.server.partner.sums import is_number
 
+pytestmark = pytest.mark.thorough
+
 _PHRASES = [(intent, phrase) for intent, phrases in PHRASES.items() for phrase in phrases]
 _PLAINLY = [phrase for _, phrase in _PHRASES if not any(map(is_number, phrase.split()))]
 _WORDS = sorted({word for _, phrase in _PHRASES for word in phrase.split()})

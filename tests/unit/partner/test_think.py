@@ -10,6 +10,8 @@ from novadesk.server.partner.phrases import understand
 from novadesk.server.partner.recall import Said
 from novadesk.server.partner.think import Memory, Reply, Scene, answer, asks_clock, note, remember
 
+pytestmark = pytest.mark.thorough
+
 NOON = datetime(2026, 11, 21, 12, 0)
 _SPOKEN = st.one_of(
     st.text(max_size=200),

@@ -14,6 +14,8 @@ from novadesk.store.copies import Health, RecoveryCopies, check
 from novadesk.store.database import Database
 from tests.support.store_rig import START_MS, make_conversation, make_turn
 
+pytestmark = pytest.mark.thorough
+
 PAGE = 4_096
 CHATS, TURNS = 3, 25
 
