@@ -259,7 +259,7 @@
     </message>
     <message>
         <source>Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.</source>
-        <extracomment>transport/gateway_socket.py transport/https.py transport/proxy.py</extracomment>
+        <extracomment>transport/proxy.py transport/webway.py</extracomment>
         <translation>HTTPS_PROXY prüfen oder die Adresse in NO_PROXY eintragen, um direkt zu verbinden.</translation>
     </message>
     <message>
@@ -289,7 +289,7 @@
     </message>
     <message>
         <source>Check the network; NovaDesk tries again by itself.</source>
-        <extracomment>transport/credentials.py transport/dial.py transport/https.py</extracomment>
+        <extracomment>transport/credentials.py transport/dial.py transport/webway.py</extracomment>
         <translation>Das Netz prüfen; NovaDesk versucht es von selbst wieder.</translation>
     </message>
     <message>
@@ -1000,7 +1000,7 @@
     </message>
     <message>
         <source>NovaDesk tries again by itself.</source>
-        <extracomment>conversation/lifecycle.py transport/bedrock.py transport/gateway_failures.py transport/gateway_line.py transport/gateway_socket.py transport/http2.py</extracomment>
+        <extracomment>conversation/lifecycle.py transport/bedrock.py transport/gateway_failures.py transport/gateway_line.py transport/http2.py</extracomment>
         <translation>NovaDesk versucht es von selbst wieder.</translation>
     </message>
     <message>
@@ -5053,7 +5053,7 @@
     </message>
     <message>
         <source>The gateway did not answer in time.</source>
-        <extracomment>transport/gateway_line.py transport/gateway_socket.py</extracomment>
+        <extracomment>transport/gateway_line.py</extracomment>
         <translation>Das Gateway hat nicht rechtzeitig geantwortet.</translation>
     </message>
     <message>
@@ -5473,7 +5473,7 @@
     </message>
     <message>
         <source>The proxy does not lead to {host}.</source>
-        <extracomment>transport/gateway_socket.py transport/https.py</extracomment>
+        <extracomment>transport/webway.py</extracomment>
         <translation>Der Proxy führt nicht zu {host}.</translation>
     </message>
     <message>
@@ -7151,7 +7151,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>its name is not known</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
+        <extracomment>transport/dial.py transport/webway.py</extracomment>
         <translation>sein Name ist nicht bekannt</translation>
     </message>
     <message>
@@ -7281,7 +7281,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>nothing answers there</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
+        <extracomment>transport/dial.py transport/webway.py</extracomment>
         <translation>dort antwortet nichts</translation>
     </message>
     <message>
@@ -7427,7 +7427,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>{host} did not answer in time.</source>
-        <extracomment>transport/https.py</extracomment>
+        <extracomment>transport/webway.py</extracomment>
         <translation>{host} hat nicht rechtzeitig geantwortet.</translation>
     </message>
     <message>
@@ -7790,7 +7790,7 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
     </message>
     <message>
         <source>the connection failed</source>
-        <extracomment>transport/dial.py transport/gateway_socket.py transport/https.py</extracomment>
+        <extracomment>transport/dial.py transport/webway.py</extracomment>
         <translation>die Verbindung kam nicht zustande</translation>
     </message>
     <message>

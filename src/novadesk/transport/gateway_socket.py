@@ -5,7 +5,6 @@ Importing this module takes a while, for aiohttp: do it on a worker thread. Noth
 
 import asyncio
 import socket
-import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from novadesk.daemon import DaemonCall
-from novadesk.errors import KnownError, Reason
+from novadesk.errors import KnownError
 from novadesk.protocol.envelope import (
     AudioFrame,
     ClientMessage,
@@ -25,13 +24,12 @@ from novadesk.protocol.envelope import (
     unpack_audio,
 )
 from novadesk.protocol.envelope_values import MAX_MESSAGE_BYTES
-from novadesk.text import Text
-from novadesk.transport.dial import unreachable
+from novadesk.transport import webway
 from novadesk.transport.endpoint import Endpoint
 from novadesk.transport.gateway_failures import unwelcome
 from novadesk.transport.gateway_talk import Gone
-from novadesk.transport.proxy import Proxy, wants_password
-from novadesk.transport.trust import Trust, refusal
+from novadesk.transport.proxy import Proxy
+from novadesk.transport.trust import Trust
 
 PROTOCOL = "novadesk.v1"
 _NAMES_S = 60.0
@@ -84,7 +82,7 @@ class Channel:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                     compress=0,
-                    **_way(address),
+                    **webway.arguments(address.trust, address.proxy),
                 )
         except BaseException as error:
             await session.close()
@@ -155,45 +153,12 @@ class _Resolver(AbstractResolver):
         """Hold nothing that there is to close."""
 
 
-def _way(address: Address) -> dict[str, Any]:
-    """Return the arguments of aiohttp for TLS and proxy."""
-    way: dict[str, Any] = {"ssl": True if address.trust is None else address.trust.proxy}
-    if (proxy := address.proxy) is not None:
-        host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-        way["proxy"] = f"{'https' if proxy.tls else 'http'}://{host}:{proxy.port}"
-        if proxy.authorization:
-            way["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
-    return way
-
-
 def _known(error: BaseException, address: Address) -> KnownError | None:
     """Return what a failure to connect means, or None when it is none of the world's."""
-    host = address.endpoint.host
     match error:
-        case aiohttp.ClientHttpProxyError(status=407) if address.proxy is not None:
-            return wants_password(address.proxy)
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return KnownError(
-                Reason.PROXY_REFUSED,
-                "The proxy does not lead to {host}.",
-                "Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.",
-                host=host,
-            )
         case aiohttp.WSServerHandshakeError(status=status, headers=headers):
             return unwelcome(status, "" if headers is None else str(headers.get("Retry-After", "")))
-        case aiohttp.ClientConnectorCertificateError():
-            return refusal(host, error.certificate_error)  # type: ignore[arg-type]
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as cause):
-            return refusal(host, cause)
-        case aiohttp.ClientConnectorDNSError():
-            return unreachable(host, Text("its name is not known"))
-        case aiohttp.ClientConnectorError():
-            return unreachable(host, Text("nothing answers there"))
-        case TimeoutError():
-            return KnownError(
-                Reason.TIMED_OUT, "The gateway did not answer in time.", "NovaDesk tries again by itself."
-            )
         case aiohttp.ClientError() | OSError():
-            return unreachable(host, Text("the connection failed"))
+            return webway.explain(error, address.endpoint.host, address.proxy)
         case _:
             return None

@@ -5,20 +5,16 @@ A redirection is never followed here: whoever asks judges where it leads.
 
 import os
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from novadesk.daemon import DaemonCall
-from novadesk.errors import KnownError, Reason
-from novadesk.text import Text
-from novadesk.transport.dial import unreachable
 from novadesk.transport.endpoint import Endpoint, is_loopback
-from novadesk.transport.proxy import Proxy, find_proxy, wants_password
-from novadesk.transport.trust import Trust, make_trust, refusal
+from novadesk.transport.proxy import find_proxy
+from novadesk.transport.trust import Trust, make_trust
 
 if TYPE_CHECKING:
     import aiohttp
@@ -81,10 +77,14 @@ class Https:
             TooMuch: the body is longer.
         """
         # It takes a while to load: not on the core's loop.
-        await DaemonCall(lambda: import_module("aiohttp"), name="novadesk-imports").result(deadline_s=_LOAD_S)
+        load = DaemonCall(lambda: import_module("novadesk.transport.webway"), name="novadesk-imports")
+        await load.result(deadline_s=_LOAD_S)
         import aiohttp
 
-        way = await self._way(endpoint)
+        from novadesk.transport import webway
+
+        proxy = find_proxy(endpoint, self._environment)
+        way = webway.arguments(await self._trusted(), proxy) if endpoint.tls else {}
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         try:
             async with (
@@ -96,21 +96,13 @@ class Https:
                 body = await _read_bounded(answer.content, most_bytes)
                 return Answer(status=answer.status, body=body, location=answer.headers.get("Location", ""))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _known(error, endpoint.host, find_proxy(endpoint, self._environment)) from error
+            raise webway.explain(error, endpoint.host, proxy) from error
 
-    async def _way(self, endpoint: Endpoint) -> dict[str, Any]:
-        """Return the arguments of aiohttp for TLS and proxy."""
-        if not endpoint.tls:
-            return {}
+    async def _trusted(self) -> Trust:
         if self._trust is None:
             bundle = self._ca_bundle
             self._trust = await DaemonCall(lambda: make_trust(bundle), name="novadesk-trust").result(deadline_s=_LOAD_S)
-        way: dict[str, Any] = {"ssl": self._trust.proxy}
-        if (proxy := find_proxy(endpoint, self._environment)) is not None:
-            way["proxy"] = Endpoint(host=proxy.host, port=proxy.port, tls=proxy.tls).uri
-            if proxy.authorization:
-                way["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
-        return way
+        return self._trust
 
 
 def find_endpoint(address: str) -> Endpoint | None:
@@ -132,35 +124,3 @@ async def _read_bounded(stream: "aiohttp.StreamReader", most_bytes: int) -> byte
         if len(body) > most_bytes:
             raise TooMuch
     return bytes(body)
-
-
-def _known(error: Exception, host: str, proxy: Proxy | None) -> KnownError:
-    import aiohttp
-
-    match error:
-        case aiohttp.ClientHttpProxyError(status=407) if proxy is not None:
-            return wants_password(proxy)
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return KnownError(
-                Reason.PROXY_REFUSED,
-                "The proxy does not lead to {host}.",
-                "Check HTTPS_PROXY, or add the address to NO_PROXY to go directly.",
-                host=host,
-            )
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLError() as cause):
-            return refusal(host, cause)
-        case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError() as cause):
-            return refusal(host, cause)
-        case aiohttp.ClientConnectorDNSError():
-            return unreachable(host, Text("its name is not known"))
-        case aiohttp.ClientConnectorError():
-            return unreachable(host, Text("nothing answers there"))
-        case TimeoutError():
-            return KnownError(
-                Reason.TIMED_OUT,
-                "{host} did not answer in time.",
-                "Check the network; NovaDesk tries again by itself.",
-                host=host,
-            )
-        case _:
-            return unreachable(host, Text("the connection failed"))
