@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _POLL_S = 0.02
-_READY_S = 20.0
+_READY_S = 60.0
 _STOP_S = 3.0
 
 

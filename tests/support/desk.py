@@ -247,7 +247,7 @@ class Desk:
         """Click with the left button."""
         self.run("xdotool", "mousemove", str(x), str(y), "click", "1")
 
-    def find_window(self, title: str, *, timeout_s: float = 20.0) -> str:
+    def find_window(self, title: str, *, timeout_s: float = 60.0) -> str:
         """Return the id of the visible window whose title holds `title`, waiting for it.
 
         Raises:

@@ -153,7 +153,7 @@ class Phone:
     async def hang_up(self) -> None:
         """End the call; raises what the partner raised."""
         self.call.hang_up()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.partner
 
     async def drop(self) -> None:

@@ -32,7 +32,7 @@ _FIRST_OUTAGE_S = 12.0
 _SUSPENDED_S = 2.0
 _UNPLUGGED_S = 3.0
 _AFTER_S = 0.7
-_WITHIN_S = 20.0
+_WITHIN_S = 60.0
 
 
 class Variant(Enum):

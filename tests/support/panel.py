@@ -14,7 +14,7 @@ NOTICES = "org.freedesktop.Notifications"
 _ITEM = "org.kde.StatusNotifierItem"
 _MENU = "com.canonical.dbusmenu"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 _ABOUT = f"""<node><interface name="{WATCHER}">
 <method name="RegisterStatusNotifierItem"><arg type="s" direction="in"/></method>
 <property name="IsStatusNotifierHostRegistered" type="b" access="read"/>

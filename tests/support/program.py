@@ -115,7 +115,7 @@ class Program:
             raise
 
     def wait(
-        self, condition: Callable[[dict[str, Any] | None], bool], what: str, timeout_s: float = 30.0
+        self, condition: Callable[[dict[str, Any] | None], bool], what: str, timeout_s: float = 60.0
     ) -> dict[str, Any] | None:
         """Wait for a status."""
         until = time.monotonic() + timeout_s
@@ -125,7 +125,7 @@ class Program:
             time.sleep(0.05)
         return status
 
-    def wait_for_phase(self, *phases: str, timeout_s: float = 30.0) -> None:
+    def wait_for_phase(self, *phases: str, timeout_s: float = 60.0) -> None:
         """Wait until the conversation stands in one of these phases."""
         self.wait(lambda status: status is not None and status["phase"] in phases, " or ".join(phases), timeout_s)
 
@@ -134,7 +134,7 @@ class Program:
         newest = self._newest()
         return [] if newest is None else self._shown(newest)
 
-    def wait_for_turns(self, count: int, timeout_s: float = 40.0, *, first: str = "") -> list[dict[str, Any]]:
+    def wait_for_turns(self, count: int, timeout_s: float = 60.0, *, first: str = "") -> list[dict[str, Any]]:
         """Wait until so many turns are stored; `first` tells a new conversation from the one before it."""
         until = time.monotonic() + timeout_s
         while (newest := self._newest()) is None or newest.turns < count or (first and newest.first != first):
