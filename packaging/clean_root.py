@@ -101,7 +101,7 @@ def _try_in(folder: Path, debs: Sequence[Path]) -> int:
 def _mount_into(root: Path, shared: Path) -> None:
     run("mount", "-t", "proc", "proc", root / "proc")
     run("mount", "--bind", "/dev", root / "dev")
-    run("mount", "-t", "tmpfs", "tmpfs", root / "dev/shm")
+    run("mount", "--bind", "/dev/shm", root / "dev/shm")  # the sound server outside shares memory with its clients
     place = root / shared.relative_to("/")
     place.mkdir(parents=True)
     os.chown(shared, NUMBER, NUMBER)

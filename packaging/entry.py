@@ -1,5 +1,6 @@
 """Entry of the frozen program: window, engine, server and command line are this one executable."""
 
+import ctypes.util
 import os
 import sys
 from collections.abc import MutableMapping
@@ -26,11 +27,26 @@ def give_back_library_path(environment: MutableMapping[str, str]) -> None:
         environment["LD_LIBRARY_PATH"] = before
 
 
+def find_libraries_in(folder: Path) -> None:
+    """Have `ctypes.util.find_library` look into a folder first: the system's table of libraries does not name ours.
+
+    The Python package of PortAudio loads what this function finds, and nothing where the system has no PortAudio.
+    """
+    find_of_system = ctypes.util.find_library
+
+    def find_library(name: str) -> str | None:
+        return next(map(str, sorted(folder.glob(f"lib{name}.so*"))), None) or find_of_system(name)
+
+    ctypes.util.find_library = find_library
+
+
 def main() -> int:
     """Run one command; return its exit code."""
+    home = Path(sys._MEIPASS)  # type: ignore[attr-defined]  # made by PyInstaller
     if sys.platform.startswith("linux"):
         give_back_library_path(os.environ)
-    practice = Path(sys._MEIPASS) / PRACTICE  # type: ignore[attr-defined]  # made by PyInstaller
+        find_libraries_in(home)
+    practice = home / PRACTICE
     if practice.is_dir():
         sys.path.append(str(practice))
     from novadesk.cli import main as run

@@ -63,9 +63,12 @@ def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = ROO
     return done.stdout
 
 
-def make_stamp() -> Stamp:
-    """Return the stamp of a frozen tree that is made of this checkout."""
-    package = {"win32": "setup", "darwin": "dmg"}.get(sys.platform, "folder")
+def make_stamp(package: str) -> Stamp:
+    """Return the stamp of a package that is made of this checkout.
+
+    Args:
+        package: what people will install; see `Stamp`.
+    """
     try:
         commit = run("git", "rev-parse", "--short=9", "HEAD").strip()
         commit += "+" if run("git", "status", "--porcelain", "--untracked-files=no") else ""

@@ -1,5 +1,6 @@
 """packaging/: what `make package` says of a build, what it lets into which part, and the words of its .deb packages."""
 
+import ctypes.util
 import json
 import re
 import subprocess
@@ -55,6 +56,15 @@ def component(name: str, licence: str, *, part: Any = Part.CLIENT, texts: tuple[
 def test_programs_of_the_system_do_not_load_our_libraries(found: dict[str, str], left: dict[str, str]) -> None:
     entry.give_back_library_path(found)
     assert found == left
+
+
+def test_a_library_of_ours_is_found_where_the_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes.util, "find_library", {"c": "libc.so.6"}.get)
+    (tmp_path / "libportaudio.so.2").touch()
+    entry.find_libraries_in(tmp_path)
+    assert ctypes.util.find_library("portaudio") == str(tmp_path / "libportaudio.so.2")
+    assert ctypes.util.find_library("c") == "libc.so.6"
+    assert ctypes.util.find_library("nowhere") is None
 
 
 def test_the_practice_partners_folder_is_one_for_entry_and_build() -> None:
