@@ -2,21 +2,28 @@
 
     python packaging/clean_root.py DEB…
 
+An earlier version comes first, so that they are an upgrade: the same packages with a lower number.
+
 The root is made by debootstrap once, in build/package/clean-root, and laid under an overlay for each try. All mounts
 are in a mount namespace of this process: they are gone with it.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from frozen import BUILD, ROOT, BuildError, run
+from frozen import BUILD, INSIDE, ROOT, BuildError, run, write_stamp
+from smoke_test import SAMPLE, Person, SmokeError, lent, need
+
+from novadesk.stamp import FILE, read_stamp
 
 BASE = BUILD / "clean-root"
 _UNSAFE = ("-o", "DPkg::Options::=--force-unsafe-io")  # nobody keeps this root: nothing has to reach the disk
@@ -24,6 +31,9 @@ NUMBER = 65534
 """The user `nobody`, whom every system knows: the session bus wants a name for whoever asks."""
 
 HOME = Path("usr/lib/novadesk")
+EARLIER = "~earlier"
+"""Behind a version it makes one that is lower: deb-version(7)."""
+
 _INSIDE = "NOVADESK_CLEAN_ROOT"
 _MAINTAINED = ("etc", "usr", "opt", "srv", "var/lib")
 """Where a package may have put something; what apt notes of its own doing lies in `var` besides."""
@@ -42,7 +52,7 @@ def try_packages(debs: Sequence[Path]) -> int:
         make_base()
         with tempfile.TemporaryDirectory(prefix="novadesk-root.") as folder:
             return _try_in(Path(folder), debs)
-    except BuildError as error:
+    except (BuildError, SmokeError) as error:
         print(f"smoke: FAILED: {error}")
         return 1
 
@@ -90,7 +100,7 @@ def _try_in(folder: Path, debs: Sequence[Path]) -> int:
     try:
         _mount_into(root, shared)
         before = files_of(root)
-        _install(root, debs)
+        _try_upgrade(root, shared, debs)
         status = _try_as_person(root, shared)
         # What the person said is not the package's: it outlives it.
         return status or _remove(root, before, debs)
@@ -101,7 +111,7 @@ def _try_in(folder: Path, debs: Sequence[Path]) -> int:
 def _mount_into(root: Path, shared: Path) -> None:
     run("mount", "-t", "proc", "proc", root / "proc")
     run("mount", "--bind", "/dev", root / "dev")
-    run("mount", "--bind", "/dev/shm", root / "dev/shm")  # the sound server outside shares memory with its clients
+    run("mount", "-t", "tmpfs", "tmpfs", root / "dev/shm")
     place = root / shared.relative_to("/")
     place.mkdir(parents=True)
     os.chown(shared, NUMBER, NUMBER)
@@ -129,25 +139,71 @@ def _install(root: Path, debs: Sequence[Path]) -> None:
     print(f"smoke: installed in a clean root, without Python: {', '.join(size.splitlines())}", flush=True)
 
 
+def _try_upgrade(root: Path, shared: Path, debs: Sequence[Path]) -> None:
+    """Talk with an earlier version as an ordinary user, install this one: what was said is there, and goes on.
+
+    Raises:
+        BuildError: a package is not installed.
+        SmokeError: something is lost.
+    """
+    _install(root, [make_earlier(deb, shared.parent / "earlier") for deb in debs])
+    person = Person(None, [*_as_person(), *_in_root(root), "/usr/bin/novadesk"], shared / "upgrading")
+    for folder in (person.home, person.home / "tmp"):
+        os.chown(folder, NUMBER, NUMBER)
+    talk = ("talk", "--in", str(lent(person, SAMPLE)), "--out", str(person.home / "tmp" / "answer.wav"))
+    person.run(*talk, "--new")
+    earlier, said = person.run("--version").strip(), person.turns()
+    _install(root, debs)
+    now = person.run("--version").strip()
+    need(EARLIER in earlier and EARLIER not in now, f"it was {earlier}, and is {now}")
+    need(len(said) > 0 and person.turns() == said, f"{said} was said, {person.turns()} is kept")
+    person.run(*talk)
+    need(len(person.data("history", "list")) == 1 and person.turns()[: len(said)] == said, "it does not go on")
+    need(len(person.turns()) > len(said), "nothing was added")
+    print(f"smoke: ok upgraded from {earlier} to {now}: {len(said)} turns are kept, and go on", flush=True)
+
+
+def make_earlier(deb: Path, folder: Path) -> Path:
+    """Return a package in a folder that differs from another one in its version only, in what it calls itself too.
+
+    Raises:
+        BuildError: a tool failed.
+    """
+    name, version, rest = deb.name.split("_", 2)
+    tree, file = folder / name, folder / f"{name}_{version}{EARLIER}_{rest}"
+    folder.mkdir(exist_ok=True)
+    run("dpkg-deb", "--raw-extract", deb, tree)
+    control = tree / "DEBIAN" / "control"
+    own = re.compile(rf"^(Version: |.*novadesk(?:-practice)? \(= ){re.escape(version)}", re.MULTILINE)
+    control.write_text(own.sub(rf"\g<0>{EARLIER}", control.read_text("utf-8")), "utf-8")
+    inside = tree / HOME / INSIDE / "novadesk"
+    if stamp := read_stamp(inside / FILE):
+        write_stamp(replace(stamp, version=f"{stamp.version}{EARLIER}"), inside)
+    run("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, file)
+    shutil.rmtree(tree)
+    return file
+
+
 def _try_as_person(root: Path, shared: Path) -> int:
-    """Run the smoke test as an ordinary user, who may enter the root and see the project's files, and nothing else."""
-    rights = "+sys_chroot,+dac_read_search"
-    inside = [
-        str(shutil.which("chroot")),
-        str(root),
-        "/usr/bin/setpriv",
-        "--inh-caps=-all",
-        "--ambient-caps=-all",
-        "--no-new-privs",
-        "--",
-    ]
     done = subprocess.run(
-        ["setpriv", f"--reuid={NUMBER}", f"--regid={NUMBER}", "--clear-groups", f"--inh-caps=-all,{rights}",
-         f"--ambient-caps=-all,{rights}", sys.executable, str(ROOT / "packaging" / "smoke_test.py"),
-         "--tree", str(root / HOME), "--", *inside, "/usr/bin/novadesk"],
+        [*_as_person(), sys.executable, str(ROOT / "packaging" / "smoke_test.py"), "--tree", str(root / HOME), "--",
+         *_in_root(root), "/usr/bin/novadesk"],
         env={**os.environ, "TMPDIR": str(shared), "HOME": str(shared), "PYTHONDONTWRITEBYTECODE": "1"}, check=False,
     )  # fmt: skip
     return done.returncode
+
+
+def _as_person() -> list[str]:
+    """Return what runs a program as an ordinary user, who may enter a root and see the project's files, no more."""
+    rights = "+sys_chroot,+dac_read_search"
+    return ["setpriv", f"--reuid={NUMBER}", f"--regid={NUMBER}", "--clear-groups", f"--inh-caps=-all,{rights}",
+            f"--ambient-caps=-all,{rights}", "--"]  # fmt: skip
+
+
+def _in_root(root: Path) -> list[str]:
+    """Return what runs a program in the root without any further right."""
+    return [str(shutil.which("chroot")), str(root), "/usr/bin/setpriv", "--inh-caps=-all", "--ambient-caps=-all",
+            "--no-new-privs", "--"]  # fmt: skip
 
 
 def _remove(root: Path, before: set[str], debs: Sequence[Path]) -> int:

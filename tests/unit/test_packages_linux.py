@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import xml.etree.ElementTree as ET
@@ -27,12 +28,41 @@ DESKTOP_FILE = ROOT / "resources" / "linux" / "novadesk.desktop"
 HEAD = b"\x7fELF\x02\x01\x01\x00AI\x02".ljust(4096, b"\0")  # what stands in for the runtime: the image begins behind it
 
 appimage = load("appimage/build.py")
+clean_root = load("clean_root.py")
 icons = load("icons.py")
 runtime = load("appimage/runtime.py")
 
 
 def _manifest() -> dict[str, Any]:
     return dict(yaml.safe_load((FLATPAK / f"{ID}.yaml").read_text(encoding="utf-8")))
+
+
+# --- .deb ---
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="makes packages with dpkg-deb")
+def test_an_earlier_package_differs_from_this_one_in_its_version_only(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    inside = tree / clean_root.HOME / clean_root.INSIDE / "novadesk"
+    clean_root.write_stamp(Stamp(version="1.2.3", commit="abc", date="2026-11-22", package="deb"), inside)
+    control = (PACKAGING / "deb" / "novadesk-practice.control").read_text(encoding="utf-8")
+    values = {"VERSION": "1.2.3", "MACHINE": "amd64", "SIZE": "1", "LIBRARIES": "libother (= 1.2.3)"}
+    for name, value in values.items():
+        control = control.replace(f"@{name}@", value)
+    (tree / "DEBIAN").mkdir()
+    (tree / "DEBIAN" / "control").write_text(control, encoding="utf-8")
+    deb = tmp_path / "novadesk-practice_1.2.3_amd64.deb"
+    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "-b", tree, deb], check=True, capture_output=True)
+    earlier = clean_root.make_earlier(deb, tmp_path / "earlier")
+    subprocess.run(["dpkg-deb", "-R", earlier, tmp_path / "seen"], check=True)
+    assert [file.name for file in (tmp_path / "earlier").iterdir()] == ["novadesk-practice_1.2.3~earlier_amd64.deb"]
+    subprocess.run(["dpkg", "--compare-versions", "1.2.3~earlier", "lt", "1.2.3"], check=True)
+    expected = control.replace("Version: 1.2.3", "Version: 1.2.3~earlier")
+    expected = expected.replace("novadesk (= 1.2.3)", "novadesk (= 1.2.3~earlier)")
+    assert (tmp_path / "seen" / "DEBIAN" / "control").read_text(encoding="utf-8") == expected
+    stamp = read_stamp(tmp_path / "seen" / inside.relative_to(tree) / FILE)
+    assert stamp is not None
+    assert stamp.version == "1.2.3~earlier"
 
 
 # --- Flatpak ---
