@@ -308,6 +308,29 @@ async def test_what_is_no_request_is_refused_with_a_sentence(dev: Host) -> None:
         async with dev.http.post(f"{dev.urls[0]}{path}", data=data) as response:
             answer = await response.json()
             assert (response.status, bool(answer["error"])) == (expected, True), (path, data[:40])
+            assert answer["advice"]
+
+
+async def test_an_address_that_is_none_is_refused_in_the_form_of_every_refusal(dev: Host) -> None:
+    cases = [
+        ("GET", "/nothing", 404, "INVALID_ACTION"),
+        ("POST", "/", 404, "INVALID_ACTION"),
+        ("GET", "/session/start", 405, "INVALID_ACTION"),
+        ("POST", "/health", 405, "INVALID_ACTION"),
+        ("GET", "/ws", 426, "INVALID_ACTION"),
+    ]
+    for method, path, status, code in cases:
+        async with dev.http.request(method, f"{dev.urls[0]}{path}") as response:
+            answer = await response.json()
+            assert (response.status, answer["code"]) == (status, code), path
+            assert answer["error"]
+            assert answer["advice"]
+            assert ("Allow" in response.headers) == (status == 405)
+
+
+async def test_who_brings_no_token_is_asked_for_one(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as host, host.http.post(f"{host.urls[0]}/session/start", json=USER) as response:
+        assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
 async def test_what_no_library_of_json_sends_does_no_harm(dev: Host) -> None:

@@ -21,6 +21,7 @@ from novadesk.server.gateway.issuer import LocalIssuer
 from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import CONTENT_TYPE, GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits, Timing
+from novadesk.server.gateway.refusal import in_words
 from novadesk.server.gateway.rest import RestServer
 from novadesk.server.gateway.sessions import Sessions
 from novadesk.server.gateway.terms import terms_route
@@ -100,7 +101,7 @@ class Gateway:
             limits=options.limits,
             metrics=options.metrics,
         )
-        self.application = web.Application(client_max_size=MAX_MESSAGE_BYTES, middlewares=[_let_go])
+        self.application = web.Application(client_max_size=MAX_MESSAGE_BYTES, middlewares=[_let_go, in_words])
         self.application.add_routes(
             [
                 web.get("/ws", self._sockets.handle),

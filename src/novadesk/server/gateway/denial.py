@@ -1,7 +1,19 @@
 """What the gateway does not do for somebody, and why: one value for WebSocket and REST."""
 
+from collections.abc import Mapping
+
 from novadesk.protocol.envelope_server import Error
 from novadesk.protocol.envelope_values import ErrorCode
+
+_MEND = "Mend what is sent: its fields are in docs/gateway.md."
+_USUAL: Mapping[ErrorCode, str] = {
+    ErrorCode.INVALID_MESSAGE: _MEND,
+    ErrorCode.INVALID_ACTION: "The types of messages are in docs/gateway.md.",
+    ErrorCode.INVALID_PARAMETERS: _MEND,
+    ErrorCode.INVALID_CONFIGURATION: _MEND,
+    ErrorCode.MESSAGE_TOO_LARGE: "Send it in smaller pieces.",
+}
+"""What helps where no more is known."""
 
 
 class Denied(Exception):
@@ -10,13 +22,14 @@ class Denied(Exception):
     Attributes:
         code: the cause.
         message: one sentence.
-        advice: what helps.
+        advice: what helps; else what usually does for that code.
         retry_after_s: when to come again, if that helps.
     """
 
     def __init__(self, code: ErrorCode, message: str, advice: str = "", *, retry_after_s: int | None = None) -> None:
         super().__init__(f"{code.value}: {message}")
-        self.code, self.message, self.advice, self.retry_after_s = code, message, advice, retry_after_s
+        self.code, self.message, self.retry_after_s = code, message, retry_after_s
+        self.advice = advice or _USUAL.get(code, "")
 
     def told(self, *, request_id: str | None = None, fatal: bool = False) -> Error:
         """Return the message of it.

@@ -26,6 +26,7 @@ from novadesk.server.gateway.limits import RateLimiter
 from novadesk.server.gateway.memory import RemoteMemory
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import HEARTBEATS, GatewayLimits
+from novadesk.server.gateway.refusal import refusal
 from novadesk.server.gateway.remote_history import RemoteHistory
 from novadesk.server.gateway.session import GatewaySession
 from novadesk.server.gateway.sessions import REST, Sessions
@@ -43,21 +44,6 @@ _MOST_PLACE = 2**32
 _REMOTE_AGAIN_S = 5
 _BODY_S = 20.0
 _LONGEST_S = 30 * 86_400.0
-_STATUS: Mapping[ErrorCode, int] = {
-    ErrorCode.MESSAGE_TOO_LARGE: 413,
-    ErrorCode.UNAUTHORIZED: 401,
-    ErrorCode.TOKEN_EXPIRED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.SESSION_NOT_FOUND: 404,
-    ErrorCode.SESSION_TAKEN: 409,
-    ErrorCode.SESSION_LIMIT: 429,
-    ErrorCode.RATE_LIMIT_EXCEEDED: 429,
-    ErrorCode.UPSTREAM_FAILED: 503,
-    ErrorCode.DRAINING: 503,
-    ErrorCode.INTERNAL_ERROR: 500,
-}
-"""HTTP status of each code; 400 for what is not there."""
-
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -332,9 +318,7 @@ class RestServer:
 
     def _refused(self, denied: Denied) -> web.Response:
         self._metrics.refused(denied.code.value)
-        content = {"error": denied.message, "code": denied.code.value, "advice": denied.advice}
-        headers = {"Retry-After": str(denied.retry_after_s)} if denied.retry_after_s is not None else {}
-        return web.json_response(content, status=_STATUS.get(denied.code, 400), headers=headers)
+        return refusal(denied)
 
     # --- pages of other origins ------------------------------------------------------------------
 
@@ -342,7 +326,7 @@ class RestServer:
         origin = request.headers.get("Origin")
         if origin is None or not self._door.allows(origin):
             return {}
-        exposed = {"Access-Control-Expose-Headers": "Retry-After"}
+        exposed = {"Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate"}
         return {"Access-Control-Allow-Origin": origin, "Vary": "Origin", **exposed}
 
     async def _preflight(self, _: web.Request) -> web.Response:

@@ -16,8 +16,10 @@ from novadesk.server.gateway.identity import SKEW_S, SUBPROTOCOL, Identity
 from novadesk.server.gateway.limits import RateLimiter
 from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import HEARTBEATS, GatewayLimits
+from novadesk.server.gateway.refusal import refusal
 from novadesk.server.gateway.sessions import Sessions
 
+_NO_SOCKET = Denied(ErrorCode.INVALID_ACTION, "This address is a WebSocket.", "Connect to it with ws:// or wss://.")
 _SIZE_SLACK = 1_024
 _CLOSE_S = 2.0
 
@@ -43,15 +45,18 @@ class SocketServer:
             self._door.check_origin(request)
         except Denied as denied:
             self._metrics.refused(denied.code.value)
-            raise web.HTTPForbidden(text=denied.message) from denied
+            return refusal(denied)
         if wait_s := self._arrivals.ask(self._door.address(request), self._door.now()):
             self._metrics.refused(ErrorCode.RATE_LIMIT_EXCEEDED.value)
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(wait_s)})
+            many = Denied(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many connections.", "Wait.", retry_after_s=wait_s)
+            return refusal(many)
         socket = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), max_msg_size=MAX_MESSAGE_BYTES + _SIZE_SLACK, compress=False, timeout=_CLOSE_S
         )
         if not socket.can_prepare(request).ok:
-            raise web.HTTPUpgradeRequired(headers={"Upgrade": "websocket"})
+            answer = refusal(_NO_SOCKET, status=426)
+            answer.headers["Upgrade"] = "websocket"
+            return answer
         await socket.prepare(request)
         outlet = SocketOutlet(socket)
         self._open.add(outlet)
