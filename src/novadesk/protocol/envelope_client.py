@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from novadesk.protocol.envelope_kinds import Also, Whole
+from novadesk.protocol.envelope_kinds import Also, Whole, Words
 from novadesk.protocol.envelope_values import (
     INPUT_RATE_HZ,
     NOTHING_SET,
@@ -18,7 +18,6 @@ from novadesk.protocol.envelope_values import (
     Milliseconds,
     Played,
     QualityTier,
-    Said,
     Secret,
     Sound,
     Token,
@@ -64,7 +63,10 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configure:
-    """Sets the call configuration. Without a revision, what is in force already is no new one."""
+    """Sets the call configuration, also field by field beside `revision`.
+
+    Without a revision, what is in force already is no new one.
+    """
 
     configuration: Configuration
     revision: Count | None = None
@@ -84,8 +86,10 @@ class Audio:
 
     def problem(self) -> str:
         """Return what the sound would have to be, or nothing when it is."""
-        empty = "" if self.audio_data or self.end else "more than nothing, unless it is the end of what is said"
-        return empty or sound_problem(self.audio_data)
+        if not (self.audio_data or self.end):
+            return "one with sound in audioData, unless it is the end of what is said"
+        wrong = sound_problem(self.audio_data)
+        return f"one whose audioData is {wrong}" if wrong else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,7 @@ class AudioEnd:
 class TextInput:
     """Says something by writing it. The same request id is taken once in a session, by whichever process."""
 
-    text: Said = field(repr=False)
+    text: Annotated[str, Words(1, 40_960)] = field(repr=False)
     request_id: Id | None = None
 
 

@@ -1,12 +1,14 @@
 """The AsyncAPI description of the gateway's WebSocket, made of the tables that messages are read by."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from novadesk.protocol.envelope import ALIASES, CLIENT_TYPES, SERVER_TYPES
-from novadesk.protocol.envelope_kinds import Shape
+from novadesk.protocol.envelope_kinds import Shape, camel
 from novadesk.protocol.envelope_values import INPUT_RATE_HZ, MAX_FRAME_BYTES, OUTPUT_RATE_HZ, ErrorCode
 
+_CODE = re.compile(r"`\w+`")
 _CLOSES = {
     "1000": "after sessionEnded",
     "1001": "the gateway drains",
@@ -65,7 +67,7 @@ def _messages(types: Mapping[str, type[Any]]) -> dict[str, Any]:
     return {
         name: {
             "name": name,
-            "summary": " ".join((kind.__doc__ or "").split()),
+            "summary": _CODE.sub(lambda code: camel(code[0]), " ".join((kind.__doc__ or "").split())),
             "contentType": "application/json",
             "payload": payload(name, kind),
             **_aliases(name),

@@ -94,7 +94,8 @@ class Whole:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not self._least <= value <= self._most:
-            raise Unfit(f"a whole number from {self._least} to {self._most}")
+            only = self._least == self._most
+            raise Unfit(str(self._least) if only else f"a whole number from {self._least} to {self._most}")
         return value
 
     def write(self, value: int) -> object:
@@ -159,7 +160,7 @@ class Choice:
         """See `Kind`."""
         member = self._members.get(value.lower()) if isinstance(value, str) else None
         if member is None:
-            raise Unfit(f"one of {', '.join(self._values)}")
+            raise Unfit(f"{'one of ' if self._values[1:] else ''}{', '.join(self._values)}")
         return member
 
     def write(self, value: Enum) -> object:
@@ -285,7 +286,7 @@ class Shape:
     def schema(self) -> dict[str, Any]:
         """See `Kind`."""
         needed = [name for part, name, _, _ in self._parts if _needed(part)]
-        properties = {name: kind.schema() for _, name, _, kind in self._parts}
+        properties = {name: {**kind.schema(), **_others(names)} for _, name, names, kind in self._parts}
         return {"type": "object", "properties": properties, **({"required": needed} if needed else {})}
 
 
@@ -318,6 +319,10 @@ def camel(name: str) -> str:
     """Return an attribute's name as JSON spells it."""
     first, *others = name.split("_")
     return first + "".join(part.capitalize() for part in others)
+
+
+def _others(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"x-aliases": list(names[1:])} if names[1:] else {}
 
 
 def _names(name: str, annotation: Any) -> tuple[str, ...]:

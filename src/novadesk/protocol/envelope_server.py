@@ -20,7 +20,6 @@ from novadesk.protocol.envelope_values import (
     ErrorCode,
     Id,
     Label,
-    Language,
     Milliseconds,
     Party,
     Pipeline,
@@ -44,7 +43,7 @@ class SessionCreated:
     resume_secret: Secret = field(repr=False)
     request_id: Id | None = None
     generation: Count = 1
-    language: Language | None = None
+    language: Annotated[str, Words(0, 40)] | None = None
     quality_tier: QualityTier = QualityTier.STANDARD
     revision: Count = 0
     created_at: Milliseconds

@@ -241,17 +241,20 @@ def test_no_message(text: str, code: ErrorCode) -> None:
         ({"type": "createSession", "history": [{"role": "system", "text": "x"}]},
          "history.role must be one of user, assistant."),
         ({"type": "audio", "audioData": ""},
-         "The message must be more than nothing, unless it is the end of what is said."),
-        ({"type": "audio", "audioData": "AA=="}, "The message must be a whole number of 16-bit samples."),
+         "The message must be one with sound in audioData, unless it is the end of what is said."),
+        ({"type": "audio", "audioData": "AA=="},
+         "The message must be one whose audioData is a whole number of 16-bit samples."),
+        ({"type": "text", "text": ""}, "text must be text of 1 to 40960 characters."),
         ({"type": "audio", "audioData": "A"}, "audioData must be base64 of at most 32764 bytes."),
         ({"type": "audio", "audioData": "ÄÄÄÄ"}, "audioData must be base64 of at most 32764 bytes."),
         ({"type": "audio", "audioData": "A" * 44_000}, "audioData must be base64 of at most 32764 bytes."),
-        ({"type": "audio", "audioData": "AAA=", "format": "webm"}, "format must be one of pcm."),
+        ({"type": "audio", "audioData": "AAA=", "format": "webm"}, "format must be pcm."),
         ({"type": "audio", "audioData": "AAA=", "sampleRate": 48_000},
-         "sampleRate must be a whole number from 16000 to 16000."),
+         "sampleRate must be 16000."),
         ({"type": "audio", "audioData": "UklGRiQAAABXQVZF"},
-         "The message must be bare samples, without a container."),
-        ({"type": "audio", "audioData": "GkXfo6Ogo6A="}, "The message must be bare samples, without a container."),
+         "The message must be one whose audioData is bare samples, without a container."),
+        ({"type": "audio", "audioData": "GkXfo6Ogo6A="},
+         "The message must be one whose audioData is bare samples, without a container."),
         ({"type": "refreshToken", "token": 7}, "token must be text of 1 to 16384 characters."),
         ({"type": "heartbeat", "timestamp": -1}, "timestamp must be a whole number from 0 to 253402300799999."),
     ],
@@ -310,7 +313,7 @@ def test_a_number_that_is_infinite_by_its_size_is_refused() -> None:
 
 def test_what_cannot_be_read_tells_which_request_it_was() -> None:
     assert said(type="text", requestId="r-1", text=7) == Malformed(
-        code=ErrorCode.INVALID_PARAMETERS, message="text must be text of 0 to 40960 characters.", request_id="r-1"
+        code=ErrorCode.INVALID_PARAMETERS, message="text must be text of 1 to 40960 characters.", request_id="r-1"
     )
     for odd in (7, "", "x" * 129, "ü\ud800"):
         message = said(type="none", requestId=odd)

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from novadesk.config import DEFAULT_MODEL, SensitivitySetting, VoiceSettings
 from novadesk.protocol.envelope_values import NOTHING_SET, Configuration, QualityTier
 from novadesk.scenario import SpeakingPace
-from novadesk.server.gateway.tuning import merged, speaks, tuned
+from novadesk.server.gateway.tuning import known_language, merged, tuned
 
 BASE = VoiceSettings()
 
@@ -20,7 +22,15 @@ def test_a_language_is_asked_for_and_its_voice_taken() -> None:
     assert settings.voice == "tina"
     assert tuned(BASE, language="en-GB", model=DEFAULT_MODEL).voice == BASE.voice
     assert tuned(BASE, Configuration(voice="amy"), language="de", model=DEFAULT_MODEL).voice == "amy"
-    assert (speaks("de"), speaks("tlh")) == (True, False)
+    assert tuned(BASE, language="de-AT", model=DEFAULT_MODEL) == settings
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [("de", "de"), ("de-DE", "de"), ("pt_br", "pt"), ("EN-gb", "en-GB"), ("en-NZ", "en"), ("tlh", ""), ("", "")],
+)
+def test_a_language_is_known_by_its_code_with_any_region(code: str, known: str) -> None:
+    assert known_language(code) == known
 
 
 def test_a_job_becomes_an_interview_with_its_description() -> None:

@@ -13,6 +13,7 @@ from novadesk.models import Turn, make_handle
 from novadesk.protocol import envelope_server as told
 from novadesk.protocol.envelope_client import CreateSession, ResumeSession
 from novadesk.protocol.envelope_values import ErrorCode
+from novadesk.scenario import LANGUAGES
 from novadesk.server.gateway.archive import write_before
 from novadesk.server.gateway.denial import Denied, draining, no_session, taken
 from novadesk.server.gateway.limits import RateLimiter
@@ -20,7 +21,7 @@ from novadesk.server.gateway.metrics import GatewayMetrics
 from novadesk.server.gateway.options import GatewayLimits, Timing
 from novadesk.server.gateway.session import GatewaySession, Leave
 from novadesk.server.gateway.state import Limits, Scope, SessionRecord, TooMany
-from novadesk.server.gateway.tuning import speaks, text_of
+from novadesk.server.gateway.tuning import known_language, text_of
 from novadesk.server.gateway.upstream import UpstreamParts
 from novadesk.server.gateway.watch import Over
 
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _FULL_S = 30
 _RECENT_TURNS = 8
+_SPOKEN = f"It speaks {', '.join(LANGUAGES)}."
 REST = "rest"
 """Begins the connection of a session whose client asks and holds none."""
 
@@ -90,8 +92,8 @@ class Sessions:
             KnownError: a fault of the store.
         """
         self._check_open()
-        if message.language is not None and not speaks(message.language):
-            raise Denied(ErrorCode.UNSUPPORTED_LANGUAGE, "The voice does not speak this language.")
+        if message.language is not None and not known_language(message.language):
+            raise Denied(ErrorCode.UNSUPPORTED_LANGUAGE, "The voice does not speak this language.", _SPOKEN)
         if wait_s := self._creations.ask(owner, self._clock.now()):
             raise Denied(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many sessions were begun.", "Wait.", retry_after_s=wait_s)
         secret = secrets.token_urlsafe(32)

@@ -19,9 +19,13 @@ _TIER_TOKENS: Mapping[QualityTier, int] = {QualityTier.STANDARD: 1, QualityTier.
 """How many times as long an answer may be."""
 
 
-def speaks(language: str) -> bool:
-    """Return whether the model speaks a language, given by its code: "de", "en-GB"."""
-    return language in LANGUAGES
+_CODES = {code.lower(): code for code in LANGUAGES}
+
+
+def known_language(code: str) -> str:
+    """Return the code by which a language is known here, "de" for "de-DE"; nothing if the model does not speak it."""
+    told = code.lower().replace("_", "-")
+    return _CODES.get(told) or _CODES.get(told.partition("-")[0], "")
 
 
 def configuration_of(text: str) -> Configuration:
@@ -61,7 +65,8 @@ def tuned(
         tier: how long answers may be, where the configuration does not say.
         model: whose voices there are.
     """
-    spoken = configuration.language or language
+    wanted = configuration.language or language
+    spoken = known_language(wanted) or wanted
     voice = configuration.voice or _voice_for(spoken, base.voice, model)
     job = _job(configuration)
     chosen = Chosen(
