@@ -80,6 +80,7 @@ class Uplink:
         self._kept: deque[_Kept] = deque()
         self._most = max(1, round(held_s / FRAME_S))
         self._gone: deque[float] = deque(maxlen=_WATCHED)
+        self._unheard_from = NEVER
         self._early: deque[tuple[bytes, float]] = deque(maxlen=_EARLY_FRAMES)
 
     def press(self, since: float = NEVER) -> list[bytes]:
@@ -149,9 +150,13 @@ class Uplink:
             self._kept[-1].refused = True
 
     def link_lost(self, unheard_from: float) -> None:
-        """Count what was handed over from `unheard_from` on and is not kept any more: nobody has heard it."""
+        """Count what was handed over from `unheard_from` on and is not kept any more: nobody has heard it.
+
+        What is still kept of that is lost once it has to go before the next wire session is there.
+        """
         self.lost_frames += sum(at >= unheard_from for at in self._gone)
         self._gone.clear()
+        self._unheard_from = min(unheard_from, self._unheard_from)
 
     def forget(self) -> bool:
         """Forget what was kept, none of which is a loss; return whether there was speech among it."""
@@ -172,6 +177,7 @@ class Uplink:
         """Send frames from now on; return the kept ones, oldest first, to be sent before."""
         self._flow = Flow.LIVE
         self._gone.clear()  # those went to an earlier wire session
+        self._unheard_from = NEVER
         for kept in self._kept:
             kept.handed_at, kept.refused = now, False
         return [kept.pcm for kept in self._kept]
@@ -211,7 +217,7 @@ class Uplink:
         del self._kept[place]
         if not kept.spoken:
             return
-        if kept.handed_at is None or kept.refused:
+        if kept.handed_at is None or kept.refused or kept.handed_at >= self._unheard_from:
             self.lost_frames += 1
         else:
             self._gone.append(kept.handed_at)

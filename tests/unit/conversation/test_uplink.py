@@ -195,6 +195,24 @@ def test_what_was_said_into_a_dead_connection_for_longer_than_is_kept_is_counted
     assert uplink.lost_frames == round((5.0 - 3.0) / FRAME_S), "counted once"
 
 
+def test_what_was_said_into_a_dead_connection_and_is_pushed_out_before_the_next_one_is_counted_as_lost() -> None:
+    uplink = make()
+    uplink.press()
+    uplink.go_live(0.0)
+    for number in range(60):
+        uplink.take(VOICE, number * FRAME_S)
+    uplink.link_lost(unheard_from=40 * FRAME_S)
+    uplink.hold()
+    for number in range(60, 160):
+        uplink.take(VOICE, number * FRAME_S)
+    kept = uplink.go_live(160 * FRAME_S)
+    assert len(kept) == round(3.0 / FRAME_S)
+    assert uplink.lost_frames == 160 - 40 - len(kept), "the first forty were heard"
+    for number in range(160, 200):
+        uplink.take(VOICE, number * FRAME_S)
+    assert uplink.lost_frames == 160 - 40 - len(kept), "the next connection has taken the others"
+
+
 def test_what_is_said_on_after_the_pause_is_kept_when_the_rest_was_understood() -> None:
     uplink = make()
     uplink.press()
