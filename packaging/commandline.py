@@ -1,11 +1,18 @@
-"""Manual page and shell completions, made of the one table of commands in `novadesk.cli`."""
+"""Manual page and shell completions, made of the one table of commands in `novadesk.cli`.
+
+python packaging/commandline.py FOLDER    write all of them, to be looked at
+"""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from novadesk import __version__
 from novadesk.cli import _parser as make_parser
+
+_TAIL = Path(__file__).resolve().parent / "deb" / "manual_tail.man"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +114,16 @@ def manual_page(program: Command, *, version: str, date: str, tail: str) -> str:
         ".SH COMMANDS",
     ]
     for one in list(program.walk())[1:]:
-        if not one.commands:
-            operands = "".join(f" {'|'.join(one.choices) or word.upper()}" for word in one.operands)
-            lines += [
-                ".TP",
-                rf"\fBnovadesk {_roff(' '.join(one.name))}\fR\fI{_roff(operands)}\fR",
-                _sentence(one.words),
-            ]
-            if inner := [option for option in one.options if "--help" not in option.flags]:
-                lines += [".RS", *_roff_options(inner), ".RE"]
+        inner = [option for option in one.options if "--help" not in option.flags]
+        if one.commands and not inner:
+            continue  # it does nothing by itself
+        operands = "".join(f" {'|'.join(one.choices) or word.upper()}" for word in one.operands)
+        lines += [
+            ".TP",
+            rf"\fBnovadesk {_roff(' '.join(one.name))}\fR\fI{_roff(operands)}\fR",
+            _sentence(one.words),
+            *([".RS", *_roff_options(inner), ".RE"] if inner else []),
+        ]
     return "\n".join([*lines, tail.rstrip(), ""])
 
 
@@ -124,8 +132,8 @@ def _roff_options(options: "Iterator[Option] | tuple[Option, ...] | list[Option]
     for one in options:
         value = rf" \fI{_roff(one.takes)}\fR" if one.takes else ""
         flags = ", ".join(rf"\fB{_roff(flag)}\fR" for flag in one.flags)
-        choices = f"One of {', '.join(one.choices)}." if one.choices else ""
-        lines += [".TP", flags + value, _sentence(one.words) or _roff(choices) or "See above."]
+        choices = f" One of {', '.join(one.choices)}." if one.choices else ""
+        lines += [".TP", flags + value, _sentence(one.words) + _roff(choices)]
     return lines
 
 
@@ -183,11 +191,19 @@ def complete_bash(program: Command) -> str:
 
 def complete_fish(program: Command) -> str:
     """Return the completion for fish."""
+    takers = [flag for one in program.walk() for option in one.options if option.takes for flag in option.flags]
+    is_value = f'contains -- "$before" {" ".join(dict.fromkeys(takers))}'
     lines = [
         "# fish completion for novadesk, made of its table of commands",
         "function __novadesk_at",
-        "    set -l words (commandline -opc)[2..-1]",
-        "    set -l path (string match -v -- '-*' $words)",
+        "    set -l path",
+        "    set -l before",
+        "    for word in (commandline -opc)[2..-1]",
+        f"        if not {is_value}; and not string match -q -- '-*' $word",
+        "            set -a path $word",
+        "        end",
+        "        set before $word",
+        "    end",
         '    test "$path" = "$argv[1]"',
         "end",
     ]
@@ -243,3 +259,19 @@ def _zsh_option(option: Option) -> str:
 
 def _quoted(words: str) -> str:
     return "'" + words.replace("'", "'\\''") + "'"
+
+
+def main() -> int:
+    """Write all of them into a folder, under the names that a package gives them; return the exit status."""
+    folder, program = Path(sys.argv[1]), read_commands()
+    folder.mkdir(parents=True, exist_ok=True)
+    page = manual_page(program, version=__version__, date="1980-01-01", tail=_TAIL.read_text(encoding="utf-8"))
+    texts = {"novadesk.1": page, "novadesk": complete_bash(program), "_novadesk": complete_zsh(program),
+             "novadesk.fish": complete_fish(program)}  # fmt: skip
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

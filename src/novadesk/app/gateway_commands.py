@@ -30,7 +30,7 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
     gateway.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate")
     gateway.add_argument("--key", type=Path, metavar="PEM", help="and its key")
     _add_sign_in(gateway)
-    gateway.add_argument("--json", action="store_true", help="(the first line is JSON in any case)")
+    gateway.add_argument("--json", action="store_true", help="errors as JSON too; the first line is so in any case")
     actions = gateway.add_subparsers(title="actions", metavar="ACTION")
     token = actions.add_parser("token", help="print a token that the gateway of this computer takes (development)")
     token.add_argument("--user", type=argument.words, metavar="NAME", help="for whom; else for you")
@@ -40,7 +40,7 @@ def _fill_gateway(gateway: argparse.ArgumentParser) -> None:
     login.add_argument("--device", action="store_true", help="with a code to enter elsewhere, without a browser here")
     logout = actions.add_parser("logout", help="forget that sign-in")
     for parser, run in ((login, _gateway_login), (logout, _gateway_logout)):
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="JSON on standard output")
         parser.set_defaults(run=run)
 
 

@@ -23,22 +23,22 @@ def _fill_history(history: argparse.ArgumentParser) -> None:
     only.add_argument("--voice", type=argument.title, default="", help="of conversations in which it has answered")
     only.add_argument("--tool", type=argument.title, default="", help="of conversations in which it was used")
     listing = actions.add_parser("list", help="newest first", parents=[only])
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="JSON on standard output")
     listing.set_defaults(run=_history_list)
     show = actions.add_parser("show", help="the turns of one conversation")
     show.add_argument("handle", metavar="HANDLE")
-    show.add_argument("--json", action="store_true")
+    show.add_argument("--json", action="store_true", help="JSON on standard output")
     show.set_defaults(run=_history_show)
     words = 'turns with these words; word* and "some words" work as elsewhere'
     search = actions.add_parser("search", help=words, parents=[only])
     search.add_argument("text", type=argument.words, metavar="TEXT")
-    search.add_argument("--limit", type=argument.count, default=50, metavar="N")
-    search.add_argument("--json", action="store_true")
+    search.add_argument("--limit", type=argument.count, default=50, metavar="N", help="this many at most; else 50")
+    search.add_argument("--json", action="store_true", help="JSON on standard output")
     search.set_defaults(run=_history_search)
     _add_history_export(actions)
     backup = actions.add_parser("backup", help="write a copy of the whole store")
     backup.add_argument("file", type=Path, metavar="FILE")
-    backup.add_argument("--json", action="store_true")
+    backup.add_argument("--json", action="store_true", help="JSON on standard output")
     backup.set_defaults(run=_history_backup)
     _add_history_changes(actions)
 
@@ -55,14 +55,14 @@ def _add_history_export(actions: Commands) -> None:
     export.add_argument("--format", dest="form", choices=forms, help="else by the file's name")
     export.add_argument("--out", type=Path, metavar="PATH", help="a file; for several a new folder, or NAME.zip")
     export.add_argument("--force", action="store_true", help="replace the file")
-    export.add_argument("--json", action="store_true")
+    export.add_argument("--json", action="store_true", help="JSON on standard output")
     export.set_defaults(run=_history_export)
 
 
 def _add_history_changes(actions: Commands) -> None:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("handle", metavar="HANDLE")
-    common.add_argument("--json", action="store_true")
+    common.add_argument("--json", action="store_true", help="JSON on standard output")
     delete = actions.add_parser("delete", help="delete a conversation, here and remotely", parents=[common])
     delete.add_argument("--here-only", action="store_true", help="leave the remote copy")
     delete.add_argument("--undoable", action="store_true", help="so that `undelete` brings it back, for 30 s")
@@ -73,7 +73,7 @@ def _add_history_changes(actions: Commands) -> None:
     clear.add_argument("--keep-starred", action="store_true", help="but not those with a star")
     clear.add_argument("--here-only", action="store_true", help="leave the remote copies")
     clear.add_argument("--yes", action="store_true", help="really do it")
-    clear.add_argument("--json", action="store_true")
+    clear.add_argument("--json", action="store_true", help="JSON on standard output")
     clear.set_defaults(run=_history_clear)
     rename = actions.add_parser("rename", help="give a conversation a title", parents=[common])
     rename.add_argument("title", type=argument.title, metavar="TITLE")
@@ -103,7 +103,7 @@ def _fill_scenarios(scenarios: argparse.ArgumentParser) -> None:
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=_scenarios_remove)
     for one in (listing, show, add, remove):
-        one.add_argument("--json", action="store_true")
+        one.add_argument("--json", action="store_true", help="JSON on standard output")
 
 
 def _history_list(parsed: argparse.Namespace) -> int:
