@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,8 @@ def freeze(stamp: Stamp) -> Path:
         PACKAGING / "novadesk.spec", env=given, log=BUILD / "pyinstaller.log",
     )  # fmt: skip
     add_practice(TREE / PRACTICE)
+    if sys.platform == "linux":
+        forget_search_paths(TREE)
     for name in ("LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, TREE / name)
     if APP.exists():
@@ -149,6 +152,36 @@ def add_practice(folder: Path) -> None:
     if sys.platform == "linux":
         for library in folder.rglob("*.so*"):
             run("strip", "--strip-unneeded", library)
+
+
+def forget_search_paths(folder: Path) -> int:
+    """Take out of libraries where the computers that built them looked for others; return how many there were.
+
+    Nobody on whose computer such a folder does not exist shall be able to put a library there.
+
+    Raises:
+        BuildError: a tool failed.
+    """
+    libraries = sorted(file for file in folder.rglob("*.so*") if not file.is_symlink())
+    left = kept_search_paths(run("readelf", "--dynamic", "--wide", *libraries)) if libraries else {}
+    for name, kept in left.items():
+        run("chrpath", *(("--replace", kept) if kept else ("--delete",)), name)
+    return len(left)
+
+
+def kept_search_paths(said: str) -> dict[str, str]:
+    """Return what may stay of the search path of each library that has a fixed folder in it.
+
+    Args:
+        said: `readelf --dynamic --wide` of several files.
+    """
+    found = {}
+    for block in said.split("\nFile: ")[1:]:
+        if (paths := re.search(r"\((?:RPATH|RUNPATH)\).*\[(.*)\]", block)) is not None:
+            kept = [path for path in paths[1].split(":") if path.startswith("$ORIGIN")]
+            if kept != paths[1].split(":"):
+                found[block.partition("\n")[0]] = ":".join(kept)
+    return found
 
 
 def parts_for_this_system() -> list[str]:

@@ -23,6 +23,6 @@ RIG_PACKAGES=(
 # What the program cannot start without; looked for when nothing can be installed.
 RUN_LIBRARIES=(libportaudio.so.2 libEGL.so.1 libGL.so.1 libfontconfig.so.1 libxkbcommon.so.0 libglib-2.0.so.0)
 
-# PyInstaller reads libraries with objdump; the rest tries packages: in a clean root, on the private desktop, with the judges
-# of the distribution.
-PACKAGE_PACKAGES=(binutils debootstrap lintian appstream desktop-file-utils "${RIG_PACKAGES[@]}")
+# PyInstaller reads libraries with objdump, chrpath takes the builder's folders out of them; the rest tries packages: in a
+# clean root, on the private desktop, with the judges of the distribution.
+PACKAGE_PACKAGES=(binutils chrpath debootstrap lintian appstream desktop-file-utils "${RIG_PACKAGES[@]}")

@@ -98,6 +98,16 @@ def test_only_copies_of_a_library_that_stays_are_left_out(tmp_path: Path) -> Non
     assert {file.name for file in frozen.twin_libraries(tmp_path)} == {"liba.so.1", "liba.so.1.52"}
 
 
+def test_no_library_looks_where_it_was_built() -> None:
+    row = " 0x000000000000001d (RUNPATH)            Library runpath: [{}]"
+    paths = {"a.so": "/root/lib", "b.so": "$ORIGIN/../b.libs", "c.so": "$ORIGIN:/home/runner/lib:$ORIGIN/d", "d.so": ""}
+    said = "".join(f"\nFile: {name}\n\nDynamic section:\n{row.format(path)}\n" for name, path in paths.items() if path)
+    assert frozen.kept_search_paths(said + "\nFile: d.so\n\n (NEEDED) [libc.so.6]\n") == {
+        "a.so": "",
+        "c.so": "$ORIGIN:$ORIGIN/d",
+    }
+
+
 # --- what may be in it ---
 
 
