@@ -244,6 +244,12 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_every_code_has_a_row_in_the_page_about_troubles() -> None:
+    page = next(page for page in PAGES if page.name == "troubleshooting.md")
+    rows = [line.split("|")[1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| ND-")]
+    assert {entry_of(reason).code for reason in Reason} - set(_CODE.findall("".join(rows))) == set()
+
+
 def test_codes_variables_and_keys_that_are_named_exist() -> None:
     source = "".join(
         file.read_text(encoding="utf-8")
