@@ -510,12 +510,19 @@ async def test_an_error_about_one_message_ends_nothing_and_a_fatal_one_says_why(
     assert closed.failure.reason is Reason.ACCESS_DENIED
 
 
-async def test_a_call_that_failed_is_no_call(world: World) -> None:
+@pytest.mark.parametrize(
+    ("told", "reason", "verdict"),
+    [
+        ("upstream", Reason.UNAVAILABLE, Verdict.RETRY),
+        ("service.bad_request", Reason.BAD_REQUEST, Verdict.FAIL),  # such as a voice that the service does not have
+    ],
+)
+async def test_a_call_that_failed_is_no_call(world: World, told: str, reason: Reason, verdict: Verdict) -> None:
     wire = await (await world.wire()).start()
-    await world.gateway.tell(server.CallStatusChanged(status=CallStatus.FAILED, reason="upstream"))
+    await world.gateway.tell(server.CallStatusChanged(status=CallStatus.FAILED, reason=told))
     closed = await wire.end()
     assert closed.failure is not None
-    assert closed.failure.reason is Reason.UNAVAILABLE
+    assert (closed.failure.reason, judge(closed.failure)) == (reason, verdict)
 
 
 async def test_a_session_that_the_gateway_ends_is_followed_by_another_one(world: World) -> None:

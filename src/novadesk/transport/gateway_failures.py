@@ -83,9 +83,10 @@ def refusal(error: Error) -> KnownError:
     return _make(_CODES[error.code]).after(error.retry_after_s or 0)
 
 
-def voiceless() -> KnownError:
-    """Return the error for a gateway behind which nobody hears."""
-    return _make(_CODES[ErrorCode.UPSTREAM_FAILED])
+def voiceless(reason: str | None = None) -> KnownError:
+    """Return the error for a gateway behind which nobody hears. `reason`: as the gateway has it from the service."""
+    refused = reason == Reason.BAD_REQUEST.value
+    return _make(_CODES[ErrorCode.INVALID_CONFIGURATION if refused else ErrorCode.UPSTREAM_FAILED])
 
 
 def closing(code: int | None) -> KnownError:

@@ -208,7 +208,7 @@ class Line:
             self._talk.voiceless = heard.status in _VOICELESS
             self._room.set()
             if heard.status is CallStatus.FAILED:
-                return Over(voiceless())
+                return Over(voiceless(heard.reason))
         return heard
 
     async def _noted(self, heard: Said) -> Said | Elsewhere | Over | None:
