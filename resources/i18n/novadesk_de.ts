@@ -3831,6 +3831,11 @@
         <translation>{variable} auf eine Zahl setzen.</translation>
     </message>
     <message>
+        <source>Set {variable} to another value, or not at all.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>Setzen Sie {variable} auf einen anderen Wert oder gar nicht.</translation>
+    </message>
+    <message>
         <source>Settings (*.toml)</source>
         <extracomment>ui/settings_transfer.py</extracomment>
         <translation>Einstellungen (*.toml)</translation>
@@ -8093,6 +8098,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>{variable} is “{text}”, which is not a number.</source>
         <extracomment>settings_file.py</extracomment>
         <translation>{variable} ist „{text}“ und damit keine Zahl.</translation>
+    </message>
+    <message>
+        <source>{variable} is “{text}”, which makes no sense here.</source>
+        <extracomment>settings_file.py</extracomment>
+        <translation>{variable} ist „{text}“ und hat damit hier keinen Sinn.</translation>
     </message>
     <message>
         <source>{went} older than {age} deleted.</source>

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -39,6 +39,7 @@ ENVIRONMENT: dict[str, tuple[str, str]] = {
 _SECTIONS = tuple(section.name for section in dataclasses.fields(Settings))
 
 type Table = dict[str, dict[str, Any]]
+type Foreign = tuple[str, str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +69,21 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     Raises:
         KnownError: `BAD_SETTINGS` for a file that is not TOML or a wrong value; nothing is changed.
     """
+    foreign = tuple(_foreign(environment))
+    try:
+        return _load(file, foreign)
+    except KnownError as error:
+        raise _blamed(error, file, foreign, environment) from error
+
+
+def _load(file: Path, foreign: Iterable[Foreign]) -> Settings:
     table: Table = {}
     if file.exists():
         try:
             table = read_table(file.read_bytes(), file)
         except OSError as error:
             raise bad_file(file, f"cannot be read ({error.strerror})") from error
-    for section, name, value in _foreign(environment):
+    for section, name, value in foreign:
         table.setdefault(section, {})[name] = value
     return build_settings(table, file)
 
@@ -222,7 +231,7 @@ def _set_aside(target: Path, file: Path) -> Path:
     return aside
 
 
-def _foreign(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str | int | float]]:
+def _foreign(environment: Mapping[str, str]) -> Iterator[Foreign]:
     """Yield section, name and value of what the environment sets.
 
     Raises:
@@ -241,6 +250,25 @@ def _foreign(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str | i
                 variable=variable,
                 text=text,
             ) from error
+
+
+def _blamed(error: KnownError, file: Path, foreign: tuple[Foreign, ...], environment: Mapping[str, str]) -> KnownError:
+    """Return the error of a value that makes no sense: its file's, or that of the variable that lies on top of it."""
+    variables = from_environment(environment)
+    for one in foreign if error.reason is Reason.BAD_SETTINGS else ():
+        try:
+            _load(file, (other for other in foreign if other is not one))
+        except KnownError:
+            continue
+        variable = variables[one[:2]]
+        return KnownError(
+            Reason.BAD_SETTINGS,
+            "{variable} is “{text}”, which makes no sense here.",
+            "Set {variable} to another value, or not at all.",
+            variable=variable,
+            text=environment[variable],
+        )
+    return error
 
 
 def _document(content: bytes, file: Path) -> "TOMLDocument":

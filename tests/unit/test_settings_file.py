@@ -412,6 +412,20 @@ def test_session_limits_come_from_the_environment_as_numbers(tmp_path: Path) -> 
     assert settings.session.concurrent == 1
 
 
+@pytest.mark.parametrize(("variable", "text"), [("SESSION_TIMEOUT", "1e9"), ("SESSION_MAX_CONCURRENT", "0")])
+def test_a_variable_that_is_out_of_bounds_is_named_and_not_the_file(variable: str, text: str, tmp_path: Path) -> None:
+    with pytest.raises(KnownError) as caught:
+        load_settings(tmp_path / "none.toml", {variable: text, "NOVADESK_LANGUAGE": "de"})
+    assert caught.value.reason is Reason.BAD_SETTINGS
+    assert str(caught.value).startswith(f"{variable} is “{text}”")
+
+
+def test_a_value_of_the_file_that_is_out_of_bounds_is_the_files(tmp_path: Path) -> None:
+    file = written(tmp_path / "s.toml", "[session]\nconcurrent = 0\n")
+    with pytest.raises(KnownError, match=r"s\.toml"):
+        load_settings(file, {"NOVADESK_LANGUAGE": "de"})
+
+
 @pytest.mark.parametrize("variable", ["SESSION_TIMEOUT", "SESSION_MAX_CONCURRENT"])
 def test_a_session_limit_that_is_no_number_is_refused_by_its_name(variable: str, tmp_path: Path) -> None:
     with pytest.raises(KnownError, match=variable) as caught:
