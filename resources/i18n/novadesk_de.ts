@@ -2312,6 +2312,11 @@
         <translation>Inhalt der Datei</translation>
     </message>
     <message>
+        <source>Conversations that you deleted are still at a gateway that the settings do not name: {n}.</source>
+        <extracomment>app/gateway_erasure.py</extracomment>
+        <translation>Gelöschte Gespräche liegen noch bei einem Gateway, das die Einstellungen nicht nennen: {n}.</translation>
+    </message>
+    <message>
         <source>Copied.</source>
         <extracomment>ui/key_standing.py ui/turn_actions.py</extracomment>
         <translation>Kopiert.</translation>
@@ -3789,6 +3794,11 @@
         <source>Session store</source>
         <extracomment>app/access.py</extracomment>
         <translation>Sitzungsspeicher</translation>
+    </message>
+    <message>
+        <source>Set [backend] gateway to its address until they are deleted there.</source>
+        <extracomment>app/gateway_erasure.py</extracomment>
+        <translation>Setzen Sie [backend] gateway auf seine Adresse, bis sie dort gelöscht sind.</translation>
     </message>
     <message>
         <source>Set [backend] gateway to one that begins with wss://.</source>

@@ -16,6 +16,7 @@ from novadesk.app.bundling import crash_parts, report_part, save_bundle
 from novadesk.app.command import own_command
 from novadesk.app.doctor_keys import examine_talk_key
 from novadesk.app.facts import log_tail, program
+from novadesk.app.gateway_erasure import examine_deletions
 from novadesk.app.output import put, put_note
 from novadesk.app.update_command import examine_updates
 from novadesk.app.windowcheck import check_window
@@ -131,6 +132,8 @@ async def _examine(folders: Folders) -> list[Finding]:
     try:
         await check("settings", read_settings, needed=True)
         await check("store", lambda: _store(folders), needed=True)
+        if findings[-1].ok and folders.database.exists():
+            await check("deletions", lambda: _deletions(folders, settings or Settings()), needed=False)
         if settings is not None:  # without them it is not known what to connect to
             await _examine_backend(settings, folders, check)
         await check("sound", lambda: _sound(settings or Settings()), needed=False)
@@ -166,6 +169,11 @@ async def _store(folders: Folders) -> str:
     async with Database(folders.database, read_only=True) as database:
         count = len(await Conversations(database).conversations(limit=10_000))
     return f"{count} conversations"
+
+
+async def _deletions(folders: Folders, settings: Settings) -> str:
+    async with Database(folders.database, read_only=True) as database:
+        return await examine_deletions(database, settings.backend.gateway)
 
 
 async def _sound(settings: Settings) -> str:

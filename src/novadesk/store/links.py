@@ -177,3 +177,13 @@ def forget(db: sqlite3.Connection, handle: str) -> None:
     db.execute("DELETE FROM remote_session WHERE handle = ? AND NOT in_keyring", (handle,))
     db.execute("UPDATE remote_session SET state = 'closed', gone = 1 WHERE handle = ?", (handle,))
     db.execute("DELETE FROM step WHERE handle = ?", (handle,))
+
+
+def owed_deletions(db: sqlite3.Connection, mark: str) -> tuple[int, int]:
+    """Return how many copies are still to be deleted: at the gateway of this mark, and at others."""
+    query = (
+        "SELECT coalesce(sum(mark = :mark), 0), coalesce(sum(mark <> :mark), 0) FROM remote_session"
+        f" WHERE {AT_GATEWAY} AND handle IN (SELECT conversation FROM outbox WHERE kind = 'delete')"
+    )
+    here, elsewhere = db.execute(query, {"mark": mark}).fetchone()
+    return int(here), int(elsewhere)
