@@ -19,14 +19,13 @@ from novadesk.transport import bedrock
 from novadesk.transport.bedrock import BedrockLink, BedrockLinker, LinkTiming, PracticeLinker
 from novadesk.transport.credentials import FrozenCredentials, StaticCredentials
 from novadesk.transport.dial import Wire
-from novadesk.transport.http2 import Exchange, Timing
-from tests.support.fault_outcomes import VOICE, Place
+from novadesk.transport.http2 import Exchange
+from tests.support.fault_outcomes import PATIENT, SHORT, VOICE, Place
 from tests.support.scripted_partner import Rig, answer_typed, echo, listen, running
 from tests.support.wire_client import audio, audio_start, closing, opening, text
 
 pytestmark = pytest.mark.thorough
 
-FAST = LinkTiming(open_s=10.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
 PATIENCE_S = 60.0
 
 
@@ -39,7 +38,7 @@ FRAME = payloads(audio())[0]
 END = payloads(*closing())
 
 
-def linker(rig: Rig, *, timing: LinkTiming = FAST, model: str = "amazon.nova-2-sonic-v1:0") -> PracticeLinker:
+def linker(rig: Rig, *, timing: LinkTiming = PATIENT, model: str = "amazon.nova-2-sonic-v1:0") -> PracticeLinker:
     async def address() -> dict[str, object]:
         return json.loads(rig.address.to_json())
 
@@ -55,7 +54,7 @@ def tls_linker(rig: Rig, *, ca_bundle: str | None = None, endpoint: str = "", **
         access_key_id=rig.address.access_key_id, secret_access_key=rig.address.secret_access_key, expires_at_ms=7
     )
     return BedrockLinker(
-        Settings(backend=backend), environment=environment, credentials=StaticCredentials(keys), timing=FAST
+        Settings(backend=backend), environment=environment, credentials=StaticCredentials(keys), timing=PATIENT
     )
 
 
@@ -140,13 +139,14 @@ def is_as_told(error: KnownError, fault: Fault) -> None:
 
 def test_every_fault_of_the_stream_has_its_row() -> None:
     assert set(VOICE) == {fault for fault in Fault if not fault.name.startswith("API_")}
+    assert set(SHORT) == {fault for fault, told in VOICE.items() if told.after_s}
 
 
 @pytest.mark.parametrize("fault", EARLY, ids=lambda fault: fault.name)
 async def test_a_fault_before_the_response(tmp_path: Path, fault: Fault) -> None:
     async with running(tmp_path, listen) as rig:
         rig.server.faults.add(fault)
-        async with opened(linker(rig)) as link:
+        async with opened(linker(rig, timing=SHORT.get(fault, PATIENT))) as link:
             arrived, _ = await talk_until_over(link)
     (closed,) = arrived
     assert isinstance(closed, Closed)
@@ -158,7 +158,7 @@ async def test_a_fault_before_the_response(tmp_path: Path, fault: Fault) -> None
 async def test_a_fault_in_mid_stream(tmp_path: Path, fault: Fault) -> None:
     async with running(tmp_path, echo) as rig:
         rig.server.faults.add(fault, after_inputs=12)
-        async with opened(linker(rig)) as link:
+        async with opened(linker(rig, timing=SHORT.get(fault, PATIENT))) as link:
             arrived, refused = await talk_until_over(link)
     assert arrived[0] == Accepted()
     closed = arrived[-1]
@@ -272,7 +272,7 @@ async def test_a_broken_aws_set_up_does_not_touch_the_practice_partner(
 async def test_a_slow_reader_stops_the_sender_in_bounded_time(tmp_path: Path) -> None:
     async with running(tmp_path, listen) as rig:
         rig.server.faults.add(Fault.SLOW_READER, after_inputs=len(BEGIN))
-        async with opened(linker(rig)) as link:
+        async with opened(linker(rig, timing=SHORT[Fault.SLOW_READER])) as link:
             assert await link.receive() == Accepted()
             for payload in BEGIN:
                 await link.send(payload)
@@ -320,7 +320,7 @@ async def test_closing_while_everything_waits(tmp_path: Path) -> None:
             waiting = asyncio.create_task(link.receive())
             await link.send(BEGIN[0])
             await asyncio.sleep(0)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await link.close()
             assert await waiting == Closed(None)
 
@@ -390,7 +390,7 @@ async def test_a_wrong_key_and_a_wrong_region(tmp_path: Path) -> None:
                 Settings(backend=BackendSettings(bedrock_endpoint=rig.address.bedrock, region=region)),
                 environment={},
                 credentials=StaticCredentials(FrozenCredentials(access_key_id=keys[0], secret_access_key=keys[1])),
-                timing=FAST,
+                timing=PATIENT,
             )
             async with opened(source) as link:
                 arrived, _ = await talk_until_over(link)

@@ -17,7 +17,7 @@ from novadesk.errors import KnownError, Reason
 from novadesk.protocol.limits import Limits
 from novadesk.server.faults import Fault
 from tests.support.fault_matrix import TROUBLES
-from tests.support.fault_outcomes import STORE, VOICE, Place
+from tests.support.fault_outcomes import PATIENT, SHORT, STORE, VOICE, Place
 from tests.support.fault_sockets import Talk, read_remote, talking
 from tests.support.fault_table import VIRTUAL_ONLY
 from tests.support.leaks import LogWatch, take_census
@@ -80,7 +80,7 @@ async def fail_honestly(talk: Talk, reason: Reason) -> None:
 
 @pytest.mark.parametrize("fault", PASSING_IN_STREAM, ids=lambda fault: fault.name)
 async def test_a_fault_in_mid_stream_is_survived(fault: Fault, tmp_path: Path) -> None:
-    async with talking(tmp_path) as talk:
+    async with talking(tmp_path, timing=SHORT.get(fault, PATIENT)) as talk:
         await begin(talk)
         talk.rig.server.faults.strike(fault)
         await finish(talk)
@@ -102,7 +102,7 @@ async def test_a_fault_in_mid_stream_that_only_the_person_can_mend_is_said(fault
 
 @pytest.mark.parametrize("fault", PASSING_AT_OPENING, ids=lambda fault: fault.name)
 async def test_a_passing_fault_at_the_opening_is_tried_again(fault: Fault, tmp_path: Path) -> None:
-    async with talking(tmp_path) as talk:
+    async with talking(tmp_path, timing=SHORT.get(fault, PATIENT)) as talk:
         await begin(talk)
         talk.rig.server.faults.add(fault, after_inputs=0)
         talk.rig.server.faults.strike(Fault.RESET_TCP)
@@ -222,7 +222,7 @@ async def test_a_clock_that_jumps_is_said_and_harms_nothing(ahead_s: float, tmp_
 
 @pytest.mark.parametrize("counted_s", [0.0, 3_600.0], ids=["timers sleep too", "timers count the hour"])
 async def test_the_computer_sleeps(counted_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with talking(tmp_path) as talk:
+    async with talking(tmp_path, timing=SHORT[Fault.HALF_OPEN]) as talk:
         await begin(talk)
         talk.rig.server.faults.strike(Fault.HALF_OPEN)
         uninterrupted = time.monotonic

@@ -4,7 +4,7 @@ The contract tests hold every row to the real transport and the real client agai
 matrix on virtual time raises exactly these, so that the two cannot drift apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from novadesk.errors import KnownError, Reason
@@ -132,6 +132,18 @@ VOICE: dict[Fault, Outcome] = {
     Fault.UNKNOWN_EVENT: _GOES_ON,
     Fault.UNKNOWN_EVENT_TYPE: _GOES_ON,
 }
+
+_LONG_S = 60.0
+_UNHURRIED = Timing(response_s=_LONG_S, ping_every_s=_LONG_S, ping_answer_s=_LONG_S)
+PATIENT = LinkTiming(open_s=_LONG_S, send_s=_LONG_S, exchange=_UNHURRIED)
+"""For a link over sockets: nothing is taken for a fault because the computer is busy."""
+
+SHORT = {
+    Fault.MUTE: replace(PATIENT, exchange=replace(_UNHURRIED, response_s=1.0)),
+    Fault.HALF_OPEN: replace(PATIENT, exchange=replace(_UNHURRIED, ping_every_s=0.2, ping_answer_s=1.0)),
+    Fault.SLOW_READER: replace(PATIENT, send_s=1.0),
+}
+"""For each fault that only time shows, the one bound that is to show it."""
 
 _NOTHING_TO_DO = "Nothing to do: NovaDesk tries again by itself, and conversations are safe on this computer."
 

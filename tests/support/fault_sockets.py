@@ -27,11 +27,10 @@ from novadesk.store.registry import Registry
 from novadesk.store.remoteclient import RemoteAccess
 from novadesk.store.sync import Sync, SyncPolicy
 from novadesk.transport.bedrock import BedrockLink, LinkTiming, PracticeLinker
-from novadesk.transport.http2 import Timing
+from tests.support.fault_outcomes import PATIENT
 from tests.support.scripted_partner import Rig, running
 from tests.support.store_rig import MemoryKeychain, RealClock
 
-FAST = LinkTiming(open_s=5.0, send_s=1.0, exchange=Timing(response_s=1.0, ping_every_s=0.2, ping_answer_s=0.3))
 QUICK = SyncPolicy(first_pause_s=0.05, longest_pause_s=0.2, off_pause_s=60.0)
 THINK_S = 0.15
 PATIENCE_S = 60.0
@@ -67,7 +66,7 @@ class Memory:
 class Wirings:
     """How links are made; a test turns what is wrong on and off."""
 
-    def __init__(self, address: Callable[[], Mapping[str, Any]], settings: Settings) -> None:
+    def __init__(self, address: Callable[[], Mapping[str, Any]], settings: Settings, timing: LinkTiming) -> None:
         self.kind = PracticeLinker.kind
         self.broken_address: dict[str, str] = {}
         self.failure: KnownError | None = None
@@ -75,7 +74,7 @@ class Wirings:
         self.opening = 0
         self.most_opening = 0
         self._address = address
-        self._linker = PracticeLinker(self._find, settings, timing=FAST)
+        self._linker = PracticeLinker(self._find, settings, timing=timing)
 
     async def link(self) -> BedrockLink:
         """Make a link, or fail as credentials do."""
@@ -187,11 +186,14 @@ def _make_setup() -> Setup:
 
 
 @asynccontextmanager
-async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> AsyncIterator[Talk]:
+async def talking(
+    folder: Path, *, life_s: float = 480.0, timing: LinkTiming = PATIENT, **options: object
+) -> AsyncIterator[Talk]:
     """Run the server, the store, sync and a conversation.
 
     Args:
         life_s: life of a wire session as the app knows it: at three quarters of it the successor is prepared.
+        timing: bounds of its links.
     """
     partner, clock = Memory(), MovingClock()
     async with (
@@ -214,7 +216,7 @@ async def talking(folder: Path, *, life_s: float = 480.0, **options: object) -> 
         sync = Sync(
             database, archive, Registry(database, keychain, rest_s=0.2), remote, RealClock(), changed.set, policy=QUICK
         )
-        wirings = Wirings(lambda: address, settings)
+        wirings = Wirings(lambda: address, settings, timing)
         controller = Controller(
             settings=settings,
             setup=lambda _: _make_setup(),
