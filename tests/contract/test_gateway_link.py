@@ -22,7 +22,7 @@ from novadesk.protocol.link import Accepted, Closed
 from novadesk.protocol.session_events import Interrupted, SpeechReceived, TextPlanned, TextSpoken, UserTextReceived
 from novadesk.server.certificate import ensure_certificate
 from novadesk.transport.gateway_talk import SessionKey
-from tests.support.gateway_client import HANDLE, SETUP, Here, conversation, frame, now, until
+from tests.support.gateway_client import HANDLE, QUICK, SETUP, Here, conversation, frame, now, until
 from tests.support.gateway_script import ScriptedGateway, scripted_gateway
 
 
@@ -111,6 +111,7 @@ async def test_nothing_is_accepted_before_the_gateway_has_a_session(world: World
 
 
 async def test_sound_that_the_gateway_does_not_take_is_not_said_to_be_sent(world: World) -> None:
+    world.timing = QUICK
     wire = await (await world.wire()).start()
     world.gateway.deaf = True
     with pytest.raises(KnownError) as caught:
@@ -190,6 +191,7 @@ async def test_a_gateway_that_is_restarted_is_come_back_to_at_once(world: World)
 
 
 async def test_a_silent_gateway_is_noticed_by_its_heart(world: World) -> None:
+    world.timing = QUICK
     world.gateway.heartbeat_s = 0
     wire = await (await world.wire()).start()
     await until(lambda: len(world.gateway.of(client.Heartbeat)) > 2)
@@ -201,6 +203,7 @@ async def test_a_silent_gateway_is_noticed_by_its_heart(world: World) -> None:
 
 
 async def test_after_too_long_the_link_is_over_and_the_next_one_resumes_the_session(world: World) -> None:
+    world.timing = QUICK
     first = await (await world.wire()).start()
     await world.gateway.tell(*USER)
     await first.say(1, 2)
@@ -225,6 +228,7 @@ async def test_after_too_long_the_link_is_over_and_the_next_one_resumes_the_sess
 
 
 async def test_what_was_written_while_no_link_was_there_is_told_by_the_next_one(world: World) -> None:
+    world.timing = QUICK
     first = await (await world.wire()).start()
     await world.gateway.tell(*USER, *planned("s", "One. Two."), SPEECH, frame(1))
     await first.hear(lambda: bool(first.of(SpeechReceived)))
@@ -242,12 +246,13 @@ async def test_what_was_written_while_no_link_was_there_is_told_by_the_next_one(
 
 
 async def test_what_the_gateway_has_taken_is_not_said_twice_after_a_loss(world: World) -> None:
+    world.timing = QUICK
     first = await (await world.wire()).start()
     await first.say(1, 2)
     session = world.gateway.current
     assert session is not None
     await until(lambda: len(session.heard) == 2)
-    await asyncio.sleep(0.05)
+    await until(lambda: first.link.unheard_s == 0)  # acknowledged
     world.gateway.refuse = [503] * 1_000
     world.gateway.cut()
     await first.end()
@@ -264,7 +269,7 @@ async def test_another_process_ends_what_the_one_before_had_begun(world: World) 
     await wire.say(1)
     await world.gateway.tell(*USER, *planned("s", "One. Two."), SPEECH, frame(1))
     await wire.hear(lambda: bool(wire.of(SpeechReceived)))
-    await asyncio.sleep(0.05)
+    await until(lambda: wire.link.unheard_s == 0)  # acknowledged
     assert world.gateway.current is not None
     world.gateway.current.taken = 0  # the next process has heard nothing
     world.gateway.current.output.clear()
@@ -317,6 +322,7 @@ async def test_sound_waits_while_the_gateway_has_no_voice_service_and_goes_on_wi
 
 @pytest.mark.parametrize("status", [CallStatus.RECONNECTING, CallStatus.FAILED])
 async def test_a_gateway_that_stays_without_its_voice_service_is_no_live_link(world: World, status: CallStatus) -> None:
+    world.timing = QUICK
     first = await (await world.wire()).start()
     await call(world, status)
     session = world.gateway.current

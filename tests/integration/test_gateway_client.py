@@ -12,19 +12,19 @@ from novadesk.protocol.link import Closed
 from novadesk.protocol.session_events import SpeechReceived, TextSpoken, UserTextReceived
 from novadesk.transport.gateway_copies import GatewayCopies
 from novadesk.transport.signin_http import SignInHttp
-from tests.support.gateway_client import HANDLE, QUICK, Here, Wire, frame, now, until
+from tests.support.gateway_client import HANDLE, PATIENCE_S, PATIENT, Here, Wire, frame, now, until
 from tests.support.gateway_host import Host, hosted
 from tests.support.gateway_switch import switch
 
 TALK = [HistoryMessage(WireRole.USER, "I am Ann."), HistoryMessage(WireRole.ASSISTANT, "Hello Ann.")]
-PATIENT = replace(QUICK, send_s=5.0, line=replace(QUICK.line, answer_s=3.0, return_s=6.0, window=62))
+WIDE = replace(PATIENT, line=replace(PATIENT.line, window=62))
 
 
 @asynccontextmanager
 async def at(host: Host) -> AsyncIterator[Here]:
     """Lead a person through a switch to the gateways of a host, the first one first."""
     async with switch(host.urls) as leading:
-        here = Here(leading.url, timing=PATIENT)
+        here = Here(leading.url, timing=WIDE)
         here.person.tokens = [host.token()]
         here.switch = leading
         try:
@@ -35,7 +35,7 @@ async def at(host: Host) -> AsyncIterator[Here]:
 
 async def talk_until(wire: Wire, holds: Callable[[], bool]) -> None:
     """Go on talking, as a microphone does, until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await wire.say(7)
             await asyncio.sleep(0.01)
@@ -167,7 +167,7 @@ async def test_a_stranger_with_the_key_of_a_session_gets_another_one(tmp_path: P
 
 async def test_an_outage_in_the_middle_of_an_answer_leaves_the_record_whole(tmp_path: Path) -> None:
     async with hosted(tmp_path) as host, at(host) as here:
-        here.timing = replace(PATIENT, line=replace(PATIENT.line, return_s=0.2))
+        here.timing = replace(WIDE, line=replace(WIDE.line, return_s=0.2))
         first = await (await here.wire()).start()
         await first.say(1)
         await until(lambda: bool(host.linker.links) and host.linker.newest.listening)
@@ -201,7 +201,7 @@ async def test_the_gateways_record_is_cut_where_the_person_stopped_the_answer(tm
         await wire.hear(lambda: sum(len(event.pcm) for event in wire.of(SpeechReceived)) == 96_000)
         here.heard(wire.of(SpeechReceived)[0].content_id, 24_000, last=True)
         session_id = here.ring.kept[HANDLE].session_id
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(turns := await host.store.turns(session_id)) < 2:
                 await asyncio.sleep(0.01)
         assert turns[1].interrupted

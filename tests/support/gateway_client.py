@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from novadesk.config import BackendSettings, Settings
@@ -18,10 +18,15 @@ from novadesk.transport.gateway_line import LineTiming
 from novadesk.transport.gateway_talk import SessionKey
 
 SETUP = Setup(session=SessionStart(), prompt=PromptStart(prompt_name="p", voice_id="amy"), system_prompt="Be brief.")
-QUICK = LinkTiming(
-    send_s=1.0,
-    line=LineTiming(open_s=10.0, answer_s=0.3, return_s=1.0, waits_s=(0.0, 0.05), tick_s=0.02, window=8),
+PATIENCE_S = 60.0
+PATIENT = LinkTiming(
+    send_s=PATIENCE_S,
+    line=LineTiming(
+        open_s=PATIENCE_S, answer_s=PATIENCE_S, return_s=PATIENCE_S, waits_s=(0.0, 0.05), tick_s=0.02, window=8
+    ),
 )
+QUICK = replace(PATIENT, send_s=1.0, line=replace(PATIENT.line, answer_s=0.3, return_s=1.0))
+"""For what only time ends; a busy computer may have it end sooner."""
 HANDLE = "session_1795000000000_abcdefghi"
 
 
@@ -99,7 +104,7 @@ class Wire:
         await self.link.open()
         self.session.start(SETUP, now())
         await self.send()
-        message = await asyncio.wait_for(self.link.receive(), 2)
+        message = await asyncio.wait_for(self.link.receive(), PATIENCE_S)
         assert isinstance(message, Accepted), message
         self.session.accepted(now())
         self.session.open_audio(history, now())
@@ -108,7 +113,7 @@ class Wire:
 
     async def hear(self, until: Callable[[], bool]) -> None:
         """Take what comes until something holds, or the link is over."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not until():
                 message = await self.link.receive()
                 if isinstance(message, Closed):
@@ -139,7 +144,7 @@ class Here:
     ring: Ring = field(default_factory=Ring)
     open: Conversation | None = field(default_factory=conversation)
     links: list[GatewayLink] = field(default_factory=list)
-    timing: LinkTiming = QUICK
+    timing: LinkTiming = PATIENT
     switch: Any = None
     ca_bundle: str = ""
     environment: dict[str, str] = field(default_factory=dict)
@@ -179,6 +184,6 @@ def now() -> float:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0.005)

@@ -185,5 +185,5 @@ async def scripted_gateway(gateway: ScriptedGateway | None = None, ssl: Any = No
         yield gateway
     finally:
         for socket in gateway.sockets:
-            await asyncio.wait_for(socket.close(), 1)
+            await asyncio.wait_for(socket.close(), 60)
         await runner.cleanup()
