@@ -23,6 +23,7 @@ from novadesk.server.gateway.state_dynamodb import DynamoSessions
 from novadesk.store.remoteclient import RemoteAccess
 
 _NUMBERS = itertools.count()  # moto's tables are the process's
+PATIENCE_S = 60.0
 SHIPPED = Path(__file__).parents[2] / "packaging" / "gateway"
 
 
@@ -113,4 +114,4 @@ class TableServer:
         async def access() -> RemoteAccess:
             return self.access
 
-        return lambda: DynamoSessions(Table(access, name))
+        return lambda: DynamoSessions(Table(access, name, deadline_s=PATIENCE_S))
