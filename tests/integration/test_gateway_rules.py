@@ -108,13 +108,17 @@ async def test_a_token_that_expires_ends_the_connection_and_not_the_session(
         assert (await again.resume(created)).generation == 2
 
 
-async def test_heartbeats_keep_a_connection_and_their_absence_ends_it(tmp_path: Path) -> None:
+async def test_heartbeats_keep_a_connection_and_their_absence_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with hosted(tmp_path, timing=Timing(heartbeat_s=0.2)) as host:
+        now_s = host.clock.now()
+        monkeypatch.setattr(host.clock, "now", lambda: now_s)
         beating, silent = await host.connect(), await host.connect()
         for beat in range(8):
             assert (await beating.ask(said.Heartbeat(timestamp=beat), told.HeartbeatAck)).timestamp == beat
             beating.told.clear()
-            await asyncio.sleep(0.1)
+            now_s += 0.1
         assert await silent.closed() == 4408
         assert (await beating.create()).heartbeat_s == 1
 
@@ -323,7 +327,7 @@ async def test_a_hundred_quick_calls_leave_nothing_behind(tmp_path: Path) -> Non
                 await client.speak(1)
             await client.say(said.EndSession())
             assert await client.closed() == 1000
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(asyncio.all_tasks()) > before or host.gateways[0].sessions.here:
                 await asyncio.sleep(0.01)
         assert await host.store.count(now_s=host.clock.unix_ms() / 1000) == 0

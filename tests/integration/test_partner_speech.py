@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
@@ -126,9 +125,8 @@ async def test_a_call_that_ends_in_the_middle_of_a_word_gives_everything_back(br
         calling = ring(PracticePartner(brief))
         await calling.speak(speech(Speaker.SLT, "what is three plus four")[:30_000])
         await asyncio.sleep(0.05)
-        started = time.monotonic()
-        await leave(calling)
-        assert time.monotonic() - started < 5
+        async with asyncio.timeout(60):
+            await leave(calling)
     again = ring(PracticePartner(brief))
     await again.speak(speech(Speaker.RMS, "what time is it") + PAUSE)
     await again.wire.until(lambda wire: bool(wire.texts("user")))

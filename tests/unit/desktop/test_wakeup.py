@@ -131,7 +131,7 @@ class Computer:
             raise RuntimeError("the one who is told fails")
 
     async def next(self) -> list[Wakeup]:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60):
             await self.came.wait()
         self.came.clear()
         return self.told
@@ -181,18 +181,26 @@ async def main():
         came.clear()
         for line in lines:
             ip(line)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await came.wait()
 
-    hosts = route_to("voice.example")
-    watch = WakeupWatch(tell, address=lambda: own_address(hosts), every_s=0.05)
+    hosts, missed = route_to("voice.example"), asyncio.Event()
+
+    def address():
+        found = own_address(hosts)
+        if not found:
+            missed.set()
+        return found
+
+    watch = WakeupWatch(tell, address=address, every_s=0.05)
     watch.start()
     before = own_address(hosts)
     ip("link add net0 type veth peer name net1")
     ip("link set net1 up")
     await after("link set net0 up", "addr add 10.9.9.2/24 dev net0", "route add default via 10.9.9.1")
+    missed.clear()
     ip("link set net0 down")
-    await asyncio.sleep(0.3)
+    await missed.wait()
     down = own_address(hosts)
     await after("link set net0 up", "route add default via 10.9.9.1")
     await after("addr add 10.7.7.2/24 dev net0", "route replace default via 10.7.7.1")
