@@ -57,7 +57,7 @@ def code(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
 
 
 def raw(server: RunningServer, method: str, path: str, body: Any = None) -> tuple[int, str, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         connection.request(method, path, data)

@@ -36,7 +36,7 @@ _LIMITS = GatewayLimits(
 _ENDED, _TOO_LARGE = 1000, 1009
 _CLOSES_BYTES = 132_096
 _NO_WEBSOCKET = (1002, 1007)
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _examples = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

@@ -135,4 +135,4 @@ def test_a_bus_that_keeps_the_program_from_the_service(desk: Desk, tmp_path: Pat
     finally:
         for process in reversed(running):
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)

@@ -57,7 +57,7 @@ def client(rig, **changes):
         "region_name": rig.address.region,
         "aws_access_key_id": rig.address.access_key_id,
         "aws_secret_access_key": rig.address.secret_access_key,
-        "config": botocore.config.Config(retries=retries, connect_timeout=2, read_timeout=2),
+        "config": botocore.config.Config(retries=retries, connect_timeout=60, read_timeout=60),
         **changes,
     }
     return boto_session().client("bedrock-agent-runtime", **settings)

@@ -12,6 +12,7 @@ from novadesk.server.call import Heard, HungUp, ToolAnswered, Typed
 from tests.support.scripted_partner import answer_typed, echo, listen, running
 from tests.support.wire_client import Lost, audio, audio_start, closing, opening, text
 
+PATIENCE_S = 60.0
 TYPED = text("p", "t1", "hello there", role="USER", interactive=True)
 ANSWER = [
     "completionStart",
@@ -103,7 +104,7 @@ async def test_the_partner_hears_16_khz_whatever_comes(tmp_path, rate_hz, frames
 
     async with running(tmp_path, script) as rig, rig.stream() as stream:
         await stream.send(*opening(), audio_start(rate_hz=rate_hz), *[audio(bytes(frames * 2))] * 10)
-        await asyncio.wait_for(enough.wait(), 5)
+        await asyncio.wait_for(enough.wait(), PATIENCE_S)
     assert len(got) == 10 * 800 * 2
 
 
@@ -189,7 +190,7 @@ async def test_the_end_of_the_audio_block_is_heard_as_silence(tmp_path):
 
     async with running(tmp_path, script) as rig, rig.stream() as stream:
         await stream.send(*opening(), audio_start(), audio(b"\x01\x00" * 512), closing()[0])
-        await asyncio.wait_for(silence.wait(), 5)
+        await asyncio.wait_for(silence.wait(), PATIENCE_S)
     assert heard.startswith(b"\x01\x00" * 512)
 
 
@@ -433,15 +434,15 @@ async def test_stopping_the_server_ends_every_stream_and_leaves_nothing(tmp_path
         for stream in streams:
             await stream.send(*opening(), audio_start())
             assert (await stream.event())[0] == "completionStart"
-        await asyncio.wait_for(rig.server.stop(), 2)
+        await asyncio.wait_for(rig.server.stop(), PATIENCE_S)
         for stream in streams:
             with pytest.raises(Lost):
                 await stream.message()
         assert rig.partner.ended == 3
 
 
-async def until(ready, deadline_s=5.0):
-    async with asyncio.timeout(deadline_s):
+async def until(ready):
+    async with asyncio.timeout(PATIENCE_S):
         while not ready():
             await asyncio.sleep(0.01)
 

@@ -112,7 +112,7 @@ async def test_a_conversation_outlives_a_killed_gateway_and_a_stopped_one(tmp_pa
             third = await three.connect(http, token)
             resumed = await third.resume(created, last_sequence=second.sequences[-1])
             await second.close()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await two.process.wait() == 0
             assert resumed.history_length == 4
             await third.ask(said.TextInput(text="And now?"), told.TextAccepted)

@@ -86,7 +86,7 @@ def signed_out(person: Path) -> dict[str, str]:
 
 async def button(reader: Reader, name: str) -> Node:
     """Return a button of the window once it is shown: the core tells of its phase before the window has drawn it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             tree = await reader.tree("NovaDesk")
             with suppress(LookupError):

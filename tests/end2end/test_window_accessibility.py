@@ -23,7 +23,7 @@ def pane(tree: Node) -> str:
 
 async def where(reader: Reader, before: str) -> str:
     """Return the name of what has the keys, once it is another than before."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             tree = await reader.tree("NovaDesk")
             name = "" if tree is None else pane(tree)
@@ -33,7 +33,7 @@ async def where(reader: Reader, before: str) -> str:
 
 async def window(reader: Reader, title: str) -> Node:
     """Return a window of the program, once a screen reader finds it with something in it that has the keys."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             tree = await reader.tree("NovaDesk")
             for one in () if tree is None else tree.children:

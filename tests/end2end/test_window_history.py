@@ -42,7 +42,7 @@ def on_disk(program: Program) -> list[tuple[str, int]]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.1)

@@ -163,7 +163,7 @@ def test_a_second_start_brings_the_first_window_to_the_front_and_ends(desk: Desk
     window = desk.find_window("NovaDesk")
     desk.run("xdotool", "windowminimize", "--sync", window)
     with subprocess.Popen(program.command, env=program.env, stderr=subprocess.PIPE, text=True) as second:
-        _, words = second.communicate(timeout=20)
+        _, words = second.communicate(timeout=60)
     assert (second.returncode, words) == (0, "")
     desk.run("xdotool", "search", "--sync", "--onlyvisible", "--name", "NovaDesk")
     assert person.conversation() is not None

@@ -29,7 +29,7 @@ async def drag(desk: Desk, window: str) -> tuple[int, int]:
     """Drag a window up and to the left as a hand does, which moves on until it follows; return where it lies then."""
     left, top = at = await asyncio.to_thread(place, desk, window)
     await asyncio.to_thread(desk.run, "xdotool", "mousemove", str(left + 4), str(top + 4), "mousedown", "1")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for step in itertools.cycle(range(20, 220, 20)):
             await asyncio.to_thread(desk.run, "xdotool", "mousemove", str(left - step), str(top - step))
             if await asyncio.to_thread(place, desk, window) != (left, top):
@@ -71,7 +71,7 @@ async def test_a_hidden_start_is_worked_from_the_tray_and_closing_goes_back_ther
             await asyncio.to_thread(desk.focus, window)
             await asyncio.to_thread(desk.press, "alt+F4")
             assert "stays in the tray" in await panel.told("NovaDesk is still running")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while is_shown(desk):
                     await asyncio.sleep(0.05)
             await panel.says("NovaDesk: Muted")
@@ -100,7 +100,7 @@ async def test_the_strip_lies_above_other_windows_and_leaves_them_the_keyboard(d
             moved = await drag(desk, strip)
             assert moved != (left, top)
             await asyncio.to_thread(desk.press, "ctrl+shift+m")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await asyncio.to_thread(desk.shows, "mini strip"):
                     await asyncio.sleep(0.05)
             await panel.choose("Mini strip")

@@ -38,7 +38,7 @@ def program(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for what the program does not tell of itself."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.05)

@@ -86,7 +86,7 @@ async def test_a_newcomer_is_ready_by_screen_reader(desk: Desk, program: Program
         await reader.write(tree.find("dialog", "First steps").find("text", "Message"), "hello")
         await asyncio.to_thread(desk.press, "Return")
         _, answer = await asyncio.to_thread(program.wait_for_turns, 2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (POLITE, "It works. You are ready.") not in reader.heard:
                 await asyncio.sleep(0.05)
         assert (POLITE, f"Nova: {answer['text']}") in reader.heard

@@ -19,7 +19,7 @@ from tests.support.store_rig import MemoryKeychain
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -52,7 +52,7 @@ async def test_a_conversation_is_deleted_at_the_gateway_by_the_core_that_held_it
             return bool(await host.store.kept_of("ann", handle))
 
         async def gone(handle: str) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while await kept(handle) or handle in keychain.entries:
                     await asyncio.sleep(0.01)
 
@@ -97,7 +97,7 @@ async def test_of_a_private_conversation_nothing_is_left_at_the_gateway(
         assert await host.store.turns(session.session_id)
         assert await host.store.waiting() == ()
         await core.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await host.store.turns(session.session_id):
                 await asyncio.sleep(0.01)
         assert keychain.entries == {}

@@ -69,7 +69,7 @@ async def test_a_device_that_never_opens_has_three_seconds() -> None:
     stuck += "    sys.stdout.buffer.write(encode(report))\n"
     stuck += "sys.stdout.flush(); time.sleep(60)"
     sound = EngineSound((sys.executable, "-c", stuck), AudioSettings())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(KnownError) as caught:
             await sound.open(Ear())
     assert caught.value.reason is Reason.DEVICE_STALLED
@@ -104,7 +104,7 @@ async def test_the_log_says_why_a_process_was_replaced(
     caplog.set_level("INFO", "novadesk.audio")
     sound, ear = EngineSound((sys.executable, "-c", OPENING, str(reports)), AudioSettings()), Ear()
     await sound.open(ear)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not ear.lost:
             await asyncio.sleep(0.02)
     await sound.shutdown()
@@ -117,7 +117,7 @@ async def test_shutdown_during_open_and_list_ends_both() -> None:
     sound = EngineSound(silent, AudioSettings())
     opening, listing = asyncio.create_task(sound.open(Ear())), asyncio.create_task(sound.devices())
     await asyncio.sleep(0.2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await sound.shutdown()
         results = await asyncio.gather(opening, listing, return_exceptions=True)
     assert isinstance(results[0], KnownError)

@@ -179,7 +179,7 @@ async def test_a_session_left_alone_is_put_away_after_the_grace_period_and_can_b
         host.linker.newest.answer("Hello there.", 480)
         await first.until(lambda: len(first.all(told.Turn)) == 2)
         await first.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while host.gateways[0].sessions.here or not host.linker.newest.closed:
                 await asyncio.sleep(0.01)
         second = await host.connect()

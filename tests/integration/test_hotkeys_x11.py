@@ -104,7 +104,7 @@ def watch(focused: Desk) -> Iterator[Callable[..., Watcher]]:
 
     yield start
     for watcher in started:
-        watcher.process.communicate(timeout=20)
+        watcher.process.communicate(timeout=60)
 
 
 def test_press_repeats_and_release_of_f9(watch: Callable[..., Watcher]) -> None:
@@ -171,4 +171,4 @@ def test_the_death_of_the_listener_is_told(desk: Desk) -> None:
         watcher = Watcher(desk, "f9", env=env)
         server.terminate()
         assert watcher.read() == "listener"
-        watcher.process.communicate(timeout=20)
+        watcher.process.communicate(timeout=60)

@@ -93,7 +93,7 @@ async def say(answer: bytes) -> Talk:
 
 async def refused(endpoint: Endpoint, *, proxy: Proxy | None = None, trust: Trust | None = None) -> KnownError:
     with pytest.raises(KnownError) as caught:
-        await dial(endpoint, trust=trust or make_trust(), proxy=proxy, deadline_s=5.0)
+        await dial(endpoint, trust=trust or make_trust(), proxy=proxy, deadline_s=60.0)
     assert caught.value.advice
     return caught.value
 
@@ -255,7 +255,7 @@ async def test_a_dead_address_beside_a_live_one(certificate: CertificateFiles, m
             Endpoint(host="localhost", port=port, tls=True),
             trust=make_trust(str(certificate.ca)),
             proxy=None,
-            deadline_s=5.0,
+            deadline_s=60.0,
         )
         await wire.drop()
 

@@ -156,7 +156,7 @@ async def test_a_sign_in_and_a_deletion_through_a_proxy(certificate: Certificate
                 shown.set()
 
             signing_in = asyncio.create_task(account.sign_in_with_code(show))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await shown.wait()
             signing_in.cancel()
             await asyncio.gather(signing_in, return_exceptions=True)

@@ -201,12 +201,12 @@ async def test_how_long_delivery_took_is_measured_once_for_each_turn(tmp_path: P
         made = await here.talk()
         for number in range(20):
             await here.say(made.handle, str(number), now_ms - 20 + number)
-        assert await sync.settle(20.0)
+        assert await sync.settle(60.0)
         session = await here.registry.find(made.handle, 0)
         assert session is not None
         await here.remote.delete(session)
         await sync.pull(made.handle)
-        assert await sync.settle(20.0)
+        assert await sync.settle(60.0)
         await sync.stop()
     assert [measure for measure, _ in notes.values] == [Measure.TURN_DELIVERED] * 20
     assert all(0 <= value < 60_000 for _, value in notes.values)
@@ -219,6 +219,6 @@ async def test_a_turn_of_a_wire_session_of_long_ago_is_delivered(tmp_path: Path,
         for number, wire in enumerate([*wires, wires[0]]):
             await here.say(made.handle, str(number), START_MS + number, wire_session=wire)
             if number >= len(wires) - 1:
-                assert await here.sync.settle(10.0)
+                assert await here.sync.settle(60.0)
         assert await assert_delivered(server, here, made.handle) == [str(number) for number in range(71)]
         assert len(here.sync._delivery._invocations) == 64

@@ -46,12 +46,12 @@ async def test_a_turn_that_is_replaced_is_delivered_once(
         await here.archive.append(heard(made.handle, turn_id, "The Rhine", unconfirmed=True))
         if delivered_between:
             sync.start(reading=False)
-            assert await sync.settle(20.0)
+            assert await sync.settle(60.0)
         await here.archive.append(heard(made.handle, turn_id, "The Rhine is long.", unconfirmed=False))
         sync.kick()
         if not delivered_between:
             sync.start(reading=False)
-        assert await sync.settle(20.0)
+        assert await sync.settle(60.0)
         await sync.stop()
     assert notes.measures == [Measure.TURN_DELIVERED]
     assert "The Rhine is long." in (await remote_state(server)).texts

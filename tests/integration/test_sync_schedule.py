@@ -222,7 +222,7 @@ async def test_reading_that_is_denied_is_asked_for_seldom_and_delivery_goes_on(
         await here.until(lambda: here.sync.error is not None)
         assert here.sync.note.startswith("Sync is off")
         made = await here.talk("still delivered")
-        assert await here.sync.settle(20.0)
+        assert await here.sync.settle(60.0)
         assert await here.sync.pending() == 0
         asked = sum(name.startswith("POST /sessions/") for name in server.faults.requests)
         for _ in range(7):
@@ -256,11 +256,11 @@ async def test_what_was_refused_is_delivered_again_on_demand(tmp_path: Path, ser
         assert await here.settled()
         server.faults.set(refuse(ErrorType.VALIDATION), times=1, matches=STEPS)
         await here.say(made.handle, "b", START_MS + 10)
-        assert await here.sync.settle(20.0)
+        assert await here.sync.settle(60.0)
         assert await here.sync.pending() == 0
         assert "refuses a part" in here.sync.note
         await here.sync.pull()
-        assert await here.sync.settle(20.0)
+        assert await here.sync.settle(60.0)
         assert await here.sync.pending() == 0
         assert here.sync.note == ""
         assert [turn.sync.value for turn in await here.archive.turns(made.handle)] == ["synced", "synced"]

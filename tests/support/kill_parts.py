@@ -164,7 +164,7 @@ class _PartStory:
 
     async def _child(self, app: App) -> int:
         """Return the part's process, once there is one."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while (pid := app.child(self._part.value)) is None:
             assert time.monotonic() < until, f"there is no {self._part.name}"
             await asyncio.sleep(0.01)

@@ -203,7 +203,7 @@ class AppStory:
         began = time.monotonic()
         while await self._talk.exchange(app, spoken=spoken):
             spoken = self._dice.random() < 0.3
-            assert time.monotonic() - began < 20, f"never came to {moment}: {app.lines[-8:]}"
+            assert time.monotonic() - began < 60, f"never came to {moment}: {app.lines[-8:]}"
 
     def _check(self, app: App, talks: int, name: str) -> None:
         before, self._rows = self._rows, on_disk(self._file)
@@ -255,7 +255,7 @@ async def serving(folder: Path, partner: PromptPartner) -> AsyncIterator[LocalSe
 async def leave(app: App) -> list[str]:
     """Wait until everything is delivered, then let the app quit; return what went wrong."""
     wrong = []
-    until = time.monotonic() + 25
+    until = time.monotonic() + 60
     while True:
         status = await app.ask("status")
         if status is None or status["pending_sync"] == 0:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-SETTLE_S = 10.0  # what is on its way out has this long
+SETTLE_S = 30.0  # what is on its way out has this long
 _POLL_S = 0.01
 _PR_SET_CHILD_SUBREAPER = 36
 _SYSTEM_FILES = ("/dev/", "/proc/", "/sys/", "/usr/", "/etc/", "/memfd:", "anon_inode:", "/lib/")

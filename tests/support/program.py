@@ -168,7 +168,7 @@ class Program:
         self._process.send_signal(by)
         self._process.wait()
         self._process = None
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while left := [pid for pid in offspring if _alive(pid)]:
             assert time.monotonic() < until, f"these outlived their program: {left}"
             time.sleep(0.05)
@@ -182,7 +182,7 @@ class Program:
         assert self._process is not None
         offspring = _descendants(self._process.pid)
         wish()
-        code = self._process.wait(timeout=20)
+        code = self._process.wait(timeout=60)
         self._process = None
         assert not [pid for pid in offspring if _alive(pid)], "something outlived its program"
         return code

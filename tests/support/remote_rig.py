@@ -164,7 +164,7 @@ def _session() -> boto3.session.Session:
 
 @contextmanager
 def boto_client(endpoint: str) -> Iterator[Any]:
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60)
     client = _session().client("bedrock-agent-runtime", endpoint_url=endpoint, config=config)
     try:
         yield client

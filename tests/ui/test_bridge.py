@@ -124,7 +124,7 @@ def test_a_deadline_answers_once_and_ends_the_work(qtbot: QtBot, bridge: Bridge)
     bridge.ask(work, heard.append, heard.append, deadline_s=0.02)
     qtbot.waitUntil(lambda: bool(heard))
     assert heard[0].reason is Reason.TIMED_OUT
-    assert ended.wait(5)
+    assert ended.wait(60)
     drain()
     assert len(heard) == 1
 
@@ -146,7 +146,7 @@ def test_an_answer_for_a_closed_owner_is_dropped(qtbot: QtBot, bridge: Bridge) -
     owner.deleteLater()
     drain()
     go.set()
-    assert ended.wait(5)
+    assert ended.wait(60)
     later: list[Any] = []
 
     async def after() -> str:
@@ -166,7 +166,7 @@ def test_an_answer_already_queued_is_dropped_when_the_question_is(qtbot: QtBot, 
         return "queued"
 
     question = bridge.ask(work, heard.append, heard.append)
-    assert ended.wait(5)
+    assert ended.wait(60)
     question.drop()
     drain()
     assert heard == []
@@ -220,7 +220,7 @@ def test_wishes_reach_the_core_in_order_on_its_loop(qtbot: QtBot, core_loop: asy
     wishes.quit()
     done = threading.Event()
     core_loop.call_soon_threadsafe(done.set)
-    assert done.wait(5)
+    assert done.wait(60)
     assert recorded.focus_lost == 1
     assert recorded.calls == [
         ("other",),

@@ -95,7 +95,7 @@ def test_a_sandbox_says_that_it_is_one() -> None:
     file = json.dumps(asdict(Stamp(version="1.2.3", commit="abc", date="2026-11-22", package="folder")), indent=1)
     (command,) = [line for line in _manifest()["modules"][0]["build-commands"] if FILE in line]
     edit = shlex.split(command)[2]
-    told = subprocess.run(["sed", edit], input=file, capture_output=True, text=True, check=True, timeout=20).stdout
+    told = subprocess.run(["sed", edit], input=file, capture_output=True, text=True, check=True, timeout=60).stdout
     assert json.loads(told)["package"] == "flatpak"
 
 

@@ -59,7 +59,7 @@ class MemoryTable(Measurements):
 
 
 async def until(condition: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.005)
 
@@ -171,12 +171,12 @@ async def test_old_measurements_go(tmp_path: Path) -> None:
         await kept.add([Row(at_ms=START_MS - KEPT_MS, measure=Measure.RENEWAL)])
         ledger = Ledger(kept, clock, flush_s=0.01)
         ledger.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(await kept.since(0)) > 1:
                 await asyncio.sleep(0.005)
         assert [row.measure for row in await kept.since(0)] == [Measure.RENEWAL]
         clock.ms += metrics.FORGET_MS
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await kept.since(0):
                 await asyncio.sleep(0.005)
         await ledger.stop()

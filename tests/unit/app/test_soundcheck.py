@@ -78,7 +78,7 @@ async def left() -> list[str]:
 
 async def test_a_recording_is_played_back_and_its_stages_are_told() -> None:
     told: list[Recording] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         voice_db = await record_and_play(engine(), AudioSettings(), told.append)
     assert voice_db is None, "noise is no voice"
     assert list(dict.fromkeys(each.stage for each in told)) == list(RecordingStage)
@@ -91,7 +91,7 @@ async def test_a_recording_is_played_back_and_its_stages_are_told() -> None:
     ("leaks", "advice"), [(True, EchoSetting.SPEAKERS), (False, EchoSetting.HEADSET)], ids=["speakers", "headset"]
 )
 async def test_what_is_played_is_looked_for_in_the_microphone(leaks: bool, advice: EchoSetting) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         found = await hear_itself(engine(leaks=leaks), AudioSettings(), speech(), None)
     assert (found.heard, found.advice) == (leaks, advice)
     assert await left() == []
@@ -99,7 +99,7 @@ async def test_what_is_played_is_looked_for_in_the_microphone(leaks: bool, advic
 
 async def test_a_speaker_that_does_not_play_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soundcheck, "_SPARE_S", 0.5)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(KnownError) as caught:
             await hear_itself(engine(plays=False), AudioSettings(), speech()[:8_000], None)
     assert caught.value.reason is Reason.DEVICE_STALLED

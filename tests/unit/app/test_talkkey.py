@@ -486,7 +486,7 @@ async def test_a_key_that_does_not_exist_is_said_and_nothing_is_looked_for() -> 
 async def test_a_desktop_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("novadesk.app.talkkey.FIND_S", 0.05)
     release = threading.Event()
-    desktop = Desktop(lambda _: release.wait(10))
+    desktop = Desktop(lambda _: release.wait(60))
     await desktop.run(_no_work)
     release.set()
     (standing,) = desktop.shown

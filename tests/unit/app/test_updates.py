@@ -302,7 +302,7 @@ async def test_a_write_that_is_given_up_does_not_stand_in_the_way_of_the_next(
 
     def slow(file: Path, content: bytes) -> None:
         begun.set()
-        assert free.wait(5)
+        assert free.wait(60)
         real(file, content)
 
     monkeypatch.setattr(update_memory, "replace_file", slow)

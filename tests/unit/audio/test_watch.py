@@ -71,7 +71,7 @@ class Eye:
         self.seen.set()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(self.views) < count:
                 self.seen.clear()
                 await self.seen.wait()
@@ -112,7 +112,7 @@ async def test_where_nothing_can_be_watched_nobody_tries_again() -> None:
     eye = Eye()
     watch = DeviceWatch(talker(f"raise SystemExit({UNWATCHED})"), eye.on_view)
     watch.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await watch.useless.wait()
     await watch.close()
     assert eye.views == []

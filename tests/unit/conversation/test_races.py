@@ -231,7 +231,7 @@ def test_a_bug_in_a_write_costs_one_turn_and_not_the_record(expected_logs: LogWa
         bench.linker.newest.user_said("lost by a bug")
         bench.linker.newest.user_said("kept")
         await bench.until(lambda: bench.texts == [("user", "kept")], most_s=5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await bench.controller.begin_anew()
 
     story(work)

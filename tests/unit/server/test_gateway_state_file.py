@@ -136,7 +136,7 @@ async def test_a_caller_who_gives_up_leaves_no_half_transaction(tmp_path: Path) 
 
     def slow(db: sqlite3.Connection) -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         db.execute("INSERT INTO chain (session_id, owner, kept_ms) VALUES ('s', 'ann', 1)")
 
     given_up = asyncio.create_task(file.write(slow))
@@ -188,7 +188,7 @@ async def test_who_gives_up_takes_nobody_along(tmp_path: Path) -> None:
 
     def slow(_: sqlite3.Connection) -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     blocking = asyncio.create_task(store._file.write(slow))
     while not begun.is_set():

@@ -265,6 +265,6 @@ async def test_a_backup_is_one_file_that_is_on_disk(rig: Rig, tmp_path: Path) ->
 
 
 async def until(condition: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.01)

@@ -61,7 +61,7 @@ async def test_a_failing_job_leaves_nothing(tmp_path: Path) -> None:
 async def test_giving_up_the_wait_does_not_disturb_the_next_job(tmp_path: Path) -> None:
     go = threading.Event()
     async with Database(tmp_path / "a.db") as database:
-        slow = asyncio.create_task(database.run(lambda _db: go.wait(10)))
+        slow = asyncio.create_task(database.run(lambda _db: go.wait(60)))
         await asyncio.sleep(0)
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):

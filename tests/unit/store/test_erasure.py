@@ -65,7 +65,7 @@ class World:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -79,7 +79,7 @@ async def world(tmp_path: Path) -> "World":
 
 
 async def gone(world: World) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await world.owes():
             await asyncio.sleep(0.005)
 
@@ -93,7 +93,7 @@ async def test_a_deletion_is_done_and_nothing_is_left(world: World) -> None:
     await until(lambda: world.keychain.entries == {})
     assert world.gateway.deleted == [conversation.handle]
     rows = "SELECT count(*) FROM remote_session"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await world.database.read(lambda db: db.execute(rows).fetchone()[0]):
             await asyncio.sleep(0.005)
 
@@ -199,6 +199,6 @@ async def test_a_conversation_that_went_on_at_a_gateway_is_deleted_there_and_the
     await world.archive.delete(conversation.handle, START_MS)
     world.erasure.start()
     await until(lambda: world.gateway.deleted == [conversation.handle])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await world.database.read(lambda db: outbox.next_due_ms(db, BackendKind.BEDROCK)) is None:
             await asyncio.sleep(0.005)

@@ -19,7 +19,7 @@ from novadesk.transport.http2 import Exchange, Fault, Timing
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 
 QUICK = Timing(response_s=2.0, ping_every_s=30.0, ping_answer_s=30.0)
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Body:
