@@ -36,7 +36,7 @@ class CreateSession:
     request_id: Id | None = None
     language: Language | None = None
     quality_tier: QualityTier = QualityTier.STANDARD
-    configuration: Configuration = NOTHING_SET
+    configuration: Annotated[Configuration, Also("scenario")] = NOTHING_SET
     history: tuple[Line, ...] = ()
     audio: AudioForm = AudioForm.BINARY
     title: Label | None = None

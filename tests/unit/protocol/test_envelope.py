@@ -108,6 +108,8 @@ CLIENT_TABLE: list[tuple[dict[str, Any], ClientMessage]] = [
     ),
     ({"action": "createSession", "sourceLanguage": "en", "qualityTier": "standard", "partialResults": True},
      client.CreateSession(language="en")),
+    ({"type": "createSession", "scenario": {"prompt": "P", "title": "T", "language": "fr"}},
+     client.CreateSession(configuration=Configuration(prompt="P", title="T", language="fr"))),
     ({"type": "resumeSession", "sessionId": "s", "resumeSecret": "x", "lastSequence": 7},
      client.ResumeSession(session_id="s", resume_secret="x", last_sequence=7)),
     ({"type": "history", "lines": [{"role": "assistant", "text": "Hm."}]},
