@@ -241,7 +241,11 @@ def test_a_package_has_all_that_debian_asks_for(name: str) -> None:
     described = control.partition("Description: ")[2].splitlines()
     assert len(described[0]) < 80
     assert all(line.startswith(" ") and len(line) <= 80 for line in described[1:])
-    assert "License: Apache-2.0" in (folder / f"{name}.copyright").read_text(encoding="utf-8")
+    rights = (folder / f"{name}.copyright").read_text(encoding="utf-8")
+    assert "License: Apache-2.0" in rights
+    assert re.findall(r"^Copyright: (?!\d{4})", rights, re.MULTILINE) == []
+    for line in (folder / f"{name}.lintian-overrides").read_text(encoding="utf-8").splitlines():
+        assert line.startswith(("# ", f"{name}: ")), line  # what is overridden says why above it
 
 
 def test_the_voice_is_the_distributions_and_nowhere_else_in_the_packages() -> None:
