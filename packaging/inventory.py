@@ -48,12 +48,15 @@ _CONTAINED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "pywebrtc-audio": (("WebRTC audio processing", "", "BSD-3-Clause"),),
     "pocketsphinx": (("CMU US English acoustic and language model", "", "BSD-2-Clause"),),
-    "espeakng-loader": (("espeak-ng", "1.52", "GPL-3.0-or-later"),),
+    "espeakng-loader": (
+        ("espeak-ng", "1.52.0", "GPL-3.0-or-later"), ("Sonic library", "fbf75c3", "Apache-2.0"),
+    ),
 }  # fmt: skip
 """Name, version (empty: that of the wheel says it) and licence of what is inside of wheels."""
 
 _TEXT_NAMES = ("licen", "copying", "notice", "authors")
 _OWN_TEXTS = {
+    "Apache-2.0": ("../../LICENSE",),
     "LGPL-3.0-only": ("LGPL-3.0.txt", "GPL-3.0.txt"),
     "GPL-3.0-or-later": ("GPL-3.0.txt",),
     "GPL-3.0-or-later WITH GCC-exception-3.1": ("GPL-3.0.txt", "GCC-exception-3.1.txt"),

@@ -19,7 +19,7 @@ _HEAD = {
         "\n"
         "espeak-ng is free software under the GNU General Public License, version 3 or later. It lies in files of its\n"
         "own and is loaded by the practice partner's process alone. Where a package carries it (and does not use the\n"
-        "system's), its source is offered in the same place as the package, as the archive espeak-ng-VERSION.tar.gz.\n"
+        "system's), its source is offered in the same place as the package, as the archives espeak-ng-*.tar.gz.\n"
     ),
 }
 

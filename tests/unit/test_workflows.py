@@ -67,7 +67,13 @@ def test_packages_are_built_and_tried_for_every_system_and_processor() -> None:
     }
     for row in rows:
         assert ("arm" in row["runner"] or row["runner"] == "macos-15") == (row["arch"] == "arm64"), row
-    assert workflow["jobs"]["release"]["needs"] == "build"
+    release = workflow["jobs"]["release"]
+    assert release["needs"] == "build"
+    said = [step.get("run", "") for step in release["steps"]]
+    (source,), (sums,) = (
+        [place for place, run in enumerate(said) if word in run] for word in ("espeak_source", "sha256sum")
+    )
+    assert source < sums < next(place for place, run in enumerate(said) if "gh release create" in run)
     (upload,) = [step for step in build["steps"] if "upload-artifact" in step.get("uses", "")]
     kinds = {line.removeprefix("dist/*") for line in upload["with"]["path"].split()}
     assert {".deb", ".AppImage", ".flatpak", ".exe", ".dmg"} <= kinds
