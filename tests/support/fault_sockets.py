@@ -185,6 +185,17 @@ def _make_setup() -> Setup:
     return Setup(session=SessionStart(), prompt=prompt, system_prompt="Be kind.")
 
 
+def _remote(address: Mapping[str, str]) -> RemoteSessions:
+    async def access() -> RemoteAccess:
+        return RemoteAccess(
+            access_key_id=address["access_key_id"],
+            secret_access_key=address["secret_access_key"],
+            endpoint=address["agent_runtime"],
+        )
+
+    return RemoteSessions(access, deadline_s=2.0)
+
+
 @asynccontextmanager
 async def talking(
     folder: Path, *, life_s: float = 480.0, timing: LinkTiming = PATIENT, **options: object
@@ -202,16 +213,8 @@ async def talking(
     ):
         address = json.loads(rig.address.to_json())
         settings = Settings(backend=BackendSettings(), limits=LimitSettings(connection_s=life_s))
-
-        async def access() -> RemoteAccess:
-            return RemoteAccess(
-                access_key_id=address["access_key_id"],
-                secret_access_key=address["secret_access_key"],
-                endpoint=address["agent_runtime"],
-            )
-
         keychain, archive = MemoryKeychain(), Conversations(database)
-        remote = RemoteSessions(access, deadline_s=2.0)
+        remote = _remote(address)
         changed = asyncio.Event()
         sync = Sync(
             database, archive, Registry(database, keychain, rest_s=0.2), remote, RealClock(), changed.set, policy=QUICK
