@@ -26,6 +26,8 @@ from novadesk.server.gateway.options import GatewayLimits
 from tests.support.gateway_host import FRAME, Host
 from tests.unit.protocol.envelope_values import CLIENT_DOCUMENTS
 
+pytestmark = pytest.mark.thorough
+
 _MARK = "zq7Xcontent"
 """In all that is sent; in nothing that is logged."""
 

@@ -28,6 +28,8 @@ from novadesk.server.gateway.state_sqlite import SqliteSessions
 from tests.support.gateway_state import NOW_S, make_record, make_turn
 from tests.support.gateway_table import PATIENCE_S, TableServer
 
+pytestmark = pytest.mark.thorough
+
 LIMITS = Limits(per_owner=2, in_all=3)
 OWNERS = ("ann", "bob")
 owners = st.sampled_from(OWNERS)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.leaks import LogWatch, OrphanTasks, leaks_since, take_census
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 QUICK_S = 0.05
 

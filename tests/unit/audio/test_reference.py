@@ -13,6 +13,8 @@ from novadesk.audio.formats import Samples
 from novadesk.audio.playout import Playout
 from novadesk.audio.reference import SLACK_S, OneClock, TwoClocks
 
+pytestmark = pytest.mark.thorough
+
 
 class Pair:
     """Collects what the two sides of each step were."""

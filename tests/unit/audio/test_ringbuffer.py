@@ -2,11 +2,14 @@ import threading
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from novadesk.audio.ringbuffer import RingBuffer
+
+pytestmark = pytest.mark.thorough
 
 CAPACITY = 17
 

@@ -5,6 +5,7 @@ The deeds drive the conversation's own gate, so that the release tail is the rea
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,8 @@ from novadesk.desktop.hotkeys.press import (
     deadline,
     step,
 )
+
+pytestmark = pytest.mark.thorough
 
 MAX_S = 20.0
 SLACK_S = 1e-6

@@ -3,6 +3,7 @@
 import contextlib
 from collections import deque
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,6 +17,8 @@ from novadesk.protocol.history import HistoryMessage, shape, well_formed
 from novadesk.protocol.limits import DEFAULT
 from novadesk.protocol.session import NovaSession, Setup, Side, State
 from tests.unit.protocol.wire_values import FRAME, INPUTS, OUTPUTS, planned, speech, text_block, tool_block
+
+pytestmark = pytest.mark.thorough
 
 SETUP = Setup(session=ev.SessionStart(), prompt=ev.PromptStart(prompt_name="p", voice_id="v"), system_prompt="Be kind.")
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=2_000)

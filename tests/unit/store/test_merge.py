@@ -16,6 +16,8 @@ from novadesk.store.merge import FoundStep, merge_steps, slots_by_time, unknown_
 from novadesk.store.steps import encode_turn
 from tests.support.store_rig import START_MS, make_conversation, make_turn, open_memory
 
+pytestmark = pytest.mark.thorough
+
 KEYS = st.tuples(st.integers(0, 6), st.sampled_from("abc"))
 
 

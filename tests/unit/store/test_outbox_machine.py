@@ -3,6 +3,7 @@
 import dataclasses
 import sqlite3
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +22,8 @@ from novadesk.store import deletion, outbox
 from novadesk.store.conversations import _append, _create
 from novadesk.store.outbox import LONGEST_MS, Lease, OutboxKind
 from tests.support.store_rig import START_MS, make_conversation, make_turn, open_memory
+
+pytestmark = pytest.mark.thorough
 
 LEASE_MS = 1_000
 REFUSED = "service.bad_request"

@@ -1,12 +1,15 @@
 import dataclasses
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from novadesk.models import Role, SyncState, Turn
 from novadesk.protocol.events import TOOL_NAME
 from novadesk.store.steps import decode_turn, encode_turn
+
+pytestmark = pytest.mark.thorough
 
 TURNS = st.builds(
     Turn,
