@@ -244,6 +244,16 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_every_file_that_novadesk_keeps_is_among_what_is_stored_where(tmp_path: Path) -> None:
+    stored = (
+        (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## What is stored where")[2].partition("##")[0]
+    )
+    folders = find_folders(home=str(tmp_path))
+    kept = [folders.settings_file, folders.database, folders.log_file, folders.updates_file, folders.placement_file,
+            folders.strip_file, folders.practice, folders.gateway]  # fmt: skip
+    assert [file.name for file in kept if f"`{file.name}" not in stored] == []
+
+
 def test_every_code_has_a_row_in_the_page_about_troubles() -> None:
     page = next(page for page in PAGES if page.name == "troubleshooting.md")
     rows = [line.split("|")[1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| ND-")]
