@@ -36,7 +36,7 @@ _LIMITS = GatewayLimits(
     sessions=10_000, sessions_per_owner=10_000, connections=_NEVER, creations=_NEVER, messages=_NEVER
 )
 _ENDED, _TOO_LARGE = 1000, 1009
-_CLOSES_BYTES = 132_096
+_CLOSES_BYTES = 262_144
 _NO_WEBSOCKET = (1002, 1007)
 _PATIENCE_S = 60.0
 _examples = settings(
@@ -221,7 +221,7 @@ def test_huge_messages_are_refused_and_larger_ones_close_their_own_connection(
         await it.neighbour_talks()
 
     @settings(_examples, max_examples=8)
-    @given(st.integers(131_073, 132_000) | st.integers(133_000, 300_000), st.booleans())
+    @given(st.integers(131_073, 262_144) | st.integers(262_145, 400_000), st.booleans())
     def fuzz(size: int, binary: bool) -> None:
         runner.run(attack(size, binary=binary))
 

@@ -14,7 +14,7 @@ _CLOSES = {
     "1001": "the gateway drains",
     "1002": "what was sent is no WebSocket",
     "1007": "a text was no UTF-8",
-    "1009": "a message was too large",
+    "1009": "a message had more than 256 KB",
     "4401": "the token is missing, wrong or expired",
     "4408": "no heartbeat came in time",
     "4409": "another connection has taken the session",

@@ -20,7 +20,9 @@ from novadesk.server.gateway.refusal import refusal
 from novadesk.server.gateway.sessions import Sessions
 
 _NO_SOCKET = Denied(ErrorCode.INVALID_ACTION, "This address is a WebSocket.", "Connect to it with ws:// or wss://.")
-_SIZE_SLACK = 1_024
+_READ_BYTES = 2 * MAX_MESSAGE_BYTES
+"""Up to this size a message is refused with a sentence; a larger one is not read, and ends its connection."""
+
 _CLOSE_S = 2.0
 
 
@@ -51,7 +53,7 @@ class SocketServer:
             many = Denied(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many connections.", "Wait.", retry_after_s=wait_s)
             return refusal(many)
         socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=MAX_MESSAGE_BYTES + _SIZE_SLACK, compress=False, timeout=_CLOSE_S
+            protocols=(SUBPROTOCOL,), max_msg_size=_READ_BYTES, compress=False, timeout=_CLOSE_S
         )
         if not socket.can_prepare(request).ok:
             answer = refusal(_NO_SOCKET, status=426)
