@@ -2831,9 +2831,9 @@
         <translation>NovaDesk neu installieren; `novadesk doctor` nennt den Teil.</translation>
     </message>
     <message>
-        <source>Install them with the command, then start NovaDesk again.</source>
+        <source>Install the package novadesk-practice, or from source run `make setup`; then start NovaDesk again.</source>
         <extracomment>catalogue.py</extracomment>
-        <translation>Mit dem Befehl installieren, dann NovaDesk neu starten.</translation>
+        <translation>Das Paket novadesk-practice installieren, oder im Quelltext `make setup` ausführen; danach NovaDesk neu starten.</translation>
     </message>
     <message>
         <source>Instructions</source>
@@ -3691,9 +3691,9 @@
         <translation>`aws sso login{name}` ausführen oder die Schlüssel erneuern.</translation>
     </message>
     <message>
-        <source>Run `make setup`, or install novadesk[practice].</source>
+        <source>Install the package novadesk-practice, or from source run `make setup`.</source>
         <extracomment>app/access.py</extracomment>
-        <translation>`make setup` ausführen oder novadesk[practice] installieren.</translation>
+        <translation>Das Paket novadesk-practice installieren, oder im Quelltext `make setup` ausführen.</translation>
     </message>
     <message>
         <source>Run `novadesk devices` and set [audio] {setting} to a name from its list.</source>

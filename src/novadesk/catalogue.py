@@ -215,8 +215,8 @@ ENTRIES: tuple[Entry, ...] = (
          _TRY, _NOW),
     _row(Reason.PRACTICE_PARTS_MISSING, "ND-PRAC-02",
          Text("The practice partner's voice and ears are not installed."),
-         Text("Install them with the command, then start NovaDesk again."),
-         _COPY, _COPY_IT, "python -m pip install 'novadesk[practice]'"),
+         Text("Install the package novadesk-practice, or from source run `make setup`; then start NovaDesk again."),
+         Remedy.WORDS),
 
     _row(Reason.STORE_LOCKED, "ND-STORE-01",
          Text("The conversations' file, or its folder, cannot be written."),

@@ -82,7 +82,7 @@ async def try_parts() -> str:
         raise KnownError(
             Reason.PRACTICE_PARTS_MISSING,
             "The practice partner's parts are not installed: {parts}.",
-            "Run `make setup`, or install novadesk[practice].",
+            "Install the package novadesk-practice, or from source run `make setup`.",
             parts=", ".join(missing),
         )
     return Text("recogniser, voice and voice activity are installed")

@@ -407,7 +407,7 @@ def test_missing_parts_are_told_to_the_server() -> None:
     error = run_virtually(run())
     assert error.reason is Reason.PRACTICE_PARTS_MISSING
     assert "make setup" in error.advice
-    assert "novadesk[practice]" in error.advice
+    assert "novadesk-practice" in error.advice
 
 
 def test_a_broken_voice_is_told_to_the_server() -> None:

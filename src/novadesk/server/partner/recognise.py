@@ -140,5 +140,5 @@ def parts_missing() -> KnownError:
     return KnownError(
         Reason.PRACTICE_PARTS_MISSING,
         "The practice partner's speech parts (pocketsphinx, espeakng-loader) are not installed here.",
-        "Run `make setup`, or install the extra with `pip install 'novadesk[practice]'`.",
+        "Install the package novadesk-practice, or from source run `make setup`.",
     )
