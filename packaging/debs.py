@@ -4,7 +4,6 @@ import gzip
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -227,17 +226,3 @@ def _write_packed(file: Path, text: str) -> None:
 def _copy(source: Path, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, file)
-
-
-def lint(files: Iterable[Path]) -> str:
-    """Return what lintian finds to be an error, if anything.
-
-    Raises:
-        BuildError: it is not there.
-    """
-    command = ["lintian", "--fail-on", "error", "--allow-root", *map(str, files)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise BuildError("lintian is not installed") from error
-    return done.stdout + done.stderr if done.returncode else ""
