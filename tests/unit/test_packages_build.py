@@ -4,6 +4,7 @@ import ctypes.util
 import json
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from email.message import Message
 from importlib.metadata import distribution
@@ -79,6 +80,21 @@ def test_a_package_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert read_stamp(file) is None
     assert read_stamp(tmp_path / "nowhere") is None
     assert describe_version() == __version__  # a checkout has no stamp
+
+
+def test_one_command_stamps_what_it_freezes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bill, stamps = tmp_path / "novadesk.cdx.json", list[Stamp]()
+    bill.write_text("{}")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795346913")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "DIST", tmp_path)
+    monkeypatch.setattr(build, "freeze", stamps.append)
+    monkeypatch.setattr(build, "take_inventory", list)
+    monkeypatch.setattr(build, "describe", lambda *_: bill)
+    assert build.main(["--no-packages", "--no-smoke"]) == 0
+    (stamp,) = stamps
+    assert (stamp.version, stamp.package) == (__version__, build.SHIPPED_AS.get(sys.platform, "folder"))
+    assert (tmp_path / build.SUMS).read_text(encoding="utf-8").endswith(f"  {bill.name}\n")
 
 
 def test_the_first_steps_are_left_out_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
