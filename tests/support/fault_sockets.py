@@ -193,7 +193,7 @@ def _remote(address: Mapping[str, str]) -> RemoteSessions:
             endpoint=address["agent_runtime"],
         )
 
-    return RemoteSessions(access, deadline_s=2.0)
+    return RemoteSessions(access, deadline_s=PATIENCE_S)
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ async def computer(
     keychain: Keychain | None = None,
     policy: SyncPolicy = QUICK,
     roll_over: RollOver | None = None,
-    deadline_s: float = 5.0,
+    deadline_s: float = SETTLE_S,
     start: bool = True,
     reading: bool = False,
     clock: RealClock | None = None,
