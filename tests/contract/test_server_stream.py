@@ -300,7 +300,7 @@ async def test_an_unknown_event_does_no_harm(tmp_path):
 
 async def test_a_stream_ends_at_its_age_limit(tmp_path):
     async with running(tmp_path, limits=Limits(connection_s=0.3, silence_s=9)) as rig, rig.stream() as stream:
-        await stream.send(*opening(), audio_start(), audio())
+        await stream.send(opening()[0])  # from which on it lives: a busy computer could say no more in time
         failure = await stream.failure()
         assert await stream.message() is None
     assert failure == (
@@ -310,9 +310,9 @@ async def test_a_stream_ends_at_its_age_limit(tmp_path):
 
 
 async def test_audio_keeps_a_stream_alive_and_its_absence_ends_it(tmp_path):
-    async with running(tmp_path, limits=Limits(silence_s=0.5)) as rig, rig.stream() as stream:
+    async with running(tmp_path, limits=Limits(silence_s=1.0)) as rig, rig.stream() as stream:
         await stream.send(*opening(), audio_start())
-        for _ in range(12):
+        for _ in range(13):
             await stream.send(audio())
             await asyncio.sleep(0.1)
         assert (await stream.event())[0] == "completionStart"
