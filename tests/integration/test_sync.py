@@ -331,7 +331,7 @@ class Crowd:
         if self.now >= MAX_PARALLEL:
             self._full.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._full.wait(), 60)
+            await asyncio.wait_for(self._full.wait(), 2.0)
         await asyncio.sleep(0.05)  # One too many would come now.
         self.now -= 1
         return await carry_out()
