@@ -183,16 +183,17 @@ class Endings:
 
 def test_nothing_of_a_private_talk_is_left_anywhere(desk: Desk, tmp_path: Path) -> None:
     question = spoken(tmp_path / "question.wav", SPOKEN)
+    more = spoken(tmp_path / "more.wav", SPOKEN, "thank you", pause_ms=60_000)  # who is killed must not have left
     said = speech(Speaker.SLT, SPOKEN)
     middle = said[len(said) // 2 : len(said) // 2 + 256]
     endings = [Endings(tmp_path / name, desk, killed=name == "kill-9") for name in ("kill-9", "end")]
     with contextlib.ExitStack() as stack:
         for ending in endings:
-            ending.begin(question, stack)
+            ending.begin(more if ending.killed else question, stack)
         handles = [ending.end() for ending in endings]
     wait_for_practice_to_end(tmp_path)
 
-    assert find_bytes([middle], [tmp_path]).keys() == {question}, "the sound of the question was written"
+    assert find_bytes([middle], [tmp_path]).keys() == {question, more}, "the sound of the question was written"
     for ending, names in zip(endings, handles, strict=True):
         private, new = ending.lines["private"].home, ending.lines["new"].home
         assert find_words([HEARD, names["new"]], [new]), "the search finds nothing"
