@@ -116,6 +116,9 @@ class Erasure:
                 await self._done(owed)
         for handle in await self._database.read(links.left_in_keyring):
             await self._forget(handle)
+        due_ms = await self._database.read(lambda db: outbox.deletion_due_ms(db, self._mark))
+        if due_ms is not None:
+            self._look_s = min(LOOK_S, max(0.0, (due_ms - self._clock.unix_ms()) / 1000))
 
     async def _next(self) -> Deletion | None:
         now_ms = self._clock.unix_ms()
@@ -124,8 +127,7 @@ class Erasure:
     async def _put_off(self, owed: Deletion, error: KnownError) -> None:
         """Let others go first."""
         _log.warning("a deletion at the gateway is put off: %s", error.reason.value)
-        wait_s = self._policy.backoff_s(owed.attempts)
-        due_ms, self._look_s = self._clock.unix_ms() + int(wait_s * 1000), min(self._look_s, wait_s)
+        due_ms = self._clock.unix_ms() + int(self._policy.backoff_s(owed.attempts) * 1000)
         await self._database.run(lambda db: outbox.put_off(db, owed, due_ms))
 
     async def _done(self, owed: Deletion) -> None:

@@ -336,6 +336,16 @@ def next_deletion(db: sqlite3.Connection, mark: str, now_ms: int) -> Deletion | 
     return None if row is None else Deletion(number=row["number"], handle=row["conversation"], attempts=row["attempts"])
 
 
+def deletion_due_ms(db: sqlite3.Connection, mark: str) -> int | None:
+    """Return when the first of the deletions that a gateway is owed is due, or None."""
+    due = db.execute(
+        "SELECT min(o.due_ms) FROM outbox o JOIN remote_session r ON r.handle = o.conversation"
+        " WHERE o.kind = 'delete' AND r.mark = ?",
+        (mark,),
+    ).fetchone()[0]
+    return None if due is None else int(due)
+
+
 def put_off(db: sqlite3.Connection, deletion: Deletion, due_ms: int) -> None:
     """Put a deletion off until `due_ms`."""
     db.execute("UPDATE outbox SET attempts = attempts + 1, due_ms = ? WHERE number = ?", (due_ms, deletion.number))
