@@ -57,7 +57,6 @@ class Erasure:
         self._policy = policy or SyncPolicy()
         self._pause = Pause(self._policy, clock)
         self._kicked = asyncio.Event()
-        self._look_s = LOOK_S
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -89,9 +88,9 @@ class Erasure:
     async def _run(self) -> None:
         while True:
             self._kicked.clear()
-            self._look_s = LOOK_S
+            look_s = LOOK_S
             try:
-                await self._round()
+                look_s = await self._round()
                 self._pause.clear()
             except KnownError as error:
                 if self._pause.miss(error):
@@ -101,10 +100,11 @@ class Erasure:
                 self._pause.rest()
             await self._pause.sit_out()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.0 if self._pause.error is not None else self._look_s):
+                async with asyncio.timeout(0.0 if self._pause.error is not None else look_s):
                     await self._kicked.wait()
 
-    async def _round(self) -> None:
+    async def _round(self) -> float:
+        """Pay what is due; return the seconds until there may be something again."""
         while (owed := await self._next()) is not None:
             try:
                 await self._copies.delete(owed.handle)
@@ -117,8 +117,7 @@ class Erasure:
         for handle in await self._database.read(links.left_in_keyring):
             await self._forget(handle)
         due_ms = await self._database.read(lambda db: outbox.deletion_due_ms(db, self._mark))
-        if due_ms is not None:
-            self._look_s = min(LOOK_S, max(0.0, (due_ms - self._clock.unix_ms()) / 1000))
+        return LOOK_S if due_ms is None else min(LOOK_S, max(0.0, (due_ms - self._clock.unix_ms()) / 1000))
 
     async def _next(self) -> Deletion | None:
         now_ms = self._clock.unix_ms()
