@@ -84,8 +84,8 @@ class Playback:
     @property
     def at(self) -> tuple[str, int] | None:
         """Return the piece of speech that the speaker is at and how much of it was played; None before the first."""
-        begun = [(content_id, self._played - first) for content_id, first in self._pieces if first <= self._played]
-        return begun[-1] if begun else None
+        played = ((content_id, self._played - first) for content_id, first in reversed(self._pieces))
+        return next((piece for piece in played if piece[1] >= 0), None)
 
     def speech(self, content_id: str, pcm: bytes, now: float) -> bool:
         """Note arriving speech; return True when it is to be played: answers are, and nobody said stop."""
