@@ -1,8 +1,10 @@
 """Small building blocks: icon buttons that follow the palette, and labels that know their tone."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from novadesk.ui import resources, tokens
 from novadesk.ui.i18n import shortcut, tr
@@ -11,6 +13,14 @@ from novadesk.ui.tokens import Tone
 
 _GAP = 4
 """What the style leaves between icon and text, however large the font is, in pixels."""
+
+
+def text_button(words: str, on_click: Callable[[], object], parent: QWidget) -> QPushButton:
+    """Return a button with words, which Return presses only where it has the focus or is made the default."""
+    button = QPushButton(words, parent)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda _checked: on_click())
+    return button
 
 
 class IconButton(QToolButton):

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.controls import text_button
 from novadesk.ui.i18n import tr
 from novadesk.ui.theme import Theme
 
@@ -61,10 +61,10 @@ class CrashDialog(QDialog):
         self.note = QLabel(self)
         self.note.setObjectName("dialogNote")
         self.note.setWordWrap(True)
-        self.copy = self._button(tr("&Copy"), self._copy)
-        self.save = self._button(tr("&Save…"), self._ask_where)
-        self.restart = self._button(tr("&Restart NovaDesk"), on_restart)
-        self.close_button = self._button(tr("Close"), self.reject)
+        self.copy = text_button(tr("&Copy"), self._copy, self)
+        self.save = text_button(tr("&Save…"), self._ask_where, self)
+        self.restart = text_button(tr("&Restart NovaDesk"), on_restart, self)
+        self.close_button = text_button(tr("Close"), self.reject, self)
         self.restart.setVisible(live)
         layout = QVBoxLayout(self)
         edge = theme.px(tokens.SPACE_5)
@@ -95,13 +95,6 @@ class CrashDialog(QDialog):
             self._say(tr("The report cannot be written there ({why}). Choose another place.", why=why), bad=True)
         else:
             self._say(tr("Saved."))
-
-    def _button(self, words: str, on_click: Callable[[], object]) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setIcon(QIcon())
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda _checked=False: on_click())
-        return button
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._report)

@@ -12,6 +12,7 @@ from novadesk.errors import KnownError
 from novadesk.models import DeviceCode, SignInStanding
 from novadesk.ui import tokens
 from novadesk.ui.bridge import Bridge, Question
+from novadesk.ui.controls import text_button
 from novadesk.ui.flow_layout import FlowLayout
 from novadesk.ui.i18n import tr
 from novadesk.ui.note import Note
@@ -210,10 +211,8 @@ class AccountBox(QWidget):
         layout.addWidget(self.note)
 
     def _button(self, words: str, do: Callable[[], None]) -> QPushButton:
-        button = QPushButton(words, self)
+        button = text_button(words, do, self)
         button.setObjectName("small")
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda _checked: do())
         return button
 
 

@@ -1,15 +1,15 @@
 """What is new in a newer NovaDesk, and the way to the page to download it from; nothing is replaced from here."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices, QIcon
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 import novadesk
 from novadesk.conversation.updateapi import Offer
 from novadesk.ui import tokens
+from novadesk.ui.controls import text_button
 from novadesk.ui.i18n import locale, tr
 from novadesk.ui.live_settings import LiveSettings
 from novadesk.ui.note import Note
@@ -46,9 +46,9 @@ class OfferDialog(QDialog):
         self.notes.setTabChangesFocus(True)
         self.notes.setAccessibleName(tr("What is new"))
         self.note = Note(theme, self)
-        self.page = self._button(tr("Open the download page"), self._open_page)
-        self.skip = self._button(tr("Skip this version"), self._skip)
-        self.close_button = self._button(tr("Close"), self.reject)
+        self.page = text_button(tr("Open the download page"), self._open_page, self)
+        self.skip = text_button(tr("Skip this version"), self._skip, self)
+        self.close_button = text_button(tr("Close"), self.reject, self)
         line = QHBoxLayout()
         line.setSpacing(theme.px(tokens.SPACE_2))
         line.addStretch(1)
@@ -68,13 +68,6 @@ class OfferDialog(QDialog):
         theme.dress(self)
         self.resize(theme.px(520), theme.px(380))
         self.finished.connect(self.deleteLater)
-
-    def _button(self, words: str, on_click: Callable[[], object]) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setIcon(QIcon())
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda _checked=False: on_click())
-        return button
 
     def _open_page(self) -> None:
         if QDesktopServices.openUrl(QUrl(self._offer.page)):

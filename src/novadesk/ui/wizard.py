@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from novadesk.config import Settings, check_settings
 from novadesk.errors import KnownError
 from novadesk.ui import tokens
 from novadesk.ui.announce import announce
+from novadesk.ui.controls import text_button
 from novadesk.ui.i18n import tr
 from novadesk.ui.note import Note
 from novadesk.ui.placement import fit
@@ -133,10 +134,10 @@ class Wizard(QDialog):
         self.intro.setObjectName("dialogNote")
         self.intro.setWordWrap(True)
         self.note = Note(theme, self)
-        self.closing = self._button(tr("Close"), self.reject)
-        self.back = self._button(tr("&Back"), self.go_back)
-        self.skipping = self._button(tr("Sk&ip"), self.skip)
-        self.next = self._button(tr("&Next"), self.go_on)
+        self.closing = text_button(tr("Close"), self.reject, self)
+        self.back = text_button(tr("&Back"), self.go_back, self)
+        self.skipping = text_button(tr("Sk&ip"), self.skip, self)
+        self.next = text_button(tr("&Next"), self.go_on, self)
         self.next.setObjectName("primary")
         self.next.setDefault(True)
         self._areas = tuple(self._area(page) for page in self.pages)
@@ -154,12 +155,6 @@ class Wizard(QDialog):
             area.ensureWidgetVisible(where)
 
         QTimer.singleShot(0, area, scroll)
-
-    def _button(self, words: str, do: Callable[[], None]) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setAutoDefault(False)
-        button.clicked.connect(lambda _checked: do())
-        return button
 
     def _area(self, page: WizardPage) -> QScrollArea:
         page.setObjectName("dialogPage")
