@@ -31,7 +31,7 @@ OUTAGE_EVERY_S = 20.0
 _FIRST_OUTAGE_S = 12.0
 _SUSPENDED_S = 2.0
 _UNPLUGGED_S = 3.0
-_AFTER_S = 0.7
+_AFTER_S = 4.0  # gaps that are excused move the end of the last answer
 _WITHIN_S = 60.0
 
 

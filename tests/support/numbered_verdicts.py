@@ -54,9 +54,9 @@ def speaker(ran: Ran) -> list[str]:
     """Return what was lost or repeated of the answers, and the gaps in them, that the control beside them has not.
 
     A gap that the sound server has told of itself (it asked for sound, and the audio process got no processor in time)
-    is none of the app's, whether its silence moves the rest of the answer or takes the place of a part of it, to the
-    sample (a server that goes on reading where nothing was written). Nor is a gap for each time that the app itself
-    waited for a processor. What holds up the sound within the app leaves the audio process without any, which neither
+    is none of the app's, whether its silence moves the rest of the answer or takes the place of a part of it (a server
+    that goes on reading where nothing was written; what comes too late for it is dropped, to any sample). Nor is a gap
+    for each time that the app itself waited for a processor. What holds up the sound within the app leaves the audio process without any, which neither
     of them counts.
     """
     (answered,), (beside,) = ran.answered, ran.beside
@@ -154,8 +154,8 @@ def _ends(what: str, stretches: Sequence[Stretch], numbers: int) -> list[str]:
 def _in_answers(ran: Ran, found: Sequence[Break]) -> list[str]:
     # Of several gaps in a row, what was played between them is too short to be read.
     unread = _EDGE * max(1, ran.seen.underflows)
-    gaps = [one for one in found if one.skipped <= 0 and -UNSEEN <= one.missing <= unread]
-    replaced = [one for one in gaps if one.skipped == 0]
+    gaps = [one for one in found if -UNSEEN <= one.missing <= unread]
+    replaced = [one for one in gaps if one.skipped >= 0]
     silences = [one for one in gaps if one.skipped < 0]
     left = max(0, ran.seen.underflows - len(replaced)) + ran.seen.starved
     wrong = [f"an answer: {one}" for one in found if one not in gaps]

@@ -202,11 +202,14 @@ def test_a_gap_that_the_sound_server_told_of_is_excused_and_a_loss_is_not() -> N
     twice = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.5, 9.9, 4.1))])
     unseen = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.09, 9.9999, 4.0001))])
     instead = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.01, 10.01, 3.99))])
+    dropped = ran(answered=[line((1, 0, 7), (11, 7, 3), (14.01, 10.02, 3.98))])
     two = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.01, 10.01, 3.99))])
     both = ran(answered=[line((1, 0, 3), (4.01, 3.01, 3.99), (11, 7, 3), (14.5, 10, 4))])
-    for one in (gap, unseen, instead, loss, twice, two, both):
+    assert [len(all_wrong(one)) for one in (gap, unseen, instead, dropped)] == [1, 1, 1, 1]
+    for one in (gap, unseen, instead, dropped, loss, twice, two, both):
         one.seen.underflows = 1
-    assert [len(all_wrong(one)) for one in (gap, unseen, instead, loss, twice, two, both)] == [0, 0, 0, 1, 1, 1, 1]
+    assert [len(all_wrong(one)) for one in (gap, unseen, instead, dropped)] == [0, 0, 0, 0]
+    assert [len(all_wrong(one)) for one in (loss, twice, two, both)] == [1, 1, 1, 1]
 
 
 @few
