@@ -56,8 +56,8 @@ def speaker(ran: Ran) -> list[str]:
     A gap that the sound server has told of itself (it asked for sound, and the audio process got no processor in time)
     is none of the app's, whether its silence moves the rest of the answer or takes the place of a part of it (a server
     that goes on reading where nothing was written; what comes too late for it is dropped, to any sample). Nor is a gap
-    for each time that the app itself waited for a processor. What holds up the sound within the app leaves the audio process without any, which neither
-    of them counts.
+    for each time that the app itself waited for a processor. What holds up the sound within the app leaves the audio
+    process without any, which neither of them counts.
     """
     (answered,), (beside,) = ran.answered, ran.beside
     wrong = _ends("answers", answered, ran.answers * ANSWER_NUMBERS)
