@@ -7,7 +7,6 @@ its input it closes the devices and writes what it has seen: `frames.raw` and `s
 """
 
 import asyncio
-import itertools
 import json
 import sys
 import threading
@@ -167,13 +166,14 @@ class Host:
 
     def _live(self, begun: float) -> None:
         """Be the window's thread until the end of the input."""
-        for cycle in itertools.count():
+        for cycle in range(self._answers):
             freeze, at_s = FREEZES[cycle % len(FREEZES)]
             if self._over.wait(max(0.0, begun + cycle * CYCLE_S + at_s - time.monotonic())):
                 return
             if self._freezing:
                 self._ear.seen.frozen.append((time.monotonic_ns(), freeze.name))
                 self._freeze(freeze)
+        self._over.wait()
 
     def _freeze(self, freeze: Freeze) -> None:
         if freeze is Freeze.LOOP:

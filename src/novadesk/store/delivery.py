@@ -134,6 +134,7 @@ class Delivery:
 
     async def _deliver(self, lease: Lease, turn: Turn, step_id: str) -> None:
         text, step_ms = encode_turn(turn), lease.step_ms
+        moved = False
         link = await self._chain.newest(lease.conversation)
         for _ in range(_TRIES):
             try:
@@ -159,11 +160,11 @@ class Delivery:
                 elif error.reason is Reason.QUOTA and link.steps:
                     link = await self._chain.roll(lease.conversation, link.generation)
                     continue
-                elif error.reason is Reason.BAD_REQUEST and step_ms <= link.last_step_ms:
-                    step_ms = await self._later(lease.conversation)  # It may be the time that is refused.
+                elif error.reason is Reason.BAD_REQUEST and not moved and await self._is_passed(lease, step_ms):
+                    # It may be the time that is refused: a later step may be there, though its answer never came.
+                    moved, step_ms = True, await self._later(lease.conversation)
                     if not await self._record(lease, step_id, step_ms):
                         return
-                    link = dataclasses.replace(link, last_step_ms=0)
                     continue
                 else:
                     raise
@@ -201,6 +202,10 @@ class Delivery:
     async def _later(self, handle: str) -> int:
         now_ms = self._clock.unix_ms()
         return await self._database.read(lambda db: outbox.next_step_ms(db, handle, now_ms))
+
+    async def _is_passed(self, lease: Lease, step_ms: int) -> bool:
+        """Return whether a later step of the conversation is known or promised."""
+        return await self._database.read(lambda db: outbox.latest_step_ms(db, lease.conversation)) > step_ms
 
     async def _record(self, lease: Lease, step_id: str, step_ms: int) -> bool:
         return await self._database.run(lambda db: outbox.change_step(db, lease, step_id, step_ms))

@@ -154,7 +154,7 @@ def lease(
         if row["turn"] is not None and not step_ms:
             handle = row["conversation"]
             if handle not in latest_ms:
-                latest_ms[handle] = _latest_step_ms(db, handle)
+                latest_ms[handle] = latest_step_ms(db, handle)
             step_ms = latest_ms[handle] = max(now_ms, latest_ms[handle] + 1)
         db.execute(
             "UPDATE outbox SET lease = ?, leased_until_ms = ?, step_ms = ? WHERE number = ?",
@@ -166,10 +166,11 @@ def lease(
 
 def next_step_ms(db: sqlite3.Connection, handle: str, now_ms: int) -> int:
     """Return a time for a step that is later than every step known or promised of the conversation."""
-    return max(now_ms, _latest_step_ms(db, handle) + 1)
+    return max(now_ms, latest_step_ms(db, handle) + 1)
 
 
-def _latest_step_ms(db: sqlite3.Connection, handle: str) -> int:
+def latest_step_ms(db: sqlite3.Connection, handle: str) -> int:
+    """Return the latest time of a step that is known or promised of the conversation; 0 without one."""
     query = (
         "SELECT max(coalesce((SELECT max(last_step_ms) FROM remote_session WHERE handle = :handle), 0),"
         " coalesce((SELECT max(step_ms) FROM outbox WHERE conversation = :handle), 0))"
