@@ -90,12 +90,13 @@ def _timed[T](what: str, work: Callable[[], T]) -> T:
 
 
 def _try(made: Sequence[Path]) -> int:
-    """Try the frozen tree, then the packages in a clean root, then their sizes; return the exit status."""
+    """Try the frozen tree and the packages in a clean root, hold them to their budgets; return the exit status."""
     smoke = [sys.executable, str(ROOT / "packaging" / "smoke_test.py")]
     tries = [[*smoke, str(TREE)]]
     if debs := [str(file) for file in made if file.suffix == ".deb"]:
         tries.append([*smoke, "--clean-root", *debs])
-    tries.append([sys.executable, str(ROOT / "benchmarks" / "package.py"), "size"])
+    parts = [] if sys.platform == "linux" else ["size"]  # the others take the tests' private desktop
+    tries.append([sys.executable, str(ROOT / "benchmarks" / "package.py"), *parts])
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in tries)
 
 

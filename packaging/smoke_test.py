@@ -36,8 +36,9 @@ TALK_KEY = "F9"
 OWN = {".config/novadesk", ".local/share/novadesk", ".local/state/novadesk", ".cache/novadesk"}
 """Where NovaDesk may write, below the person's home; its sockets are in the session's runtime folder."""
 
-THEIRS = {".config/pulse"}
-"""What the system's libraries make for every program: the sound library's cookie."""
+THEIRS = {".config/pulse", ".cache/fontconfig"}
+"""What the system's libraries make for every program: the sound library's cookie; the list of fonts, where the one for
+all is older than their folders (met once, in a root made a minute before)."""
 
 _SESSION = (
     "DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH",
