@@ -5267,9 +5267,19 @@
         <translation>Oder ein Token einfügen</translation>
     </message>
     <message>
+        <source>Set AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME or [backend] agent_runtime_endpoint to https://HOST, or leave it empty.</source>
+        <extracomment>app/remote.py</extracomment>
+        <translation>AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME oder [backend] agent_runtime_endpoint auf https://RECHNER setzen oder leer lassen.</translation>
+    </message>
+    <message>
         <source>The address of the update feed is not one of an encrypted server.</source>
         <extracomment>transport/feed_http.py</extracomment>
         <translation>Die Adresse des Update-Feeds ist nicht die eines verschlüsselten Servers.</translation>
+    </message>
+    <message>
+        <source>The address {address} is not encrypted and leads to another computer.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>Die Adresse {address} ist nicht verschlüsselt und führt zu einem anderen Computer.</translation>
     </message>
     <message>
         <source>The library that draws the window is missing or does not load.</source>
@@ -8169,6 +8179,11 @@ Apache-Lizenz 2.0. Die Übungsstimme nutzt espeak‑ng (GPL 3 oder neuer) in ein
         <source>“{address}” is not the address of a gateway.</source>
         <extracomment>transport/endpoint.py transport/signin_provider.py</extracomment>
         <translation>„{address}“ ist nicht die Adresse eines Gateways.</translation>
+    </message>
+    <message>
+        <source>“{address}” is not the address of a server.</source>
+        <extracomment>transport/endpoint.py</extracomment>
+        <translation>„{address}“ ist keine Adresse eines Servers.</translation>
     </message>
     <message>
         <source>“{key}” is not a key that NovaDesk knows.</source>

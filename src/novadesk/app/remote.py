@@ -6,11 +6,20 @@ from typing import Any
 from novadesk.config import Settings
 from novadesk.models import BackendKind
 from novadesk.store.remoteclient import AccessSource, RemoteAccess
+from novadesk.text import Text
 from novadesk.transport.credentials import ProfileCredentials
+from novadesk.transport.endpoint import parse_endpoint
+
+_ADVICE = Text(
+    "Set AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME or [backend] agent_runtime_endpoint to https://HOST, or leave it empty."
+)
 
 
 def make_access(settings: Settings, practice: Callable[[], Awaitable[dict[str, Any]]]) -> AccessSource:
-    """Return how to reach the session store that belongs to the chosen backend."""
+    """Return how to reach the session store that belongs to the chosen backend.
+
+    What is returned raises `KnownError` (`BAD_SETTINGS`) for an unencrypted address of another computer.
+    """
     backend = settings.backend
     credentials = ProfileCredentials(backend.profile)
 
@@ -24,13 +33,15 @@ def make_access(settings: Settings, practice: Callable[[], Awaitable[dict[str, A
         )
 
     async def of_bedrock() -> RemoteAccess:
+        named = backend.agent_runtime_endpoint
+        endpoint = parse_endpoint(named, _ADVICE).uri if named else ""
         frozen = await credentials.freeze()
         return RemoteAccess(
             access_key_id=frozen.access_key_id,
             secret_access_key=frozen.secret_access_key,
             session_token=frozen.session_token,
             region=backend.region,
-            endpoint=backend.agent_runtime_endpoint,
+            endpoint=endpoint,
             ca_bundle=backend.ca_bundle,
         )
 

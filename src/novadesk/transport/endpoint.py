@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from novadesk.errors import KnownError, Reason
+from novadesk.text import Text
 
+BEDROCK_ADVICE = Text(
+    "Set AWS_ENDPOINT_URL_BEDROCK_RUNTIME or [backend] bedrock_endpoint to https://HOST, or leave it empty."
+)
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 
 
@@ -26,18 +30,27 @@ class Endpoint:
         return f"{scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
 
 
-def parse_endpoint(text: str) -> Endpoint:
+def parse_endpoint(text: str, advice: Text = BEDROCK_ADVICE) -> Endpoint:
     """Return the endpoint of an https address, or of an http address on this computer.
+
+    Args:
+        text: the address.
+        advice: where to set another one.
 
     Raises:
         KnownError: `BAD_SETTINGS` for anything else; keys and speech never leave the computer unencrypted.
     """
     parts = _split(text, ("http", "https"))
     if parts is None or parts.path not in ("", "/"):
-        raise _bad(f"“{text}” is not the address of a server.")
+        raise KnownError(Reason.BAD_SETTINGS, "“{address}” is not the address of a server.", advice, address=text)
     endpoint = _endpoint(parts)
     if not endpoint.tls and not is_loopback(endpoint.host):
-        raise _bad(f"The address {text} is not encrypted and leads to another computer.")
+        raise KnownError(
+            Reason.BAD_SETTINGS,
+            "The address {address} is not encrypted and leads to another computer.",
+            advice,
+            address=text,
+        )
     return endpoint
 
 
@@ -101,11 +114,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _bad(what: str) -> KnownError:
-    return KnownError(
-        Reason.BAD_SETTINGS,
-        what,
-        "Set AWS_ENDPOINT_URL_BEDROCK_RUNTIME or [backend] bedrock_endpoint to https://HOST, or leave it empty.",
-    )
