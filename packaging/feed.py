@@ -74,15 +74,19 @@ def read_key(file: Path | None, environment: Mapping[str, str] = os.environ) -> 
         raise FeedError("the private key is not one: 32 bytes in base64") from error
 
 
-def describe(package: Path, base: str, minimum: Mapping[str, str]) -> dict[str, Any]:
+def describe(package: Path, version: str, base: str, minimum: Mapping[str, str]) -> dict[str, Any]:
     """Return what a feed says of a package.
 
     Raises:
-        FeedError: its name is not one of a package of this version, or its least system is not known.
+        FeedError: its name is not one of a package of that version, or its least system is not known.
     """
     parts = _NAME.fullmatch(package.name)
     if parts is None or parts["ending"] not in _KINDS or parts["machine"] not in _MACHINES:
         raise FeedError(f"{package.name} is not named like a package: NovaDesk-VERSION-SYSTEM-MACHINE.ENDING")
+    if parts["version"] != version:
+        raise FeedError(
+            f"{package.name} is of version {parts['version']}, and the feed of {version}: name packages of one version"
+        )
     if parts["system"] not in minimum:
         raise FeedError(f"name the least system for {package.name}: --minimum {parts['system']}=VERSION")
     with package.open("rb") as stream:
@@ -214,7 +218,7 @@ def _make(given: argparse.Namespace) -> str:
         version=given.version,
         page=given.page,
         notes=notes,
-        files=[describe(package, given.base, minimum) for package in given.packages],
+        files=[describe(package, given.version, given.base, minimum) for package in given.packages],
         now=datetime.now(UTC),
         days=given.days,
     )

@@ -21,6 +21,7 @@ from tests.support.feeds import HERE, MAC
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 NAMES = ("NovaDesk-0.2.0-linux-x64.AppImage", "NovaDesk-0.2.0-windows-x64.exe", "NovaDesk-0.2.0-macos-arm64.dmg")
+UNRELEASED = "NovaDesk-0.2.0.dev1-linux-x64.AppImage"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def tool() -> ModuleType:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NOVADESK_FEED_KEY", raising=False)
-    for name in NAMES:
+    for name in (*NAMES, UNRELEASED):
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "en.txt").write_text("What is new.\n")
     (tmp_path / "de.txt").write_text("Neues.\n")
@@ -110,7 +111,9 @@ def test_a_private_key_is_the_user_s_own_and_never_replaced(
     [
         (("--days", "93"), NAMES, "“expires” is missing or makes no sense"),
         (("--page", "http://example.com"), NAMES, "“page” is missing"),
-        (("--version", "0.2.0.dev1"), NAMES, "“version” is missing"),
+        (("--version", "0.2.0.dev1"), (UNRELEASED,), "“version” is missing"),
+        (("--version", "0.2.1"), NAMES, f"{NAMES[0]} is of version 0.2.0, and the feed of 0.2.1"),
+        ((), (*NAMES, UNRELEASED), f"{UNRELEASED} is of version 0.2.0.dev1, and the feed of 0.2.0"),
         (("--notes", "en"), NAMES, "NAME=VALUE"),
         ((), ("NovaDesk.exe",), "not named like a package"),
         ((), ("NovaDesk-0.2.0-linux-riscv64.AppImage",), "not named like a package"),
