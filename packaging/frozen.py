@@ -6,15 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from novadesk import __version__
+from novadesk.installation import Channel
 from novadesk.stamp import FILE, Stamp
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,15 +71,34 @@ def make_stamp(package: str) -> Stamp:
 
     Args:
         package: what people will install; see `Stamp`.
+
+    Raises:
+        BuildError: NOVADESK_CHANNEL names no channel.
     """
+    channel = channel_of(__version__)
     try:
         commit = run("git", "rev-parse", "--short=9", "HEAD").strip()
         commit += "+" if run("git", "status", "--porcelain", "--untracked-files=no") else ""
         date = run("git", "show", "-s", "--format=%cs", "HEAD").strip()
     except (BuildError, OSError):  # the source without its history
         commit, date = "unknown", "1980-01-01"
-    channel = os.environ.get("NOVADESK_CHANNEL") or "stable"
-    return Stamp(version=__version__, commit=commit, date=date, package=package, channel=channel)
+    return Stamp(version=__version__, commit=commit, date=date, package=package, channel=channel.value)
+
+
+def channel_of(version: str, environment: Mapping[str, str] = os.environ) -> Channel:
+    """Return whose new versions a package hears of: NOVADESK_CHANNEL, else beta for what is tried before a release.
+
+    Raises:
+        BuildError: NOVADESK_CHANNEL names no channel; the package would ask for new versions nowhere.
+    """
+    named = environment.get("NOVADESK_CHANNEL")
+    if not named:
+        return Channel.BETA if Version(version).is_prerelease else Channel.STABLE
+    try:
+        return Channel(named)
+    except ValueError as error:
+        known = " or ".join(channel.value for channel in Channel)
+        raise BuildError(f"NOVADESK_CHANNEL is {named!r}, and has to be {known}") from error
 
 
 def source_date() -> int:

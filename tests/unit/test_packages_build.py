@@ -82,6 +82,28 @@ def test_a_package_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert describe_version() == __version__  # a checkout has no stamp
 
 
+@pytest.mark.parametrize(
+    ("version", "named", "channel"),
+    [
+        ("0.2.0", "", "stable"),
+        ("0.2.0a1", "", "beta"),
+        ("0.2.0b12", "", "beta"),
+        ("0.2.0rc1", "", "beta"),
+        ("0.2.0", "beta", "beta"),
+        ("0.2.0rc1", "stable", "stable"),
+    ],
+)
+def test_a_package_is_of_the_channel_of_its_version_unless_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, version: str, named: str, channel: str
+) -> None:
+    monkeypatch.setattr(frozen, "__version__", version)
+    monkeypatch.setenv("NOVADESK_CHANNEL", named)
+    assert frozen.make_stamp("folder").channel == channel
+    monkeypatch.setenv("NOVADESK_CHANNEL", "Beta")
+    with pytest.raises(frozen.BuildError, match="'Beta', and has to be stable or beta"):
+        frozen.make_stamp("folder")
+
+
 def test_one_command_stamps_what_it_freezes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bill, stamps = tmp_path / "novadesk.cdx.json", list[Stamp]()
     bill.write_text("{}")
