@@ -37,7 +37,19 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "packa
 
 SHELLS = {"sh", "powershell"}
 OTHER_LANGUAGES = {"json", "python", "text", "toml"}
-SYSTEMS = {"aws", "clone", "debian", "docker", "flatpak", "gateway", "kubernetes", "macos", "release", "window", "windows"}
+SYSTEMS = {
+    "aws",
+    "clone",
+    "debian",
+    "docker",
+    "flatpak",
+    "gateway",
+    "kubernetes",
+    "macos",
+    "release",
+    "window",
+    "windows",
+}
 """What a block may need that is not here: another system, an account, a running gateway or window, built packages, a
 clone that nobody else works in."""
 
