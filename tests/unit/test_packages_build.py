@@ -318,6 +318,7 @@ def test_who_removes_the_package_is_told_where_the_conversations_are() -> None:
     told = {action: subprocess.run(["sh", script, action], capture_output=True, text=True, check=True).stdout
             for action in ("remove", "upgrade", "purge")}  # fmt: skip
     assert "~/.local/share/novadesk" in told["remove"]
+    assert "~/.config/autostart/novadesk*.desktop" in told["remove"]
     assert told["upgrade"] == told["purge"] == ""
 
 

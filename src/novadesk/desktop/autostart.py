@@ -67,12 +67,16 @@ def find_autostart(
 
 
 def desktop_entry(command: Sequence[str]) -> str:
-    """Return the XDG autostart file: Desktop Application Autostart Specification 0.5, Desktop Entry 1.5."""
+    """Return the XDG autostart file: Desktop Application Autostart Specification 0.5, Desktop Entry 1.5.
+
+    Once the program is gone, the desktop passes over the file: TryExec names what has to be there.
+    """
     return (
         "[Desktop Entry]\n"
         "Type=Application\n"
         "Name=NovaDesk\n"
         "Comment=Voice conversations, ready in the tray\n"
+        f"TryExec={_escaped(command[0])}\n"
         f"Exec={' '.join(map(_quoted, command))}\n"
         "Icon=novadesk\n"
         "Terminal=false\n"
@@ -189,4 +193,9 @@ def _quoted(argument: str) -> str:
     if plain and not any(character in plain for character in " \t\n\"'\\><~|&;$*?#()`"):
         return plain
     inner = "".join(f"\\{character}" if character in _EXEC_SPECIAL else character for character in plain)
-    return '"' + inner.replace("\\", "\\\\") + '"'  # the file's own escaping of strings comes on top
+    return '"' + _escaped(inner) + '"'
+
+
+def _escaped(value: str) -> str:
+    """Return a value as every string of the file is escaped, whatever its key escapes besides."""
+    return value.replace("\\", "\\\\")

@@ -32,6 +32,13 @@ def test_the_desktop_file_starts_exactly_this_command() -> None:
     assert tuple(told.stdout.splitlines()) == COMMAND
 
 
+def test_the_desktop_file_names_the_program_without_which_it_is_passed_over() -> None:
+    program = r"/opt/50% Nova\Desk/novadesk"
+    parsed = configparser.RawConfigParser()
+    parsed.read_string(desktop_entry([program, "--hidden"]))
+    assert parsed["Desktop Entry"]["TryExec"] == r"/opt/50% Nova\\Desk/novadesk"  # a string, not a command line
+
+
 def test_on_macos_it_is_a_launch_agent(tmp_path: Path) -> None:
     entry = find_autostart(COMMAND, platform="darwin", home=tmp_path)
     assert isinstance(entry, FileEntry)
