@@ -16,11 +16,11 @@ from commandline import complete_bash, complete_fish, complete_zsh, manual_page,
 from frozen import BUILD, ICONS, INSIDE, PRACTICE, ROOT, BuildError, run, source_date, write_stamp
 from notices import NOTICES
 
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.stamp import Stamp
 
 DEB = ROOT / "packaging" / "deb"
 HOME = Path("usr/lib/novadesk")
-COMPONENT = "io.github.novadesk.NovaDesk"
 ICON_EDGES = (16, 24, 32, 48, 64, 128, 256, 512)
 SHLIBS = Path("/var/lib/dpkg/info")
 _TOOLS = ("dpkg-deb", "dpkg", "readelf")
@@ -85,10 +85,10 @@ def _stage_client(package: Package, tree: Path, stamp: Stamp) -> None:
     program.parent.mkdir(parents=True)
     program.symlink_to("../lib/novadesk/novadesk")
     share = package.root / "usr/share"
-    _write(share / "applications/novadesk.desktop", (ROOT / "resources/linux/novadesk.desktop").read_text("utf-8"))
+    _copy(ROOT / f"resources/linux/{APP_ID}.desktop", share / f"applications/{APP_ID}.desktop")
     metainfo = (DEB / "metainfo.xml").read_text("utf-8")
     metainfo = metainfo.replace("@VERSION@", stamp.version).replace("@DATE@", stamp.date)
-    _write(share / f"metainfo/{COMPONENT}.metainfo.xml", metainfo)
+    _write(share / f"metainfo/{APP_ID}.metainfo.xml", metainfo)
     _stage_icons(share / "icons/hicolor")
     commands = read_commands()
     tail = (DEB / "manual_tail.man").read_text("utf-8")
@@ -102,8 +102,8 @@ def _stage_client(package: Package, tree: Path, stamp: Stamp) -> None:
 
 def _stage_icons(folder: Path) -> None:
     for edge in ICON_EDGES:
-        _copy(ICONS / f"novadesk-{edge}.png", folder / f"{edge}x{edge}/apps/novadesk.png")
-    _copy(ICONS / "novadesk.svg", folder / "scalable/apps/novadesk.svg")
+        _copy(ICONS / f"novadesk-{edge}.png", folder / f"{edge}x{edge}/apps/{APP_ID}.png")
+    _copy(ICONS / "novadesk.svg", folder / f"scalable/apps/{APP_ID}.svg")
 
 
 def _stage_practice(package: Package, tree: Path) -> None:

@@ -85,7 +85,7 @@ def linters() -> list[Linter]:
         Linter(
             name="desktop-file-validate",
             package="desktop-file-utils",
-            command=("desktop-file-validate", "resources/linux/novadesk.desktop"),
+            command=("desktop-file-validate", "resources/linux/io.github.novadesk.NovaDesk.desktop"),
         ),
         Linter(
             name="appstreamcli",

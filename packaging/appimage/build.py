@@ -17,10 +17,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from novadesk import __version__
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.stamp import FILE, read_stamp
 
 HERE = Path(__file__).resolve().parent
-DESKTOP_FILE = HERE.parents[1] / "resources" / "linux" / "novadesk.desktop"
+DESKTOP_FILE = HERE.parents[1] / "resources" / "linux" / f"{APP_ID}.desktop"
 ICON_EDGE = 256
 
 
@@ -31,14 +32,14 @@ def app_dir(tree: Path, icons: Path, folder: Path) -> None:
     shared = folder / "usr" / "share"
     for file, place in (
         (HERE / "AppRun", folder / "AppRun"),
-        (DESKTOP_FILE, folder / "novadesk.desktop"),
-        (DESKTOP_FILE, shared / "applications" / "novadesk.desktop"),
-        (picture, folder / "novadesk.png"),
-        (picture, shared / "icons" / "hicolor" / f"{ICON_EDGE}x{ICON_EDGE}" / "apps" / "novadesk.png"),
+        (DESKTOP_FILE, folder / DESKTOP_FILE.name),
+        (DESKTOP_FILE, shared / "applications" / DESKTOP_FILE.name),
+        (picture, folder / f"{APP_ID}.png"),
+        (picture, shared / "icons" / "hicolor" / f"{ICON_EDGE}x{ICON_EDGE}" / "apps" / f"{APP_ID}.png"),
     ):
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
-    (folder / ".DirIcon").symlink_to("novadesk.png")
+    (folder / ".DirIcon").symlink_to(f"{APP_ID}.png")
     stamped = folder / "usr" / "lib" / "novadesk" / "_internal" / "novadesk" / FILE
     if (stamp := read_stamp(stamped)) is not None:
         stamped.write_text(json.dumps(asdict(replace(stamp, package="appimage"))) + "\n", encoding="utf-8")

@@ -4937,9 +4937,9 @@
         <translation>Das System gibt NovaDesk die Sprechtaste nicht überall.</translation>
     </message>
     <message>
-        <source>The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications.</source>
+        <source>The desktop gives keys only to programs of its menu: copy io.github.novadesk.NovaDesk.desktop to ~/.local/share/applications.</source>
         <extracomment>desktop/hotkeys/portal.py</extracomment>
-        <translation>Das System gibt nur Programmen aus seinem Menü Tasten: novadesk.desktop nach ~/.local/share/applications kopieren.</translation>
+        <translation>Das System gibt nur Programmen aus seinem Menü Tasten: io.github.novadesk.NovaDesk.desktop nach ~/.local/share/applications kopieren.</translation>
     </message>
     <message>
         <source>The desktop gives no key and does not say why.</source>

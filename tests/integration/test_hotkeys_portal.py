@@ -21,6 +21,7 @@ from novadesk.desktop.hotkeys.base import News, Standing, choose_backend
 from novadesk.desktop.hotkeys.portal import PortalHotkey, portal_version, read_shortcuts, trigger
 from novadesk.desktop.hotkeys.portalbus import PortalBus
 from novadesk.desktop.hotkeys.press import Loss, Lost, Rules
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.errors import KnownError
 from tests.support.portal import PATH, SHORTCUTS, grant, portal_on, session_bus, session_bus_process, shortcuts_of
 
@@ -99,7 +100,7 @@ async def test_all_keys_are_bound_at_once_and_press_and_release_are_heard(addres
             )
         )
         assert [member for member, _ in portal.calls] == ["Register", "CreateSession", "BindShortcuts"]
-        assert portal.calls[0][1] == ["novadesk", {}]
+        assert portal.calls[0][1] == [APP_ID, {}]
         ((session, wanted, parent, _),) = portal.called("BindShortcuts")
         assert (session, parent) == (portal.session.value, "")
         assert [(name, wish.get("preferred_trigger")) for name, wish in wanted] == [
@@ -164,6 +165,13 @@ async def test_what_stands_in_the_way_is_said(address: str, manner: dict[str, An
             note = (await heard.standing()).note
     assert words in note
     assert (COMMAND in note) is ladder
+
+
+async def test_no_key_is_given_to_a_name_without_a_dot(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("novadesk.desktop.hotkeys.portal.APP_ID", "novadesk")
+    async with portal_on(address) as portal, keys_on(address) as heard:
+        assert "does not say why" in (await heard.standing()).note
+        assert portal.name == "novadesk"
 
 
 async def test_without_a_portal_the_way_around_is_said(address: str) -> None:

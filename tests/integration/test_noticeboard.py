@@ -8,6 +8,7 @@ from dbus_fast import Message, MessageType
 from dbus_fast.aio import MessageBus
 
 from novadesk.desktop import noticeboard
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.desktop.noticeboard import post
 from tests.support.portal import session_bus
 
@@ -48,10 +49,10 @@ async def test_a_notice_is_shown_with_words_that_are_no_markup(tmp_path: Path, r
         await bus.wait_for_disconnect()
     if not refuses:
         ((name, replaces, icon, title, words, actions, hints, expires),) = shown
-        assert (name, icon, title) == ("NovaDesk", "novadesk", "NovaDesk needs you")
+        assert (name, icon, title) == ("NovaDesk", APP_ID, "NovaDesk needs you")
         assert words == "Sign in &lt;again&gt; &amp; go on."
         assert (replaces, actions, expires) == (0, [], -1)
-        assert hints["desktop-entry"].value == "novadesk"
+        assert hints["desktop-entry"].value == APP_ID
 
 
 async def test_where_nobody_shows_notices_nothing_happens(tmp_path: Path) -> None:

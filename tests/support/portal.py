@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,8 @@ REGISTRY = "org.freedesktop.host.portal.Registry"
 SESSION = "org.freedesktop.portal.Session"
 REQUEST = "org.freedesktop.portal.Request"
 UNKNOWN = "org.freedesktop.DBus.Error.UnknownMethod"
+_BINDABLE = re.compile(r"[A-Za-z_-][A-Za-z0-9_-]*(\.[A-Za-z_-][A-Za-z0-9_-]*)+")  # GLib's g_application_id_is_valid()
+_FAILED = 2
 
 _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path={path}</listen><policy context="default">
@@ -61,6 +64,7 @@ class Portal:
     Attributes:
         registry: it has the registry. Likewise `shortcuts`.
         stranger: the registry does not know the program.
+        name: by which the program was registered: as GNOME does, no key is bound for one that is no application's.
         own_handles: it chooses the paths of its requests itself, as old ones do.
         late: responses come after the replies, not before.
         create: code of the response to the creation of a session.
@@ -76,6 +80,7 @@ class Portal:
     bus: MessageBus
     registry: bool = True
     stranger: bool = False
+    name: str | None = None
     shortcuts: bool = True
     own_handles: bool = False
     late: bool = False
@@ -130,6 +135,7 @@ class Portal:
         if message.interface == REGISTRY and self.registry:
             if self.stranger:
                 return Message.new_error(message, f"{PORTAL}.Error.NotAllowed", "no such program")
+            self.name = body[0]
             return Message.new_method_return(message)
         if member == "Get" and self.shortcuts:
             return Message.new_method_return(message, "v", [Variant("u", 1)])
@@ -144,6 +150,8 @@ class Portal:
         match member:
             case "CreateSession":
                 code, results = self.create, {"session_handle": self.session}
+            case "BindShortcuts" if self.name is not None and not _BINDABLE.fullmatch(self.name):
+                code, results = _FAILED, {}
             case "BindShortcuts":
                 shortcuts = self.bound(body[1])
                 code, results = self.bind, {} if shortcuts is None else {"shortcuts": shortcuts}

@@ -305,7 +305,7 @@ def test_the_distributions_voice_is_found_below_any_of_its_folders(tmp_path: Pat
 def test_desktop_file_and_metainfo_have_the_name_by_which_a_portal_knows_novadesk() -> None:
     assert (PACKAGING.parent / "resources" / "linux" / f"{APP_ID}.desktop").is_file()
     root = ET.fromstring((PACKAGING / "deb" / "metainfo.xml").read_text(encoding="utf-8"))
-    assert root.findtext("id") == debs.COMPONENT
+    assert root.findtext("id") == APP_ID
     assert root.findtext("launchable") == f"{APP_ID}.desktop"
     assert root.findtext("icon") == APP_ID
     release = root.find("releases/release")

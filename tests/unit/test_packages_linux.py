@@ -24,7 +24,7 @@ from tests.support.recipes import PACKAGING, load
 ROOT = PACKAGING.parent
 ID = "io.github.novadesk.NovaDesk"
 FLATPAK = PACKAGING / "flatpak"
-DESKTOP_FILE = ROOT / "resources" / "linux" / "novadesk.desktop"
+DESKTOP_FILE = ROOT / "resources" / "linux" / f"{ID}.desktop"
 HEAD = b"\x7fELF\x02\x01\x01\x00AI\x02".ljust(4096, b"\0")  # what stands in for the runtime: the image begins behind it
 
 appimage = load("appimage/build.py")
@@ -103,15 +103,15 @@ def test_name_and_licence_of_the_sandbox_are_one_everywhere() -> None:
     manifest = _manifest()
     info = ET.parse(PACKAGING / "deb" / "metainfo.xml").getroot()
     assert manifest["id"] == info.findtext("id") == ID
-    renaming = next(line for line in manifest["modules"][0]["build-commands"] if line.startswith("sed --in-place s"))
-    assert f"s/{info.findtext('launchable')}/{ID}.desktop/ {ID}.metainfo.xml" in renaming
+    assert info.findtext("launchable") == DESKTOP_FILE.name
     assert info.findtext("project_license") == "Apache-2.0"
     desktop = configparser.ConfigParser(interpolation=None)
     desktop.read(DESKTOP_FILE, encoding="utf-8")
     entry = desktop["Desktop Entry"]
-    assert manifest["rename-icon"] == entry["Icon"]
+    assert info.findtext("icon") == entry["Icon"] == ID
     assert manifest["command"] == entry["Exec"].split()[0]
-    assert manifest["rename-desktop-file"] == DESKTOP_FILE.name
+    laid = [line for line in manifest["modules"][0]["build-commands"] if "/app/share/icons/" in line]
+    assert [re.findall(r"/apps/(.+)\.(?:png|svg)\b", line) for line in laid] == [[ID], [ID]]
     assert info.findtext("summary") == entry["Comment"]
 
 
@@ -147,7 +147,7 @@ def test_an_image_is_the_runtime_and_behind_it_a_folder_that_runs(image: Path, t
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     top = {path.name for path in folder.iterdir()}
-    assert top == {"AppRun", "novadesk.desktop", "novadesk.png", ".DirIcon", "usr"}
+    assert top == {"AppRun", DESKTOP_FILE.name, f"{ID}.png", ".DirIcon", "usr"}
     stamp = read_stamp(folder / "usr" / "lib" / "novadesk" / "_internal" / "novadesk" / FILE)
     assert stamp is not None
     assert (stamp.version, stamp.package) == ("1.2.3", "appimage")

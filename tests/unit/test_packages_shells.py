@@ -13,7 +13,7 @@ import pytest
 from tests.support.recipes import PACKAGING, load
 
 ROOT = PACKAGING.parent
-DESKTOP_FILE = ROOT / "resources" / "linux" / "novadesk.desktop"
+DESKTOP_FILE = ROOT / "resources" / "linux" / "io.github.novadesk.NovaDesk.desktop"
 ZSH = Path(__file__).parents[1] / "support" / "complete.zsh"
 
 commandline = load("commandline.py")

@@ -56,9 +56,9 @@ async def _portal(keys: str, environment: Mapping[str, str]) -> str:
     if find_menu_entry(environment) is None:
         raise KnownError(
             Reason.HOTKEY_UNAVAILABLE,
-            "The desktop's portal can bind {keys}, but novadesk.desktop is in no menu, and newer portals know programs "
-            "by it.",
-            "Copy novadesk.desktop to ~/.local/share/applications.",
+            "The desktop's portal can bind {keys}, but io.github.novadesk.NovaDesk.desktop is in no menu, and newer "
+            "portals know programs by it.",
+            "Copy io.github.novadesk.NovaDesk.desktop to ~/.local/share/applications.",
             keys=keys,
         )
     return f"the desktop's portal (version {version}) is asked for {keys} when the window starts"

@@ -1,5 +1,6 @@
 """The doctor's row about the talk key: what works, what does not, and the next step; nothing is bound for it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from novadesk.chord import LADDER
 from novadesk.config import TalkSettings
 from novadesk.desktop.hotkeys.base import HotkeyBackend, NoHotkey, Standing, Tell, with_ladder
 from novadesk.desktop.hotkeys.portal import PortalHotkey
-from novadesk.desktop.menuentry import find_menu_entry
+from novadesk.desktop.menuentry import APP_ID, find_menu_entry
 from novadesk.errors import KnownError
+from novadesk.installation import find_resources
 from novadesk.text import Text
 
 PLAIN = TalkSettings()
@@ -62,30 +64,19 @@ async def test_under_wayland_the_portal_is_asked_and_the_menu_looked_at(
     monkeypatch.setattr(PortalHotkey, "start", lambda *_: pytest.fail("a key was bound"))
     environment = WAYLAND | {"XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path / "shared")}
     if installed:
-        entry = tmp_path / "shared" / "applications" / "novadesk.desktop"
+        entry = tmp_path / "shared" / "applications" / f"{APP_ID}.desktop"
         entry.parent.mkdir(parents=True)
         entry.touch()
         assert find_menu_entry(environment) == entry
         assert "version 1" in await examine(Works(), environment=environment)
     else:
-        with pytest.raises(KnownError, match=r"Copy novadesk\.desktop"):
+        with pytest.raises(KnownError, match=re.escape(f"Copy {APP_ID}.desktop")):
             await examine(Works(), environment=environment)
     assert asked == ["unix:path=/bus"]
 
 
-def test_a_sandbox_is_known_by_its_own_name(tmp_path: Path) -> None:
-    entry = tmp_path / "applications" / "org.example.App.desktop"
-    entry.parent.mkdir()
-    entry.touch()
-    there = {"FLATPAK_ID": "org.example.App", "XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)}
-    assert find_menu_entry(there) == entry
-    assert find_menu_entry({**there, "FLATPAK_ID": ""}) is None
-
-
 def test_the_entry_that_is_shipped_is_the_one_that_the_portal_is_told_of() -> None:
-    from novadesk.desktop.menuentry import APP_ID
-    from novadesk.installation import find_resources
-
     lines = (find_resources() / "linux" / f"{APP_ID}.desktop").read_text().splitlines()
     assert lines[0] == "[Desktop Entry]"
-    assert {"Type=Application", "Name=NovaDesk", "Exec=novadesk", "StartupWMClass=novadesk"} <= set(lines)
+    said = {"Type=Application", "Name=NovaDesk", "Exec=novadesk", f"Icon={APP_ID}", "StartupWMClass=novadesk"}
+    assert said <= set(lines)

@@ -31,7 +31,8 @@ _UNSAID = Text("a key of the desktop’s settings")
 _ASKING = Text("The desktop asks which key to use: answer in its window.")
 _DENIED = Text("The desktop was told not to give NovaDesk a key.")
 _NAMELESS = Text(
-    "The desktop gives keys only to programs of its menu: copy novadesk.desktop to ~/.local/share/applications."
+    "The desktop gives keys only to programs of its menu: copy io.github.novadesk.NovaDesk.desktop to "
+    "~/.local/share/applications."
 )
 _ODD = Text("The desktop gives no key and does not say why.")
 _NOTHING_BOUND = with_ladder(
