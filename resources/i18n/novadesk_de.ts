@@ -3244,7 +3244,7 @@
     </message>
     <message>
         <source>NovaDesk asks again tomorrow; nothing was changed.</source>
-        <extracomment>catalogue.py feed.py</extracomment>
+        <extracomment>app/updates.py catalogue.py feed.py</extracomment>
         <translation>NovaDesk fragt morgen wieder; geändert wurde nichts.</translation>
     </message>
     <message>
@@ -6265,6 +6265,11 @@
         <source>This computer</source>
         <extracomment>ui/answer_time.py</extracomment>
         <translation>Dieser Computer</translation>
+    </message>
+    <message>
+        <source>This computer took too long to read the update feed.</source>
+        <extracomment>app/updates.py</extracomment>
+        <translation>Dieser Computer hat zum Lesen des Update-Feeds zu lange gebraucht.</translation>
     </message>
     <message>
         <source>This desktop has no portal, which is how programs get keys under Wayland.</source>

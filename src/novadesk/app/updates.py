@@ -131,7 +131,7 @@ class Updates:
         async with self._one:
             memory = await self._remembered()
             try:
-                release = await self._ask(memory)
+                release = await self._ask_in_time(memory)
             except KnownError as error:
                 await self._remember(replace(memory, due_ms=self._later(DAY_MS / 2), trouble=error.whole))
                 raise
@@ -174,6 +174,16 @@ class Updates:
             except Exception:  # The outermost frame of the task.
                 _log.exception("looking for updates met a bug")
             await asyncio.sleep(wait_s)
+
+    async def _ask_in_time(self, memory: Memory) -> Release:
+        try:
+            return await self._ask(memory)
+        except TimeoutError as error:  # of what loads or verifies here: the network's own has a name
+            raise KnownError(
+                Reason.FEED_BROKEN,
+                "This computer took too long to read the update feed.",
+                "NovaDesk asks again tomorrow; nothing was changed.",
+            ) from error
 
     async def _ask(self, memory: Memory) -> Release:
         place, keys = await self._here(), self._nature.keys

@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,13 +36,15 @@ class World:
         self.file = file
         self.now_ms, self.luck = NOW_MS, 0.5
         self.feed = feed(notes={"en": "What is new.", "de": "Neues."})
-        self.down = False
+        self.down = self.stuck = False
         self.asked: list[str] = []
         self.told: list[Offer | None] = []
         self.heard = asyncio.Event()
 
     async def fetch(self, address: str) -> tuple[bytes, bytes]:
         self.asked.append(address)
+        if self.stuck:
+            raise TimeoutError
         if self.down:
             raise KnownError(Reason.UNREACHABLE, "{host} cannot be reached.", "Check the network.", host="example.com")
         return self.feed, SIGNER.sign(self.feed)
@@ -141,6 +143,36 @@ async def test_what_failed_is_tried_again_the_next_day_and_said(world: World, ex
     world.down = False
     assert (await updates.check()).trouble == ""
     assert read_memory(world.file).trouble == ""
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have nothing verified before the end of the test, and nobody wait for it."""
+    free = threading.Event()
+    monkeypatch.setattr(updates_module, "read_feed", lambda *_, **__: free.wait(60))
+    monkeypatch.setattr(updates_module, "_JUDGE_S", 0.0)
+    yield
+    free.set()
+
+
+@pytest.mark.usefixtures("stuck")
+async def test_what_is_not_verified_in_time_is_tried_again_the_next_day_and_said(
+    world: World, expected_logs: LogWatch
+) -> None:
+    expected_logs.allow("the update feed brought nothing: update.feed_broken")
+    await world.pass_time(world.start(), days=3.1)
+    assert len(world.asked) == 3  # after 13 h, then daily
+    trouble = (await world.start().standing()).trouble
+    said = "This computer took too long to read the update feed. NovaDesk asks again tomorrow; nothing was changed."
+    assert trouble == said
+    assert isinstance(trouble, Text)
+
+
+async def test_what_does_not_load_in_time_is_tried_again_the_next_day(world: World, expected_logs: LogWatch) -> None:
+    expected_logs.allow("the update feed brought nothing: update.feed_broken")
+    world.stuck = True
+    await world.pass_time(world.start(), days=3.1)
+    assert len(world.asked) == 3
 
 
 async def test_an_older_feed_is_refused_after_a_newer_one_also_at_the_next_start(world: World) -> None:
