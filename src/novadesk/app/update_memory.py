@@ -1,8 +1,10 @@
 """What is remembered of the update feed from one start to the next: a small file beside the log."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from novadesk.conversation.updateapi import Offer
@@ -10,7 +12,7 @@ from novadesk.feed import is_newer, is_version
 from novadesk.files import replace_file
 from novadesk.text import packed, unpacked
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +22,8 @@ class Memory:
     Attributes:
         due_ms: when the feed is asked next; None before that was ever settled.
         checked_ms: when a feed was believed last.
-        channel: of that feed, to which the serial belongs.
-        serial: of the newest feed that was believed; an older one is refused.
+        channel: of that feed.
+        serials: of the newest feed of each channel that was believed; an older one is refused.
         offer: the version that it offered, where that is newer.
         trouble: what came of the last check where it did not work.
     """
@@ -29,13 +31,13 @@ class Memory:
     due_ms: int | None = None
     checked_ms: int | None = None
     channel: str = ""
-    serial: int = 0
+    serials: Mapping[str, int] = MappingProxyType({})
     offer: Offer | None = None
     trouble: str = ""
 
     def seen(self, channel: str) -> int:
         """Return the serial of the newest feed of a channel that was believed, 0 for none."""
-        return self.serial if channel == self.channel else 0
+        return self.serials.get(channel, 0)
 
     def for_version(self, version: str, channel: str) -> "Memory":
         """Return what of it still says something to a version: it may be the one that was offered."""
@@ -54,7 +56,7 @@ def read_memory(file: Path) -> Memory:
             due_ms=_time(found["due_ms"]),
             checked_ms=_time(found["checked_ms"]),
             channel=str(found["channel"]),
-            serial=_whole(found["serial"]),
+            serials={channel: _whole(serial) for channel, serial in found["serials"].items()},
             offer=None if offer is None else _offer(offer),
             trouble=unpacked(str(found["trouble"])),
         )
@@ -74,7 +76,7 @@ def write_memory(file: Path, memory: Memory) -> None:
         "due_ms": memory.due_ms,
         "checked_ms": memory.checked_ms,
         "channel": memory.channel,
-        "serial": memory.serial,
+        "serials": dict(memory.serials),
         "offer": None
         if offer is None
         else {

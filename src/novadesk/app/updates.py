@@ -140,7 +140,7 @@ class Updates:
                     due_ms=self._later(WEEK_MS),
                     checked_ms=self._nature.unix_ms(),
                     channel=release.channel,
-                    serial=release.serial,
+                    serials={**memory.serials, release.channel: release.serial},
                     offer=offer_of(release, await self._here()),
                 )
             )

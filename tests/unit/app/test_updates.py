@@ -182,8 +182,21 @@ async def test_an_older_feed_is_refused_after_a_newer_one_also_at_the_next_start
         await world.start().check()
     assert raised.value.refusal is Refusal.ROLLED_BACK
     assert (await world.start().standing()).offer == world.told[-1]  # what was believed still is
-    world.feed = feed(serial=6, version="0.3.0", channel="beta")  # another channel counts for itself
-    assert (await world.start(place=replace(HERE, channel="beta")).check()).offer is not None
+
+
+async def test_each_channel_has_a_newest_feed_also_after_a_stay_in_the_other(world: World) -> None:
+    beta = replace(HERE, channel="beta")
+    await world.start().check()
+    world.feed = feed(serial=6, version="0.3.0", channel="beta")
+    assert (await world.start(place=beta).check()).offer is not None
+    assert not (await world.start().standing()).offer  # that was a beta version
+    for place in (HERE, beta):
+        world.feed = feed(serial=5, version="0.3.0", channel=place.channel)
+        with pytest.raises(FeedRefused) as raised:
+            await world.start(place=place).check()
+        assert raised.value.refusal is Refusal.ROLLED_BACK
+    world.feed = feed(serial=7)
+    assert (await world.start().check()).offer is not None
 
 
 async def test_two_wishes_at_once_are_one_after_the_other(world: World) -> None:
@@ -282,7 +295,8 @@ def test_this_copy_is_the_source() -> None:
 def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
     unfit = Text("It needs {system}.", system="glibc")
     offer = Offer(version="0.2.0", page="https://example.com", notes=(("en", "New."), ("de", "Neu.")), unfit=unfit)
-    memory = Memory(due_ms=5, checked_ms=4, channel="stable", serial=3, offer=offer, trouble=Text("No."))
+    memory = Memory(due_ms=5, checked_ms=4, channel="stable", serials={"stable": 3, "beta": 2}, offer=offer)
+    memory = replace(memory, trouble=Text("No."))
     file = tmp_path / "updates.json"
     write_memory(file, memory)
     assert read_memory(file) == memory
@@ -298,8 +312,9 @@ def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
         lambda text: "",
         lambda text: "[]",
         lambda text: text[:-9],
-        lambda text: text.replace('"format": 1', '"format": 2'),
-        lambda text: text.replace('"serial": 3', '"serial": "3"'),
+        lambda text: text.replace('"format": 2', '"format": 1'),
+        lambda text: text.replace('"stable": 3', '"stable": "3"'),
+        lambda text: text.replace('"serials": {', '"serials": 3, "others": {'),
         lambda text: text.replace("0.2.0", "newest"),
         lambda text: text.replace('"due_ms": 5', '"due_ms": true'),
         lambda text: text.replace('"No."', '"\\u001ftext{"'),
@@ -308,7 +323,10 @@ def test_what_is_remembered_is_read_again(tmp_path: Path) -> None:
 def test_a_spoilt_memory_is_none(tmp_path: Path, spoil: Callable[[str], str]) -> None:
     file = tmp_path / "updates.json"
     write_memory(
-        file, Memory(due_ms=5, serial=3, offer=Offer(version="0.2.0", page="https://example.com"), trouble="No.")
+        file,
+        Memory(
+            due_ms=5, serials={"stable": 3}, offer=Offer(version="0.2.0", page="https://example.com"), trouble="No."
+        ),
     )
     file.write_text(spoil(file.read_text()))
     assert read_memory(file) == Memory()
@@ -349,4 +367,4 @@ async def test_a_write_that_is_given_up_does_not_stand_in_the_way_of_the_next(
         await asyncio.sleep(0)
     free.set()
     await second
-    assert read_memory(world.file).serial == 9
+    assert read_memory(world.file).seen("stable") == 9
