@@ -189,4 +189,7 @@ def test_it_is_signed_checked_notarised_and_judged_in_this_order(app: Path, tmp_
 def test_without_a_certificate_nothing_is_sent_anywhere(app: Path, tmp_path: Path) -> None:
     steps = package.steps(app, tmp_path / "dist" / "NovaDesk.dmg", package.AD_HOC, "profile")
     assert not [command for command in steps if command[0] in ("xcrun", "spctl") or "--timestamp" in command]
+    # Under the hardened runtime a program of no team may load no library of no team: it would not start.
+    assert not [command for command in steps if "runtime" in command]
+    assert {command[-1] for command in steps if "--entitlements" in command} >= {str(app)}
     assert steps[-1][0] == "hdiutil"
