@@ -18,7 +18,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from debs import has_tools, make_debs
-from frozen import APP, ICONS, PACKAGING, PRACTICE, ROOT, TREE, BuildError, freeze, make_stamp, run, source_date
+from frozen import (
+    APP,
+    ICONS,
+    PACKAGING,
+    PRACTICE,
+    ROOT,
+    TREE,
+    BuildError,
+    freeze,
+    make_stamp,
+    run,
+    source_date,
+    this_system,
+)
 from inventory import Component, take_inventory
 from licences import Part
 from notices import NOTICES, checksums, make_sbom, write_notices
@@ -77,7 +90,7 @@ def describe(tree: Path, components: Sequence[Component], stamp: Stamp) -> Path:
     for part, folder in folders:
         (folder / NOTICES).write_text(write_notices(components, part), encoding="utf-8")
     bill = make_sbom(components, made_at=source_date(), version=stamp.version, commit=stamp.commit)
-    file = DIST / f"novadesk-{stamp.version}.cdx.json"
+    file = DIST / f"novadesk-{stamp.version}-{this_system()}.cdx.json"
     file.write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")
     return file
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
-from frozen import PARTS, ROOT, WORK, BuildError, run
+from frozen import PARTS, ROOT, WORK, BuildError, parts_for_this_system, run
 from licences import TEXTS, Part, may_carry, of_debian, of_distribution
 
 from novadesk import __version__
@@ -80,7 +80,7 @@ def take_inventory() -> list[Component]:
         elif not source.is_relative_to(ROOT) and not source.is_relative_to(sys.base_prefix):
             system.add(source)
     names -= {"novadesk", "pyinstaller", "pyinstaller-hooks-contrib"}
-    for name in sorted(names | {_canonical(part) for part in PARTS}):
+    for name in sorted(names | {_canonical(part) for part in parts_for_this_system()}):
         found += _of_distribution(distribution(name), Part.PRACTICE if name in _PRACTICE else Part.CLIENT)
     found += _of_system(system)
     found.append(_own())

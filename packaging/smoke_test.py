@@ -4,7 +4,8 @@ python packaging/smoke_test.py TREE              a frozen tree, such as dist/nov
 python packaging/smoke_test.py --clean-root DEB…  the same with packages that are installed in a clean root (as root)
 
 The program gets an environment without Python, and folders of its own. Exit status 1 when anything is not as it should
-be. Where there is no private desktop, on Windows and macOS, only what needs none is tried.
+be. Where there is no private desktop, on Windows and macOS, only what needs none is tried; where the practice partner
+has no recogniser, on Windows for ARM, only what needs no partner.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from frozen import PARTS, parts_for_this_system
 
 from tests.support.desk import Desk, DeskError
 
@@ -259,6 +262,15 @@ TRIES = (
     try_arguments, try_window, try_voice, try_control, try_keyring, try_doctor, try_quit, try_talk, try_upgrade,
 )  # fmt: skip
 WITHOUT_DESKTOP = (try_arguments, try_talk, try_upgrade)
+WITHOUT_PARTNER = (try_arguments,)
+
+
+def tries_without_desktop() -> tuple[Callable[[Person], None], ...]:
+    """Return what can be tried where there is no private desktop; say so where the practice partner cannot be."""
+    if lacking := sorted(set(PARTS) - set(parts_for_this_system())):
+        print(f"smoke: the practice partner is NOT tried: there is no {', '.join(lacking)} for this system", flush=True)
+        return WITHOUT_PARTNER
+    return WITHOUT_DESKTOP
 
 
 def need(condition: bool, words: str) -> None:
@@ -336,7 +348,7 @@ def try_all(program: Sequence[str], tree: Path) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="novadesk-smoke.")))
         if sys.platform != "linux":
-            return _try(Person(None, program, folder / "person"), WITHOUT_DESKTOP)
+            return _try(Person(None, program, folder / "person"), tries_without_desktop())
         person = Person(stack.enter_context(Desk(logs=folder / "logs")), program, folder / "person")
         stack.callback(_kill_all, tree)
         stack.callback(person.kill)

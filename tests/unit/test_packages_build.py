@@ -7,7 +7,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from email.message import Message
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ frozen = load("frozen.py")
 commandline = load("commandline.py")
 inventory = load("inventory.py")
 notices = load("notices.py")
+smoke_test = load("smoke_test.py")
 system_espeakng = load("deb/system_espeakng.py")
 
 Part = notices.Part
@@ -205,6 +206,33 @@ def test_pyinstallers_lists_are_read(tmp_path: Path) -> None:
     assert list(inventory.listed_sources(tmp_path)) == ["/lib/a.so", "/src/m.py"]
 
 
+def test_a_part_that_there_is_no_build_of_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(name: str) -> Any:
+        if name == "pocketsphinx":
+            raise PackageNotFoundError(name)
+        return distribution("pip" if name == "pyinstaller" else name)
+
+    monkeypatch.setattr(inventory, "distribution", installed)
+    monkeypatch.setattr(inventory, "listed_sources", lambda _: ())
+    monkeypatch.setattr(inventory, "parts_for_this_system", lambda: ["espeakng_loader"])
+    names = {one.name for one in inventory.take_inventory()}
+    assert {"espeak-ng", "NovaDesk"} <= names
+    assert "pocketsphinx" not in names
+
+
+def test_what_needs_the_practice_partner_is_tried_where_it_is_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(smoke_test, "parts_for_this_system", lambda: list(frozen.PARTS))
+    assert smoke_test.try_talk in smoke_test.tries_without_desktop()
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(smoke_test, "parts_for_this_system", lambda: ["espeakng_loader"])
+    left = smoke_test.tries_without_desktop()
+    assert smoke_test.try_arguments in left
+    assert not {smoke_test.try_talk, smoke_test.try_upgrade} & set(left)
+    assert "NOT tried: there is no pocketsphinx" in capsys.readouterr().out
+
+
 # --- what is said of it ---
 
 
@@ -240,6 +268,22 @@ def test_the_bill_of_materials_is_cyclonedx_and_always_the_same(described: list[
     assert [one["name"] for one in made["components"]] == ["one", "two", "espeak-ng"]
     other = notices.make_sbom(described[1:], made_at=1_700_000_000, version="1.2.3", commit="abc")
     assert other["serialNumber"] != made["serialNumber"]
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "named"),
+    [("linux", "x86_64", "linux-x64"), ("win32", "ARM64", "windows-arm64"), ("darwin", "arm64", "macos-arm64")],
+)
+def test_no_systems_bill_is_in_the_way_of_anothers(
+    system: str, machine: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "novadesk"
+    (tree / frozen.PRACTICE).mkdir(parents=True)
+    monkeypatch.setattr(frozen.sys, "platform", system)
+    monkeypatch.setattr(frozen.platform, "machine", lambda: machine)
+    monkeypatch.setattr(build, "DIST", tmp_path)
+    monkeypatch.setattr(build, "APP", tmp_path / "nowhere")
+    assert build.describe(tree, [], STAMP).name == f"novadesk-1.2.3-{named}.cdx.json"
 
 
 def test_checksums_are_what_sha256sum_reads(tmp_path: Path) -> None:
