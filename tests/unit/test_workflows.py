@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,44 @@ def test_packages_are_built_and_tried_for_every_system_and_processor() -> None:
     for row in rows:
         assert ("arm" in row["runner"] or row["runner"] == "macos-15") == (row["arch"] == "arm64"), row
     release = workflow["jobs"]["release"]
-    assert release["needs"] == "build"
+    assert release["needs"] == ["build", "flatpak"]
     said = [step.get("run", "") for step in release["steps"]]
     (source,), (sums,) = (
         [place for place, run in enumerate(said) if word in run] for word in ("espeak_source", "sha256sum")
     )
     assert source < sums < next(place for place, run in enumerate(said) if "gh release create" in run)
-    (upload,) = [step for step in build["steps"] if "upload-artifact" in step.get("uses", "")]
-    kinds = {line.removeprefix("dist/*") for line in upload["with"]["path"].split()}
-    assert {".deb", ".AppImage", ".flatpak", ".exe", ".dmg"} <= kinds
+    (taken,) = [step["with"] for step in release["steps"] if "download-artifact" in step.get("uses", "")]
+    kinds = {
+        line.removeprefix("dist/*") for put in _uploads(workflow, taken["pattern"]) for line in put["path"].split()
+    }
+    assert kinds == {".deb", ".AppImage", ".flatpak", ".exe", ".dmg", ".cdx.json"}
+
+
+def test_a_flatpak_is_made_of_what_was_frozen_where_the_c_library_is_oldest() -> None:
+    workflow = _load(ROOT / ".github" / "workflows" / "packages.yml")
+    flatpak = workflow["jobs"]["flatpak"]
+    (taken,) = [step["with"] for step in flatpak["steps"] if "download-artifact" in step.get("uses", "")]
+    (put,) = _uploads(workflow, taken["name"])
+    assert flatpak["needs"] == "build"
+    assert put["path"] == "build/tree.tar.gz"
+    (packed,) = [step["run"] for step in _steps(workflow) if "tar --create" in step.get("run", "")]
+    manifest = yaml.safe_load((ROOT / "packaging" / "flatpak" / "io.github.novadesk.NovaDesk.yaml").read_text("utf-8"))
+    made = [source["path"].removeprefix("../../") for source in manifest["modules"][0]["sources"]]
+    folders = packed.partition("tree.tar.gz")[2].split()
+    for path in made:
+        assert (ROOT / path).is_file() or any(path.startswith(folder) for folder in folders), path
+
+
+def test_the_installed_debian_packages_are_tried_as_root() -> None:
+    (step,) = [step for step in _steps(_load(ROOT / ".github/workflows/packages.yml")) if "--clean-root" in str(step)]
+    assert step["run"].startswith("sudo env ")
+    assert step["if"] == "matrix.system == 'linux'"
+
+
+def _uploads(workflow: dict[str, Any], pattern: str) -> list[dict[str, str]]:
+    """Return what the steps are told that keep something under a name of a pattern."""
+    kept = [step["with"] for step in _steps(workflow) if "upload-artifact" in step.get("uses", "")]
+    return [one for one in kept if fnmatch(one["name"], pattern)]
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
