@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-smoke", action="store_true", help="do not try the result")
     options = parser.parse_args(arguments)
     os.environ["SOURCE_DATE_EPOCH"] = str(source_date())
-    stamp = make_stamp(SHIPPED_AS.get(sys.platform, "folder"))
     try:
+        stamp = make_stamp(SHIPPED_AS.get(sys.platform, "folder"))
         _timed("frozen", lambda: freeze(stamp))
         made = [describe(TREE, take_inventory(), stamp)]
         if not options.no_packages:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from novadesk.desktop.menuentry import APP_ID
 from novadesk.errors import KnownError, Reason
 from novadesk.files import replace_file
 
@@ -78,7 +79,7 @@ def desktop_entry(command: Sequence[str]) -> str:
         "Comment=Voice conversations, ready in the tray\n"
         f"TryExec={_escaped(command[0])}\n"
         f"Exec={' '.join(map(_quoted, command))}\n"
-        "Icon=novadesk\n"
+        f"Icon={APP_ID}\n"
         "Terminal=false\n"
         "StartupNotify=false\n"
         "X-GNOME-Autostart-enabled=true\n"
