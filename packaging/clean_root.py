@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,10 @@ EARLIER = "~earlier"
 """Behind a version it makes one that is lower: deb-version(7)."""
 
 _INSIDE = "NOVADESK_CLEAN_ROOT"
+OS_RELEASE = Path("/etc/os-release")
+_COMPONENTS = ("main", "universe")
+"""Where a distribution has what a package of ours depends on: Debian in the first, Ubuntu in both."""
+
 _MAINTAINED = ("etc", "usr", "opt", "srv", "var/lib")
 """Where a package may have put something; what apt notes of its own doing lies in `var` besides."""
 
@@ -44,7 +49,8 @@ def try_packages(debs: Sequence[Path]) -> int:
     if os.environ.get(_INSIDE) != "yes":
         lacking = [name for name in ("debootstrap", "unshare", "chroot", "setpriv") if shutil.which(name) is None]
         if os.geteuid() != 0 or lacking:
-            print(f"smoke: no clean root: it takes root and debootstrap (missing: {', '.join(lacking) or 'root'})")
+            missing = ", ".join(lacking) or "root"
+            print(f"smoke: the installed packages were NOT tried: it takes root and debootstrap; missing: {missing}")
             return 0
         again = ["unshare", "--mount", "--propagation", "private", sys.executable, __file__, *map(str, debs)]
         return subprocess.run(again, env={**os.environ, _INSIDE: "yes"}, check=False).returncode
@@ -80,14 +86,24 @@ def own_sources() -> list[str]:
     Raises:
         BuildError: there is none.
     """
-    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
-    suite = release.get("VERSION_CODENAME", "").strip('"')
-    listed = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
-    rows = sorted({tuple(line.split()) for line in listed.splitlines()}, key=lambda row: (len(row[1]), row))
-    found = [f"deb {uri} {name} main" for uri, name in rows if name == suite or name.startswith(f"{suite}-")]
-    if not suite or not found:
+    release = dict(line.split("=", 1) for line in OS_RELEASE.read_text().splitlines() if "=" in line)
+    suite, maker = (release.get(name, "").strip('"') for name in ("VERSION_CODENAME", "ID"))
+    told = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+    parts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for line in run("apt-get", "indextargets", "--format", told, "Created-By: Packages").splitlines():
+        uri, name, part, origin = line.split(maxsplit=3)
+        if origin.lower() == maker and (name == suite or name.startswith(f"{suite}-")) and part in _COMPONENTS:
+            parts[_mirror(uri), name].add(part)
+    if not suite or not parts:
         raise BuildError("apt knows no source of this distribution")
-    return found
+    rows = sorted(parts, key=lambda row: (len(row[1]), row))
+    return [f"deb {uri} {name} {' '.join(sorted(parts[uri, name]))}" for uri, name in rows]
+
+
+def _mirror(uri: str) -> str:
+    """Return the first address of a file of them, which apt takes and debootstrap does not; others as they are."""
+    file = uri.removeprefix("mirror+file:")
+    return uri if file == uri else Path(file.rstrip("/")).read_text(encoding="utf-8").split()[0]
 
 
 def _try_in(folder: Path, debs: Sequence[Path]) -> int:

@@ -115,6 +115,55 @@ def test_name_and_licence_of_the_sandbox_are_one_everywhere() -> None:
     assert info.findtext("summary") == entry["Comment"]
 
 
+# --- clean root ---
+
+
+UBUNTU = """mirror+file:{mirrors}/ jammy-updates universe Ubuntu
+mirror+file:{mirrors}/ jammy universe Ubuntu
+mirror+file:{mirrors}/ jammy main Ubuntu
+mirror+file:{mirrors}/ jammy multiverse Ubuntu
+https://packages.somebody.example/ubuntu/ jammy main Some Body
+https://ppa.example/ubuntu/ jammy main LP-PPA-git
+"""
+
+
+def test_a_clean_root_is_made_of_the_distributions_own_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirrors, release = tmp_path / "mirrors.txt", tmp_path / "os-release"
+    mirrors.write_text("http://near.example/ubuntu/\tpriority:1\nhttp://far.example/ubuntu/\tpriority:2\n")
+    release.write_text('ID=ubuntu\nVERSION_CODENAME="jammy"\n')
+    monkeypatch.setattr(clean_root, "OS_RELEASE", release)
+    monkeypatch.setattr(clean_root, "run", lambda *_: UBUNTU.format(mirrors=mirrors))
+    assert clean_root.own_sources() == [
+        "deb http://near.example/ubuntu/ jammy main universe",
+        "deb http://near.example/ubuntu/ jammy-updates universe",
+    ]
+    release.write_text("ID=another\nVERSION_CODENAME=jammy\n")
+    with pytest.raises(clean_root.BuildError, match="no source"):
+        clean_root.own_sources()
+
+
+def test_who_is_not_root_reads_at_the_end_that_nothing_was_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build, tried = load("build.py"), list[list[str]]()
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        tried.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert build._try([tmp_path / "a.deb", tmp_path / "a.cdx.json"]) == 0
+    assert tried[-1][2:] == ["--clean-root", str(tmp_path / "a.deb")]
+    monkeypatch.delenv("NOVADESK_CLEAN_ROOT", raising=False)
+    monkeypatch.setattr(clean_root.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(clean_root.shutil, "which", lambda name: f"/usr/sbin/{name}")
+    assert clean_root.try_packages([tmp_path / "a.deb"]) == 0
+    assert capsys.readouterr().out == (
+        "smoke: the installed packages were NOT tried: it takes root and debootstrap; missing: root\n"
+    )
+    assert len(tried) == 3
+
+
 # --- AppImage ---
 
 
