@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from frozen import PARTS, parts_for_this_system
+from outside import ask_keyring, census, entries, processes
 
 from tests.support.desk import Desk, DeskError
 
@@ -50,6 +51,8 @@ _SESSION = (
 )  # fmt: skip
 _START_S, _COMMAND_S, _TURN_S, _QUIT_S = 60.0, 120.0, 60.0, 30.0
 _LOUD = 1_000
+_UNUSED_PLACE = "99"
+"""A place in the chain of remote sessions that no conversation of this test comes to."""
 
 
 class SmokeError(Exception):
@@ -206,7 +209,7 @@ def try_control(person: Person) -> None:
 
 
 def try_keyring(person: Person) -> None:
-    """The id of the remote session goes into the desktop's keyring, is found there, and leaves it with `logout`."""
+    """The id of the remote session goes into the desktop's keyring."""
     person.wait(lambda status: status["pending_sync"] == 0, "the turns to be delivered")
     need(entries(person.desk) > 0, "nothing is in the keyring")
 
@@ -224,6 +227,25 @@ def try_quit(person: Person) -> None:
     assert person.window is not None
     person.run("ctl", "quit")
     need(person.window.wait(_QUIT_S) == 0, f"it left with {person.window.returncode}")
+
+
+def try_return(person: Person) -> None:
+    """The next start goes on, with what the keyring alone knows: it is there, completed. `logout` takes it out.
+
+    An entry without its secret is written anew by who has read it, with all that was in it.
+    """
+    handle = str(person.data("history", "list")[0]["handle"])
+    entry = json.loads(ask_keyring(person.desk, "get", handle))
+    need(bool(entry.pop("secret", "")) and bool(entry), "the keyring's entry is not as it is written")
+    ask_keyring(person.desk, "set", handle, json.dumps(entry | {_UNUSED_PLACE: "planted"}))
+    person.open("--no-first-steps")
+    person.run("ctl", "say", "what is two plus two")
+    need("four" in person.wait_for_turns(6)[5]["text"].lower(), "it does not go on")
+    person.wait(lambda status: status["pending_sync"] == 0, "the turns to be delivered")
+    try_quit(person)
+    after = json.loads(ask_keyring(person.desk, "get", handle))
+    need(bool(after.pop("secret", "")), "a later process has not completed the keyring's entry")
+    need(after == entry | {_UNUSED_PLACE: "planted"}, "a later process has not read the keyring's entry")
     person.run("logout")
     need(entries(person.desk) == 0, "something is left in the keyring")
 
@@ -259,7 +281,8 @@ def try_upgrade(person: Person) -> None:
 
 
 TRIES = (
-    try_arguments, try_window, try_voice, try_control, try_keyring, try_doctor, try_quit, try_talk, try_upgrade,
+    try_arguments, try_window, try_voice, try_control, try_keyring, try_doctor, try_quit, try_return,
+    try_talk, try_upgrade,
 )  # fmt: skip
 WITHOUT_DESKTOP = (try_arguments, try_talk, try_upgrade)
 WITHOUT_PARTNER = (try_arguments,)
@@ -281,15 +304,6 @@ def need(condition: bool, words: str) -> None:
     """
     if not condition:
         raise SmokeError(words)
-
-
-def entries(desk: Desk) -> int:
-    """Return how many entries of NovaDesk the desktop's keyring holds."""
-    found = desk.run(
-        "gdbus", "call", "--session", "-d", "org.freedesktop.secrets", "-o", "/org/freedesktop/secrets",
-        "-m", "org.freedesktop.Secret.Service.SearchItems", "{'service': 'novadesk'}",
-    )  # fmt: skip
-    return found.count("/org/freedesktop/secrets/collection/")
 
 
 def lent(person: Person, file: Path) -> Path:
@@ -323,24 +337,6 @@ def nothing_left(person: Person, tree: Path) -> Iterator[None]:
     need(not stray, f"these files are outside of its folders: {stray}")
     sockets = [str(file) for file in Path(person.env["XDG_RUNTIME_DIR"], "novadesk").glob("*")]
     need(not sockets, f"these are left in the session's folder: {sockets}")
-
-
-def census(tree: Path) -> set[tuple[Path, tuple[int, int]]]:
-    """Return every file below a folder with its size and time of change."""
-    found = ((file, file.lstat()) for file in tree.rglob("*"))
-    return {(file, (state.st_size, state.st_mtime_ns)) for file, state in found}
-
-
-def processes(tree: Path) -> dict[int, str]:
-    """Return the processes whose program lies below a folder."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if Path(os.readlink(folder / "exe")).is_relative_to(tree):
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue  # it has just ended, or is somebody else's
-    return found
 
 
 def try_all(program: Sequence[str], tree: Path) -> int:
