@@ -40,7 +40,7 @@ def test_an_interview_is_chosen_held_and_practised_again_and_another_scenario_is
     desk.press("Tab")
     desk.type_text("Example")
     desk.press("ctrl+Return")
-    first = until(program, scenario="job-interview", phase="ready")["conversation"]
+    first = until(program, scenario="job-interview", phase="ready", microphone="gated")["conversation"]
 
     desk.focus(person.window)
     desk.key_down("space")
