@@ -30,12 +30,12 @@ from frozen import (
     make_stamp,
     run,
     source_date,
-    this_system,
 )
 from inventory import Component, take_inventory
 from licences import Part
 from notices import NOTICES, checksums, make_sbom, write_notices
 
+from novadesk.installation import this_system
 from novadesk.stamp import Stamp
 
 DIST = ROOT / "dist"
@@ -90,7 +90,7 @@ def describe(tree: Path, components: Sequence[Component], stamp: Stamp) -> Path:
     for part, folder in folders:
         (folder / NOTICES).write_text(write_notices(components, part), encoding="utf-8")
     bill = make_sbom(components, made_at=source_date(), version=stamp.version, commit=stamp.commit)
-    file = DIST / f"novadesk-{stamp.version}-{this_system()}.cdx.json"
+    file = DIST / f"novadesk-{stamp.version}-{'-'.join(this_system())}.cdx.json"
     file.write_text(json.dumps(bill, indent=1) + "\n", encoding="utf-8")
     return file
 

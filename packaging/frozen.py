@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -211,12 +210,6 @@ def parts_for_this_system() -> list[str]:
     needs = [Requirement(text) for text in requires("novadesk") or ()]
     here = {need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": "practice"})}
     return [name for name in PARTS if name.replace("_", "-") in here]
-
-
-def this_system() -> str:
-    """Return system and processor in the words of the packages' names, such as linux-x64."""
-    system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, sys.platform)
-    return f"{system}-{'arm64' if platform.machine().lower() in ('arm64', 'aarch64') else 'x64'}"
 
 
 def twin_libraries(folder: Path) -> Iterator[Path]:

@@ -7,7 +7,6 @@ RUNTIME is what packaging/appimage/runtime.py fetches. Needs mksquashfs.
 
 import json
 import os
-import platform
 import shutil
 import stat
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from novadesk import __version__
 from novadesk.desktop.menuentry import APP_ID
+from novadesk.installation import this_system
 from novadesk.stamp import FILE, read_stamp
 
 HERE = Path(__file__).resolve().parent
@@ -69,7 +69,7 @@ def make(tree: Path, icons: Path, runtime: Path, out: Path) -> Path:
     head = runtime.read_bytes()
     if head[:4] != b"\x7fELF" or head[8:11] != b"AI\x02":
         raise SystemExit(f"appimage: {runtime.name} is no type-2 runtime")
-    arch = "arm64" if platform.machine() in ("aarch64", "arm64") else "x64"
+    _, arch = this_system()
     result = out / f"NovaDesk-{__version__}-linux-{arch}.AppImage"
     with tempfile.TemporaryDirectory(dir=out, prefix="appimage.") as folder:
         inside, image = Path(folder) / "NovaDesk.AppDir", Path(folder) / "image"

@@ -9,7 +9,6 @@ ad hoc, which runs on the machine that made it only. NOVADESK_NOTARY is the name
 
 import argparse
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import check_bundle
 import signature
 
 from novadesk import __version__
+from novadesk.installation import this_system
 
 ENTITLEMENTS = Path(__file__).resolve().with_name("entitlements.plist")
 AD_HOC = "-"
@@ -112,7 +112,7 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="print the commands only")
     given = parser.parse_args()
     identity, profile = os.environ.get("NOVADESK_IDENTITY") or AD_HOC, os.environ.get("NOVADESK_NOTARY", "")
-    arch = "arm64" if platform.machine() == "arm64" else "x64"
+    _, arch = this_system()
     image = given.out.resolve() / f"NovaDesk-{__version__}-macos-{arch}.dmg"
     if identity == AD_HOC or not profile:
         lacking = "NOVADESK_IDENTITY" if identity == AD_HOC else "NOVADESK_NOTARY"

@@ -6,7 +6,6 @@ ISCC names Inno Setup's compiler where it is in none of its usual places; NOVADE
 """
 
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +14,11 @@ import sign
 import version_resource
 
 from novadesk import __version__
+from novadesk.installation import this_system
 
 SCRIPT = Path(__file__).resolve().with_name("novadesk.iss")
 _OPENSSL = ("libssl", "libcrypto")
 PLACES = ("ProgramFiles(x86)", "ProgramFiles", "LOCALAPPDATA")
-
-
-def architecture() -> str:
-    """Return the processor in the words of the packages' names."""
-    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x64"
 
 
 def compiler() -> str:
@@ -75,7 +70,7 @@ def make(tree: Path, icon: Path, out: Path) -> Path:
         print(f"installer: {sign.sign(tree, command)} files signed")
     else:
         print(f"installer: {sign.COMMAND} is not set, nothing is signed")
-    arch = architecture()
+    _, arch = this_system()
     words = arguments(tree, icon, out, arch=arch, version=__version__, sign_command=command)
     subprocess.run([compiler(), *words], check=True)
     return out / f"NovaDesk-{__version__}-windows-{arch}.exe"

@@ -1,6 +1,7 @@
 """Where this copy of NovaDesk has its resources, and how it was installed: as the stamp of its package says."""
 
 import os
+import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,15 @@ from pathlib import Path
 import novadesk
 from novadesk.errors import BugError
 from novadesk.stamp import Stamp, read_stamp
+
+_SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
+_MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def this_system() -> tuple[str, str]:
+    """Return system and processor in the words of packages' names and of the feed, such as ("linux", "x64")."""
+    machine = platform.machine().lower()
+    return _SYSTEMS.get(sys.platform, sys.platform), _MACHINES.get(machine, machine)
 
 
 class Channel(Enum):

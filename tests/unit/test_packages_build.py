@@ -279,8 +279,8 @@ def test_no_systems_bill_is_in_the_way_of_anothers(
 ) -> None:
     tree = tmp_path / "novadesk"
     (tree / frozen.PRACTICE).mkdir(parents=True)
-    monkeypatch.setattr(frozen.sys, "platform", system)
-    monkeypatch.setattr(frozen.platform, "machine", lambda: machine)
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
     monkeypatch.setattr(build, "DIST", tmp_path)
     monkeypatch.setattr(build, "APP", tmp_path / "nowhere")
     assert build.describe(tree, [], STAMP).name == f"novadesk-1.2.3-{named}.cdx.json"

@@ -18,7 +18,7 @@ from novadesk.conversation.updateapi import Offer, Unasked, UpdateStanding
 from novadesk.daemon import DaemonCall
 from novadesk.errors import KnownError, Reason
 from novadesk.feed import KEYS, Place, Release, file_for, is_newer, is_version, read_feed, runs_on
-from novadesk.installation import Kind, read_installation
+from novadesk.installation import Kind, read_installation, this_system
 from novadesk.paths import Folders
 from novadesk.text import Text
 from novadesk.transport.feed_http import FeedHttp
@@ -37,9 +37,6 @@ WEEK_MS = 7 * DAY_MS
 _FIND_S = 20.0
 _FILE_S = 5.0
 _JUDGE_S = 20.0
-
-_SYSTEMS = {"linux": "linux", "win32": "windows", "darwin": "macos"}
-_MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,13 +270,13 @@ def make_updates(
 def find_place() -> Place:
     """Return what a feed is judged by here. Reads files; Windows may take a while to say which one it is."""
     installation = read_installation()
-    machine = platform.machine().lower()
+    system, machine = this_system()
     return Place(
         version=__version__,
         channel=installation.channel.value,
         kind=installation.kind.value,
-        system=_SYSTEMS.get(sys.platform, sys.platform),
-        machine=_MACHINES.get(machine, machine),
+        system=system,
+        machine=machine,
         system_version=_system_version(),
     )
 
