@@ -45,7 +45,7 @@ class Host:
             utterance_frames=tuple(config["utterance_frames"]),
             typed_share=config["typed_share"],
         )
-        self._person.answered = lambda utterance: self._answered >= utterance
+        self._person.answered = self._is_answered
         self._answered = 0
         self._seen: dict[str, str] = {}
         self._last: Snapshot | None = None
@@ -79,6 +79,10 @@ class Host:
         figures = {name: getattr(last, name, None) for name in ("renewals", "reconnects", "lost_s", "pending_sync")}
         await self._core.stop()
         self._note("end", captured=captured, opened=self._sound.opened, cpu_s=time.process_time(), **figures)
+
+    def _is_answered(self, utterance: int) -> bool:
+        """Return whether the answer is there, and has been heard: after a pause of the computer both come at once."""
+        return self._answered >= utterance and not self._sound.speaker.busy(time.monotonic())
 
     def _note(self, type: str, **more: Any) -> None:
         self._log.write(json.dumps({"at": time.monotonic(), "type": type, **more}) + "\n")

@@ -34,7 +34,7 @@ class Acts:
 
 
 class Person:
-    """Decides frame by frame, quiet while `stopped`.
+    """Decides frame by frame; begins nothing while `stopped`, and is `resting` between two exchanges.
 
     Args:
         manner: how the person talks.
@@ -76,10 +76,11 @@ class Person:
                 self._acts.note("released", frame=number - 1)
         if self._waited is not None:
             self._wait(number)
-        elif not self.stopped and self._manner is not Manner.SILENT:
+        elif not (self.stopped and self.resting) and self._manner is not Manner.SILENT:
             self._pause -= 1
             if self._manner is Manner.HOLD and self._pause == _BEFORE_FIRST:
                 self._choose()
+                self.resting = False
                 if self._length:
                     self._acts.press()
                     self._acts.note("pressed", frame=number)

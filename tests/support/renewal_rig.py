@@ -28,8 +28,8 @@ class Plan:
 
     Attributes:
         limit_s: life of a wire session as the app knows it.
-        grace_s: so much longer the server lets it live. Renewal keeps 15 s of 8 minutes in reserve; that share of a
-            short life would be less than a busy computer may pause.
+        grace_s: so much longer the server lets it live: the 15 s that renewal keeps in reserve of 8 minutes, which is
+            how long a computer may stand still. Their share of a short life would be a tenth of a second.
         expiry_s: life of the keys that the app gets, or None for keys that stay.
         disturb: meddles with the server while the run lasts.
     """
@@ -38,7 +38,7 @@ class Plan:
     manner: Manner
     duration_s: float
     limit_s: float = 3.3
-    grace_s: float = 1.2
+    grace_s: float = 15.0
     expiry_s: float | None = None
     seed: int = 1
     utterance_frames: tuple[int, int] = (12, 40)

@@ -26,7 +26,7 @@ from tests.support.renewal_frames import (
     encode_frame,
 )
 from tests.support.renewal_partner import NumberedPartner, SessionLog, Understood
-from tests.support.renewal_person import Manner
+from tests.support.renewal_person import Acts, Manner, Person
 from tests.support.renewal_rig import Plan, Run, Stored
 from tests.support.renewal_speaker import SpeakerModel
 from tests.support.renewal_words import answered, asked
@@ -40,6 +40,26 @@ def test_a_frame_says_which_one_it_is(number: int, utterance: int, place: int, l
     pcm = encode_frame(frame)
     assert len(pcm) == FRAME_BYTES
     assert decode_frame(pcm) == frame
+
+
+@given(st.integers(0, 400), st.integers(0, 9))
+def test_a_person_who_is_stopped_lets_go_of_the_key_first(stopped_at: int, seed: int) -> None:
+    acts: list[str] = []
+    note = Acts(
+        press=lambda: acts.append("press"),
+        release=lambda: acts.append("release"),
+        say=acts.append,
+        note=lambda *_, **__: None,
+    )
+    person = Person(Manner.HOLD, seed, note)
+    person.answered = lambda _: True
+    person.stopped = False
+    for number in range(600):
+        person.stopped = number >= stopped_at
+        person.frame(number)
+    assert person.resting
+    assert acts.count("press") == acts.count("release")
+    assert len(acts) <= stopped_at // 8 * 2 + 2
 
 
 @given(st.integers(0, 9_999), st.integers(32, FRAME_BYTES - 1))

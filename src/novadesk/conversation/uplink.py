@@ -35,9 +35,9 @@ class Flow(Enum):
 class _Kept:
     """A frame that passed the gate.
 
-    `spoken`: its loss is one, which that of hands-free silence is not. `voiced`: loud enough for a voice. `handed_at`:
-    when it was given to a wire session, None while there is none. `refused`: that one does not keep up and did not
-    take it.
+    `spoken`: its loss is one, which that of hands-free silence is not, nor of silence after the key was let go.
+    `voiced`: loud enough for a voice. `handed_at`: when it was given to a wire session, None while there is none.
+    `refused`: that one does not keep up and did not take it.
     """
 
     pcm: bytes
@@ -206,10 +206,11 @@ class Uplink:
             return SILENCE if self._flow is Flow.LIVE else None
         handed_at = now if self._flow is Flow.LIVE else None
         voiced = (self._level or 0.0) >= SPOKEN_LEVEL
-        spoken = voiced or self.mode is TalkMode.HOLD
+        spoken = voiced or (self.mode is TalkMode.HOLD and self.talking)
         self._kept.append(_Kept(pcm=pcm, at=now, spoken=spoken, voiced=voiced, handed_at=handed_at))
         if len(self._kept) > self._most:
-            self._let_go(_least_needed(self._kept))
+            silent_tail = self.mode is TalkMode.HOLD and not spoken
+            self._let_go(len(self._kept) - 1 if silent_tail else _least_needed(self._kept))
         return None if handed_at is None else pcm
 
     def _let_go(self, place: int) -> None:

@@ -110,7 +110,7 @@ class WireSession:
         self._expires_at: float | None = None
         self._cleaning = self._dropped = False
         self._opening_payloads = 0
-        self._audio_until = 0.0
+        self._audio_until = self._look_due = 0.0
         self._task: asyncio.Task[None] | None = None
         self._sender: asyncio.Task[None] | None = None
 
@@ -156,7 +156,7 @@ class WireSession:
         self._drain(now)
         self._opening_payloads = self._outgoing.qsize()
         self._audio_until = now
-        self._filler.set_in(FILL_S)
+        self._look_again(now)
 
     def send_audio(self, pcm: bytes, now: float) -> bool:
         """Send a microphone frame; return False when it is refused: the link does not keep up, or is over."""
@@ -315,14 +315,23 @@ class WireSession:
             self._patience.set_in(PATIENCE_S / 4)
 
     def _fill(self) -> None:
-        """Send the silence that a missing microphone owes."""
+        """Send the silence that a missing microphone owes.
+
+        It is owed up to when this look was due. One that comes late was kept from coming by the computer, and what was
+        captured since may be waiting behind it: silence before that would part a sentence in two.
+        """
+        owed_s = self._look_due - self._audio_until
         now = self._clock.now()
-        if now - self._audio_until >= FILL_S:
-            owed = int((now - self._audio_until) / FRAME_S)
+        if owed_s >= FILL_S:
+            owed = int(owed_s / FRAME_S)
             self._audio_until += owed * FRAME_S
             for _ in range(min(owed, STALE_PAYLOADS)):
                 self._session.send_audio(SILENCE, now)
             self._drain(now)
+        self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        self._look_due = now + FILL_S
         self._filler.set_in(FILL_S)
 
     def _arm(self) -> None:

@@ -458,6 +458,26 @@ def test_without_a_microphone_silence_keeps_the_stream_alive() -> None:
     story(work)
 
 
+def test_a_computer_that_stands_still_puts_no_silence_into_a_sentence() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ready()
+        bench.controller.press_talk()
+        before = len(bench.linker.newest.heard())
+        await bench.sound.stream(0.64, 0.1)
+        asyncio.get_running_loop().stall(2.5)
+        await asyncio.sleep(0.001)  # every timer comes first, and then what was captured meanwhile
+        bench.sound.talk(80)
+        await asyncio.sleep(0.001)
+        heard = bench.linker.newest.heard()[before:]
+        assert heard == VOICE * 100
+        await asyncio.sleep(2.5)
+        assert set(bench.linker.newest.heard()[before + len(heard) :]) == {0}, (
+            "who brings nothing more is filled in for"
+        )
+
+    story(work)
+
+
 def test_the_eight_minute_limit_is_renewed_at_once_with_the_history() -> None:
     async def work(bench: Bench) -> None:
         await bench.ready()

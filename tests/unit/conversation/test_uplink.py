@@ -255,6 +255,22 @@ def test_the_pause_after_a_sentence_does_not_push_out_its_head() -> None:
     assert uplink.lost_frames == 0
 
 
+def test_silence_after_the_key_was_let_go_pushes_out_nothing_however_much_comes_at_once() -> None:
+    uplink = make()
+    uplink.go_live(0.0)
+    uplink.press()
+    frames = numbered(60 + 80)
+    for number, frame in enumerate(frames):
+        if number == 60:
+            uplink.release(2.0)
+        uplink.note_level(0.1 if number < 60 else 0.001, 2.0)
+        assert uplink.take(frame, 2.0) == frame
+    uplink.link_lost(0.0)
+    uplink.hold()
+    assert uplink.go_live(2.1) == frames[: round(3.0 / FRAME_S)]
+    assert uplink.lost_frames == 0
+
+
 def test_of_what_nobody_has_heard_yet_the_newest_stays_in_one_piece() -> None:
     uplink = make(TalkMode.HANDS_FREE)
     uplink.hold()
