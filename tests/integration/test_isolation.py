@@ -12,7 +12,7 @@ import pytest
 from tests.support import numbered_verdicts as verdicts
 from tests.support.numbered_run import Ran, Trouble, Variant, run
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
 DURATION_S = 120.0
 

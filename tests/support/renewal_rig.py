@@ -19,7 +19,7 @@ from tests.support.renewal_person import Manner
 from tests.support.renewal_runqueue import RunQueue
 
 _POLL_S = 0.01
-_START_AND_END_S = 60.0
+_START_AND_END_S = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
