@@ -81,15 +81,22 @@ fast() {
 # Every test but the live ones and the soak. Two take what needs time, sound or windows: more would take the processors from
 # one another in the middle of a sound. Two begin with what computes and give way to them; what is left of it is shared. Once
 # one of these is done there is room for a third that needs time. The windows without a desktop stay in one process.
+# Beside them, what the host takes of the processors is noted: what fails in real time then is not judged.
 tests() {
-  local taken
+  local taken noting
   taken=$(mktemp -d)
   local all=(-m "not live and not soak" --durations=10 -o console_output_style=classic -p tests.support.sharing "--taken=$taken")
+  if [ -r /proc/stat ]; then
+    "$BIN/python" -m tests.support.stolen "$taken/stolen" &
+    noting=$!
+    all+=(-p tests.support.judging "--stolen=$taken/stolen")
+  fi
   local timed=(tests --ignore tests/ui) timed2=(tests --ignore tests/ui)
   local computing=(--yielding tests/ui tests/unit)
   local computing2=(--yielding tests/integration tests/end2end tests/contract tests/unit)
   side_by_side all timed timed2 computing "computing2 timed"
   local status=$?
+  [ -z "${noting:-}" ] || { kill "$noting"; wait "$noting"; } 2>/dev/null
   rm -rf "$taken"
   return $status
 }
