@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread
@@ -170,6 +171,21 @@ def test_an_answer_already_queued_is_dropped_when_the_question_is(qtbot: QtBot, 
     question.drop()
     drain()
     assert heard == []
+
+
+def test_a_bridge_that_nobody_holds_any_more_ends_before_its_dropped_questions(qtbot: QtBot) -> None:
+    async def work() -> None:
+        raise AssertionError
+
+    for _ in range(20):
+        bridge = Bridge()
+        question = bridge.ask(work, lambda _answer: None, lambda _error: None)
+        held = weakref.ref(bridge)
+        question.drop()
+        bridge.close()
+        del bridge, question
+        assert held() is None, "a question holds what it is a child of, and ends it in the middle of its own end"
+        drain()
 
 
 def test_without_a_core_the_question_fails_soon_and_not_at_once(qtbot: QtBot) -> None:

@@ -147,8 +147,9 @@ class Bridge(QObject):
             deadline_s: seconds until `on_error` is called instead.
         """
         question = Question(on_answer, on_error, deadline_s, self)
-        self._questions.add(question)
-        question.destroyed.connect(lambda: self._questions.discard(question))
+        questions = self._questions  # not the bridge: whoever is its child must not be the last to hold it
+        questions.add(question)
+        question.destroyed.connect(lambda: questions.discard(question))
         if owner is not None:
             owner.destroyed.connect(question.drop)
 
