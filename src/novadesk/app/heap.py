@@ -22,8 +22,11 @@ _M_ARENA_MAX = -8  # malloc.h of glibc
 def settled_heap(loop: AbstractEventLoop) -> Iterator[None]:
     """Take what a program has loaded after its start out of the collector's sight; collect and give back from then on.
 
-    A collection walks only what has come since: some milliseconds.
+    A collection walks only what has come since: some milliseconds. Nothing is collected elsewhere meanwhile: Python
+    would do so in whichever thread needs room, and a window's object must not end in another thread than its own.
     """
+    automatic = gc.isenabled()
+    gc.disable()
     library = _find_glibc()
     timer: TimerHandle
 
@@ -45,6 +48,8 @@ def settled_heap(loop: AbstractEventLoop) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        if automatic:
+            gc.enable()
 
 
 def _find_glibc() -> ctypes.CDLL | None:

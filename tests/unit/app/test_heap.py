@@ -46,6 +46,18 @@ async def test_what_comes_later_is_collected_again_and_again(monkeypatch: pytest
         gc.enable()
 
 
+@pytest.mark.parametrize("automatic", [True, False])
+async def test_nothing_is_collected_in_another_thread_meanwhile(automatic: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if automatic else gc.disable)()
+    try:
+        with heap.settled_heap(asyncio.get_running_loop()):
+            assert not gc.isenabled()
+        assert gc.isenabled() is automatic
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
 async def test_a_program_that_ends_early_freezes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = []
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append("frozen"))
