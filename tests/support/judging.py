@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.stolen import EVERY_S, MOST_S, SPAN_S, most_lost, read_notes
 
-_IN_REAL_TIME = ("tests/integration/", "tests/end2end/")
+_IN_REAL_TIME = ("tests/integration/", "tests/end2end/", "tests/contract/")
 _begun = pytest.StashKey[float]()
 _made = pytest.StashKey[dict[Any, tuple[float, float]]]()
 _unjudged = pytest.StashKey[list[str]]()

@@ -37,8 +37,9 @@ def read_notes(file: Path) -> list[Note]:
 def most_lost(notes: Iterable[Note], begin: float, end: float) -> float:
     """Return the most seconds that each processor lost in any stretch of `SPAN_S` with an end between two times."""
     known = list(notes)
-    spans = [note.at for note in known if begin <= note.at <= end + EVERY_S]
-    return max((sum(note.lost_s for note in known if at - SPAN_S < note.at <= at) for at in spans), default=0.0)
+    ends = [note.at for note in known if begin <= note.at <= end + EVERY_S]
+    lost = (sum(note.lost_s for note in known if at - SPAN_S < note.at <= at) for at in ends)
+    return min(max(lost, default=0.0), SPAN_S)  # the first note of a stretch may tell of more than lies in it
 
 
 def _stolen_s() -> float:

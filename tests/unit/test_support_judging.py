@@ -68,10 +68,10 @@ def test_what_keeps_no_time_has_no_excuse(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.parametrize(
     ("begin", "end", "lost_s"),
-    [(0.0, 100.0, 1.5), (0.0, 10.4, 0.7), (11.5, 12.0, 0.0), (15.1, 20.0, 0.0), (50, 60, 0.0)],
+    [(0.0, 25.0, 1.5), (0.0, 10.4, 0.7), (11.5, 12.0, 0.0), (15.1, 20.0, 0.0), (50, 60, 0.0), (30.0, 31.0, 4.0)],
 )
 def test_the_worst_stretch_counts(begin: float, end: float, lost_s: float) -> None:
-    notes = [Note(10.0, 0.7), Note(11.0, 0.8), Note(15.0, 0.4), Note(20.0, 0.0)]
+    notes = [Note(10.0, 0.7), Note(11.0, 0.8), Note(15.0, 0.4), Note(20.0, 0.0), Note(30.0, 9.0)]
     assert most_lost(notes, begin, end) == pytest.approx(lost_s)
 
 
