@@ -57,8 +57,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if not report.failed or (lost_s := _lost_s(item)) < MOST_S:
         return report
-    said = report.longreprtext.strip().splitlines()
-    item.config.stash[_unjudged].append(f"{item.nodeid} ({report.when}): {said[-1] if said else ''}")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    said = (report.longreprtext if crash is None else crash.message).strip()
+    item.config.stash[_unjudged].append(f"{item.nodeid} ({report.when}): {said.partition('\n')[0]}")
     path, line, _ = item.location
     reason = f"Skipped: not judged, the host took {lost_s:.1f} s of each processor within {SPAN_S:g} s"
     report.outcome, report.longrepr = "skipped", (path, line or 0, reason)

@@ -51,9 +51,14 @@ def test_without_a_note_every_failure_is_one(pytester: pytest.Pytester) -> None:
     assert outcomes(pytester, "integration") == ["failed", "failed", "passed"]
 
 
-def test_what_failed_while_much_was_lost_is_not_judged(pytester: pytest.Pytester) -> None:
+def test_what_failed_while_much_was_lost_is_not_judged(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
     lost = [(n / 10, 0.2) for n in range(1200)]
     assert outcomes(pytester, "integration", *lost) == ["skipped", "skipped", "passed"]
+    printed = capsys.readouterr().out
+    assert "test_a.py::test_of_a_run (call): AssertionError: of a run" in printed
+    assert "test_a.py::test_alone (call): AssertionError: alone" in printed
 
 
 def test_little_and_earlier_loss_excuses_nothing(pytester: pytest.Pytester) -> None:
