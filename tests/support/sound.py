@@ -20,6 +20,7 @@ SPEECH_HZ = 16_000
 # The recogniser hears this voice word for word; it mishears Flite's, and espeak's most of the time.
 _VOICE = "(voice_cmu_us_slt_arctic_hts)"
 _COMMAND_S = 60.0
+_BREATH_S = 0.4  # said after the last word: a busy sound server still holds that back when its player has ended
 Samples = npt.NDArray[np.int16]
 
 
@@ -196,6 +197,9 @@ def _spoken(text: str) -> bytes:
         file = Path(folder) / "say.wav"
         command = ["text2wave", "-eval", _VOICE, "-F", str(SPEECH_HZ), "-o", str(file)]
         subprocess.run(command, input=text.encode(), capture_output=True, timeout=_COMMAND_S, check=True)
+        with wave.open(str(file), "rb") as said:
+            speech = np.frombuffer(said.readframes(said.getnframes()), dtype="<i2")
+        write_wav(file, np.pad(speech, (0, int(_BREATH_S * SPEECH_HZ))), SPEECH_HZ)
         return file.read_bytes()
 
 
