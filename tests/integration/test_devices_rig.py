@@ -15,6 +15,7 @@ import pytest
 
 from novadesk.audio import hotplug
 from novadesk.audio.client import EngineSound, Listener
+from novadesk.audio.devices import Direction
 from novadesk.audio.formats import write_wav
 from novadesk.audio.serverview import ServerView
 from novadesk.audio.watch import DeviceWatch
@@ -47,15 +48,22 @@ def ear() -> Ear:
 
 
 class Watched(EngineSound):
-    """Is open once the sound server has been seen: only its first view tells which device a title means."""
+    """Is open once both streams have been seen on the sound server: where they are then, a title's device is."""
 
     def __init__(self) -> None:
         super().__init__(ENGINE, settings(), WATCH)
-        self.seen = asyncio.Event()
+        self.view: ServerView | None = None
+        self.viewed = asyncio.Event()
 
     async def open(self, listener: Listener) -> None:
         await super().open(listener)
-        await self.seen.wait()
+        while not self._is_seen():
+            self.viewed.clear()
+            await self.viewed.wait()
+
+    def _is_seen(self) -> bool:
+        pid = self.engine_pid
+        return None not in (self.view, pid) and all(self.view.device_of(pid, direction) for direction in Direction)
 
 
 @pytest.fixture
@@ -66,7 +74,8 @@ async def sound(on_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         def __init__(self, command: Sequence[str], on_view: Callable[[ServerView | None], None]) -> None:
             def tell(view: ServerView | None) -> None:
                 on_view(view)
-                made.seen.set()
+                made.view = view
+                made.viewed.set()
 
             super().__init__(command, tell)
 
