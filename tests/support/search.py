@@ -1,7 +1,6 @@
 """A search for words in every byte that a program left behind: files below folders, and the desktop's keyring."""
 
 import base64
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,11 +26,11 @@ def forms(words: str) -> tuple[bytes, ...]:
 
 def find_bytes(needles: Iterable[bytes], folders: Iterable[Path]) -> dict[Path, list[bytes]]:
     """Return the files below folders that hold any of the needles, whatever the case of their letters."""
-    pattern = re.compile(b"|".join(re.escape(needle) for needle in needles), re.IGNORECASE)
+    wanted = sorted({needle.lower() for needle in needles})
     found = {}
     for file in _files(folders):
-        hits = sorted(set(pattern.findall(f"{file}".encode() + b"\0" + file.read_bytes())))
-        if hits:
+        text = (f"{file}".encode() + b"\0" + file.read_bytes()).lower()
+        if hits := [needle for needle in wanted if needle in text]:
             found[file] = hits
     return found
 
