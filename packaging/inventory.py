@@ -124,8 +124,9 @@ def _owners() -> dict[Path, str]:
     """Return the distribution of each file in the environment."""
     owners = {}
     for one in distributions():
+        name = _canonical(one.metadata["Name"])
         for file in one.files or ():
-            owners[Path(str(one.locate_file(file))).resolve()] = _canonical(one.metadata["Name"])
+            owners[Path(str(one.locate_file(file))).resolve()] = name
     return owners
 
 

@@ -166,6 +166,7 @@ def test_no_command_hides_in_an_indented_block() -> None:
                 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("block", _shell(marked=False))
 def test_a_command_does_what_it_says(block: Block, handle: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in block.commands():
