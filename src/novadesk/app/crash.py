@@ -60,7 +60,8 @@ class CrashKeeper:
             descriptor = os.open(self._dump_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             self._dump = os.fdopen(descriptor, "w")
             self._dumped_before = faulthandler.is_enabled()
-            faulthandler.enable(self._dump)
+            # A thread that runs on changes its frames while they are told; reading one that is gone ends the dump.
+            faulthandler.enable(self._dump, all_threads=False)
 
     def stop(self) -> None:
         """Give the hooks back."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,18 +114,46 @@ async def test_the_audio_process(keeper: CrashKeeper, expected_logs: LogWatch, s
     assert "Zugspitze" not in report
 
 
+BUSY = """
+import asyncio, sys, threading, time
+from novadesk.app.crash import CrashKeeper
+from novadesk.config import Settings
+from novadesk.paths import find_folders
+
+async def deep(level):
+    return await deep(level - 1) if level else "x" * 2000
+
+async def talk():
+    print("busy", flush=True)
+    while True:
+        await asyncio.gather(*(asyncio.create_task(deep(level)) for level in range(4)))
+
+def ends_here():
+    CrashKeeper(find_folders(home=sys.argv[1]), Settings()).start()
+    threading.Thread(target=asyncio.run, args=[talk()], daemon=True).start()
+    time.sleep(60)
+
+ends_here()
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a process that is killed by a signal")
-def test_a_process_that_died_is_reported_at_the_next_start(keeper: CrashKeeper, folders: Folders) -> None:
-    script = (
-        "import os; from novadesk.app.crash import CrashKeeper; from novadesk.config import Settings; "
-        "from novadesk.paths import find_folders; "
-        f"CrashKeeper(find_folders(home={str(folders.config.parent)!r}), Settings()).start(); os.abort()"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode < 0
+def test_a_process_that_died_is_reported_at_the_next_start_whatever_its_other_threads_did(
+    keeper: CrashKeeper, folders: Folders
+) -> None:
+    command = [sys.executable, "-c", BUSY, str(folders.config.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"busy\n"
+        time.sleep(0.1)  # busy it is, wherever
+        process.send_signal(signal.SIGSEGV)
     (report,) = keeper.collect()
     text = report.read_text(encoding="utf-8")
     assert "where: the whole program" in text
-    assert "Fatal Python error: Aborted" in text
+    assert "Fatal Python error: Segmentation fault" in text
+    assert "in ends_here" in text
+    assert "in talk" not in text
+    assert "asyncio" not in text, "of the thread that goes on, nothing can be told safely"
     keeper.files.note_seen(report)
     assert keeper.collect() == []
 

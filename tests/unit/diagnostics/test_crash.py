@@ -11,7 +11,7 @@ TEXT = "The Zugspitze is high"
 DUMP = f"""Some words of a driver: {TEXT}
 Fatal Python error: Segmentation fault
 
-Current thread 0x00007f2b3c5d1700 (most recent call first):
+Stack (most recent call first):
   File "/home/anna/novadesk/src/novadesk/audio/pump.py", line 12 in turn
   File "/usr/lib/python3.12/threading.py", line 1010 in run
 {TEXT}
@@ -46,7 +46,7 @@ def test_an_exception_keeps_places_and_types_and_loses_values() -> None:
 def test_a_dump_keeps_its_heading_and_frames() -> None:
     assert of_dump(DUMP) == [
         "Fatal Python error: Segmentation fault",
-        "Current thread 0x00007f2b3c5d1700 (most recent call first):",
+        "Stack (most recent call first):",
         '  File "novadesk/audio/pump.py", line 12 in turn',
         '  File "lib/python3.12/threading.py", line 1010 in run',
     ]
