@@ -45,7 +45,8 @@ def main() -> int:
     reports = os.dup(1)
     os.set_inheritable(reports, False)
     os.dup2(2, 1)
-    faulthandler.enable(2, all_threads=False)  # its dump on standard error reaches the app, which reports it
+    # Its dump on standard error reaches the app, which reports it. One of threads that run on might end too early.
+    faulthandler.enable(2, all_threads=False)
     if sys.platform == "win32":
         import msvcrt
 

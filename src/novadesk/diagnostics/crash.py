@@ -20,7 +20,7 @@ _NEW, _SEEN = "crash-", "seen-crash-"
 _HEADING = re.compile(
     r"(Fatal Python error: [A-Za-z ]+"
     r"|Windows fatal exception: [\w ]+"
-    r"|Stack \(most recent call first\):)"
+    r"|(?:Stack |(?:Current thread|Thread) 0x[0-9a-f]+[^:]*)\(most recent call first\):)"
 )
 _FAULT_FRAME = re.compile(r'( +)File "([^"]*)", (line \d+ in \S+)')
 _MOST_LINES = 400

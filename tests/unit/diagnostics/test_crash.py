@@ -4,14 +4,17 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from novadesk.config import Settings, VoiceSettings
 from novadesk.diagnostics.crash import KEPT, Crash, CrashFiles, make_crash_report, of_dump, of_exception
 
 TEXT = "The Zugspitze is high"
+THREAD = "Current thread 0x00007f2b3c5d1700 (most recent call first):"
 DUMP = f"""Some words of a driver: {TEXT}
 Fatal Python error: Segmentation fault
 
-Stack (most recent call first):
+{THREAD}
   File "/home/anna/novadesk/src/novadesk/audio/pump.py", line 12 in turn
   File "/usr/lib/python3.12/threading.py", line 1010 in run
 {TEXT}
@@ -43,10 +46,11 @@ def test_an_exception_keeps_places_and_types_and_loses_values() -> None:
     assert str(Path(__file__).parent) not in text
 
 
-def test_a_dump_keeps_its_heading_and_frames() -> None:
-    assert of_dump(DUMP) == [
+@pytest.mark.parametrize("heading", [THREAD, "Stack (most recent call first):"])
+def test_a_dump_keeps_its_heading_and_frames(heading: str) -> None:
+    assert of_dump(DUMP.replace(THREAD, heading)) == [
         "Fatal Python error: Segmentation fault",
-        "Stack (most recent call first):",
+        heading,
         '  File "novadesk/audio/pump.py", line 12 in turn',
         '  File "lib/python3.12/threading.py", line 1010 in run',
     ]
