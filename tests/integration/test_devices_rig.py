@@ -53,13 +53,10 @@ class Watched(EngineSound):
     def __init__(self) -> None:
         super().__init__(ENGINE, settings(), WATCH)
         self.view: ServerView | None = None
-        self.viewed = asyncio.Event()
 
     async def open(self, listener: Listener) -> None:
         await super().open(listener)
-        while not self._is_seen():
-            self.viewed.clear()
-            await self.viewed.wait()
+        await until(self._is_seen)
 
     def _is_seen(self) -> bool:
         pid = self.engine_pid
@@ -75,7 +72,6 @@ async def sound(on_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             def tell(view: ServerView | None) -> None:
                 on_view(view)
                 made.view = view
-                made.viewed.set()
 
             super().__init__(command, tell)
 
