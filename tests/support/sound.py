@@ -1,9 +1,7 @@
 """The desktop's virtual sound devices: speak into its microphones, hear its speakers."""
 
 import contextlib
-import functools
 import subprocess
-import tempfile
 import time
 import wave
 from collections.abc import Iterator, Mapping
@@ -13,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tests.support import voices
 from tests.support.daemons import DeskError
 
 HEAR_HZ = 24_000
-SPEECH_HZ = 16_000
 # The recogniser hears this voice word for word; it mishears Flite's, and espeak's most of the time.
-_VOICE = "(voice_cmu_us_slt_arctic_hts)"
+_VOICE = voices.Speaker.FESTIVAL
 _COMMAND_S = 60.0
 _BREATH_S = 0.4  # said after the last word: a busy sound server still holds that back when its player has ended
 Samples = npt.NDArray[np.int16]
@@ -123,7 +121,8 @@ class SoundServer:
     def say(self, text: str, microphone: Microphone = Microphone.A) -> None:
         """Speak into a microphone; returns when all has been said."""
         file = self._next_file("say.wav")
-        file.write_bytes(_spoken(text))
+        speech, rate_hz = voices.utterance(_VOICE, text)
+        write_wav(file, np.pad(speech, (0, int(_BREATH_S * rate_hz))), rate_hz)
         self.play(file, microphone)
 
     def play(self, file: Path, microphone: Microphone = Microphone.A) -> None:
@@ -188,19 +187,6 @@ class SoundServer:
         if done.returncode != 0:
             raise DeskError(f"{command[0]} failed: {done.stderr.strip()}")
         return done.stdout
-
-
-@functools.cache
-def _spoken(text: str) -> bytes:
-    """Return a sentence as a WAV file; the stories say the same few again and again."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "say.wav"
-        command = ["text2wave", "-eval", _VOICE, "-F", str(SPEECH_HZ), "-o", str(file)]
-        subprocess.run(command, input=text.encode(), capture_output=True, timeout=_COMMAND_S, check=True)
-        with wave.open(str(file), "rb") as said:
-            speech = np.frombuffer(said.readframes(said.getnframes()), dtype="<i2")
-        write_wav(file, np.pad(speech, (0, int(_BREATH_S * SPEECH_HZ))), SPEECH_HZ)
-        return file.read_bytes()
 
 
 def _name(device: Microphone | Speaker) -> str:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from novadesk.audio.resampler import convert
 
@@ -26,8 +27,8 @@ class Speaker(Enum):
 
 
 @cache
-def speech(speaker: Speaker, text: str) -> bytes:
-    """Return a sentence as s16le mono at 16 kHz, -20 dBFS, without silence around it."""
+def utterance(speaker: Speaker, text: str) -> tuple[npt.NDArray[np.int16], int]:
+    """Return a sentence as the voice speaks it, mono, and its samples per second."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "speech.wav"
         if speaker is Speaker.FESTIVAL:
@@ -36,8 +37,14 @@ def speech(speaker: Speaker, text: str) -> bytes:
             command = ["flite", "-voice", speaker.value, "-t", text, "-o", str(file)]
         subprocess.run(command, input=text.encode(), check=True, timeout=60, stderr=subprocess.DEVNULL)
         with wave.open(str(file)) as sound:
-            rate_hz = sound.getframerate()
-            samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float32) / np.float32(32_768)
+            return np.frombuffer(sound.readframes(sound.getnframes()), "<i2"), sound.getframerate()
+
+
+@cache
+def speech(speaker: Speaker, text: str) -> bytes:
+    """Return a sentence as s16le mono at 16 kHz, -20 dBFS, without silence around it."""
+    whole, rate_hz = utterance(speaker, text)
+    samples = whole.astype(np.float32) / np.float32(32_768)
     samples = convert(samples, rate_hz, RATE_HZ)
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     samples = samples[loud[0] : loud[-1] + 1]
